@@ -1,0 +1,84 @@
+import type { Middleware } from 'koa';
+import { koaBody } from 'koa-body';
+import { invalid, SchedulerError } from '../../domain/errors.ts';
+
+const MAX_BODY_BYTES = 1_048_576;
+const MAX_DEPTH = 32;
+
+/** Reads a JSON body into `context.request.body`, and refuses everything that could not be stored as it is. */
+export function jsonBody(): Middleware {
+  const parse = koaBody({
+    json: true,
+    text: false,
+    urlencoded: false,
+    multipart: false,
+    jsonLimit: MAX_BODY_BYTES,
+    jsonStrict: false,
+    onError: (error) => {
+      throw toRefusal(error);
+    },
+  });
+  return async (context, next) => {
+    // null: there is no body at all.
+    if (context.is('json', '+json') === false) {
+      throw new SchedulerError(
+        'unsupported_media_type',
+        `The body is ${context.get('content-type') || 'of no named type'}; send it as Content-Type: application/json.`,
+      );
+    }
+    await parse(context, async () => undefined);
+    const { body } = context.request as { body?: unknown };
+    if (body === undefined || body === '')
+      throw new SchedulerError('not_json', 'The body is empty; send a JSON object.');
+    requireStorable(body);
+    await next();
+  };
+}
+
+function toRefusal(error: Error & { type?: string; status?: number }): SchedulerError {
+  if (error.type === 'entity.too.large' || error.status === 413) {
+    return new SchedulerError('body_too_large', `The body is larger than ${MAX_BODY_BYTES} bytes.`, {
+      cause: error,
+    });
+  }
+  return new SchedulerError('not_json', `The body can not be read as JSON: ${error.message}`, {
+    cause: error,
+  });
+}
+
+/**
+ * JSON can say more than PostgreSQL can store (NUL, halves of surrogate pairs), and more than code should meet (an own
+ * `__proto__`, a depth that exhausts the stack).
+ * @throws SchedulerError `invalid` at the first such place
+ */
+function requireStorable(body: unknown): void {
+  const pending: { value: unknown; path: string; depth: number }[] = [{ value: body, path: '', depth: 0 }];
+  for (let entry = pending.pop(); entry; entry = pending.pop()) {
+    const { value, path, depth } = entry;
+    if (typeof value === 'string') requireText(value, path);
+    if (typeof value !== 'object' || value === null) continue;
+    if (depth >= MAX_DEPTH)
+      throw refuse(path, 'too_deep', `the body is nested deeper than ${MAX_DEPTH} levels`);
+    for (const [key, child] of Object.entries(value)) {
+      requireText(key, path);
+      if (key === '__proto__') throw refuse(path, 'forbidden_key', 'the key "__proto__" is not allowed');
+      const childPath = Array.isArray(value) ? `${path}[${key}]` : path === '' ? key : `${path}.${key}`;
+      pending.push({ value: child, path: childPath, depth: depth + 1 });
+    }
+  }
+}
+
+/** Tells what of a text can not be stored; undefined if all of it can. */
+export function findUnstorable(text: string): string | undefined {
+  if (text.includes('\0')) return 'holds a NUL character, which can not be stored';
+  if (!text.isWellFormed()) return 'holds half of a surrogate pair, which is no text';
+  return undefined;
+}
+
+function requireText(text: string, path: string): void {
+  const fault = findUnstorable(text);
+  if (fault) throw refuse(path, 'not_text', fault);
+}
+
+const refuse = (path: string, code: string, message: string) =>
+  invalid([{ path: path.slice(0, 200), code, message }]);

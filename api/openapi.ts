@@ -1,0 +1,102 @@
+import { OpenAPIRegistry, OpenApiGeneratorV31, type ResponseConfig } from '@asteasolutions/zod-to-openapi';
+import { z } from 'zod';
+import type { ErrorCode } from '../domain/errors.ts';
+import { errorsOf, type Operation } from './operation.ts';
+import { Problem, PROBLEMS, toProblem } from './problem.ts';
+import { SchedulerError } from '../domain/errors.ts';
+
+/** The OpenAPI 3.1 document, made from the very schemas that validate. */
+export function createOpenApiDocument(operations: readonly Operation[], version: string) {
+  const registry = new OpenAPIRegistry();
+  for (const operation of operations) {
+    const { method, path, operationId, summary, description, tag, params, query, body, bodyExamples } =
+      operation;
+    registry.registerPath({
+      method,
+      path,
+      operationId,
+      summary,
+      ...(description ? { description } : {}),
+      tags: [tag],
+      request: {
+        ...(params ? { params } : {}),
+        ...(query ? { query } : {}),
+        ...(body
+          ? {
+              body: {
+                required: true,
+                content: {
+                  'application/json': { schema: body, ...(bodyExamples ? { examples: bodyExamples } : {}) },
+                },
+              },
+            }
+          : {}),
+      },
+      responses: { ...errorResponses(operation), ...answerResponses(operation) },
+    });
+  }
+  return new OpenApiGeneratorV31(registry.definitions).generateDocument({
+    openapi: '3.1.0',
+    info: {
+      title: 'Durable job scheduler',
+      version,
+      description:
+        'POST a job: a schedule and what to call. It fires on time, once per occurrence, whatever dies in between.',
+      license: { name: 'MIT', identifier: 'MIT' },
+    },
+    servers: [{ url: '/' }],
+    tags: [
+      { name: 'Jobs', description: 'What is to be done, and when.' },
+      { name: 'Runs', description: 'What was done.' },
+      { name: 'Health', description: 'For probes.' },
+    ],
+  });
+}
+
+function answerResponses({ answers }: Operation): Record<string, ResponseConfig> {
+  return Object.fromEntries(
+    Object.entries(answers).map(([status, { description, schema, headers }]) => [
+      status,
+      {
+        description,
+        ...(schema ? { content: { 'application/json': { schema } } } : {}),
+        ...(headers
+          ? {
+              headers: Object.fromEntries(
+                Object.entries(headers).map(([name, text]) => [
+                  name,
+                  { description: text, schema: { type: 'string' as const } },
+                ]),
+              ),
+            }
+          : {}),
+      },
+    ]),
+  );
+}
+
+function errorResponses(operation: Operation): Record<string, ResponseConfig> {
+  const responses: Record<string, ResponseConfig> = {};
+  for (const code of errorsOf(operation)) {
+    const { status, title } = PROBLEMS[code];
+    if (status in operation.answers) continue;
+    responses[status] = {
+      description: title,
+      content: {
+        'application/problem+json': {
+          schema: Problem,
+          examples: { [code]: { value: exampleOf(code, operation.path) } },
+        },
+      },
+      ...(code === 'unavailable'
+        ? { headers: z.object({ 'Retry-After': z.string().meta({ description: 'Seconds.' }) }) }
+        : {}),
+    };
+  }
+  return responses;
+}
+
+function exampleOf(code: ErrorCode, path: string): Problem {
+  const error = new SchedulerError(code, `${PROBLEMS[code].title}.`);
+  return toProblem(error, { path, id: '0d9f8c5e-3c0e-4a53-8d8e-0c5a3f0f5b1e' });
+}

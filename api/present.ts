@@ -1,0 +1,82 @@
+import type { LastRun } from '../db/runs.ts';
+import type { JobRow, RunRow } from '../db/schema.ts';
+import { toInstant } from '../domain/instant.ts';
+import type { Job, SyncState } from '../domain/job.ts';
+import { occurrences } from '../domain/occurrences.ts';
+import type { Attempt, Run } from '../domain/run.ts';
+import { compileSchedule, summarize } from '../domain/schedule.ts';
+
+const UPCOMING = 5;
+
+const instantOf = (date: Date) => toInstant(date.getTime());
+
+/** A job as the API answers it. */
+export function presentJob(job: JobRow, lastRun: LastRun | undefined, now: Date): Job {
+  const upcoming =
+    job.state === 'active' ? occurrences(compileSchedule(job.schedule), now.getTime(), UPCOMING) : [];
+  return {
+    id: job.id,
+    namespace: job.namespace,
+    name: job.name,
+    description: job.description,
+    labels: job.labels,
+    schedule: { ...job.schedule, summary: summarize(job.schedule) },
+    target: job.target,
+    retry: job.retry,
+    state: job.state,
+    status: {
+      nextRunAt: upcoming[0] === undefined ? null : toInstant(upcoming[0]),
+      upcoming: upcoming.map(toInstant),
+      lastRun: lastRun
+        ? { id: lastRun.id, scheduledAt: instantOf(lastRun.scheduled_at), state: lastRun.state }
+        : null,
+    },
+    sync: {
+      state: syncStateOf(job),
+      generation: job.generation,
+      observedGeneration: job.observed_generation,
+      error: job.sync_error,
+    },
+    createdAt: instantOf(job.created_at),
+    updatedAt: instantOf(job.updated_at),
+  };
+}
+
+function syncStateOf(job: JobRow): SyncState {
+  if (job.observed_generation === job.generation) return 'synced';
+  return job.sync_error === null ? 'pending' : 'error';
+}
+
+/** A run as the API answers it. */
+export function presentRun(run: RunRow, temporal: { uiUrl: string | undefined; namespace: string }): Run {
+  const path = `/namespaces/${encodeURIComponent(temporal.namespace)}/workflows/${encodeURIComponent(run.workflow_id)}`;
+  const url =
+    temporal.uiUrl &&
+    `${temporal.uiUrl.replace(/\/$/, '')}${path}${run.temporal_run_id ? `/${run.temporal_run_id}/history` : ''}`;
+  return {
+    id: run.id,
+    jobId: run.job_id,
+    jobGeneration: run.job_generation,
+    trigger: run.trigger,
+    scheduledAt: instantOf(run.scheduled_at),
+    startedAt: run.started_at && instantOf(run.started_at),
+    endedAt: run.ended_at && instantOf(run.ended_at),
+    state: run.state,
+    reason: run.reason,
+    attempts: run.attempts.map(presentAttempt),
+    temporal: { workflowId: run.workflow_id, runId: run.temporal_run_id, url: url ?? null },
+  };
+}
+
+/** In the order of the documentation; the database keeps its own. */
+function presentAttempt({
+  number,
+  startedAt,
+  endedAt,
+  outcome,
+  statusCode,
+  error,
+  responseExcerpt,
+}: Attempt): Attempt {
+  return { number, startedAt, endedAt, outcome, statusCode, error, responseExcerpt };
+}

@@ -1,0 +1,70 @@
+import { z } from 'zod';
+import { pingDatabase } from '../../db/unavailable.ts';
+import { operation } from '../operation.ts';
+
+const Live = z.strictObject({ status: z.literal('ok') }).meta({ id: 'Live', example: { status: 'ok' } });
+
+const Part = z.enum(['up', 'down']);
+const Readiness = z
+  .strictObject({
+    status: z.enum(['ready', 'degraded', 'unavailable']).meta({
+      description:
+        'degraded: jobs are accepted, and scheduled once Temporal is back. unavailable: without Postgres nothing works.',
+    }),
+    postgres: Part,
+    temporal: Part,
+  })
+  .meta({ id: 'Readiness', example: { status: 'ready', postgres: 'up', temporal: 'up' } });
+
+const CHECK_DEADLINE_MS = 2_000;
+
+async function isUp(check: Promise<unknown>): Promise<z.infer<typeof Part>> {
+  const late = new Promise((_, reject) =>
+    setTimeout(() => reject(new Error('too late')), CHECK_DEADLINE_MS).unref(),
+  );
+  return Promise.race([check, late]).then(
+    () => 'up',
+    () => 'down',
+  );
+}
+
+export const livez = operation({
+  method: 'get',
+  path: '/livez',
+  operationId: 'live',
+  summary: 'Tell whether the process is alive',
+  tag: 'Health',
+  needsStorage: false,
+  answers: { 200: { description: 'It is.', schema: Live } },
+  async handle() {
+    return { status: 200, body: { status: 'ok' } };
+  },
+});
+
+export const readyz = operation({
+  method: 'get',
+  path: '/readyz',
+  operationId: 'ready',
+  summary: 'Tell whether the process can serve requests',
+  tag: 'Health',
+  needsStorage: false,
+  answers: {
+    200: { description: 'It can, if need be without Temporal.', schema: Readiness },
+    503: { description: 'It can not: Postgres is away.', schema: Readiness },
+  },
+  async handle(_, { db, temporal }) {
+    const [postgresState, temporalState] = await Promise.all([
+      isUp(pingDatabase(db)),
+      isUp(
+        temporal.withDeadline(Date.now() + CHECK_DEADLINE_MS, () =>
+          temporal.workflowService.getSystemInfo({}),
+        ),
+      ),
+    ]);
+    const status = postgresState === 'down' ? 'unavailable' : temporalState === 'down' ? 'degraded' : 'ready';
+    return {
+      status: status === 'unavailable' ? 503 : 200,
+      body: { status, postgres: postgresState, temporal: temporalState },
+    };
+  },
+});

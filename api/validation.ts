@@ -1,0 +1,105 @@
+import type { z } from 'zod';
+import { invalid, type FieldError } from '../domain/errors.ts';
+
+type Issue = z.core.$ZodIssue;
+
+/** More faults than these help nobody. */
+const MAX_ERRORS = 50;
+
+/**
+ * Parses input with a schema.
+ * @throws SchedulerError `invalid` that lists all faults, each with its place and with what would be right
+ */
+export function parseInput<Schema extends z.ZodType>(schema: Schema, input: unknown): z.output<Schema> {
+  const result = schema.safeParse(input, { error: explain });
+  if (result.success) return result.data;
+  throw invalid(result.error.issues.flatMap((issue) => toFieldErrors(issue, [])).slice(0, MAX_ERRORS));
+}
+
+/** Words for the faults that our schemas do not word themselves. Undefined: zod's own. */
+function explain(issue: z.core.$ZodRawIssue): string | undefined {
+  switch (issue.code) {
+    case 'invalid_type':
+      if (issue.input === undefined) return `is required (${issue.expected})`;
+      return `must be ${article(issue.expected)}, not ${nameOf(issue.input)}`;
+    case 'unrecognized_keys':
+      return `unknown field ${issue.keys.map((key) => JSON.stringify(key.slice(0, 64))).join(', ')}`;
+    case 'invalid_value':
+      return `must be ${issue.values.map((value) => JSON.stringify(value)).join(' or ')}`;
+    case 'too_big':
+      return `must be at most ${issue.maximum}${unitOf(issue.origin)}`;
+    case 'too_small':
+      return `must be at least ${issue.minimum}${unitOf(issue.origin)}`;
+    default:
+      return undefined;
+  }
+}
+
+const article = (type: string) => (/^[aeio]/.test(type) ? `an ${type}` : `a ${type}`);
+const unitOf = (origin: string) =>
+  origin === 'string' ? ' characters long' : origin === 'array' ? ' entries long' : '';
+
+function nameOf(value: unknown): string {
+  if (value === null) return 'null';
+  if (Number.isNaN(value)) return 'a text that is no number';
+  return Array.isArray(value) ? 'an array' : article(typeof value);
+}
+
+function toFieldErrors(issue: Issue, parents: PropertyKey[]): FieldError[] {
+  const path = [...parents, ...issue.path];
+  if (issue.code === 'invalid_union') return explainUnion(issue, path);
+  if (issue.code === 'unrecognized_keys') {
+    return issue.keys.map((key) => ({
+      path: toPath([...path, key]),
+      code: 'unknown_field',
+      message: 'there is no such field; is it misspelt?',
+    }));
+  }
+  if (issue.code === 'invalid_key') {
+    return issue.issues.map((inner) => ({ path: toPath(path), code: inner.code, message: inner.message }));
+  }
+  const missing =
+    issue.code === 'invalid_type' && issue.input === undefined && issue.message.startsWith('is required');
+  return [{ path: toPath(path), code: missing ? 'required' : issue.code, message: issue.message }];
+}
+
+/** Of a union, only the branch that was meant is of interest: the one whose fields fit. */
+function explainUnion(issue: z.core.$ZodIssueInvalidUnion, path: PropertyKey[]): FieldError[] {
+  if (issue.errors.length === 0)
+    return [{ path: toPath(path), code: 'invalid_union', message: issue.message }];
+  const misfits = issue.errors.map((branch) => branch.filter((inner) => isShapeFault(inner)).length);
+  const fewest = Math.min(...misfits);
+  const meant = issue.errors.filter((_, index) => misfits[index] === fewest);
+  const [only] = meant;
+  if (meant.length === 1 && only) return only.flatMap((inner) => toFieldErrors(inner, path));
+  const choices = issue.errors.flatMap((branch) =>
+    branch.filter((inner) => isShapeFault(inner) && inner.code !== 'unrecognized_keys'),
+  );
+  const names = choices.map((inner) =>
+    inner.path.length > 0 ? JSON.stringify(inner.path.join('.')) : inner.message,
+  );
+  const message =
+    names.length > 0
+      ? `needs exactly one of ${[...new Set(names)].join(', ')}`
+      : 'holds fields that exclude each other';
+  return [{ path: toPath(path), code: 'invalid_union', message }];
+}
+
+/** A fault that speaks of the wrong branch, rather than of a wrong value in the right one. */
+function isShapeFault(issue: Issue): boolean {
+  if (issue.code === 'unrecognized_keys') return true;
+  return (
+    issue.code === 'invalid_type' && (issue.path.length === 0 || issue.message.startsWith('is required'))
+  );
+}
+
+/** A place in the input as one would write it in code: `schedule.cron[1]`, `target.headers["a b"]`. */
+function toPath(path: PropertyKey[]): string {
+  let text = '';
+  for (const key of path) {
+    if (typeof key === 'number') text += `[${key}]`;
+    else if (/^[A-Za-z_$][\w$]*$/.test(String(key))) text += text === '' ? String(key) : `.${String(key)}`;
+    else text += `[${JSON.stringify(String(key).slice(0, 64))}]`;
+  }
+  return text;
+}

@@ -1,0 +1,13 @@
+import { createRequire } from 'node:module';
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+// package.json lies beside the folder of this file, or, when running from dist/, one level further up.
+const candidates = ['../package.json', '../../package.json'].map((path) =>
+  fileURLToPath(new URL(path, import.meta.url)),
+);
+const file = candidates.find((path) => existsSync(path));
+if (!file) throw new Error('package.json is missing');
+
+/** The version of this service. */
+export const VERSION = (createRequire(import.meta.url)(file) as { version: string }).version;

@@ -1,0 +1,126 @@
+import pg from 'pg';
+import { SchedulerError } from '../domain/errors.ts';
+import type { JobState } from '../domain/job.ts';
+import type { Database } from './database.ts';
+import type { JobRow, NewJob } from './schema.ts';
+
+const UNIQUE_VIOLATION = '23505';
+
+/**
+ * Stores a new job.
+ * @throws SchedulerError `name_taken`
+ */
+export async function insertJob(db: Database, job: NewJob): Promise<JobRow> {
+  try {
+    return await db.insertInto('jobs').values(job).returningAll().executeTakeFirstOrThrow();
+  } catch (error) {
+    if (
+      error instanceof pg.DatabaseError &&
+      error.code === UNIQUE_VIOLATION &&
+      error.constraint === 'jobs_name'
+    ) {
+      const message = `A job named ${JSON.stringify(job.name)} exists already in the namespace ${JSON.stringify(job.namespace)}.`;
+      throw new SchedulerError('name_taken', message, {
+        errors: [{ path: 'name', code: 'taken', message: 'choose another name, or delete that job first' }],
+        cause: error,
+      });
+    }
+    throw error;
+  }
+}
+
+/** A job that has not been deleted. */
+export function findJob(db: Database, namespace: string, id: string): Promise<JobRow | undefined> {
+  return db
+    .selectFrom('jobs')
+    .selectAll()
+    .where('namespace', '=', namespace)
+    .where('id', '=', id)
+    .where('deleted_at', 'is', null)
+    .executeTakeFirst();
+}
+
+/** A job, or the tombstone of one. */
+export function findJobOrTombstone(db: Database, id: string): Promise<JobRow | undefined> {
+  return db.selectFrom('jobs').selectAll().where('id', '=', id).executeTakeFirst();
+}
+
+/** One page of jobs, newest first (ids of version 7 rise with time), beginning after `afterId`. */
+export function listJobs(
+  db: Database,
+  filter: {
+    namespace: string;
+    name?: string | undefined;
+    state?: JobState | undefined;
+    afterId?: string | undefined;
+    limit: number;
+  },
+): Promise<JobRow[]> {
+  return db
+    .selectFrom('jobs')
+    .selectAll()
+    .where('namespace', '=', filter.namespace)
+    .where('deleted_at', 'is', null)
+    .$if(filter.name !== undefined, (query) => query.where('name', '=', filter.name as string))
+    .$if(filter.state !== undefined, (query) => query.where('state', '=', filter.state as JobState))
+    .$if(filter.afterId !== undefined, (query) => query.where('id', '<', filter.afterId as string))
+    .orderBy('id', 'desc')
+    .limit(filter.limit)
+    .execute();
+}
+
+/** Turns a job into a tombstone, as a new generation. Undefined if there is no such job. */
+export function deleteJob(
+  db: Database,
+  namespace: string,
+  id: string,
+  now: Date,
+): Promise<JobRow | undefined> {
+  return db
+    .updateTable('jobs')
+    .set((eb) => ({ deleted_at: now, updated_at: now, generation: eb('generation', '+', 1) }))
+    .where('namespace', '=', namespace)
+    .where('id', '=', id)
+    .where('deleted_at', 'is', null)
+    .returningAll()
+    .executeTakeFirst();
+}
+
+/** Notes that Temporal matches this generation; never goes back to an older one. */
+export async function setObserved(db: Database, id: string, generation: number): Promise<void> {
+  await db
+    .updateTable('jobs')
+    .set({ observed_generation: generation, sync_error: null })
+    .where('id', '=', id)
+    .where('generation', '>=', generation)
+    .where('observed_generation', '<=', generation)
+    .execute();
+}
+
+/** Notes why Temporal could not be made to match this generation. */
+export async function setSyncError(
+  db: Database,
+  id: string,
+  generation: number,
+  message: string,
+): Promise<void> {
+  await db
+    .updateTable('jobs')
+    .set({ sync_error: message })
+    .where('id', '=', id)
+    .where('generation', '=', generation)
+    .where('observed_generation', '<', generation)
+    .execute();
+}
+
+/** Jobs and tombstones that Temporal does not match yet and that nobody touched since `before`, the oldest first. */
+export function listUnsynced(db: Database, before: Date, limit: number): Promise<{ id: string }[]> {
+  return db
+    .selectFrom('jobs')
+    .select('id')
+    .whereRef('observed_generation', '<>', 'generation')
+    .where('updated_at', '<', before)
+    .orderBy('updated_at')
+    .limit(limit)
+    .execute();
+}

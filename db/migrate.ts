@@ -1,0 +1,41 @@
+import { Migrator } from 'kysely';
+import type { Database } from './database.ts';
+import { migrations } from './migrations/index.ts';
+
+const createMigrator = (db: Database) =>
+  new Migrator({ db, provider: { getMigrations: async () => migrations } });
+
+/**
+ * Brings the database to the newest schema and returns the names of the migrations that it ran. Several processes may
+ * call it at once: one migrates, the others wait and find nothing left to do.
+ * @throws the error of the migration that failed; its transaction has been rolled back
+ */
+export async function migrate(db: Database): Promise<string[]> {
+  const { error, results } = await createMigrator(db).migrateToLatest();
+  if (error) throw error instanceof Error ? error : new Error(JSON.stringify(error));
+  return (results ?? []).map((result) => result.migrationName);
+}
+
+/**
+ * Makes sure that the database has exactly the schema that this version was written for.
+ * @throws Error that says what is missing, or that the database is newer
+ */
+export async function requireCurrentSchema(db: Database): Promise<void> {
+  const tables = await db.introspection.getTables({ withInternalKyselyTables: true });
+  const hasHistory = tables.some((table) => table.name === 'kysely_migration');
+  const applied = hasHistory ? await appliedMigrations(db) : [];
+  const missing = Object.keys(migrations).filter((name) => !applied.includes(name));
+  if (missing.length > 0) {
+    throw new Error(`The database lacks the migrations ${missing.join(', ')}; run "npm run migrate" first.`);
+  }
+  const unknown = applied.filter((name) => !(name in migrations));
+  if (unknown.length > 0) {
+    throw new Error(`The database is newer than this version: it has the migrations ${unknown.join(', ')}.`);
+  }
+}
+
+async function appliedMigrations(db: Database): Promise<string[]> {
+  // Kysely keeps this table for its migrator; it is not part of our own schema type.
+  const history = db.withTables<{ kysely_migration: { name: string } }>();
+  return (await history.selectFrom('kysely_migration').select('name').execute()).map((row) => row.name);
+}

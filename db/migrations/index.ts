@@ -1,0 +1,7 @@
+import type { Migration } from 'kysely';
+import * as jobsAndRuns from './0001-jobs-and-runs.ts';
+
+/** All migrations by name, in order. Append only: what has been released is never changed. */
+export const migrations: Record<string, Migration> = {
+  '0001-jobs-and-runs': jobsAndRuns,
+};

@@ -1,0 +1,33 @@
+import { sql } from 'kysely';
+import pg from 'pg';
+import type { Database } from './database.ts';
+
+/** SQLSTATEs that say "not now": connection exceptions, shutdown and start-up, too many connections, read-only standby. */
+const SQLSTATES = /^(08...|57P0[1-3]|53300|25006)$/;
+const NETWORK = [
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'ETIMEDOUT',
+  'EPIPE',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'ENOENT',
+];
+/** Faults that node-postgres gives no code. */
+const MESSAGES =
+  /timeout exceeded when trying to connect|Connection terminated|Client has encountered a connection error/;
+
+/** Tells whether a query failed because Postgres could not be reached or was not ready, rather than because of the query. */
+export function isDatabaseUnavailable(error: unknown): boolean {
+  if (error instanceof pg.DatabaseError) return SQLSTATES.test(error.code ?? '');
+  if (error instanceof AggregateError) return error.errors.some(isDatabaseUnavailable);
+  if (!(error instanceof Error)) return false;
+  const code = 'code' in error ? String(error.code) : '';
+  return NETWORK.includes(code) || MESSAGES.test(error.message);
+}
+
+/** @throws unless Postgres answers */
+export async function pingDatabase(db: Database): Promise<void> {
+  await sql`SELECT 1`.execute(db);
+}

@@ -1,0 +1,51 @@
+/** A run of values: start, start + step, … up to and with end. */
+export interface Range {
+  start: number;
+  end: number;
+  step: number;
+}
+
+/**
+ * A set of local times: all fields must match (they are ANDed). It says the same as a structured calendar of a
+ * Temporal Schedule; everything that cron can express is compiled to one or several of them.
+ * Months are 1–12, days of the week 0 (Sunday) – 6; a missing year matches every year.
+ */
+export interface Calendar {
+  second: Range[];
+  minute: Range[];
+  hour: Range[];
+  dayOfMonth: Range[];
+  month: Range[];
+  dayOfWeek: Range[];
+  year?: Range[];
+}
+
+/** The years that a Temporal calendar can name. */
+export const FIRST_YEAR = 2000;
+export const LAST_YEAR = 2100;
+
+/** All values of a set as few ranges: arithmetic series of three or more become one range with a step. */
+export function toRanges(values: readonly number[]): Range[] {
+  const sorted = [...new Set(values)].sort((a, b) => a - b);
+  const ranges: Range[] = [];
+  let index = 0;
+  while (index < sorted.length) {
+    const start = sorted[index] as number;
+    const step = (sorted[index + 1] ?? start + 1) - start;
+    let last = index;
+    while (last + 1 < sorted.length && (sorted[last + 1] as number) - (sorted[last] as number) === step)
+      last++;
+    if (last - index < 2 && step !== 1) last = index;
+    ranges.push({ start, end: sorted[last] as number, step: last === index ? 1 : step });
+    index = last + 1;
+  }
+  return ranges;
+}
+
+/** All values of the ranges, ascending. */
+export function toValues(ranges: readonly Range[]): number[] {
+  const values = new Set<number>();
+  for (const { start, end, step } of ranges)
+    for (let value = start; value <= end; value += step) values.add(value);
+  return [...values].sort((a, b) => a - b);
+}

@@ -1,0 +1,41 @@
+/** One thing that is wrong with an input: where (`schedule.cron`), which kind, and what would be right. */
+export interface FieldError {
+  path: string;
+  code: string;
+  message: string;
+}
+
+/** Every way a request can be refused. `api/problem.ts` gives each its status and title. */
+export type ErrorCode =
+  | 'not_json'
+  | 'invalid'
+  | 'not_found'
+  | 'method_not_allowed'
+  | 'name_taken'
+  | 'body_too_large'
+  | 'unsupported_media_type'
+  | 'unavailable'
+  | 'internal';
+
+/** The one error class of the service. Its message is shown to the caller; its `cause` is only logged. */
+export class SchedulerError extends Error {
+  readonly code: ErrorCode;
+  readonly errors: FieldError[];
+
+  constructor(code: ErrorCode, message: string, options: { errors?: FieldError[]; cause?: unknown } = {}) {
+    super(message, { cause: options.cause });
+    this.name = 'SchedulerError';
+    this.code = code;
+    this.errors = options.errors ?? [];
+  }
+}
+
+/** The error for input with wrong fields: all of them at once. */
+export function invalid(errors: FieldError[]): SchedulerError {
+  const first = errors[0];
+  const more = errors.length > 1 ? ` (and ${errors.length - 1} more)` : '';
+  const detail = first
+    ? `${first.path === '' ? '' : `${first.path}: `}${first.message}${more}`
+    : 'The input is not valid.';
+  return new SchedulerError('invalid', detail, { errors });
+}

@@ -1,0 +1,124 @@
+import { z } from 'zod';
+import { Instant } from './instant.ts';
+import { Retry } from './retry.ts';
+import { RunState } from './run.ts';
+import { Schedule, ScheduleAnswer } from './schedule.ts';
+import { Target } from './target.ts';
+
+const MAX_LABELS = 64;
+
+/** A printable text of one line: no control characters. */
+const line = (maxLength: number) =>
+  z
+    .string()
+    .max(maxLength)
+    .regex(/^[^\p{Cc}]*$/u, { error: 'control characters and line breaks are not allowed' });
+
+/** A job's name: unique in its namespace. */
+export const JobName = line(200)
+  .min(1)
+  .meta({ description: 'Unique in the namespace.', example: 'weekly-report' });
+
+const Labels = z
+  .record(
+    z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$/, {
+      error:
+        'a label key has 1 to 63 letters, digits, ".", "_", "/" or "-", and begins with a letter or digit',
+    }),
+    line(200),
+  )
+  .refine((labels) => Object.keys(labels).length <= MAX_LABELS, {
+    error: `at most ${MAX_LABELS} labels are allowed`,
+  })
+  .meta({ example: { team: 'billing' } });
+
+/** The state a job can be in. */
+export const JobState = z.enum(['active', 'paused', 'completed']).meta({ id: 'JobState' });
+export type JobState = z.infer<typeof JobState>;
+
+/** Whether the Temporal Schedule is known to match the job. */
+export const SyncState = z.enum(['pending', 'synced', 'error']).meta({ id: 'SyncState' });
+export type SyncState = z.infer<typeof SyncState>;
+
+const definition = {
+  name: JobName,
+  description: z.string().max(2_000).default(''),
+  labels: Labels.default({}),
+  schedule: Schedule,
+  target: Target,
+  retry: Retry.prefault({}),
+};
+
+const exampleInput = {
+  name: 'weekly-report',
+  schedule: { cron: '0 9 * * MON', timeZone: 'Europe/Berlin' },
+  target: { type: 'http', url: 'https://example.com/hooks/report', body: { report: 'weekly' } },
+};
+
+/** What a caller sends to make a job. */
+export const JobInput = z.strictObject(definition).meta({ id: 'JobInput', example: exampleInput });
+export type JobInput = z.infer<typeof JobInput>;
+
+/** A job as the API answers it. */
+export const Job = z
+  .strictObject({
+    id: z.uuid(),
+    namespace: z.string(),
+    ...definition,
+    schedule: ScheduleAnswer,
+    state: JobState,
+    status: z.strictObject({
+      nextRunAt: Instant.nullable().meta({ description: 'The next occurrence; null if there is none.' }),
+      upcoming: z.array(Instant).meta({ description: 'The next occurrences, five at most.' }),
+      lastRun: z
+        .strictObject({ id: z.uuid(), scheduledAt: Instant, state: RunState })
+        .nullable()
+        .meta({ description: 'The run with the latest nominal time.' }),
+    }),
+    sync: z
+      .strictObject({
+        state: SyncState,
+        generation: z.int().meta({ description: 'Rises by one with every change of the job.' }),
+        observedGeneration: z
+          .int()
+          .meta({ description: 'The generation that the Temporal Schedule is known to match.' }),
+        error: z.string().nullable(),
+      })
+      .meta({ description: 'Whether Temporal matches the job already.' }),
+    createdAt: Instant,
+    updatedAt: Instant,
+  })
+  .meta({
+    id: 'Job',
+    example: {
+      id: '019ab1c0-7e11-7cc3-98c4-dc0c0c07398f',
+      namespace: 'default',
+      name: 'weekly-report',
+      description: '',
+      labels: {},
+      schedule: {
+        cron: '0 9 * * MON',
+        timeZone: 'Europe/Berlin',
+        summary: 'At 09:00, only on Monday, Europe/Berlin',
+      },
+      target: {
+        type: 'http',
+        url: 'https://example.com/hooks/report',
+        method: 'POST',
+        headers: {},
+        body: { report: 'weekly' },
+        timeout: '30s',
+      },
+      retry: { maxAttempts: 5, initialInterval: '1s', backoffCoefficient: 2, maxInterval: '5m' },
+      state: 'active',
+      status: {
+        nextRunAt: '2026-11-23T08:00:00Z',
+        upcoming: ['2026-11-23T08:00:00Z', '2026-11-30T08:00:00Z'],
+        lastRun: null,
+      },
+      sync: { state: 'synced', generation: 1, observedGeneration: 1, error: null },
+      createdAt: '2026-11-22T17:00:00.123Z',
+      updatedAt: '2026-11-22T17:00:00.123Z',
+    },
+  });
+export type Job = z.infer<typeof Job>;

@@ -1,0 +1,35 @@
+import { z } from 'zod';
+import { durationMs, durationSchema } from './duration.ts';
+
+const DAY_MS = 86_400_000;
+
+/** How often a run tries its call, and how long it waits in between. */
+export const Retry = z
+  .strictObject({
+    maxAttempts: z
+      .int()
+      .min(1)
+      .max(100)
+      .default(5)
+      .meta({ description: 'Calls of one run at most, the first one included.' }),
+    initialInterval: durationSchema({ minMs: 100, maxMs: DAY_MS })
+      .default('1s')
+      .meta({ description: 'Wait before the second call.', example: '1s' }),
+    backoffCoefficient: z
+      .number()
+      .min(1)
+      .max(10)
+      .default(2)
+      .meta({ description: 'Each further wait is this many times as long.' }),
+    maxInterval: durationSchema({ minMs: 100, maxMs: 7 * DAY_MS })
+      .default('5m')
+      .meta({ description: 'No wait is longer.', example: '5m' }),
+  })
+  .meta({ id: 'Retry' });
+export type Retry = z.infer<typeof Retry>;
+
+/** Milliseconds to wait after the given call (1 for the first) before the next one. */
+export function retryDelayMs(retry: Retry, attemptNumber: number): number {
+  const delay = durationMs(retry.initialInterval) * retry.backoffCoefficient ** (attemptNumber - 1);
+  return Math.min(delay, durationMs(retry.maxInterval));
+}

@@ -1,0 +1,83 @@
+import { z } from 'zod';
+import { Instant } from './instant.ts';
+
+/** Why a run exists. Only a `schedule` run stands for an occurrence. */
+export const Trigger = z.enum(['schedule', 'manual']).meta({ id: 'Trigger' });
+export type Trigger = z.infer<typeof Trigger>;
+
+/** Where a run stands. The last three are final. */
+export const RunState = z
+  .enum(['queued', 'running', 'succeeded', 'failed', 'skipped'])
+  .meta({ id: 'RunState' });
+export type RunState = z.infer<typeof RunState>;
+
+/** One call of a run. */
+export const Attempt = z
+  .strictObject({
+    number: z.int().min(1),
+    startedAt: Instant,
+    endedAt: Instant,
+    outcome: z.enum(['succeeded', 'failed']),
+    statusCode: z.int().nullable().meta({ description: 'Of the answer; null if there was none.' }),
+    error: z.string().nullable().meta({ description: 'Why the attempt failed; null if it did not.' }),
+    responseExcerpt: z
+      .string()
+      .nullable()
+      .meta({ description: 'The first bytes of the answer, if it was text.' }),
+  })
+  .meta({ id: 'Attempt' });
+export type Attempt = z.infer<typeof Attempt>;
+
+const runExample = {
+  id: '5f1c1b0e-6f0e-5b39-9d3c-2a53c3c2b8ad',
+  jobId: '019ab1c0-7e11-7cc3-98c4-dc0c0c07398f',
+  jobGeneration: 1,
+  trigger: 'schedule',
+  scheduledAt: '2026-11-23T08:00:00Z',
+  startedAt: '2026-11-23T08:00:00.120Z',
+  endedAt: '2026-11-23T08:00:00.310Z',
+  state: 'succeeded',
+  reason: null,
+  attempts: [
+    {
+      number: 1,
+      startedAt: '2026-11-23T08:00:00.120Z',
+      endedAt: '2026-11-23T08:00:00.300Z',
+      outcome: 'succeeded',
+      statusCode: 200,
+      error: null,
+      responseExcerpt: 'ok',
+    },
+  ],
+  temporal: {
+    workflowId: 'scheduler-job-019ab1c0-7e11-7cc3-98c4-dc0c0c07398f-2026-11-23T08:00:00Z',
+    runId: '019ab1c1-0b5b-7d7e-8d2f-0f1e2d3c4b5a',
+    url: null,
+  },
+};
+
+/** One run of a job: an occurrence that came due, or a run that somebody asked for. */
+export const Run = z
+  .strictObject({
+    id: z.uuid(),
+    jobId: z.uuid(),
+    jobGeneration: z.int().meta({ description: 'The generation of the job that the run was made from.' }),
+    trigger: Trigger,
+    scheduledAt: Instant.meta({
+      description: 'The nominal time: when it was due, or when it was asked for.',
+    }),
+    startedAt: Instant.nullable(),
+    endedAt: Instant.nullable(),
+    state: RunState,
+    reason: z.string().nullable().meta({ description: 'Why a run failed or was skipped.' }),
+    attempts: z.array(Attempt),
+    temporal: z
+      .strictObject({
+        workflowId: z.string(),
+        runId: z.string().nullable(),
+        url: z.string().nullable().meta({ description: 'The run in the Temporal Web UI.' }),
+      })
+      .meta({ description: 'The workflow behind the run.' }),
+  })
+  .meta({ id: 'Run', example: runExample });
+export type Run = z.infer<typeof Run>;

@@ -1,0 +1,104 @@
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Connection } from '@temporalio/client';
+import { SEARCH_ATTRIBUTES } from '../scheduling/schedule-options.ts';
+import { startLogged, stopLeftover, stopProcess, type Exit } from './processes.ts';
+
+const START_TIMEOUT_MS = 90_000;
+
+/** Measured, each of them: docs/decisions/0005-temporal-tuning.md. */
+const DYNAMIC_CONFIG = [
+  'worker.schedulerNamespaceStartWorkflowRPS=5000',
+  // The timeout must be a text: a number spoils the whole option, without a word.
+  'worker.perNamespaceWorkerOptions={"MaxConcurrentWorkflowTaskPollers":20,"StickyScheduleToStartTimeout":"300s"}',
+  'matching.rps=100000',
+  'history.rps=100000',
+  'frontend.rps=100000',
+  'frontend.namespaceRPS=100000',
+  'matching.numTaskqueueReadPartitions=1',
+  'matching.numTaskqueueWritePartitions=1',
+  'system.enableActivityEagerExecution=true',
+];
+
+/** A Temporal development server that runs as long as this process wants it. */
+export interface RunningTemporal {
+  address: string;
+  /** Missing when it runs without its Web UI. */
+  uiUrl: string | undefined;
+  exited: Promise<Exit>;
+  pid: number;
+  stop: () => Promise<void>;
+}
+
+/** Starts a Temporal development server, tuned, whose state lies in a file and so outlives it. */
+export async function startTemporalServer(options: {
+  binary: string;
+  dataDir: string;
+  port: number;
+  /** Without it, there is no Web UI. */
+  uiPort?: number | undefined;
+  /** Besides `default`. */
+  namespaces?: string[];
+  logFile: string;
+}): Promise<RunningTemporal> {
+  const file = path.resolve(options.dataDir, 'temporal.db');
+  const pidFile = path.resolve(options.dataDir, 'temporal.pid');
+  mkdirSync(path.dirname(file), { recursive: true });
+  if (existsSync(pidFile)) await stopLeftover(Number(readFileSync(pidFile, 'utf8')), file, 'SIGTERM');
+  const server = startLogged(
+    options.binary,
+    [
+      ...['server', 'start-dev', '--ip', '127.0.0.1', '--port', String(options.port), '--log-level', 'warn'],
+      ...(options.uiPort === undefined ? ['--headless'] : ['--ui-port', String(options.uiPort)]),
+      ...[
+        '--db-filename',
+        file,
+        '--sqlite-pragma',
+        'journal_mode=wal',
+        '--sqlite-pragma',
+        'synchronous=normal',
+      ],
+      ...(options.namespaces ?? []).flatMap((name) => ['--namespace', name]),
+      ...Object.values(SEARCH_ATTRIBUTES).flatMap((key) => ['--search-attribute', `${key.name}=Keyword`]),
+      ...DYNAMIC_CONFIG.flatMap((setting) => ['--dynamic-config-value', setting]),
+    ],
+    { logFile: options.logFile, env: { ...process.env, GOGC: '400' } },
+  );
+  const pid = server.child.pid ?? 0;
+  writeFileSync(pidFile, String(pid));
+  const address = `127.0.0.1:${options.port}`;
+  await waitUntilUp(address, server.exited);
+  return {
+    address,
+    uiUrl: options.uiPort === undefined ? undefined : `http://127.0.0.1:${options.uiPort}`,
+    exited: server.exited,
+    pid,
+    stop: async () => {
+      await stopProcess(server, 'SIGTERM', 15_000);
+      rmSync(pidFile, { force: true });
+    },
+  };
+}
+
+async function waitUntilUp(address: string, exited: Promise<Exit>): Promise<void> {
+  let exit: Exit | undefined;
+  void exited.then((result) => (exit = result));
+  const deadline = Date.now() + START_TIMEOUT_MS;
+  for (;;) {
+    if (exit) throw new Error(`The Temporal development server did not start:\n${exit.lastWords}`);
+    try {
+      const connection = await Connection.connect({ address, connectTimeout: 1_000 });
+      try {
+        await connection.workflowService.describeNamespace({ namespace: 'default' });
+        return;
+      } finally {
+        await connection.close();
+      }
+    } catch (error) {
+      if (Date.now() > deadline)
+        throw new Error('The Temporal development server did not answer in time.', { cause: error });
+      await sleep(100);
+    }
+  }
+}

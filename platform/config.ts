@@ -1,0 +1,130 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { z } from 'zod';
+import { parseAddressRules, type AddressRule } from './address-rules.ts';
+
+const port = (fallback: number) => z.coerce.number().int().min(0).max(65_535).default(fallback);
+
+const fileContent = z
+  .string()
+  .refine((path) => existsSync(path), { error: (issue) => `no such file: ${String(issue.input)}` })
+  .transform((path) => readFileSync(path));
+
+const flag = z.enum(['true', 'false']).transform((text) => text === 'true');
+
+/** Everything that is read from the environment. `.env.example` and the README's table describe the same names. */
+const Environment = z.object({
+  HOST: z.string().min(1).default('127.0.0.1'),
+  PORT: port(8000),
+  WORKER_PORT: port(8001),
+  LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
+
+  DATABASE_URL: z.url({
+    protocol: /^postgres(ql)?$/,
+    error: 'must be such as postgres://user:password@host:5432/database',
+  }),
+  DATABASE_TLS: flag.default(false),
+  DATABASE_CA_FILE: fileContent.optional(),
+  DATABASE_POOL_SIZE: z.coerce.number().int().min(1).max(1_000).default(10),
+  DATABASE_STATEMENT_TIMEOUT_MS: z.coerce.number().int().min(100).max(600_000).default(10_000),
+
+  TEMPORAL_ADDRESS: z.string().regex(/^[^\s:/]+:\d{1,5}$|^\[[0-9a-fA-F:]+\]:\d{1,5}$/, {
+    error: 'must be host:port, such as localhost:7233',
+  }),
+  TEMPORAL_NAMESPACE: z.string().min(1).default('default'),
+  TEMPORAL_TASK_QUEUE: z.string().min(1).default('scheduler'),
+  TEMPORAL_UI_URL: z.url({ protocol: /^https?$/, error: 'must be an http or https URL' }).optional(),
+  TEMPORAL_TLS: flag.default(false),
+  TEMPORAL_TLS_CA_FILE: fileContent.optional(),
+  TEMPORAL_TLS_CERT_FILE: fileContent.optional(),
+  TEMPORAL_TLS_KEY_FILE: fileContent.optional(),
+  TEMPORAL_API_KEY: z.string().min(1).optional(),
+
+  HTTP_TARGET_ALLOW: z
+    .string()
+    .default('')
+    .transform((text, context): AddressRule[] => {
+      const { rules, faults } = parseAddressRules(text);
+      for (const message of faults) context.addIssue({ code: 'custom', message });
+      return rules;
+    }),
+
+  // For the local stack alone: where it keeps its data, and the ports of the parts that it brings along.
+  DATA_DIR: z.string().min(1).default('.data'),
+  POSTGRES_PORT: port(5432),
+  TEMPORAL_PORT: port(7233),
+  TEMPORAL_UI_PORT: port(8233),
+  ECHO_PORT: port(8010),
+});
+
+const hasCertificateWithKey = (config: {
+  TEMPORAL_TLS_CERT_FILE?: unknown;
+  TEMPORAL_TLS_KEY_FILE?: unknown;
+}) => Boolean(config.TEMPORAL_TLS_CERT_FILE) === Boolean(config.TEMPORAL_TLS_KEY_FILE);
+const certificateRule = {
+  path: ['TEMPORAL_TLS_CERT_FILE'],
+  error: 'a client certificate needs both TEMPORAL_TLS_CERT_FILE and TEMPORAL_TLS_KEY_FILE',
+};
+const LocalEnvironment = Environment.partial({ DATABASE_URL: true, TEMPORAL_ADDRESS: true }).refine(
+  hasCertificateWithKey,
+  certificateRule,
+);
+const ServiceEnvironment = Environment.refine(hasCertificateWithKey, certificateRule);
+
+/** The configuration of the local stack, in which the addresses of the two servers may be missing: it brings its own. */
+export type LocalConfig = z.infer<typeof LocalEnvironment>;
+
+/** The configuration of an API, worker or migration process. */
+export type Config = z.infer<typeof ServiceEnvironment>;
+
+/** One error for everything that is wrong with the environment. */
+export class ConfigError extends Error {
+  constructor(faults: string[]) {
+    super(`The configuration is not valid:\n${faults.map((fault) => `  ${fault}`).join('\n')}`);
+    this.name = 'ConfigError';
+  }
+}
+
+type Variables = Record<string, string | undefined>;
+
+/**
+ * Reads the configuration of an API, worker or migration process.
+ * @throws ConfigError naming every wrong or missing variable at once
+ */
+export function readConfig(variables: Variables): Config {
+  return parse(ServiceEnvironment, variables);
+}
+
+/**
+ * Reads the configuration of the local stack.
+ * @throws ConfigError naming every wrong variable at once
+ */
+export function readLocalConfig(variables: Variables): LocalConfig {
+  return parse(LocalEnvironment, variables);
+}
+
+function parse<Shape extends z.ZodType>(schema: Shape, variables: Variables): z.output<Shape> {
+  // An empty variable counts as one that is not set, as in a .env file with "NAME=".
+  const given = Object.fromEntries(
+    Object.entries(variables).filter(([, value]) => value !== undefined && value !== ''),
+  );
+  const result = schema.safeParse(given);
+  if (result.success) return result.data;
+  throw new ConfigError(
+    result.error.issues.map((issue) => {
+      const name = issue.path.join('.');
+      const value = given[name];
+      // A connection string holds a password: never shown.
+      const shown =
+        value === undefined || name === 'DATABASE_URL' || name.includes('KEY')
+          ? ''
+          : ` (is ${JSON.stringify(value)})`;
+      const missing = value === undefined && issue.code !== 'custom';
+      return `${name}: ${missing ? `is required${hint(name)}` : `${issue.message}${shown}`}`;
+    }),
+  );
+}
+
+const hint = (name: string) =>
+  name === 'DATABASE_URL' || name === 'TEMPORAL_ADDRESS'
+    ? '; for a local stack with everything in it, use npm start'
+    : '';

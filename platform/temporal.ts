@@ -1,0 +1,29 @@
+import { Client, Connection, type ConnectionOptions } from '@temporalio/client';
+import type { Config } from './config.ts';
+
+/** How to reach Temporal: address, TLS, client certificate or API key. For clients and workers alike. */
+export function temporalConnectionOptions(config: Config) {
+  const certificate =
+    config.TEMPORAL_TLS_CERT_FILE && config.TEMPORAL_TLS_KEY_FILE
+      ? { clientCertPair: { crt: config.TEMPORAL_TLS_CERT_FILE, key: config.TEMPORAL_TLS_KEY_FILE } }
+      : {};
+  const authority = config.TEMPORAL_TLS_CA_FILE
+    ? { serverRootCACertificate: config.TEMPORAL_TLS_CA_FILE }
+    : {};
+  const wantsTls =
+    config.TEMPORAL_TLS ||
+    config.TEMPORAL_API_KEY !== undefined ||
+    'clientCertPair' in certificate ||
+    'serverRootCACertificate' in authority;
+  return {
+    address: config.TEMPORAL_ADDRESS,
+    ...(wantsTls ? { tls: { ...certificate, ...authority } } : {}),
+    ...(config.TEMPORAL_API_KEY ? { apiKey: config.TEMPORAL_API_KEY } : {}),
+  } satisfies ConnectionOptions;
+}
+
+/** A Temporal client that connects with its first call, and again by itself after an outage. */
+export function createTemporalClient(config: Config): Client {
+  const connection = Connection.lazy({ ...temporalConnectionOptions(config), connectTimeout: 5_000 });
+  return new Client({ connection, namespace: config.TEMPORAL_NAMESPACE });
+}

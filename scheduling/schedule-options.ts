@@ -1,0 +1,75 @@
+import {
+  DAYS_OF_WEEK,
+  MONTHS,
+  ScheduleOverlapPolicy,
+  type CalendarSpec,
+  type ScheduleOptions,
+} from '@temporalio/client';
+import { defineSearchAttributeKey, SearchAttributeType, TypedSearchAttributes } from '@temporalio/common';
+import type { JobRow } from '../db/schema.ts';
+import type { Calendar, Range } from '../domain/calendar.ts';
+import { RUN_JOB_WORKFLOW, scheduleIdOf, type RunJobInput } from '../domain/run-job.ts';
+import { compileSchedule } from '../domain/schedule.ts';
+
+/** By these, operators find a job's runs in the Temporal Web UI: `JobName = "weekly-report"`. */
+export const SEARCH_ATTRIBUTES = {
+  jobId: defineSearchAttributeKey('JobId', SearchAttributeType.KEYWORD),
+  jobName: defineSearchAttributeKey('JobName', SearchAttributeType.KEYWORD),
+  jobNamespace: defineSearchAttributeKey('JobNamespace', SearchAttributeType.KEYWORD),
+};
+
+/** How long after its nominal time an occurrence may still start. Temporal's own default would be a year. */
+const CATCHUP_WINDOW_MS = 3_600_000;
+
+/** What an operator sees of a job's run in the Temporal Web UI, and can search for. */
+export function describeRun(job: Pick<JobRow, 'id' | 'name' | 'namespace'>) {
+  return {
+    staticSummary: job.name,
+    typedSearchAttributes: new TypedSearchAttributes([
+      { key: SEARCH_ATTRIBUTES.jobId, value: job.id },
+      { key: SEARCH_ATTRIBUTES.jobName, value: job.name },
+      { key: SEARCH_ATTRIBUTES.jobNamespace, value: job.namespace },
+    ]),
+  };
+}
+
+/** The Temporal Schedule of a job. Pure: the same row gives the same schedule. */
+export function scheduleOptions(job: JobRow, taskQueue: string) {
+  const compiled = compileSchedule(job.schedule);
+  const scheduleId = scheduleIdOf(job.id);
+  const input: RunJobInput = { jobId: job.id, generation: job.generation, trigger: 'schedule' };
+  return {
+    scheduleId,
+    spec: {
+      calendars: compiled.calendars.map(toCalendarSpec),
+      intervals: compiled.intervals.map(({ everyMs, offsetMs }) => ({ every: everyMs, offset: offsetMs })),
+      timezone: compiled.timeZone,
+      ...(compiled.startAt === undefined ? {} : { startAt: new Date(compiled.startAt) }),
+      ...(compiled.endAt === undefined ? {} : { endAt: new Date(compiled.endAt) }),
+    },
+    action: {
+      type: 'startWorkflow',
+      workflowType: RUN_JOB_WORKFLOW,
+      workflowId: scheduleId,
+      taskQueue,
+      args: [input],
+      ...describeRun(job),
+    },
+    policies: { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow: CATCHUP_WINDOW_MS },
+    state: { paused: job.state !== 'active' },
+  } satisfies ScheduleOptions;
+}
+
+function toCalendarSpec(calendar: Calendar): CalendarSpec {
+  const named = <Name extends string>(ranges: Range[], name: (value: number) => Name) =>
+    ranges.map(({ start, end, step }) => ({ start: name(start), end: name(end), step }));
+  return {
+    second: calendar.second,
+    minute: calendar.minute,
+    hour: calendar.hour,
+    dayOfMonth: calendar.dayOfMonth,
+    month: named(calendar.month, (value) => MONTHS[value - 1] as (typeof MONTHS)[number]),
+    dayOfWeek: named(calendar.dayOfWeek, (value) => DAYS_OF_WEEK[value] as (typeof DAYS_OF_WEEK)[number]),
+    ...(calendar.year ? { year: calendar.year } : {}),
+  };
+}

@@ -1,0 +1,30 @@
+import { Connection, type Client } from '@temporalio/client';
+import { SEARCH_ATTRIBUTES } from './schedule-options.ts';
+
+/** `temporal.api.enums.v1.IndexedValueType`: an exact text. */
+const KEYWORD = 2;
+
+/**
+ * Makes sure that the namespace knows our search attributes, without which no schedule can be made. On Temporal Cloud,
+ * where clients may not register any, they are made once by hand.
+ * @throws Error that names the missing ones, if they can't be registered
+ */
+export async function ensureSearchAttributes(temporal: Client): Promise<void> {
+  const { connection } = temporal;
+  if (!(connection instanceof Connection)) throw new Error('search attributes need a gRPC connection');
+  const { namespace } = temporal.options;
+  const { customAttributes } = await connection.operatorService.listSearchAttributes({ namespace });
+  const missing = Object.values(SEARCH_ATTRIBUTES)
+    .map((key) => key.name)
+    .filter((name) => !(name in (customAttributes ?? {})));
+  if (missing.length === 0) return;
+  try {
+    const searchAttributes = Object.fromEntries(missing.map((name) => [name, KEYWORD]));
+    await connection.operatorService.addSearchAttributes({ namespace, searchAttributes });
+  } catch (error) {
+    throw new Error(
+      `The Temporal namespace "${namespace}" lacks the search attributes ${missing.join(', ')} (type Keyword), and they could not be registered.`,
+      { cause: error },
+    );
+  }
+}

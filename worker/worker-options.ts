@@ -1,0 +1,45 @@
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { DefaultLogger, Runtime, type LogLevel, type WorkerOptions } from '@temporalio/worker';
+import type { Config } from '../platform/config.ts';
+import type { Logger } from '../platform/logger.ts';
+
+const fromHere = (path: string) => fileURLToPath(new URL(path, import.meta.url));
+
+/** Built by `npm run build`; from source, the worker bundles the workflows when it starts. */
+const BUNDLE = fromHere('../workflow-bundle.cjs');
+const WORKFLOWS = fromHere('../workflows');
+
+const LEVELS: Record<LogLevel, 'trace' | 'debug' | 'info' | 'warn' | 'error'> = {
+  TRACE: 'trace',
+  DEBUG: 'debug',
+  INFO: 'debug',
+  WARN: 'warn',
+  ERROR: 'error',
+};
+
+/** Sends what Temporal's SDK logs through our logger. To be called once, before anything else of the SDK. */
+export function installRuntime(logger: Logger): void {
+  Runtime.install({
+    logger: new DefaultLogger('INFO', ({ level, message, meta }) => {
+      logger[LEVELS[level]]({ ...meta, sdk: true }, message);
+    }),
+  });
+}
+
+/** How a worker polls and how much it takes on. Measured: docs/decisions/0005-temporal-tuning.md. */
+export function workerOptions(config: Config) {
+  return {
+    namespace: config.TEMPORAL_NAMESPACE,
+    taskQueue: config.TEMPORAL_TASK_QUEUE,
+    ...(existsSync(BUNDLE) ? { workflowBundle: { codePath: BUNDLE } } : { workflowsPath: WORKFLOWS }),
+    nonStickyToStickyPollRatio: 0.8,
+    workflowTaskPollerBehavior: { type: 'simple-maximum', maximum: 20 },
+    activityTaskPollerBehavior: { type: 'simple-maximum', maximum: 20 },
+    maxConcurrentWorkflowTaskExecutions: 200,
+    maxConcurrentActivityTaskExecutions: 500,
+    // A heartbeat carries the outcome of a call; it must reach the server well within the heartbeat timeout.
+    maxHeartbeatThrottleInterval: '3 seconds',
+    shutdownGraceTime: '10 seconds',
+  } satisfies WorkerOptions;
+}

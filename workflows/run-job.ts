@@ -1,0 +1,26 @@
+import { proxyActivities, workflowInfo } from '@temporalio/workflow';
+import type { Activities } from '../activities/index.ts';
+import type { RunJobInput, RunJobResult } from '../domain/run-job.ts';
+
+const { runHttpTarget } = proxyActivities<Activities>({
+  // One call takes 15 minutes at most (domain/target.ts); a worker that died is noticed much sooner, by its silence.
+  startToCloseTimeout: '16 minutes',
+  heartbeatTimeout: '15 seconds',
+  // How many calls there are, and how far apart, is for the job to say: the activity asks for its next attempt by
+  // itself. These waits are for faults of ours, such as a database that is away.
+  retry: { initialInterval: '1 second', backoffCoefficient: 2, maximumInterval: '10 seconds' },
+});
+
+/** Carries out one run of a job. Fails when the run fails, so that Temporal shows it as failed. */
+export async function runJob(input: RunJobInput): Promise<RunJobResult> {
+  const scheduledAt = input.scheduledAt ?? nominalTime();
+  return await runHttpTarget({ ...input, scheduledAt });
+}
+
+/** The instant for which Temporal's scheduler started this workflow, however late it did. */
+function nominalTime(): string {
+  const [instant] = workflowInfo().searchAttributes['TemporalScheduledStartTime'] ?? [];
+  if (!(instant instanceof Date))
+    throw new Error('this run was not started by a schedule, and was given no scheduledAt');
+  return instant.toISOString();
+}
