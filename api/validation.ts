@@ -16,12 +16,17 @@ export function parseInput<Schema extends z.ZodType>(schema: Schema, input: unkn
   throw invalid(result.error.issues.flatMap((issue) => toFieldErrors(issue, [])).slice(0, MAX_ERRORS));
 }
 
+/** How the message of a missing field begins: zod keeps no other trace of what was missing. */
+const REQUIRED = 'is required';
+
 /** Words for the faults that our schemas do not word themselves. Undefined: zod's own. */
 function explain(issue: z.core.$ZodRawIssue): string | undefined {
   switch (issue.code) {
     case 'invalid_type':
-      if (issue.input === undefined) return `is required (${issue.expected})`;
+      if (issue.input === undefined) return `${REQUIRED} (${issue.expected})`;
       return `must be ${article(issue.expected)}, not ${nameOf(issue.input)}`;
+    case 'invalid_union':
+      return issue.input === undefined ? REQUIRED : undefined;
     case 'unrecognized_keys':
       return `unknown field ${issue.keys.map((key) => JSON.stringify(key.slice(0, 64))).join(', ')}`;
     case 'invalid_value':
@@ -47,7 +52,7 @@ function nameOf(value: unknown): string {
 
 function toFieldErrors(issue: Issue, parents: PropertyKey[]): FieldError[] {
   const path = [...parents, ...issue.path];
-  if (issue.code === 'invalid_union') return explainUnion(issue, path);
+  if (issue.code === 'invalid_union' && !issue.message.startsWith(REQUIRED)) return explainUnion(issue, path);
   if (issue.code === 'unrecognized_keys') {
     return issue.keys.map((key) => ({
       path: toPath([...path, key]),
@@ -58,8 +63,7 @@ function toFieldErrors(issue: Issue, parents: PropertyKey[]): FieldError[] {
   if (issue.code === 'invalid_key') {
     return issue.issues.map((inner) => ({ path: toPath(path), code: inner.code, message: inner.message }));
   }
-  const missing =
-    issue.code === 'invalid_type' && issue.input === undefined && issue.message.startsWith('is required');
+  const missing = issue.message.startsWith(REQUIRED);
   return [{ path: toPath(path), code: missing ? 'required' : issue.code, message: issue.message }];
 }
 
@@ -67,30 +71,26 @@ function toFieldErrors(issue: Issue, parents: PropertyKey[]): FieldError[] {
 function explainUnion(issue: z.core.$ZodIssueInvalidUnion, path: PropertyKey[]): FieldError[] {
   if (issue.errors.length === 0)
     return [{ path: toPath(path), code: 'invalid_union', message: issue.message }];
-  const misfits = issue.errors.map((branch) => branch.filter((inner) => isShapeFault(inner)).length);
+  const misfits = issue.errors.map((branch) => branch.reduce((sum, inner) => sum + countMisfits(inner), 0));
   const fewest = Math.min(...misfits);
   const meant = issue.errors.filter((_, index) => misfits[index] === fewest);
   const [only] = meant;
   if (meant.length === 1 && only) return only.flatMap((inner) => toFieldErrors(inner, path));
-  const choices = issue.errors.flatMap((branch) =>
-    branch.filter((inner) => isShapeFault(inner) && inner.code !== 'unrecognized_keys'),
-  );
-  const names = choices.map((inner) =>
-    inner.path.length > 0 ? JSON.stringify(inner.path.join('.')) : inner.message,
-  );
+  const missing = meant.flat().filter((inner) => countMisfits(inner) > 0 && inner.code !== 'unrecognized_keys');
+  const excess = meant.flat().flatMap((inner) => (inner.code === 'unrecognized_keys' ? inner.keys : []));
+  const listed = (names: string[]) => [...new Set(names)].join(', ');
   const message =
-    names.length > 0
-      ? `needs exactly one of ${[...new Set(names)].join(', ')}`
-      : 'holds fields that exclude each other';
+    missing.length > 0
+      ? `needs exactly one of ${listed(missing.map((inner) => (inner.path.length > 0 ? JSON.stringify(inner.path.join('.')) : inner.message)))}`
+      : `holds fields that exclude each other: ${listed(excess.map((key) => JSON.stringify(key)))}`;
   return [{ path: toPath(path), code: 'invalid_union', message }];
 }
 
-/** A fault that speaks of the wrong branch, rather than of a wrong value in the right one. */
-function isShapeFault(issue: Issue): boolean {
-  if (issue.code === 'unrecognized_keys') return true;
-  return (
-    issue.code === 'invalid_type' && (issue.path.length === 0 || issue.message.startsWith('is required'))
-  );
+/** How many faults of this issue speak of the wrong branch, rather than of a wrong value in the right one. */
+function countMisfits(issue: Issue): number {
+  if (issue.code === 'unrecognized_keys') return issue.keys.length;
+  const wrongKind = issue.code === 'invalid_type' && issue.path.length === 0;
+  return wrongKind || issue.message.startsWith(REQUIRED) ? 1 : 0;
 }
 
 /** A place in the input as one would write it in code: `schedule.cron[1]`, `target.headers["a b"]`. */

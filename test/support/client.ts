@@ -1,0 +1,54 @@
+import type { Job } from '../../domain/job.ts';
+import type { Run } from '../../domain/run.ts';
+
+/** An answer of the API. */
+export interface ApiAnswer<Body> {
+  status: number;
+  headers: Headers;
+  body: Body;
+}
+
+interface Page<Item> {
+  items: Item[];
+  nextCursor: string | null;
+}
+
+/** Calls the API as any client would. */
+export async function request<Body>(url: string, method = 'GET', body?: unknown): Promise<ApiAnswer<Body>> {
+  const response = await fetch(url, {
+    method,
+    ...(body === undefined ? {} : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
+  });
+  const text = await response.text();
+  return { status: response.status, headers: response.headers, body: (text === '' ? undefined : JSON.parse(text)) as Body };
+}
+
+/** The API's operations, as far as tests need them often. Each fails unless the answer is the good one. */
+export function apiClient(baseUrl: string) {
+  const expectStatus = async <Body>(status: number, answer: Promise<ApiAnswer<Body>>): Promise<Body> => {
+    const { status: actual, body } = await answer;
+    if (actual !== status) throw new Error(`expected ${status}, got ${actual}: ${JSON.stringify(body)}`);
+    return body;
+  };
+  return {
+    createJob: (job: unknown) => expectStatus(201, request<Job>(`${baseUrl}/jobs`, 'POST', job)),
+    getJob: (id: string) => expectStatus(200, request<Job>(`${baseUrl}/jobs/${id}`)),
+    listJobs: (query = '') => expectStatus(200, request<Page<Job>>(`${baseUrl}/jobs${query}`)),
+    deleteJob: (id: string) => expectStatus(204, request<undefined>(`${baseUrl}/jobs/${id}`, 'DELETE')),
+    runJob: (id: string) => expectStatus(202, request<Run>(`${baseUrl}/jobs/${id}/run`, 'POST')),
+    getRun: (id: string) => expectStatus(200, request<Run>(`${baseUrl}/runs/${id}`)),
+    listRuns: (jobId: string, query = '') => expectStatus(200, request<Page<Run>>(`${baseUrl}/jobs/${jobId}/runs${query}`)),
+    /** All runs of a job, page after page. */
+    allRuns: async (jobId: string): Promise<Run[]> => {
+      const runs: Run[] = [];
+      let cursor: string | null = null;
+      do {
+        const query: string = cursor === null ? '?limit=200' : `?limit=200&cursor=${cursor}`;
+        const page: Page<Run> = await expectStatus(200, request<Page<Run>>(`${baseUrl}/jobs/${jobId}/runs${query}`));
+        runs.push(...page.items);
+        cursor = page.nextCursor;
+      } while (cursor !== null);
+      return runs;
+    },
+  };
+}

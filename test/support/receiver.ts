@@ -1,0 +1,54 @@
+import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+/** A call as it arrived. */
+export interface ReceivedCall {
+  at: number;
+  method: string;
+  path: string;
+  headers: IncomingHttpHeaders;
+  body: string;
+}
+
+/** What a target answers. Without one, it is 200 with "ok". */
+export type Respond = (call: ReceivedCall, response: ServerResponse) => void;
+
+/** A target for jobs that remembers every call. */
+export interface Receiver {
+  url: string;
+  calls: ReceivedCall[];
+  callsTo: (path: string) => ReceivedCall[];
+  /** Sets what a path answers from now on. */
+  respond: (path: string, respond: Respond) => void;
+  stop: () => Promise<void>;
+}
+
+/** Starts a target on a free port of the loopback address. */
+export function startReceiver(): Promise<Receiver> {
+  const calls: ReceivedCall[] = [];
+  const responders = new Map<string, Respond>();
+  const server = createServer((request, response) => {
+    const at = Date.now();
+    const chunks: Buffer[] = [];
+    request.on('data', (chunk: Buffer) => chunks.push(chunk));
+    request.on('end', () => {
+      const path = request.url ?? '';
+      const call = { at, method: request.method ?? '', path, headers: request.headers, body: Buffer.concat(chunks).toString() };
+      calls.push(call);
+      const respond = responders.get(path);
+      if (respond) respond(call, response);
+      else response.end('ok');
+    });
+  });
+  return new Promise((resolve) => {
+    server.listen(0, '127.0.0.1', () =>
+      resolve({
+        url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+        calls,
+        callsTo: (path) => calls.filter((call) => call.path === path),
+        respond: (path, respond) => void responders.set(path, respond),
+        stop: () => new Promise((stopped) => void server.close(() => stopped()).closeAllConnections()),
+      }),
+    );
+  });
+}

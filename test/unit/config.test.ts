@@ -1,0 +1,49 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, test } from '@jest/globals';
+import { readConfig, readLocalConfig } from '../../platform/config.ts';
+
+const servers = { DATABASE_URL: 'postgres://user:secret@db:5432/scheduler', TEMPORAL_ADDRESS: 'temporal:7233' };
+
+describe('configuration', () => {
+  test('has a default for everything but the two servers', () => {
+    expect(readConfig(servers)).toMatchObject({ HOST: '127.0.0.1', PORT: 8000, TEMPORAL_NAMESPACE: 'default', HTTP_TARGET_ALLOW: [] });
+    expect(readLocalConfig({})).toMatchObject({ DATA_DIR: '.data', POSTGRES_PORT: 5432, TEMPORAL_UI_PORT: 8233 });
+  });
+
+  test('names every wrong variable at once, and never shows a password', () => {
+    const read = () =>
+      readConfig({
+        PORT: '99999',
+        LOG_LEVEL: 'loud',
+        DATABASE_URL: 'mysql://user:secret@db/x',
+        DATABASE_POOL_SIZE: 'many',
+        TEMPORAL_TLS: 'yes',
+        HTTP_TARGET_ALLOW: '10.0.0.0/8,what is this?',
+      });
+    expect(read).toThrow(
+      /PORT: .*99999[^]*LOG_LEVEL: [^]*DATABASE_URL: must be such as[^]*DATABASE_POOL_SIZE: [^]*TEMPORAL_ADDRESS: is required[^]*TEMPORAL_TLS: [^]*HTTP_TARGET_ALLOW: "what is this\?" is no address/,
+    );
+    expect(read).not.toThrow(/secret/);
+  });
+
+  test('takes an empty variable as one that is not set', () => {
+    expect(readConfig({ ...servers, PORT: '', TEMPORAL_UI_URL: '' })).toMatchObject({ PORT: 8000 });
+  });
+
+  test('wants a client certificate together with its key', () => {
+    expect(() => readConfig({ ...servers, TEMPORAL_TLS_CERT_FILE: 'package.json' })).toThrow('needs both');
+  });
+
+  test('says which file is missing', () => {
+    expect(() => readConfig({ ...servers, DATABASE_CA_FILE: '/no/such/file' })).toThrow('DATABASE_CA_FILE: no such file: /no/such/file');
+  });
+
+  test('.env.example and the README name every variable, and no other', () => {
+    const inSchema = readFileSync('platform/config.ts', 'utf8').matchAll(/^ {2}([A-Z][A-Z_]+):/gm);
+    const names = [...inSchema].map(([, name]) => name).sort();
+    const inExample = readFileSync('.env.example', 'utf8').matchAll(/^#?\s?([A-Z][A-Z_]+)=/gm);
+    const inReadme = readFileSync('README.md', 'utf8').matchAll(/^\| `([A-Z][A-Z_]+)`/gm);
+    expect([...inExample].map(([, name]) => name).sort()).toEqual(names);
+    expect([...inReadme].map(([, name]) => name).sort()).toEqual(names);
+  });
+});

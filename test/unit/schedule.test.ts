@@ -1,0 +1,88 @@
+import { describe, expect, test } from '@jest/globals';
+import { toRanges, toValues } from '../../domain/calendar.ts';
+import { occurrences } from '../../domain/occurrences.ts';
+import { compileSchedule, findNeverFiring, Schedule, summarize } from '../../domain/schedule.ts';
+
+const at = (text: string) => Date.parse(text);
+const next = (schedule: unknown, after: string, count: number) =>
+  occurrences(compileSchedule(Schedule.parse(schedule)), at(after), count).map((instant) => new Date(instant).toISOString());
+
+describe('every', () => {
+  test('fires at multiples since the epoch, never at the instant asked from', () => {
+    expect(next({ every: '15m' }, '2027-01-01T00:15:00Z', 2)).toEqual(['2027-01-01T00:30:00.000Z', '2027-01-01T00:45:00.000Z']);
+    expect(next({ every: '15m' }, '2027-01-01T00:14:59.999Z', 1)).toEqual(['2027-01-01T00:15:00.000Z']);
+  });
+
+  test('is shifted by the offset', () => {
+    expect(next({ every: '1h', offset: '10m' }, '2027-01-01T00:00:00Z', 2)).toEqual([
+      '2027-01-01T00:10:00.000Z',
+      '2027-01-01T01:10:00.000Z',
+    ]);
+  });
+
+  test('keeps to startAt and endAt, both inclusive', () => {
+    const schedule = { every: '1h', startAt: '2027-01-01T05:00:00Z', endAt: '2027-01-01T06:00:00Z' };
+    expect(next(schedule, '2027-01-01T00:00:00Z', 5)).toEqual(['2027-01-01T05:00:00.000Z', '2027-01-01T06:00:00.000Z']);
+  });
+});
+
+describe('at', () => {
+  test('fires at each instant once, in order, a fraction of a second rounded up', () => {
+    const schedule = { at: ['2027-06-01T12:00:00+02:00', '2027-01-01T00:00:00.001Z', '2027-01-01T00:00:01Z'] };
+    expect(next(schedule, '2026-01-01T00:00:00Z', 5)).toEqual(['2027-01-01T00:00:01.000Z', '2027-06-01T10:00:00.000Z']);
+  });
+
+  test('is refused in the past, each instant by its place', () => {
+    const schedule = Schedule.parse({ at: ['2030-01-01T00:00:00Z', '2020-01-01T00:00:00Z'] });
+    expect(findNeverFiring(schedule, at('2027-01-01T00:00:00Z'))).toEqual([
+      expect.objectContaining({ path: 'schedule.at[1]', code: 'in_the_past' }),
+    ]);
+  });
+});
+
+describe('a list of cron expressions', () => {
+  test('fires when either matches, once where both do', () => {
+    expect(next({ cron: ['0 0 * * *', '0 */12 * * *'] }, '2026-12-31T23:00:00Z', 3)).toEqual([
+      '2027-01-01T00:00:00.000Z',
+      '2027-01-01T12:00:00.000Z',
+      '2027-01-02T00:00:00.000Z',
+    ]);
+  });
+
+  test('is refused if one of them never fires, even beside one that does', () => {
+    const schedule = Schedule.parse({ cron: ['0 0 * * *', '0 0 30 2 *'] });
+    expect(findNeverFiring(schedule, at('2027-01-01T00:00:00Z'))).toEqual([expect.objectContaining({ path: 'schedule.cron[1]' })]);
+  });
+});
+
+test('a schedule that ends before it fires is refused at its end', () => {
+  const schedule = Schedule.parse({ cron: '0 9 * * MON', endAt: '2027-01-02T00:00:00Z' });
+  expect(findNeverFiring(schedule, at('2027-01-01T00:00:00Z'))).toEqual([
+    expect.objectContaining({ path: 'schedule.endAt', code: 'never_fires' }),
+  ]);
+});
+
+test.each<[unknown, string]>([
+  [{ cron: '0 9 * * MON', timeZone: 'Europe/Berlin' }, 'At 09:00, only on Monday, Europe/Berlin'],
+  [{ every: '90m' }, 'Every 90m'],
+  [{ every: '1h', offset: '5m' }, 'Every 1h, offset by 5m'],
+  [{ at: '2027-01-01T01:00:00+01:00' }, 'Once at 2027-01-01T00:00:00Z'],
+  [{ at: ['2028-01-01T00:00:00Z', '2027-01-01T00:00:00Z'] }, '2 times, first at 2027-01-01T00:00:00Z'],
+])('%j in words', (schedule, words) => {
+  expect(summarize(Schedule.parse(schedule))).toBe(words);
+});
+
+describe('ranges', () => {
+  test.each<[number[], string]>([
+    [[0, 15, 30, 45], '0-45/15'],
+    [[1, 2, 3], '1-3'],
+    [[1, 3], '1 3'],
+    [[5], '5'],
+    [[0, 1, 2, 10, 20, 30], '0-2 10-30/10'],
+  ])('%j', (values, text) => {
+    const ranges = toRanges(values);
+    const written = ranges.map(({ start, end, step }) => (start === end ? `${start}` : `${start}-${end}${step === 1 ? '' : `/${step}`}`));
+    expect(written.join(' ')).toBe(text);
+    expect(toValues(ranges)).toEqual(values);
+  });
+});
