@@ -1,10 +1,10 @@
-import Koa from 'koa';
+import Koa, { type Middleware } from 'koa';
 import { problems } from './middleware/problems.ts';
 import { requestContext, type RequestState } from './middleware/request-context.ts';
 import { serveDocs } from './docs.ts';
 import { createOpenApiDocument } from './openapi.ts';
 import type { ApiDependencies } from './operation.ts';
-import { createRouter, methodNotAllowed } from './router.ts';
+import { createRouter } from './router.ts';
 import { operations } from './routes/index.ts';
 import { VERSION } from './version.ts';
 
@@ -16,7 +16,7 @@ export function createApp(dependencies: ApiDependencies): Koa<RequestState> {
   app.use(requestContext(dependencies.logger));
   app.use(problems());
   app.use(router.routes());
-  app.use(methodNotAllowed(router));
+  app.use(router.allowedMethods() as unknown as Middleware<RequestState>);
   // Only what breaks outside of the middleware, such as a client that hangs up, arrives here.
   app.on('error', (error: Error) => dependencies.logger.debug({ err: error }, 'connection error'));
   return app;

@@ -20,19 +20,6 @@ export function createRouter(
   return router;
 }
 
-/** Answers 405 with the methods that there are, where a path is known by another method. */
-export function methodNotAllowed(router: Router<RequestState>): Middleware<RequestState> {
-  return router.allowedMethods({
-    throw: true,
-    methodNotAllowed: () =>
-      new SchedulerError(
-        'method_not_allowed',
-        'This path does not know that method; the Allow header names those it knows.',
-      ),
-    notImplemented: () => new SchedulerError('method_not_allowed', 'This service does not know that method.'),
-  }) as unknown as Middleware<RequestState>;
-}
-
 function handler(operation: Operation, dependencies: ApiDependencies): Middleware<RequestState> {
   return async (context) => {
     const url = new URL(context.originalUrl, 'http://localhost');

@@ -76,7 +76,9 @@ function explainUnion(issue: z.core.$ZodIssueInvalidUnion, path: PropertyKey[]):
   const meant = issue.errors.filter((_, index) => misfits[index] === fewest);
   const [only] = meant;
   if (meant.length === 1 && only) return only.flatMap((inner) => toFieldErrors(inner, path));
-  const missing = meant.flat().filter((inner) => countMisfits(inner) > 0 && inner.code !== 'unrecognized_keys');
+  const missing = meant
+    .flat()
+    .filter((inner) => countMisfits(inner) > 0 && inner.code !== 'unrecognized_keys');
   const excess = meant.flat().flatMap((inner) => (inner.code === 'unrecognized_keys' ? inner.keys : []));
   const listed = (names: string[]) => [...new Set(names)].join(', ');
   const message =

@@ -1,6 +1,6 @@
 import cronstrue from 'cronstrue';
 import { z } from 'zod';
-import { durationMs, durationSchema } from './duration.ts';
+import { durationMs, durationSchema, parseDuration } from './duration.ts';
 import type { FieldError } from './errors.ts';
 import { Instant, toInstant, wholeSecondFrom } from './instant.ts';
 import { toRanges, type Calendar } from './calendar.ts';
@@ -94,7 +94,10 @@ export const Schedule = z
         message: `endAt ${endAt} must lie after startAt ${startAt}`,
       });
     }
-    if ('every' in schedule && durationMs(schedule.offset) >= durationMs(schedule.every)) {
+    const [offsetMs, everyMs] =
+      'every' in schedule ? [schedule.offset, schedule.every].map(parseDuration) : [];
+    // A duration that is none has been named already.
+    if (offsetMs !== undefined && everyMs !== undefined && 'every' in schedule && offsetMs >= everyMs) {
       context.addIssue({
         code: 'custom',
         path: ['offset'],

@@ -55,12 +55,21 @@ async function prepare(): Promise<Record<string, string>> {
       settings: ['fsync=off', 'synchronous_commit=off', 'full_page_writes=off'],
       say,
     }),
-    startTemporalServer({ binary, dataDir: folder, port, namespaces, logFile: path.join(folder, 'temporal.log') }),
+    startTemporalServer({
+      binary,
+      dataDir: folder,
+      port,
+      namespaces,
+      logFile: path.join(folder, 'temporal.log'),
+    }),
   ]);
   stops.push(postgres.stop, temporal.stop);
 
   await ensureDatabase(postgres, TEMPLATE_DATABASE);
-  const config = readConfig({ DATABASE_URL: postgres.urlOf(TEMPLATE_DATABASE), TEMPORAL_ADDRESS: temporal.address });
+  const config = readConfig({
+    DATABASE_URL: postgres.urlOf(TEMPLATE_DATABASE),
+    TEMPORAL_ADDRESS: temporal.address,
+  });
   const db = createDatabase(config, createLogger({ level: 'warn', name: 'test' }), 'test');
   await migrate(db);
   await db.destroy();
@@ -72,10 +81,14 @@ async function prepare(): Promise<Record<string, string>> {
 }
 
 function runJest(jestArguments: string[], environment: Record<string, string>): Promise<number> {
-  const jest = spawn(process.execPath, ['--experimental-vm-modules', '--no-warnings', 'node_modules/jest/bin/jest.js', ...jestArguments], {
-    env: { ...process.env, ...environment },
-    stdio: ['ignore', 'inherit', 'pipe'],
-  });
+  const jest = spawn(
+    process.execPath,
+    ['--experimental-vm-modules', '--no-warnings', 'node_modules/jest/bin/jest.js', ...jestArguments],
+    {
+      env: { ...process.env, ...environment },
+      stdio: ['ignore', 'inherit', 'pipe'],
+    },
+  );
   let leaks = false;
   jest.stderr.setEncoding('utf8').on('data', (text: string) => {
     process.stderr.write(text);

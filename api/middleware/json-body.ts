@@ -19,8 +19,9 @@ export function jsonBody(): Middleware {
     },
   });
   return async (context, next) => {
+    const isEmpty = context.get('content-length') === '0';
     // null: there is no body at all.
-    if (context.is('json', '+json') === false) {
+    if (!isEmpty && context.is('json', '+json') === false) {
       throw new SchedulerError(
         'unsupported_media_type',
         `The body is ${context.get('content-type') || 'of no named type'}; send it as Content-Type: application/json.`,
@@ -28,7 +29,7 @@ export function jsonBody(): Middleware {
     }
     await parse(context, async () => undefined);
     const { body } = context.request as { body?: unknown };
-    if (body === undefined || body === '')
+    if (isEmpty || body === undefined || body === '')
       throw new SchedulerError('not_json', 'The body is empty; send a JSON object.');
     requireStorable(body);
     await next();
@@ -47,8 +48,8 @@ function toRefusal(error: Error & { type?: string; status?: number }): Scheduler
 }
 
 /**
- * JSON can say more than PostgreSQL can store (NUL, halves of surrogate pairs), and more than code should meet (an own
- * `__proto__`, a depth that exhausts the stack).
+ * JSON can say more than PostgreSQL can store (NUL, halves of surrogate pairs), and nest deeper than
+ * code should have to follow.
  * @throws SchedulerError `invalid` at the first such place
  */
 function requireStorable(body: unknown): void {
@@ -61,7 +62,6 @@ function requireStorable(body: unknown): void {
       throw refuse(path, 'too_deep', `the body is nested deeper than ${MAX_DEPTH} levels`);
     for (const [key, child] of Object.entries(value)) {
       requireText(key, path);
-      if (key === '__proto__') throw refuse(path, 'forbidden_key', 'the key "__proto__" is not allowed');
       const childPath = Array.isArray(value) ? `${path}[${key}]` : path === '' ? key : `${path}.${key}`;
       pending.push({ value: child, path: childPath, depth: depth + 1 });
     }

@@ -8,11 +8,17 @@ export function problems(): Middleware<RequestState> {
   return async (context, next) => {
     try {
       await next();
-      if (context.status === 404 && context.body === undefined) {
+      if (context.body !== undefined) return;
+      if (context.status === 404) {
         throw new SchedulerError(
           'not_found',
           `There is nothing at ${context.path}; /docs shows what there is.`,
         );
+      }
+      // Set by the router, which has named the methods that there are in the Allow header.
+      if (context.status === 405 || context.status === 501) {
+        const message = `${context.path} does not know ${context.method}; the Allow header names what it knows.`;
+        throw new SchedulerError('method_not_allowed', message);
       }
     } catch (thrown) {
       const error = toSchedulerError(thrown);

@@ -17,10 +17,16 @@ interface Page<Item> {
 export async function request<Body>(url: string, method = 'GET', body?: unknown): Promise<ApiAnswer<Body>> {
   const response = await fetch(url, {
     method,
-    ...(body === undefined ? {} : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
+    ...(body === undefined
+      ? {}
+      : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
   });
   const text = await response.text();
-  return { status: response.status, headers: response.headers, body: (text === '' ? undefined : JSON.parse(text)) as Body };
+  return {
+    status: response.status,
+    headers: response.headers,
+    body: (text === '' ? undefined : JSON.parse(text)) as Body,
+  };
 }
 
 /** The API's operations, as far as tests need them often. Each fails unless the answer is the good one. */
@@ -37,14 +43,18 @@ export function apiClient(baseUrl: string) {
     deleteJob: (id: string) => expectStatus(204, request<undefined>(`${baseUrl}/jobs/${id}`, 'DELETE')),
     runJob: (id: string) => expectStatus(202, request<Run>(`${baseUrl}/jobs/${id}/run`, 'POST')),
     getRun: (id: string) => expectStatus(200, request<Run>(`${baseUrl}/runs/${id}`)),
-    listRuns: (jobId: string, query = '') => expectStatus(200, request<Page<Run>>(`${baseUrl}/jobs/${jobId}/runs${query}`)),
+    listRuns: (jobId: string, query = '') =>
+      expectStatus(200, request<Page<Run>>(`${baseUrl}/jobs/${jobId}/runs${query}`)),
     /** All runs of a job, page after page. */
     allRuns: async (jobId: string): Promise<Run[]> => {
       const runs: Run[] = [];
       let cursor: string | null = null;
       do {
         const query: string = cursor === null ? '?limit=200' : `?limit=200&cursor=${cursor}`;
-        const page: Page<Run> = await expectStatus(200, request<Page<Run>>(`${baseUrl}/jobs/${jobId}/runs${query}`));
+        const page: Page<Run> = await expectStatus(
+          200,
+          request<Page<Run>>(`${baseUrl}/jobs/${jobId}/runs${query}`),
+        );
         runs.push(...page.items);
         cursor = page.nextCursor;
       } while (cursor !== null);

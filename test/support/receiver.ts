@@ -33,7 +33,13 @@ export function startReceiver(): Promise<Receiver> {
     request.on('data', (chunk: Buffer) => chunks.push(chunk));
     request.on('end', () => {
       const path = request.url ?? '';
-      const call = { at, method: request.method ?? '', path, headers: request.headers, body: Buffer.concat(chunks).toString() };
+      const call = {
+        at,
+        method: request.method ?? '',
+        path,
+        headers: request.headers,
+        body: Buffer.concat(chunks).toString(),
+      };
       calls.push(call);
       const respond = responders.get(path);
       if (respond) respond(call, response);

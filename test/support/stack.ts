@@ -34,13 +34,17 @@ export async function createStack(name: string): Promise<Stack> {
   let count = 0;
 
   const start = async (kind: 'api' | 'worker', env: Record<string, string>) => {
-    const service = await startServiceProcess(kind, path.join(fromRunner('folder'), `${name}-${kind}-${++count}.log`), {
-      DATABASE_URL: databaseUrl,
-      TEMPORAL_ADDRESS: fromRunner('temporalAddress'),
-      TEMPORAL_NAMESPACE: name,
-      HTTP_TARGET_ALLOW: '127.0.0.1',
-      ...env,
-    });
+    const service = await startServiceProcess(
+      kind,
+      path.join(fromRunner('folder'), `${name}-${kind}-${++count}.log`),
+      {
+        DATABASE_URL: databaseUrl,
+        TEMPORAL_ADDRESS: fromRunner('temporalAddress'),
+        TEMPORAL_NAMESPACE: name,
+        HTTP_TARGET_ALLOW: '127.0.0.1',
+        ...env,
+      },
+    );
     processes.push(service);
     return service;
   };
@@ -74,7 +78,10 @@ export async function createTestDatabase(name: string, template = 'template0') {
   await asAdmin(`CREATE DATABASE ${database} TEMPLATE ${template}`);
   const databaseUrl = new URL(fromRunner('postgresUrl'));
   databaseUrl.pathname = `/${database}`;
-  return { databaseUrl: databaseUrl.href, dropDatabase: () => asAdmin(`DROP DATABASE ${database} WITH (FORCE)`) };
+  return {
+    databaseUrl: databaseUrl.href,
+    dropDatabase: () => asAdmin(`DROP DATABASE ${database} WITH (FORCE)`),
+  };
 }
 
 /** Starts an API or worker from dist/, and resolves when it is ready. @throws Error with its last words if it ends before */

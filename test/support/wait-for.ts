@@ -18,7 +18,8 @@ export async function waitFor<Value>(
     } catch (error) {
       lastError = error;
     }
-    if (Date.now() > deadline) throw new Error(`waited ${timeoutMs} ms in vain for ${what}`, { cause: lastError });
+    if (Date.now() > deadline)
+      throw new Error(`waited ${timeoutMs} ms in vain for ${what}`, { cause: lastError });
     await sleep(50);
   }
 }

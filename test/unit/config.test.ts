@@ -2,12 +2,24 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
 import { readConfig, readLocalConfig } from '../../platform/config.ts';
 
-const servers = { DATABASE_URL: 'postgres://user:secret@db:5432/scheduler', TEMPORAL_ADDRESS: 'temporal:7233' };
+const servers = {
+  DATABASE_URL: 'postgres://user:secret@db:5432/scheduler',
+  TEMPORAL_ADDRESS: 'temporal:7233',
+};
 
 describe('configuration', () => {
   test('has a default for everything but the two servers', () => {
-    expect(readConfig(servers)).toMatchObject({ HOST: '127.0.0.1', PORT: 8000, TEMPORAL_NAMESPACE: 'default', HTTP_TARGET_ALLOW: [] });
-    expect(readLocalConfig({})).toMatchObject({ DATA_DIR: '.data', POSTGRES_PORT: 5432, TEMPORAL_UI_PORT: 8233 });
+    expect(readConfig(servers)).toMatchObject({
+      HOST: '127.0.0.1',
+      PORT: 8000,
+      TEMPORAL_NAMESPACE: 'default',
+      HTTP_TARGET_ALLOW: [],
+    });
+    expect(readLocalConfig({})).toMatchObject({
+      DATA_DIR: '.data',
+      POSTGRES_PORT: 5432,
+      TEMPORAL_UI_PORT: 8233,
+    });
   });
 
   test('names every wrong variable at once, and never shows a password', () => {
@@ -35,7 +47,9 @@ describe('configuration', () => {
   });
 
   test('says which file is missing', () => {
-    expect(() => readConfig({ ...servers, DATABASE_CA_FILE: '/no/such/file' })).toThrow('DATABASE_CA_FILE: no such file: /no/such/file');
+    expect(() => readConfig({ ...servers, DATABASE_CA_FILE: '/no/such/file' })).toThrow(
+      'DATABASE_CA_FILE: no such file: /no/such/file',
+    );
   });
 
   test('.env.example and the README name every variable, and no other', () => {

@@ -14,9 +14,12 @@ describe('durations', () => {
     expect(parseDuration(text)).toBe(ms);
   });
 
-  test.each(['', '5', '-5m', '5 parsecs', '5 m', '1.5h', 'm', '5M', 'PT5M', '5m ', '9'.repeat(100)])('%j is none', (text) => {
-    expect(parseDuration(text)).toBeUndefined();
-  });
+  test.each(['', '5', '-5m', '5 parsecs', '5 m', '1.5h', 'm', '5M', 'PT5M', '5m ', '9'.repeat(100)])(
+    '%j is none',
+    (text) => {
+      expect(parseDuration(text)).toBeUndefined();
+    },
+  );
 
   test.each([
     [5_400_000, '1h30m'],

@@ -5,11 +5,16 @@ import { compileSchedule, findNeverFiring, Schedule, summarize } from '../../dom
 
 const at = (text: string) => Date.parse(text);
 const next = (schedule: unknown, after: string, count: number) =>
-  occurrences(compileSchedule(Schedule.parse(schedule)), at(after), count).map((instant) => new Date(instant).toISOString());
+  occurrences(compileSchedule(Schedule.parse(schedule)), at(after), count).map((instant) =>
+    new Date(instant).toISOString(),
+  );
 
 describe('every', () => {
   test('fires at multiples since the epoch, never at the instant asked from', () => {
-    expect(next({ every: '15m' }, '2027-01-01T00:15:00Z', 2)).toEqual(['2027-01-01T00:30:00.000Z', '2027-01-01T00:45:00.000Z']);
+    expect(next({ every: '15m' }, '2027-01-01T00:15:00Z', 2)).toEqual([
+      '2027-01-01T00:30:00.000Z',
+      '2027-01-01T00:45:00.000Z',
+    ]);
     expect(next({ every: '15m' }, '2027-01-01T00:14:59.999Z', 1)).toEqual(['2027-01-01T00:15:00.000Z']);
   });
 
@@ -22,14 +27,22 @@ describe('every', () => {
 
   test('keeps to startAt and endAt, both inclusive', () => {
     const schedule = { every: '1h', startAt: '2027-01-01T05:00:00Z', endAt: '2027-01-01T06:00:00Z' };
-    expect(next(schedule, '2027-01-01T00:00:00Z', 5)).toEqual(['2027-01-01T05:00:00.000Z', '2027-01-01T06:00:00.000Z']);
+    expect(next(schedule, '2027-01-01T00:00:00Z', 5)).toEqual([
+      '2027-01-01T05:00:00.000Z',
+      '2027-01-01T06:00:00.000Z',
+    ]);
   });
 });
 
 describe('at', () => {
   test('fires at each instant once, in order, a fraction of a second rounded up', () => {
-    const schedule = { at: ['2027-06-01T12:00:00+02:00', '2027-01-01T00:00:00.001Z', '2027-01-01T00:00:01Z'] };
-    expect(next(schedule, '2026-01-01T00:00:00Z', 5)).toEqual(['2027-01-01T00:00:01.000Z', '2027-06-01T10:00:00.000Z']);
+    const schedule = {
+      at: ['2027-06-01T12:00:00+02:00', '2027-01-01T00:00:00.001Z', '2027-01-01T00:00:01Z'],
+    };
+    expect(next(schedule, '2026-01-01T00:00:00Z', 5)).toEqual([
+      '2027-01-01T00:00:01.000Z',
+      '2027-06-01T10:00:00.000Z',
+    ]);
   });
 
   test('is refused in the past, each instant by its place', () => {
@@ -51,7 +64,9 @@ describe('a list of cron expressions', () => {
 
   test('is refused if one of them never fires, even beside one that does', () => {
     const schedule = Schedule.parse({ cron: ['0 0 * * *', '0 0 30 2 *'] });
-    expect(findNeverFiring(schedule, at('2027-01-01T00:00:00Z'))).toEqual([expect.objectContaining({ path: 'schedule.cron[1]' })]);
+    expect(findNeverFiring(schedule, at('2027-01-01T00:00:00Z'))).toEqual([
+      expect.objectContaining({ path: 'schedule.cron[1]' }),
+    ]);
   });
 });
 
@@ -81,7 +96,9 @@ describe('ranges', () => {
     [[0, 1, 2, 10, 20, 30], '0-2 10-30/10'],
   ])('%j', (values, text) => {
     const ranges = toRanges(values);
-    const written = ranges.map(({ start, end, step }) => (start === end ? `${start}` : `${start}-${end}${step === 1 ? '' : `/${step}`}`));
+    const written = ranges.map(({ start, end, step }) =>
+      start === end ? `${start}` : `${start}-${end}${step === 1 ? '' : `/${step}`}`,
+    );
     expect(written.join(' ')).toBe(text);
     expect(toValues(ranges)).toEqual(values);
   });

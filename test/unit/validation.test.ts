@@ -29,17 +29,41 @@ describe('what a caller is told about wrong input', () => {
       ],
     ],
     ['a typo', { name: 'x', schedule, target, retries: 3 }, [{ path: 'retries', message: /no such field/ }]],
-    ['a number for a name', { name: 5, schedule, target }, [{ path: 'name', message: /must be a string, not a number/ }]],
-    ['no kind of schedule', { name: 'x', schedule: {}, target }, [{ path: 'schedule', message: /exactly one of "cron", "every", "at"/ }]],
+    [
+      'a number for a name',
+      { name: 5, schedule, target },
+      [{ path: 'name', message: /must be a string, not a number/ }],
+    ],
+    [
+      'no kind of schedule',
+      { name: 'x', schedule: {}, target },
+      [{ path: 'schedule', message: /exactly one of "cron", "every", "at"/ }],
+    ],
     [
       'two kinds of schedule',
       { name: 'x', schedule: { cron: '* * * * *', every: '5m' }, target },
       [{ path: 'schedule', message: /exclude each other/ }],
     ],
-    ['a field of another kind', { name: 'x', schedule: { every: '5m', timeZone: 'UTC' }, target }, [{ path: 'schedule.timeZone', message: /no such field/ }]],
-    ['a wrong cron', { name: 'x', schedule: { cron: '0 25 * * *' }, target }, [{ path: 'schedule.cron', message: /hour 25 is out of range 0–23/ }]],
-    ['a wrong cron in a list', { name: 'x', schedule: { cron: ['@daily', 'x'] }, target }, [{ path: 'schedule.cron[1]', message: /expected 5 fields/ }]],
-    ['a cron that is a number', { name: 'x', schedule: { cron: 5 }, target }, [{ path: 'schedule.cron', message: /string.*array/ }]],
+    [
+      'a field of another kind',
+      { name: 'x', schedule: { every: '5m', timeZone: 'UTC' }, target },
+      [{ path: 'schedule.timeZone', message: /no such field/ }],
+    ],
+    [
+      'a wrong cron',
+      { name: 'x', schedule: { cron: '0 25 * * *' }, target },
+      [{ path: 'schedule.cron', message: /hour 25 is out of range 0–23/ }],
+    ],
+    [
+      'a wrong cron in a list',
+      { name: 'x', schedule: { cron: ['@daily', 'x'] }, target },
+      [{ path: 'schedule.cron[1]', message: /expected 5 fields/ }],
+    ],
+    [
+      'a cron that is a number',
+      { name: 'x', schedule: { cron: 5 }, target },
+      [{ path: 'schedule.cron', message: /string.*array/ }],
+    ],
     [
       'wrong zone and wrong cron',
       { name: 'x', schedule: { cron: 'x', timeZone: 'Mars/Olympus' }, target },
@@ -48,10 +72,22 @@ describe('what a caller is told about wrong input', () => {
         { path: 'schedule.timeZone', message: /"Mars\/Olympus" is not a known time zone/ },
       ],
     ],
-    ['a header with a line break', { name: 'x', schedule, target: { ...target, headers: { 'a\nb': 'c' } } }, [{ path: 'target.headers["a\\nb"]', message: /valid header name/ }]],
-    ['an unknown target', { name: 'x', schedule, target: { type: 'fax' } }, [{ path: 'target.type', message: /http/ }]],
+    [
+      'a header with a line break',
+      { name: 'x', schedule, target: { ...target, headers: { 'a\nb': 'c' } } },
+      [{ path: 'target.headers["a\\nb"]', message: /valid header name/ }],
+    ],
+    [
+      'an unknown target',
+      { name: 'x', schedule, target: { type: 'fax' } },
+      [{ path: 'target.type', message: /http/ }],
+    ],
   ])('%s', (_, input, expected) => {
     const faults = faultsOf(input);
-    expect(faults).toEqual(expected.map(({ path, message }) => expect.objectContaining({ path, message: expect.stringMatching(message) as string })));
+    expect(faults).toEqual(
+      expected.map(({ path, message }) =>
+        expect.objectContaining({ path, message: expect.stringMatching(message) }),
+      ),
+    );
   });
 });

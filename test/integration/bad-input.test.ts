@@ -1,0 +1,275 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import type { Problem } from '../../api/problem.ts';
+import { createStack, type Stack } from '../support/stack.ts';
+
+let stack: Stack;
+let url: string;
+
+beforeAll(async () => {
+  stack = await createStack('bad-input');
+  ({ url } = await stack.startApi());
+});
+afterAll(() => stack.stop());
+
+const good = {
+  name: 'good',
+  schedule: { every: '5m' },
+  target: { type: 'http', url: 'https://example.com/' },
+};
+const withSchedule = (schedule: unknown) => ({ ...good, schedule });
+const withTarget = (target: object) => ({ ...good, target: { ...good.target, ...target } });
+
+async function send(
+  method: string,
+  path: string,
+  body?: string | Buffer,
+  headers: Record<string, string> = {},
+) {
+  const response = await fetch(url + path, {
+    method,
+    ...(body === undefined ? {} : { body }),
+    headers: { ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers },
+  });
+  return { status: response.status, type: response.headers.get('content-type'), text: await response.text() };
+}
+
+async function countRows(): Promise<number> {
+  const { rows } = await stack.db.query<{ count: string }>(
+    'SELECT (SELECT count(*) FROM jobs) + (SELECT count(*) FROM runs) AS count',
+  );
+  return Number(rows[0]?.count);
+}
+
+/** Each must be refused with the status, name the place, and change nothing. */
+async function expectRefusal(
+  answer: { status: number; type: string | null; text: string },
+  status: number,
+  path: string,
+  message: RegExp,
+) {
+  expect({ status: answer.status, text: answer.text.slice(0, 300) }).toMatchObject({ status });
+  expect(answer.type).toMatch(/^application\/problem\+json/);
+  expect(answer.text).not.toMatch(/node_modules|\.ts:\d|\n\s+at /);
+  const problem = JSON.parse(answer.text) as Problem;
+  const places = (problem.errors ?? [{ path: '', message: problem.detail }]).map((fault) => fault.path);
+  expect(places).toContain(path);
+  expect(`${problem.detail} ${JSON.stringify(problem.errors ?? [])}`).toMatch(message);
+  expect(await countRows()).toBe(0);
+}
+
+describe('a body that can not be read', () => {
+  test.each<[string, string | Buffer | undefined, Record<string, string>, number, RegExp]>([
+    ['not JSON', '{"name": ', {}, 400, /JSON/],
+    ['an empty body', '', {}, 400, /empty/],
+    ['no body at all', undefined, {}, 400, /empty/],
+    [
+      'a wrong content type',
+      'name=x',
+      { 'content-type': 'application/x-www-form-urlencoded' },
+      415,
+      /application\/json/,
+    ],
+    ['plain text', '{}', { 'content-type': 'text/plain' }, 415, /text\/plain/],
+    ['no content type', Buffer.from('{}'), { 'content-type': '' }, 415, /application\/json/],
+    [
+      'more than a megabyte',
+      JSON.stringify({ ...good, description: 'x'.repeat(1_100_000) }),
+      {},
+      413,
+      /1048576 bytes/,
+    ],
+    ['bytes that are no gzip', 'hello', { 'content-encoding': 'gzip' }, 400, /JSON/],
+  ])('%s', async (_, body, headers, status, message) => {
+    await expectRefusal(await send('POST', '/jobs', body, headers), status, '', message);
+  });
+});
+
+const labels = Object.fromEntries(Array.from({ length: 10_000 }, (_, index) => [`label${index}`, 'x']));
+const deep = `${'['.repeat(100_000)}${']'.repeat(100_000)}`;
+
+describe('a job that can not be', () => {
+  test.each<[string, unknown, string, RegExp]>([
+    ['null', null, '', /must be an object/],
+    ['an array', [], '', /must be an object/],
+    ['a number', 5, '', /must be an object/],
+    ['nothing given', {}, 'name', /required/],
+    ['an unknown field', { ...good, retries: 3 }, 'retries', /no such field/],
+    ['an unknown field of the target', withTarget({ verb: 'GET' }), 'target.verb', /no such field/],
+    ['a policy, which is not there yet', { ...good, policy: { overlap: 'skip' } }, 'policy', /no such field/],
+    ['a name that is a number', { ...good, name: 5 }, 'name', /must be a string, not a number/],
+    ['an empty name', { ...good, name: '' }, 'name', /at least 1 character/],
+    ['a name of 201 characters', { ...good, name: 'x'.repeat(201) }, 'name', /at most 200 characters/],
+    [
+      'a name of nearly a megabyte',
+      { ...good, name: 'x'.repeat(1_000_000) },
+      'name',
+      /at most 200 characters/,
+    ],
+    ['a name with a line break', { ...good, name: 'a\nb' }, 'name', /control characters/],
+    ['a name with a NUL byte', { ...good, name: 'a\0b' }, 'name', /NUL/],
+    ['a description with a NUL byte', { ...good, description: 'a\0b' }, 'description', /NUL/],
+    ['half a surrogate pair', { ...good, description: '\ud800' }, 'description', /surrogate/],
+    ['a NUL byte deep in the body', withTarget({ body: { a: [{ b: '\0' }] } }), 'target.body.a[0].b', /NUL/],
+    ['10,000 labels', { ...good, labels }, 'labels', /at most 64 labels/],
+    ['a label key with a space', { ...good, labels: { 'a b': 'x' } }, 'labels["a b"]', /label key/],
+    ['a label that is no text', { ...good, labels: { a: 5 } }, 'labels.a', /must be a string/],
+    ['no schedule', { ...good, schedule: {} }, 'schedule', /exactly one of/],
+    ['a cron with 4 fields', withSchedule({ cron: '* * * *' }), 'schedule.cron', /expected 5 fields/],
+    [
+      'hour 25',
+      withSchedule({ cron: '0 25 * * *' }),
+      'schedule.cron',
+      /hour 25 is out of range 0–23 in "0 25 \* \* \*"/,
+    ],
+    ['30 February', withSchedule({ cron: '0 0 30 2 *' }), 'schedule.cron', /never fires/],
+    [
+      'an unknown zone',
+      withSchedule({ cron: '0 9 * * *', timeZone: 'Europe/Atlantis' }),
+      'schedule.timeZone',
+      /Europe\/Atlantis/,
+    ],
+    [
+      'an offset for a zone',
+      withSchedule({ cron: '0 9 * * *', timeZone: '+02:00' }),
+      'schedule.timeZone',
+      /IANA/,
+    ],
+    [
+      'a zone that is a number',
+      withSchedule({ cron: '0 9 * * *', timeZone: 2 }),
+      'schedule.timeZone',
+      /must be a string/,
+    ],
+    ['every 0s', withSchedule({ every: '0s' }), 'schedule.every', /out of range/],
+    ['every -5m', withSchedule({ every: '-5m' }), 'schedule.every', /not a duration/],
+    ['every 5 parsecs', withSchedule({ every: '5 parsecs' }), 'schedule.every', /not a duration/],
+    ['every half a second', withSchedule({ every: '1500ms' }), 'schedule.every', /whole number of seconds/],
+    [
+      'an offset as long as the interval',
+      withSchedule({ every: '5m', offset: '5m' }),
+      'schedule.offset',
+      /shorter than/,
+    ],
+    ['at in the past', withSchedule({ at: '2020-01-01T00:00:00Z' }), 'schedule.at', /in the past/],
+    ['at without an offset', withSchedule({ at: '2030-01-01T00:00:00' }), 'schedule.at', /RFC 3339/],
+    ['at on 30 February', withSchedule({ at: '2030-02-30T00:00:00Z' }), 'schedule.at', /RFC 3339/],
+    ['at in the year 9999', withSchedule({ at: '9999-01-01T00:00:00Z' }), 'schedule.at', /2100/],
+    [
+      'endAt before startAt',
+      withSchedule({ every: '5m', startAt: '2031-01-01T00:00:00Z', endAt: '2030-01-01T00:00:00Z' }),
+      'schedule.endAt',
+      /after startAt/,
+    ],
+    [
+      'an end that has passed',
+      withSchedule({ every: '5m', endAt: '2020-01-01T00:00:00Z' }),
+      'schedule.endAt',
+      /no occurrence/,
+    ],
+    ['a file url', withTarget({ url: 'file:///etc/passwd' }), 'target.url', /no http or https/],
+    ['a url that is none', withTarget({ url: 'example' }), 'target.url', /not a URL/],
+    [
+      'a url with credentials',
+      withTarget({ url: 'https://user:pass@example.com/' }),
+      'target.url',
+      /credentials/,
+    ],
+    [
+      'a header name with a line break',
+      withTarget({ headers: { 'X\r\nEvil': '1' } }),
+      'target.headers["X\\r\\nEvil"]',
+      /valid header name/,
+    ],
+    [
+      'a header value with a line break',
+      withTarget({ headers: { X: 'a\r\nEvil: 1' } }),
+      'target.headers.X',
+      /line breaks/,
+    ],
+    [
+      'a header of the connection',
+      withTarget({ headers: { Host: 'evil' } }),
+      'target.headers.Host',
+      /leave it out/,
+    ],
+    ['an unknown method', withTarget({ method: 'TRACE' }), 'target.method', /"GET" or "POST"/],
+    ['a GET with a body', withTarget({ method: 'GET', body: {} }), 'target.body', /GET call has no body/],
+    ['a timeout of an hour', withTarget({ timeout: '1h' }), 'target.timeout', /out of range/],
+    ['an unknown target', { ...good, target: { type: 'fax' } }, 'target.type', /http/],
+    ['no attempts', { ...good, retry: { maxAttempts: 0 } }, 'retry.maxAttempts', /at least 1/],
+    ['half an attempt', { ...good, retry: { maxAttempts: 1.5 } }, 'retry.maxAttempts', /int/],
+  ])('%s', async (_, body, path, message) => {
+    await expectRefusal(await send('POST', '/jobs', JSON.stringify(body)), 422, path, message);
+  });
+
+  test('an own __proto__', async () => {
+    const body = JSON.stringify(good).replace('{', '{"__proto__":{"admin":true},');
+    await expectRefusal(await send('POST', '/jobs', body), 400, '', /prototype/);
+  });
+
+  test('a hundred thousand brackets', async () => {
+    const answer = await send(
+      'POST',
+      '/jobs',
+      JSON.stringify({ ...good, description: 0 }).replace('0', deep),
+    );
+    expect([400, 422]).toContain(answer.status);
+    expect(await countRows()).toBe(0);
+  });
+
+  test('all faults are named at once', async () => {
+    const answer = await send(
+      'POST',
+      '/jobs',
+      JSON.stringify({
+        name: 5,
+        schedule: { cron: 'x', timeZone: 'y' },
+        target: { type: 'http', url: 'z' },
+        extra: 1,
+      }),
+    );
+    const problem = JSON.parse(answer.text) as Problem;
+    expect(problem.errors?.map((fault) => fault.path).sort()).toEqual([
+      'extra',
+      'name',
+      'schedule.cron',
+      'schedule.timeZone',
+      'target.url',
+    ]);
+  });
+});
+
+describe('a query that can not be', () => {
+  test.each([
+    ['limit=0', 'limit', /at least 1/],
+    ['limit=100000', 'limit', /at most 200/],
+    ['limit=ten', 'limit', /number/],
+    ['limit=1.5', 'limit', /int/],
+    ['limit=5&limit=6', 'limit', /number/],
+    ['cursor=made-up', 'cursor', /not a cursor/],
+    ['cursor=eyJpZCI6NX0', 'cursor', /not a cursor/],
+    ['state=sleeping', 'state', /"active"/],
+    ['name=a%00b', 'name', /NUL/],
+    ['offset=5', 'offset', /no such field/],
+  ])('GET /jobs?%s', async (query, path, message) => {
+    await expectRefusal(await send('GET', `/jobs?${query}`), 422, path, message);
+  });
+
+  test.each([
+    ['GET', '/jobs/5'],
+    ['GET', '/jobs/not-a-uuid'],
+    ['DELETE', '/jobs/not-a-uuid'],
+    ['POST', '/jobs/not-a-uuid/run'],
+    ['GET', '/jobs/not-a-uuid/runs'],
+    ['GET', '/runs/not-a-uuid'],
+    ['GET', "/jobs/'; DROP TABLE jobs; --"],
+  ])('%s %s: an id that is no UUID', async (method, path) => {
+    await expectRefusal(await send(method, path), 422, 'id', /UUID/);
+  });
+
+  test('a path that can not be decoded', async () => {
+    const answer = await send('GET', '/jobs/%E0%A4%A');
+    expect(answer.status).toBeGreaterThanOrEqual(400);
+    expect(answer.status).toBeLessThan(500);
+  });
+});

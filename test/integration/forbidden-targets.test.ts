@@ -1,0 +1,44 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { apiClient } from '../support/client.ts';
+import { createStack, type Stack } from '../support/stack.ts';
+import { waitFor } from '../support/wait-for.ts';
+
+let stack: Stack;
+let api: ReturnType<typeof apiClient>;
+
+beforeAll(async () => {
+  stack = await createStack('forbidden-targets');
+  // As in production: nothing beyond public addresses is allowed.
+  const [service] = await Promise.all([stack.startApi(), stack.startWorker({ HTTP_TARGET_ALLOW: 'none' })]);
+  api = apiClient(service.url);
+});
+afterAll(() => stack.stop());
+
+test.each([
+  '127.0.0.1',
+  'localhost',
+  '0x7f000001',
+  '2130706433',
+  '0177.0.0.1',
+  '127.1',
+  '[::1]',
+  '[::ffff:127.0.0.1]',
+  '0.0.0.0',
+  '169.254.169.254',
+])('http://%s is not called without leave', async (host) => {
+  const port = new URL(stack.receiver.url).port;
+  const job = await api.createJob({
+    name: `to ${host}`,
+    schedule: { at: '2090-01-01T00:00:00Z' },
+    target: { type: 'http', url: `http://${host}:${port}/secret` },
+  });
+  const { id } = await api.runJob(job.id);
+  const run = await waitFor('the end of the run', async () => {
+    const found = await api.getRun(id);
+    return found.endedAt ? found : undefined;
+  });
+  expect(run).toMatchObject({ state: 'failed', reason: expect.stringMatching(/is not public/) });
+  // Final: no later attempt would find another address.
+  expect(run.attempts).toHaveLength(1);
+  expect(stack.receiver.calls).toHaveLength(0);
+});

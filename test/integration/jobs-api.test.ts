@@ -1,0 +1,154 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { apiClient, request } from '../support/client.ts';
+import { createStack, type Stack } from '../support/stack.ts';
+import type { Problem } from '../../api/problem.ts';
+import type { Job } from '../../domain/job.ts';
+
+let stack: Stack;
+let url: string;
+let api: ReturnType<typeof apiClient>;
+
+const job = (name: string) => ({
+  name,
+  schedule: { cron: '0 9 * * MON', timeZone: 'Europe/Berlin' },
+  target: { type: 'http', url: 'https://example.com/hooks/report', body: { z: 1, a: [2, 'x'] } },
+});
+
+beforeAll(async () => {
+  stack = await createStack('jobs-api');
+  ({ url } = await stack.startApi());
+  api = apiClient(url);
+});
+afterAll(() => stack.stop());
+
+describe('POST /jobs', () => {
+  test('answers 201 with the whole job, its place and its generation, and the schedule is in Temporal', async () => {
+    const answer = await request<Job>(`${url}/jobs`, 'POST', job('weekly'));
+    expect(answer.status).toBe(201);
+    expect(answer.headers.get('location')).toBe(`/jobs/${answer.body.id}`);
+    expect(answer.headers.get('etag')).toBe('"1"');
+    expect(answer.headers.get('x-request-id')).toMatch(/^[0-9a-f-]{36}$/);
+    expect(answer.body).toMatchObject({
+      namespace: 'default',
+      name: 'weekly',
+      description: '',
+      labels: {},
+      schedule: {
+        cron: '0 9 * * MON',
+        timeZone: 'Europe/Berlin',
+        summary: 'At 09:00, only on Monday, Europe/Berlin',
+      },
+      target: { method: 'POST', timeout: '30s', headers: {} },
+      retry: { maxAttempts: 5, initialInterval: '1s', backoffCoefficient: 2, maxInterval: '5m' },
+      state: 'active',
+      sync: { state: 'synced', generation: 1, observedGeneration: 1, error: null },
+    });
+    expect(answer.body.status.upcoming).toHaveLength(5);
+    expect(answer.body.status.nextRunAt).toBe(answer.body.status.upcoming[0]);
+    // What the user sent comes back to the letter, keys in their order.
+    expect(JSON.stringify(answer.body.target.body)).toBe('{"z":1,"a":[2,"x"]}');
+
+    const schedule = await stack.temporal.schedule.getHandle(`scheduler-job-${answer.body.id}`).describe();
+    expect(schedule.policies).toMatchObject({ overlap: 'SKIP', catchupWindow: 3_600_000 });
+    expect(schedule.action.args).toEqual([{ jobId: answer.body.id, generation: 1, trigger: 'schedule' }]);
+    const next = schedule.info.nextActionTimes
+      .slice(0, 5)
+      .map((time) => time.toISOString().replace('.000Z', 'Z'));
+    expect(next).toEqual(answer.body.status.upcoming);
+  });
+
+  test('answers 409 when the name is taken, and a deleted job gives its name free', async () => {
+    const first = await api.createJob(job('unique'));
+    const second = await request<Problem>(`${url}/jobs`, 'POST', job('unique'));
+    expect(second.status).toBe(409);
+    expect(second.body).toMatchObject({ code: 'name_taken', errors: [{ path: 'name', code: 'taken' }] });
+    await api.deleteJob(first.id);
+    await api.createJob(job('unique'));
+  });
+
+  test('of many that want one name at once, one gets it', async () => {
+    const answers = await Promise.all(
+      Array.from({ length: 20 }, () => request(`${url}/jobs`, 'POST', job('contested'))),
+    );
+    expect(answers.map((answer) => answer.status).sort()).toEqual([201, ...Array<number>(19).fill(409)]);
+  });
+});
+
+describe('GET /jobs', () => {
+  test('pages through all jobs, newest first, each once, while others are created', async () => {
+    const created: string[] = [];
+    for (let index = 0; index < 25; index++) created.push((await api.createJob(job(`page-${index}`))).id);
+    const seen: string[] = [];
+    let next: string | null = `${url}/jobs?limit=10`;
+    while (next !== null) {
+      const answer: { headers: Headers; body: { items: Job[]; nextCursor: string | null } } =
+        await request(next);
+      seen.push(...answer.body.items.map((item) => item.id));
+      const link = answer.headers.get('link');
+      expect(link === null).toBe(answer.body.nextCursor === null);
+      next = link === null ? null : url + (/<(.+)>; rel="next"/.exec(link)?.[1] ?? '');
+      await api.createJob(job(`meanwhile-${seen.length}`));
+    }
+    expect(seen.filter((id) => created.includes(id))).toEqual(created.reverse());
+    expect(new Set(seen).size).toBe(seen.length);
+  });
+
+  test('filters by name and state', async () => {
+    await api.createJob(job('findable'));
+    expect((await api.listJobs('?name=findable')).items.map((item) => item.name)).toEqual(['findable']);
+    expect((await api.listJobs('?name=absent')).items).toEqual([]);
+    expect((await api.listJobs('?state=paused')).items).toEqual([]);
+    expect((await api.listJobs('?state=active&limit=1')).items).toHaveLength(1);
+  });
+});
+
+describe('DELETE /jobs/{id}', () => {
+  test('takes the schedule out of Temporal; the job is 404 from then on', async () => {
+    const { id } = await api.createJob(job('short-lived'));
+    await api.deleteJob(id);
+    expect((await request(`${url}/jobs/${id}`)).status).toBe(404);
+    expect((await request(`${url}/jobs/${id}`, 'DELETE')).status).toBe(404);
+    expect((await request(`${url}/jobs/${id}/run`, 'POST')).status).toBe(404);
+    await expect(stack.temporal.schedule.getHandle(`scheduler-job-${id}`).describe()).rejects.toThrow(
+      /not found/i,
+    );
+    const { rows } = await stack.db.query(
+      'SELECT observed_generation = generation AS synced FROM jobs WHERE id = $1',
+      [id],
+    );
+    expect(rows).toEqual([{ synced: true }]);
+  });
+});
+
+describe('what is not there', () => {
+  test.each([
+    ['GET', '/nothing', 404],
+    ['GET', '/jobs/01a2047b-f3bf-75a1-b4d3-c8083758e9d4', 404],
+    ['GET', '/runs/01a2047b-f3bf-75a1-b4d3-c8083758e9d4', 404],
+    ['GET', '/jobs/01a2047b-f3bf-75a1-b4d3-c8083758e9d4/runs', 404],
+    ['PUT', '/jobs', 405],
+    ['DELETE', '/runs/01a2047b-f3bf-75a1-b4d3-c8083758e9d4', 405],
+  ])('%s %s is %d, as a problem', async (method, path, status) => {
+    const answer = await request<Problem>(url + path, method);
+    expect(answer.status).toBe(status);
+    expect(answer.headers.get('content-type')).toMatch(/^application\/problem\+json/);
+    expect(answer.body).toMatchObject({
+      status,
+      instance: path,
+      requestId: answer.headers.get('x-request-id'),
+    });
+    if (status === 405) expect(answer.headers.get('allow')).toMatch(/GET/);
+  });
+});
+
+test('a caller’s request id is kept, unless it is no fit for a log', async () => {
+  const call = async (id: string) =>
+    (await fetch(`${url}/livez`, { headers: { 'x-request-id': id } })).headers.get('x-request-id');
+  expect(await call('order-4711-abc')).toBe('order-4711-abc');
+  expect(await call('x y z; drop table')).not.toContain('drop');
+});
+
+test('/readyz tells of both servers', async () => {
+  expect((await request(`${url}/readyz`)).body).toEqual({ status: 'ready', postgres: 'up', temporal: 'up' });
+  expect((await request(`${url}/livez`)).status).toBe(200);
+});

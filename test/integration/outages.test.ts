@@ -1,0 +1,78 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { apiClient, request } from '../support/client.ts';
+import { startProxy } from '../support/proxy.ts';
+import { createStack, type Stack } from '../support/stack.ts';
+import { waitFor } from '../support/wait-for.ts';
+
+let stack: Stack;
+
+beforeAll(async () => {
+  stack = await createStack('outages');
+});
+afterAll(() => stack.stop());
+
+const NOBODY = '127.0.0.1:1';
+
+test('without Temporal a job is accepted as pending, and a worker brings it there later', async () => {
+  const cutOff = await stack.startApi({ TEMPORAL_ADDRESS: NOBODY });
+  const api = apiClient(cutOff.url);
+  expect((await request(`${cutOff.url}/readyz`)).body).toEqual({
+    status: 'degraded',
+    postgres: 'up',
+    temporal: 'down',
+  });
+
+  const target = { type: 'http', url: `${stack.receiver.url}/later` };
+  const job = await api.createJob({ name: 'accepted', schedule: { every: '1s' }, target });
+  expect(job.sync).toEqual({ state: 'pending', generation: 1, observedGeneration: 0, error: null });
+  const unsaved = await request<{ code: string }>(`${cutOff.url}/jobs/${job.id}/run`, 'POST');
+  expect([unsaved.status, unsaved.body.code, unsaved.headers.get('retry-after')]).toEqual([
+    503,
+    'unavailable',
+    '2',
+  ]);
+  expect((await api.listRuns(job.id)).items).toEqual([]);
+
+  await stack.startWorker();
+  await waitFor('the job to be synced', async () => (await api.getJob(job.id)).sync.state === 'synced');
+  await waitFor('a run', async () =>
+    (await api.listRuns(job.id)).items.some((run) => run.state === 'succeeded'),
+  );
+
+  await api.deleteJob(job.id);
+  await waitFor('the schedule to be gone', async () =>
+    stack.temporal.schedule
+      .getHandle(`scheduler-job-${job.id}`)
+      .describe()
+      .then(
+        () => false,
+        () => true,
+      ),
+  );
+});
+
+test('without Postgres the API answers 503 with Retry-After, lives on, and heals', async () => {
+  const direct = new URL(stack.databaseUrl);
+  const proxy = await startProxy(Number(direct.port));
+  direct.port = String(proxy.port);
+  const service = await stack.startApi({ DATABASE_URL: direct.href });
+  proxy.cut();
+  const away = await waitFor('a 503', async () => {
+    const answer = await request<{ code: string }>(`${service.url}/jobs`);
+    return answer.status === 503 ? answer : undefined;
+  });
+  expect([away.body.code, away.headers.get('retry-after')]).toEqual(['unavailable', '2']);
+  const post = await request<{ code: string }>(`${service.url}/jobs`, 'POST', {
+    name: 'lost?',
+    schedule: { every: '5m' },
+    target: { type: 'http', url: 'https://example.com' },
+  });
+  expect(post.status).toBe(503);
+  expect((await request(`${service.url}/readyz`)).status).toBe(503);
+  expect((await request(`${service.url}/livez`)).status).toBe(200);
+  proxy.restore();
+  await waitFor('the API to heal', async () => (await request(`${service.url}/jobs`)).status === 200);
+  expect((await request(`${service.url}/readyz`)).body).toMatchObject({ status: 'ready' });
+  await service.stop();
+  await proxy.stop();
+});

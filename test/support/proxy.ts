@@ -1,0 +1,48 @@
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+
+/** A TCP proxy on the loopback address whose connections a test can cut. */
+export interface Proxy {
+  port: number;
+  /** Cuts all connections, and every new one at once. */
+  cut: () => void;
+  /** Lets connections through again. */
+  restore: () => void;
+  stop: () => Promise<void>;
+}
+
+/** Starts a proxy in front of a server on this machine. */
+export function startProxy(targetPort: number): Promise<Proxy> {
+  const sockets = new Set<Socket>();
+  let isCut = false;
+  const keep = (socket: Socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+    socket.on('error', () => socket.destroy());
+  };
+  const cut = () => {
+    isCut = true;
+    for (const socket of sockets) socket.destroy();
+  };
+  const server = createServer((client) => {
+    keep(client);
+    if (isCut) return void client.destroy();
+    const upstream = connect(targetPort, '127.0.0.1');
+    keep(upstream);
+    client.pipe(upstream).pipe(client);
+    client.once('close', () => upstream.destroy());
+    upstream.once('close', () => client.destroy());
+  });
+  return new Promise((resolve) => {
+    server.listen(0, '127.0.0.1', () =>
+      resolve({
+        port: (server.address() as AddressInfo).port,
+        cut,
+        restore: () => (isCut = false),
+        stop: () => {
+          cut();
+          return new Promise((stopped) => void server.close(() => stopped()));
+        },
+      }),
+    );
+  });
+}
