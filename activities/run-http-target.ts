@@ -5,7 +5,7 @@ import { retryDelayMs } from '../domain/retry.ts';
 import { runIdOfOccurrence, type RunJobResult, type RunJobTask } from '../domain/run-job.ts';
 import type { Attempt } from '../domain/run.ts';
 import { callHttp } from './call-http.ts';
-import type { ActivityDependencies } from './index.ts';
+import type { ActivityDependencies } from './dependencies.ts';
 
 /** Kept in Temporal by a heartbeat: an attempt whose call has ended, and that may not have been recorded yet. */
 interface Outcome {
@@ -24,7 +24,7 @@ const HEARTBEAT_MS = 3_000;
 export function createRunHttpTarget({ db, logger, dispatcher }: ActivityDependencies) {
   return async function runHttpTarget(task: RunJobTask): Promise<RunJobResult> {
     const context = Context.current();
-    const { workflowExecution, heartbeatDetails } = context.info;
+    const { workflowExecution } = context.info;
     if (!workflowExecution) throw new Error('this activity runs within a workflow');
     const scheduledAt = new Date(task.scheduledAt);
     const runId = task.runId ?? runIdOfOccurrence(task.jobId, scheduledAt);
@@ -41,7 +41,7 @@ export function createRunHttpTarget({ db, logger, dispatcher }: ActivityDependen
     if (run.state !== 'running') return settle(run);
 
     const number = run.attempts.length + 1;
-    const known = heartbeatDetails as Outcome | undefined;
+    const known = context.info.heartbeatDetails as Outcome | undefined;
     const outcome = known?.attempt.number === number ? known : await call(run, number);
     const { attempt } = outcome;
     const final = attempt.outcome === 'succeeded' || !outcome.retryable || number >= run.retry.maxAttempts;

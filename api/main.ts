@@ -34,7 +34,8 @@ try {
     temporalUiUrl: config.TEMPORAL_UI_URL,
     now: () => new Date(),
   });
-  const server = createServer(app.callback());
+  const handle = app.callback();
+  const server = createServer((request, response) => void handle(request, response));
   const port = await listen(config.HOST, config.PORT);
   announceReady(port);
   logger.info({ host: config.HOST, port }, 'API is listening');

@@ -17,7 +17,7 @@ export interface ApiDependencies {
 }
 
 /** What a handler answers. */
-export interface Answer {
+interface Answer {
   status: number;
   headers?: Record<string, string>;
   body?: unknown;

@@ -1,6 +1,6 @@
 import { Router } from '@koa/router';
 import type { Middleware } from 'koa';
-import { invalid, SchedulerError } from '../domain/errors.ts';
+import { invalid } from '../domain/errors.ts';
 import { findUnstorable, jsonBody } from './middleware/json-body.ts';
 import type { RequestState } from './middleware/request-context.ts';
 import type { ApiDependencies, Operation } from './operation.ts';
@@ -15,7 +15,7 @@ export function createRouter(
   for (const operation of operations) {
     const path = operation.path.replace(/\{(\w+)\}/g, ':$1');
     const steps = [...(operation.body ? [jsonBody()] : []), handler(operation, dependencies)];
-    router.register(path, [operation.method], steps as Middleware<RequestState>[] as never);
+    router.register(path, [operation.method], steps);
   }
   return router;
 }

@@ -33,8 +33,8 @@ export function listRuns(
     .selectAll()
     .where('job_id', '=', filter.jobId)
     .$if(after !== undefined, (query) =>
-      query.where(({ eb, refTuple, tuple }) =>
-        eb(refTuple('scheduled_at', 'id'), '<', tuple(after?.scheduledAt as Date, after?.id as string)),
+      query.where((eb) =>
+        eb(eb.refTuple('scheduled_at', 'id'), '<', eb.tuple(after?.scheduledAt as Date, after?.id as string)),
       ),
     )
     .orderBy('scheduled_at', 'desc')

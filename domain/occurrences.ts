@@ -2,7 +2,7 @@ import { LAST_YEAR, toValues, type Calendar } from './calendar.ts';
 import { zoneSegmentAt } from './time-zone.ts';
 
 /** A fixed distance between occurrences: every instant that is a multiple of `everyMs` since the epoch, plus `offsetMs`. */
-export interface Interval {
+interface Interval {
   everyMs: number;
   offsetMs: number;
 }

@@ -35,9 +35,15 @@ const stack = spawn(process.execPath, ['--import', 'tsx', 'local/main.ts'], {
   detached: true,
   stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
 });
+// Under npm, "exec" in package.json leaves no shell in between that would swallow SIGTERM.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
   process.on(signal, () => {
     if (stack.connected) stack.send({ stop: signal });
   });
 }
+// A parent that was killed can pass nothing on.
+const parent = process.ppid;
+setInterval(() => {
+  if (process.ppid !== parent && stack.connected) stack.disconnect();
+}, 500).unref();
 stack.on('exit', (code) => process.exit(code ?? 1));

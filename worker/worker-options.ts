@@ -27,7 +27,7 @@ export function installRuntime(logger: Logger): void {
   });
 }
 
-/** How a worker polls and how much it takes on. Measured: docs/decisions/0005-temporal-tuning.md. */
+/** How a worker polls and how much it takes on. Measured: docs/decisions/0003-temporal-tuning.md. */
 export function workerOptions(config: Config) {
   return {
     namespace: config.TEMPORAL_NAMESPACE,

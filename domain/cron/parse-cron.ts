@@ -8,7 +8,7 @@ export type DayOfMonthRule =
 export type DayOfWeekRule = { kind: 'last'; day: number } | { kind: 'nth'; day: number; nth: number };
 
 /** The values that one field allows, ascending. `star` tells whether the field begins with `*` or is `?`. */
-export interface CronField {
+interface CronField {
   star: boolean;
   values: number[];
 }

@@ -2,7 +2,7 @@ import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'nod
 import type { AddressInfo } from 'node:net';
 
 /** A call as it arrived. */
-export interface ReceivedCall {
+interface ReceivedCall {
   at: number;
   method: string;
   path: string;
@@ -11,7 +11,7 @@ export interface ReceivedCall {
 }
 
 /** What a target answers. Without one, it is 200 with "ok". */
-export type Respond = (call: ReceivedCall, response: ServerResponse) => void;
+type Respond = (call: ReceivedCall, response: ServerResponse) => void;
 
 /** A target for jobs that remembers every call. */
 export interface Receiver {

@@ -1,0 +1,11 @@
+import type { Dispatcher } from 'undici';
+import type { Database } from '../db/database.ts';
+import type { Logger } from '../platform/logger.ts';
+
+/** What activities work with. */
+export interface ActivityDependencies {
+  db: Database;
+  logger: Logger;
+  /** Every call to a target goes through it: it checks the address. */
+  dispatcher: Dispatcher;
+}

@@ -1,0 +1,145 @@
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { mkdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { afterAll, expect, test } from '@jest/globals';
+import { apiClient } from '../support/client.ts';
+import { fromRunner } from '../support/environment.ts';
+import { waitFor } from '../support/wait-for.ts';
+
+// What a newcomer does: npm start, the pasted lines, Ctrl-C, npm start again.
+const dataDir = path.join(fromRunner('folder'), 'local stack');
+const PORTS = {
+  PORT: '18000',
+  WORKER_PORT: '18001',
+  ECHO_PORT: '18010',
+  POSTGRES_PORT: '15432',
+  TEMPORAL_PORT: '17233',
+  TEMPORAL_UI_PORT: '18233',
+};
+const api = apiClient(`http://127.0.0.1:${PORTS.PORT}`);
+const running: ChildProcess[] = [];
+
+function npmStart(env: Record<string, string> = {}) {
+  const child = spawn('npm', ['start'], {
+    env: { ...process.env, ...PORTS, DATA_DIR: dataDir, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    // A process group of its own, as a shell gives it to every command: Ctrl-C goes to all of it.
+    detached: true,
+  });
+  running.push(child);
+  const stack = {
+    child,
+    output: '',
+    exited: new Promise<number | null>((resolve) => child.once('close', resolve)),
+  };
+  for (const stream of [child.stdout, child.stderr])
+    stream.on('data', (text: Buffer) => (stack.output += text.toString()));
+  return stack;
+}
+
+const untilReady = (stack: ReturnType<typeof npmStart>) =>
+  waitFor('the welcome block', () => {
+    if (stack.child.exitCode !== null) throw new Error(stack.output);
+    return stack.output.includes('Ctrl-C stops everything');
+  });
+
+/** Every process whose command line names the data folder or the ports: there must be none after a stop. */
+function listProcesses(): string[] {
+  const { stdout } = spawnSync('ps', ['-eo', 'pid=,ppid=,args='], { encoding: 'utf8' });
+  return stdout
+    .split('\n')
+    .filter(
+      (line) =>
+        line.includes(dataDir) ||
+        /local\/(start\.mjs|main\.ts)|--import tsx (api|worker)\/main\.ts/.test(line),
+    );
+}
+
+afterAll(() => {
+  for (const child of running) if (child.exitCode === null) child.kill('SIGTERM');
+});
+
+test('npm start runs a scheduler, keeps it running, stops without a trace, and goes on where it was', async () => {
+  mkdirSync(dataDir, { recursive: true });
+  const first = npmStart();
+  await untilReady(first);
+  expect(first.output).toContain(`http://127.0.0.1:${PORTS.PORT}/docs`);
+  expect(first.output).toContain(`http://127.0.0.1:${PORTS.TEMPORAL_UI_PORT}`);
+  expect(first.output).toContain(dataDir);
+
+  // The very lines that it prints, typed into a shell.
+  const lines = first.output
+    .split('\n')
+    .filter((line) => line.startsWith('  JOB=') || line.startsWith('  curl'));
+  expect(lines).toHaveLength(2);
+  const created = spawnSync('sh', ['-c', lines[0] ?? ''], { encoding: 'utf8' });
+  const id = /^job ([0-9a-f-]{36})$/m.exec(created.stdout)?.[1] ?? '';
+  expect(id).not.toBe('');
+  await waitFor('a run', async () => (await api.listRuns(id)).items.some((run) => run.state === 'succeeded'));
+  const read = spawnSync('sh', ['-c', lines[1]?.replace('$JOB', id) ?? ''], { encoding: 'utf8' });
+  expect(JSON.parse(read.stdout)).toMatchObject({
+    items: expect.arrayContaining([expect.objectContaining({ state: 'succeeded' })]),
+  });
+
+  // The docs work offline: the page, and everything that it loads.
+  const page = await (await fetch(`http://127.0.0.1:${PORTS.PORT}/docs`)).text();
+  const assets = [...page.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, url]) => url ?? '');
+  expect(assets.length).toBeGreaterThanOrEqual(3);
+  for (const url of [...assets, '/openapi.json']) {
+    expect(url).toMatch(/^\//);
+    expect((await fetch(`http://127.0.0.1:${PORTS.PORT}${url}`)).status).toBe(200);
+  }
+
+  // A second stack on the same folder would destroy it; one on the same port is told so in a sentence.
+  const second = npmStart();
+  expect(await second.exited).toBe(1);
+  expect(second.output).toMatch(/A stack is running on .* already \(process \d+\)/);
+  const third = npmStart({ DATA_DIR: `${dataDir}-other` });
+  expect(await third.exited).toBe(1);
+  expect(third.output).toMatch(/Port 18000 is taken; stop what uses it, or set PORT to another one\./);
+  const fourth = npmStart({ PORT: 'eight', LOG_LEVEL: 'loud' });
+  expect(await fourth.exited).toBe(1);
+  expect(fourth.output).toMatch(/PORT: .*eight[^]*LOG_LEVEL: .*loud/);
+
+  // A child that dies is named, and comes back.
+  for (const name of ['worker', 'api']) {
+    const stackPid = readFileSync(path.join(dataDir, 'stack.pid'), 'utf8');
+    const children = listProcesses().filter(
+      (line) => line.endsWith(`${name}/main.ts`) && line.trim().split(/ +/)[1] === stackPid,
+    );
+    expect(children).toHaveLength(1);
+    process.kill(Number(children[0]?.trim().split(/ +/)[0]), 'SIGKILL');
+    const shown = name === 'api' ? 'API' : 'worker';
+    await waitFor(`"The ${shown} is running again." after ${children.join()}`, () =>
+      first.output.includes(`The ${shown} is running again.`),
+    );
+    expect(first.output).toContain(`The ${shown} died (signal SIGKILL); starting it again`);
+  }
+
+  process.kill(-(first.child.pid ?? 0), 'SIGINT');
+  expect(await first.exited).toBe(0);
+  expect(first.output).toContain('Stopped.');
+  expect(listProcesses()).toEqual([]);
+
+  const again = npmStart();
+  await untilReady(again);
+  const known = (await api.listRuns(id)).items.map((run) => run.id);
+  await waitFor('the job to go on firing', async () =>
+    (await api.listRuns(id)).items.some((run) => run.state === 'succeeded' && !known.includes(run.id)),
+  );
+  again.child.kill('SIGTERM');
+  await again.exited;
+  expect(listProcesses()).toEqual([]);
+
+  // Even a stack that was killed leaves nothing that the next start can not clear away.
+  const killed = npmStart();
+  await untilReady(killed);
+  process.kill(Number(readFileSync(path.join(dataDir, 'stack.pid'), 'utf8')), 'SIGKILL');
+  await killed.exited;
+  const last = npmStart();
+  await untilReady(last);
+  await api.getJob(id);
+  last.child.kill('SIGTERM');
+  await last.exited;
+  expect(listProcesses()).toEqual([]);
+}, 300_000);
