@@ -30,7 +30,13 @@ export default tseslint.config(
   {
     files: ['**/*.mjs', '**/*.cjs', '*.js'],
     languageOptions: {
-      globals: { process: 'readonly', console: 'readonly', URL: 'readonly', module: 'writable' },
+      globals: {
+        process: 'readonly',
+        console: 'readonly',
+        URL: 'readonly',
+        setInterval: 'readonly',
+        module: 'writable',
+      },
     },
   },
 );
