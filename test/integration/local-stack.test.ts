@@ -136,6 +136,11 @@ test('npm start runs a scheduler, keeps it running, stops without a trace, and g
   await untilReady(killed);
   process.kill(Number(readFileSync(path.join(dataDir, 'stack.pid'), 'utf8')), 'SIGKILL');
   await killed.exited;
+  // The API and the worker notice by themselves, although nobody reads their logs any more.
+  await waitFor(
+    'the API and the worker to end',
+    () => !listProcesses().some((line) => line.endsWith('/main.ts')),
+  );
   const last = npmStart();
   await untilReady(last);
   await api.getJob(id);
