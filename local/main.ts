@@ -106,6 +106,7 @@ async function start(config: LocalConfig): Promise<void> {
     postgres: postgres.url,
     temporal: temporal.address,
     dataDir,
+    postgresDataDir: postgres.dataDir,
     echo: echo.url,
     loopbackAllowed: process.env['HTTP_TARGET_ALLOW'] === undefined,
     seconds: Math.round((Date.now() - startedAt) / 1_000),
@@ -126,7 +127,7 @@ function holdDataDir(dataDir: string): void {
 }
 
 async function bringUpPostgres(config: LocalConfig, dataDir: string, logDir: string) {
-  if (config.DATABASE_URL) return { url: config.DATABASE_URL };
+  if (config.DATABASE_URL) return { url: config.DATABASE_URL, dataDir: undefined };
   const port = await findPort(config.POSTGRES_PORT);
   say(`Starting Postgres on port ${port} …`);
   const postgres = await startPostgres({
@@ -138,7 +139,7 @@ async function bringUpPostgres(config: LocalConfig, dataDir: string, logDir: str
   started.push({ name: 'Postgres', stop: postgres.stop });
   void postgres.exited.then((exit) => stop(`Postgres ended (${exit.lastWords})`, 1));
   await ensureDatabase(postgres, DATABASE);
-  return { url: postgres.urlOf(DATABASE) };
+  return { url: postgres.urlOf(DATABASE), dataDir: postgres.dataDir };
 }
 
 async function bringUpTemporal(config: LocalConfig, dataDir: string, logDir: string) {
@@ -182,10 +183,15 @@ function showWelcome(stack: {
   postgres: string;
   temporal: string;
   dataDir: string;
+  /** Missing when Postgres runs elsewhere. */
+  postgresDataDir: string | undefined;
   echo: string;
   loopbackAllowed: boolean;
   seconds: number;
 }): void {
+  // As root, Postgres may have had to put its data elsewhere.
+  const { postgresDataDir } = stack;
+  const elsewhere = postgresDataDir && !postgresDataDir.startsWith(stack.dataDir) ? `   (data in ${postgresDataDir})` : '';
   const job = `{"name":"hello-'$(date +%s)'","schedule":{"every":"5s"},"target":{"type":"http","url":"${stack.echo}/hello"}}`;
   say(`
 The scheduler is running (ready after ${stack.seconds} s).
@@ -194,7 +200,7 @@ The scheduler is running (ready after ${stack.seconds} s).
   Docs          ${stack.api}/docs
   Temporal UI   ${stack.ui ?? 'unknown; set TEMPORAL_UI_URL'}
   Temporal      ${stack.temporal}
-  Postgres      ${stack.postgres}
+  Postgres      ${stack.postgres}${elsewhere}
   Data          ${stack.dataDir}   (logs in ${path.join(stack.dataDir, 'logs')})
 ${stack.loopbackAllowed ? '  Targets       addresses of this machine are allowed (HTTP_TARGET_ALLOW is not set)\n' : ''}
 A job that fires every five seconds, and its runs a few seconds later:
