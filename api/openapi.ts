@@ -47,6 +47,7 @@ export function createOpenApiDocument(operations: readonly Operation[], version:
     servers: [{ url: '/' }],
     tags: [
       { name: 'Jobs', description: 'What is to be done, and when.' },
+      { name: 'Schedules', description: 'When something would fire.' },
       { name: 'Runs', description: 'What was done.' },
       { name: 'Health', description: 'For probes.' },
     ],

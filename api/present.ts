@@ -4,7 +4,8 @@ import { toInstant } from '../domain/instant.ts';
 import type { Job, SyncState } from '../domain/job.ts';
 import { occurrences } from '../domain/occurrences.ts';
 import type { Attempt, Run } from '../domain/run.ts';
-import { compileSchedule, summarize } from '../domain/schedule.ts';
+import { compileSchedule } from '../domain/compile-schedule.ts';
+import { summarize } from '../domain/schedule-words.ts';
 
 const UPCOMING = 5;
 

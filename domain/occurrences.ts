@@ -1,25 +1,11 @@
-import { LAST_YEAR, toValues, type Calendar } from './calendar.ts';
-import { zoneSegmentAt } from './time-zone.ts';
-
-/** A fixed distance between occurrences: every instant that is a multiple of `everyMs` since the epoch, plus `offsetMs`. */
-interface Interval {
-  everyMs: number;
-  offsetMs: number;
-}
-
-/** A schedule in the only two forms that Temporal needs: calendars in one time zone, and intervals. Plain data. */
-export interface CompiledSchedule {
-  calendars: Calendar[];
-  intervals: Interval[];
-  timeZone: string;
-  /** Milliseconds since the epoch, inclusive. */
-  startAt?: number;
-  /** Milliseconds since the epoch, inclusive. */
-  endAt?: number;
-}
+import { LAST_YEAR } from './calendar.ts';
+import { compileMatcher, matchesLocal, nextLocal, type Matcher } from './calendar-search.ts';
+import type { ClockChangeRules, CompiledSchedule, Interval } from './compiled-schedule.ts';
+import { clockChangeAtStart, zoneSegmentAt } from './time-zone.ts';
 
 const SECOND_MS = 1_000;
-const DAY_MS = 86_400_000;
+/** After it nothing fires: Temporal's calendars end with this year. */
+const LAST_INSTANT = Date.UTC(LAST_YEAR + 1, 0, 1) - 1;
 
 /**
  * The first `limit` instants (milliseconds since the epoch, ascending, each once) after `after` at which a schedule
@@ -27,21 +13,40 @@ const DAY_MS = 86_400_000;
  * time-zone data is the same.
  */
 export function occurrences(schedule: CompiledSchedule, after: number, limit: number): number[] {
-  const matchers = schedule.calendars.map(compileMatcher);
   const instants: number[] = [];
-  const lastInstant = Math.min(schedule.endAt ?? Infinity, Date.UTC(LAST_YEAR + 1, 0, 1) - 1);
-  let from =
-    Math.floor(Math.max(after, (schedule.startAt ?? -Infinity) - 1) / SECOND_MS) * SECOND_MS + SECOND_MS;
-  while (instants.length < limit) {
-    const next = Math.min(
-      ...matchers.map((matcher) => nextInCalendar(matcher, schedule.timeZone, from)),
-      ...schedule.intervals.map((interval) => nextInInterval(interval, from)),
-    );
-    if (next > lastInstant) break;
-    instants.push(next);
-    from = next + SECOND_MS;
+  for (const instant of iterateOccurrences(schedule, after)) {
+    if (instants.length >= limit) break;
+    instants.push(instant);
   }
   return instants;
+}
+
+/** The instants after `after` at which a schedule fires, one by one. Ends only where the schedule does. */
+export function* iterateOccurrences(schedule: CompiledSchedule, after: number): Generator<number> {
+  const { timeZone } = schedule;
+  const excluded = schedule.exclude.map(compileMatcher);
+  const lastInstant = Math.min(schedule.endAt ?? Infinity, LAST_INSTANT);
+  const first =
+    Math.floor(Math.max(after, (schedule.startAt ?? -Infinity) - 1) / SECOND_MS) * SECOND_MS + SECOND_MS;
+  // Each source keeps the next instant that it has: only the one that was used has to look for another.
+  const sources = [
+    ...schedule.calendars.map(({ calendar, ...rules }) => {
+      const matcher = compileMatcher(calendar);
+      return (from: number) => nextInCalendar(matcher, rules, timeZone, from);
+    }),
+    ...schedule.intervals.map((interval) => (from: number) => nextInInterval(interval, from)),
+    ...schedule.instants.map((instant) => (from: number) => (instant < from ? Infinity : instant)),
+  ];
+  const heads = sources.map((next) => next(first));
+  for (;;) {
+    const instant = Math.min(...heads);
+    if (instant > lastInstant) return;
+    const local = instant + zoneSegmentAt(timeZone, instant).offset;
+    if (!excluded.some((matcher) => matchesLocal(matcher, local))) yield instant;
+    for (const [index, next] of sources.entries()) {
+      if (heads[index] === instant) heads[index] = next(instant + SECOND_MS);
+    }
+  }
 }
 
 function nextInInterval({ everyMs, offsetMs }: Interval, from: number): number {
@@ -49,83 +54,41 @@ function nextInInterval({ everyMs, offsetMs }: Interval, from: number): number {
 }
 
 /**
- * The first instant from `from` on whose local time matches; Infinity if there is none.
+ * The first instant from `from` on at which a calendar fires; Infinity if there is none.
  * Between two changes of a zone's offset, local time runs evenly: so each stretch is searched as if it were UTC. A
- * local time that a change leaves out lies in no stretch, and one that it repeats lies in two.
+ * local time that the clocks leave out lies in no stretch, and one that they show twice lies in two.
  */
-function nextInCalendar(matcher: Matcher, timeZone: string, from: number): number {
+function nextInCalendar(matcher: Matcher, rules: ClockChangeRules, timeZone: string, from: number): number {
   let instant = from;
-  while (Number.isFinite(instant)) {
+  while (instant <= LAST_INSTANT) {
     const segment = zoneSegmentAt(timeZone, instant);
-    const local = nextLocal(matcher, instant + segment.offset, segment.end + segment.offset);
+    const change = clockChangeAtStart(timeZone, segment);
+    if (change?.direction === 'forward' && rules.gap === 'shift' && instant === segment.start) {
+      if (nextLocal(matcher, change.localFrom, change.localTo) !== undefined) return instant;
+    }
+    let localFrom = instant + segment.offset;
+    if (change?.direction === 'back' && rules.repeat === 'first')
+      localFrom = Math.max(localFrom, change.localTo);
+    const local = nextLocal(matcher, localFrom, segment.end + segment.offset);
     if (local !== undefined) return local - segment.offset;
-    if (segment.end > Date.UTC(LAST_YEAR + 1, 0, 2)) return Infinity;
     instant = segment.end;
   }
   return Infinity;
 }
 
-interface Matcher {
-  /** Ascending. */
-  seconds: number[];
-  minutes: number[];
-  hours: number[];
-  daysOfMonth: Set<number>;
-  months: Set<number>;
-  daysOfWeek: Set<number>;
-  years: Set<number> | undefined;
-}
-
-function compileMatcher(calendar: Calendar): Matcher {
-  return {
-    seconds: toValues(calendar.second),
-    minutes: toValues(calendar.minute),
-    hours: toValues(calendar.hour),
-    daysOfMonth: new Set(toValues(calendar.dayOfMonth)),
-    months: new Set(toValues(calendar.month)),
-    daysOfWeek: new Set(toValues(calendar.dayOfWeek)),
-    years: calendar.year && new Set(toValues(calendar.year)),
-  };
-}
-
-/** The first matching local time in [from, end), both written as the UTC milliseconds of the same clock reading. */
-function nextLocal(matcher: Matcher, from: number, end: number): number | undefined {
-  const limit = Math.min(end, Date.UTC(LAST_YEAR + 1, 0, 1));
-  let local = from;
-  while (local < limit) {
-    const date = new Date(local);
-    const year = date.getUTCFullYear();
-    if (matcher.years && !matcher.years.has(year)) {
-      local = Date.UTC(year + 1, 0, 1);
-    } else if (!matcher.months.has(date.getUTCMonth() + 1)) {
-      local = Date.UTC(year, date.getUTCMonth() + 1, 1);
-    } else {
-      const startOfDay = Math.floor(local / DAY_MS) * DAY_MS;
-      if (matcher.daysOfMonth.has(date.getUTCDate()) && matcher.daysOfWeek.has(date.getUTCDay())) {
-        const time = nextTimeOfDay(matcher, (local - startOfDay) / SECOND_MS);
-        if (time !== undefined) {
-          const found = startOfDay + time * SECOND_MS;
-          return found < limit ? found : undefined;
-        }
-      }
-      local = startOfDay + DAY_MS;
-    }
+/**
+ * The instants in (after, until] at which a repeated local time comes by a second time and does not fire, because the
+ * schedule fires only at the first (`repeat: "first"`).
+ */
+export function suppressedOccurrences(schedule: CompiledSchedule, after: number, until: number): number[] {
+  const both = schedule.calendars.map((entry) => ({ ...entry, repeat: 'both' as const }));
+  const suppressed: number[] = [];
+  const fired = iterateOccurrences(schedule, after);
+  let next = fired.next();
+  for (const instant of iterateOccurrences({ ...schedule, calendars: both }, after)) {
+    if (instant > until) break;
+    while (!next.done && next.value < instant) next = fired.next();
+    if (next.done || next.value !== instant) suppressed.push(instant);
   }
-  return undefined;
-}
-
-/** The first matching second of the day from `from` on (0–86,399); undefined if the day has none left. */
-function nextTimeOfDay({ hours, minutes, seconds }: Matcher, from: number): number | undefined {
-  const fromHour = Math.floor(from / 3_600);
-  const fromMinute = Math.floor((from % 3_600) / 60);
-  for (const hour of hours) {
-    if (hour < fromHour) continue;
-    for (const minute of minutes) {
-      if (hour === fromHour && minute < fromMinute) continue;
-      const minuteStart = hour * 3_600 + minute * 60;
-      const second = seconds.find((value) => minuteStart + value >= from);
-      if (second !== undefined) return minuteStart + second;
-    }
-  }
-  return undefined;
+  return suppressed;
 }

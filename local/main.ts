@@ -191,7 +191,8 @@ function showWelcome(stack: {
 }): void {
   // As root, Postgres may have had to put its data elsewhere.
   const { postgresDataDir } = stack;
-  const elsewhere = postgresDataDir && !postgresDataDir.startsWith(stack.dataDir) ? `   (data in ${postgresDataDir})` : '';
+  const elsewhere =
+    postgresDataDir && !postgresDataDir.startsWith(stack.dataDir) ? `   (data in ${postgresDataDir})` : '';
   const job = `{"name":"hello-'$(date +%s)'","schedule":{"every":"5s"},"target":{"type":"http","url":"${stack.echo}/hello"}}`;
   say(`
 The scheduler is running (ready after ${stack.seconds} s).

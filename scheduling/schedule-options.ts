@@ -4,12 +4,15 @@ import {
   ScheduleOverlapPolicy,
   type CalendarSpec,
   type ScheduleOptions,
+  type ScheduleSpec,
 } from '@temporalio/client';
 import { defineSearchAttributeKey, SearchAttributeType, TypedSearchAttributes } from '@temporalio/common';
 import type { JobRow } from '../db/schema.ts';
 import type { Calendar, Range } from '../domain/calendar.ts';
 import { RUN_JOB_WORKFLOW, scheduleIdOf, type RunJobInput } from '../domain/run-job.ts';
-import { compileSchedule } from '../domain/schedule.ts';
+import { compileSchedule } from '../domain/compile-schedule.ts';
+import type { CompiledSchedule } from '../domain/compiled-schedule.ts';
+import { toTemporalSpec } from './temporal-spec.ts';
 
 /** By these, operators find a job's runs in the Temporal Web UI: `JobName = "weekly-report"`. */
 export const SEARCH_ATTRIBUTES = {
@@ -33,20 +36,26 @@ export function describeRun(job: Pick<JobRow, 'id' | 'name' | 'namespace'>) {
   };
 }
 
-/** The Temporal Schedule of a job. Pure: the same row gives the same schedule. */
-export function scheduleOptions(job: JobRow, taskQueue: string) {
-  const compiled = compileSchedule(job.schedule);
+/** When a compiled schedule fires, as Temporal takes it, its clock changes spelled out from `now` on. Pure. */
+export function temporalScheduleSpec(compiled: CompiledSchedule, now: number): ScheduleSpec {
+  const { calendars, intervals, exclude } = toTemporalSpec(compiled, now);
+  return {
+    calendars: calendars.map(toCalendarSpec),
+    intervals: intervals.map(({ everyMs, offsetMs }) => ({ every: everyMs, offset: offsetMs })),
+    skip: exclude.map(toCalendarSpec),
+    timezone: compiled.timeZone,
+    ...(compiled.startAt === undefined ? {} : { startAt: new Date(compiled.startAt) }),
+    ...(compiled.endAt === undefined ? {} : { endAt: new Date(compiled.endAt) }),
+  };
+}
+
+/** The Temporal Schedule of a job, made at `now`. Pure. */
+export function scheduleOptions(job: JobRow, taskQueue: string, now: number) {
   const scheduleId = scheduleIdOf(job.id);
   const input: RunJobInput = { jobId: job.id, generation: job.generation, trigger: 'schedule' };
   return {
     scheduleId,
-    spec: {
-      calendars: compiled.calendars.map(toCalendarSpec),
-      intervals: compiled.intervals.map(({ everyMs, offsetMs }) => ({ every: everyMs, offset: offsetMs })),
-      timezone: compiled.timeZone,
-      ...(compiled.startAt === undefined ? {} : { startAt: new Date(compiled.startAt) }),
-      ...(compiled.endAt === undefined ? {} : { endAt: new Date(compiled.endAt) }),
-    },
+    spec: temporalScheduleSpec(compileSchedule(job.schedule), now),
     action: {
       type: 'startWorkflow',
       workflowType: RUN_JOB_WORKFLOW,

@@ -44,7 +44,7 @@ export async function syncJob(dependencies: SyncDependencies, jobId: string): Pr
 
 async function createSchedule(temporal: Client, job: JobRow, taskQueue: string): Promise<void> {
   try {
-    await temporal.schedule.create(scheduleOptions(job, taskQueue));
+    await temporal.schedule.create(scheduleOptions(job, taskQueue, Date.now()));
   } catch (error) {
     // An earlier attempt made it, and died before it could note that.
     if (!(error instanceof ScheduleAlreadyRunning)) throw error;

@@ -1,6 +1,7 @@
 import type { Operation } from '../operation.ts';
 import { livez, readyz } from './health.ts';
 import { createJob, getJob, getJobs, removeJob, runJobNow } from './jobs.ts';
+import { getUpcoming, previewSchedule } from './schedules.ts';
 import { getRun, getRunsOfJob } from './runs.ts';
 
 /** Every operation of the API. The router and the OpenAPI document are both made from this list. */
@@ -10,6 +11,8 @@ export const operations: Operation[] = [
   getJob,
   removeJob,
   runJobNow,
+  getUpcoming,
+  previewSchedule,
   getRunsOfJob,
   getRun,
   livez,

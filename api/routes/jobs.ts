@@ -5,7 +5,7 @@ import { listLastRuns } from '../../db/runs.ts';
 import type { JobRow } from '../../db/schema.ts';
 import { invalid, SchedulerError } from '../../domain/errors.ts';
 import { Job, JobInput, JobName, JobState } from '../../domain/job.ts';
-import { findNeverFiring } from '../../domain/schedule.ts';
+import { findNeverFiring } from '../../domain/never-firing.ts';
 import { startManualRun } from '../../scheduling/start-run.ts';
 import { syncJob } from '../../scheduling/sync.ts';
 import { Run } from '../../domain/run.ts';

@@ -28,12 +28,15 @@ const MONTHS_BY_LENGTH: { length: number; month: number[]; year?: number[] }[] =
   { length: 28, month: [2], year: ALL_YEARS.filter((year) => !isLeap(year)) },
 ];
 
+/** How the day of month and the day of week are combined: as cron does it, or by force. */
+export type DayMatch = 'cron' | 'and' | 'or';
+
 /**
  * Compiles a cron expression to calendars that together match exactly its times.
- * Day of month and day of week are combined as Debian's cron does it (crontab(5)): if either field begins with `*`,
+ * `cron` combines day of month and day of week as Debian's cron does it (crontab(5)): if either field begins with `*`,
  * both must match, else either one.
  */
-export function compileCron(cron: CronExpression): Calendar[] {
+export function compileCron(cron: CronExpression, dayMatch: DayMatch): Calendar[] {
   const byDayOfMonth: DaySet[] = cron.dayOfMonth.rules.flatMap(daysOfMonthRule);
   if (cron.dayOfMonth.values.length > 0) {
     byDayOfMonth.push({ month: ALL_MONTHS, dayOfMonth: cron.dayOfMonth.values, dayOfWeek: ALL_WEEKDAYS });
@@ -42,7 +45,8 @@ export function compileCron(cron: CronExpression): Calendar[] {
   if (cron.dayOfWeek.values.length > 0) {
     byDayOfWeek.push({ month: ALL_MONTHS, dayOfMonth: ALL_DAYS, dayOfWeek: cron.dayOfWeek.values });
   }
-  const bothMustMatch = cron.dayOfMonth.star || cron.dayOfWeek.star;
+  const bothMustMatch =
+    dayMatch === 'and' || (dayMatch === 'cron' && (cron.dayOfMonth.star || cron.dayOfWeek.star));
   const days = bothMustMatch
     ? byDayOfMonth.flatMap((left) => byDayOfWeek.map((right) => intersect(left, right)))
     : [...byDayOfMonth, ...byDayOfWeek];

@@ -9,7 +9,7 @@ export interface FieldDefinition {
   names: readonly string[];
 }
 
-const MONTH_NAMES = [
+export const MONTH_NAMES = [
   'JAN',
   'FEB',
   'MAR',
@@ -23,7 +23,7 @@ const MONTH_NAMES = [
   'NOV',
   'DEC',
 ] as const;
-const DAY_NAMES = ['SUN', 'MON', 'TUE', 'WED', 'THU', 'FRI', 'SAT'] as const;
+export const DAY_NAMES = ['SUN', 'MON', 'TUE', 'WED', 'THU', 'FRI', 'SAT'] as const;
 
 export const SECOND: FieldDefinition = {
   key: 'second',

@@ -1,5 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
-import { findNeverFiring, Schedule, compileSchedule } from '../../domain/schedule.ts';
+import { compileSchedule } from '../../domain/compile-schedule.ts';
+import { findNeverFiring } from '../../domain/never-firing.ts';
+import { Schedule } from '../../domain/schedule.ts';
 import { occurrences } from '../../domain/occurrences.ts';
 import { CronError, parseCron } from '../../domain/cron/parse-cron.ts';
 

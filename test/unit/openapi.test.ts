@@ -50,6 +50,8 @@ describe('the OpenAPI document', () => {
       'GET /jobs/{id}',
       'DELETE /jobs/{id}',
       'POST /jobs/{id}/run',
+      'GET /jobs/{id}/upcoming',
+      'POST /schedules/preview',
       'GET /jobs/{id}/runs',
       'GET /runs/{id}',
       'GET /livez',

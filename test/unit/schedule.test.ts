@@ -1,7 +1,10 @@
 import { describe, expect, test } from '@jest/globals';
 import { toRanges, toValues } from '../../domain/calendar.ts';
 import { occurrences } from '../../domain/occurrences.ts';
-import { compileSchedule, findNeverFiring, Schedule, summarize } from '../../domain/schedule.ts';
+import { compileSchedule } from '../../domain/compile-schedule.ts';
+import { findNeverFiring } from '../../domain/never-firing.ts';
+import { Schedule } from '../../domain/schedule.ts';
+import { summarize } from '../../domain/schedule-words.ts';
 
 const at = (text: string) => Date.parse(text);
 const next = (schedule: unknown, after: string, count: number) =>

@@ -37,7 +37,7 @@ describe('what a caller is told about wrong input', () => {
     [
       'no kind of schedule',
       { name: 'x', schedule: {}, target },
-      [{ path: 'schedule', message: /exactly one of "cron", "every", "at"/ }],
+      [{ path: 'schedule', message: /exactly one of "cron", "every", "at", "calendar"/ }],
     ],
     [
       'two kinds of schedule',
@@ -46,8 +46,8 @@ describe('what a caller is told about wrong input', () => {
     ],
     [
       'a field of another kind',
-      { name: 'x', schedule: { every: '5m', timeZone: 'UTC' }, target },
-      [{ path: 'schedule.timeZone', message: /no such field/ }],
+      { name: 'x', schedule: { every: '5m', dayMatch: 'or' }, target },
+      [{ path: 'schedule.dayMatch', message: /no such field/ }],
     ],
     [
       'a wrong cron',

@@ -1,0 +1,116 @@
+import { z } from 'zod';
+import { compileSchedule } from '../../domain/compile-schedule.ts';
+import type { CompiledSchedule } from '../../domain/compiled-schedule.ts';
+import { invalid } from '../../domain/errors.ts';
+import { Instant, toInstant } from '../../domain/instant.ts';
+import { findNeverFiring } from '../../domain/never-firing.ts';
+import { occurrences } from '../../domain/occurrences.ts';
+import { Schedule } from '../../domain/schedule.ts';
+import { findWarnings, Warning } from '../../domain/schedule-warnings.ts';
+import { summarize } from '../../domain/schedule-words.ts';
+import { toLocalTime } from '../../domain/time-zone.ts';
+import { operation } from '../operation.ts';
+import { JobIdParams, requireJob } from './jobs.ts';
+
+const MAX_TIMES = 100;
+
+const from = Instant.optional().meta({
+  description: 'Only occurrences after this instant; by default after now.',
+});
+
+const Upcoming = z
+  .strictObject({
+    times: z.array(Instant).meta({ description: 'When it fires, in UTC: the nominal times.' }),
+    local: z.array(z.string()).meta({ description: 'The same in the time zone of the schedule.' }),
+    timeZone: z.string(),
+    summary: z.string().meta({ description: 'The schedule in plain words.' }),
+    warnings: z.array(Warning).meta({ description: 'What its author may not have meant.' }),
+  })
+  .meta({
+    id: 'Upcoming',
+    example: {
+      times: ['2026-11-23T08:00:00Z', '2026-11-30T08:00:00Z'],
+      local: ['2026-11-23T09:00:00+01:00', '2026-11-30T09:00:00+01:00'],
+      timeZone: 'Europe/Berlin',
+      summary: 'At 09:00, only on Monday, Europe/Berlin',
+      warnings: [],
+    },
+  });
+
+function present(
+  schedule: Schedule,
+  compiled: CompiledSchedule,
+  after: number,
+  limit: number,
+): z.infer<typeof Upcoming> {
+  const instants = occurrences(compiled, after, limit);
+  return {
+    times: instants.map(toInstant),
+    local: instants.map((instant) => toLocalTime(compiled.timeZone, instant)),
+    timeZone: compiled.timeZone,
+    summary: summarize(schedule),
+    warnings: findWarnings(schedule, after),
+  };
+}
+
+export const previewSchedule = operation({
+  method: 'post',
+  path: '/schedules/preview',
+  operationId: 'previewSchedule',
+  summary: 'Say when a schedule would fire',
+  description: 'Changes nothing. A schedule that never fires is refused, as it would be in a job.',
+  tag: 'Schedules',
+  needsStorage: false,
+  body: z
+    .strictObject({
+      schedule: Schedule,
+      from,
+      limit: z.int().min(1).max(MAX_TIMES).default(10).meta({ description: 'How many times to give.' }),
+    })
+    .meta({ id: 'PreviewInput' }),
+  bodyExamples: {
+    cron: {
+      summary: 'The second Tuesday of each month, but not in July',
+      value: {
+        schedule: {
+          cron: '0 6 * * TUE#2',
+          timeZone: 'America/New_York',
+          exclude: [{ calendar: { month: 'JUL', hour: '*', minute: '*' } }],
+        },
+      },
+    },
+  },
+  answers: { 200: { description: 'When it would fire.', schema: Upcoming } },
+  async handle({ body }, { now }) {
+    const after = body.from === undefined ? now().getTime() : Date.parse(body.from);
+    const faults = findNeverFiring(body.schedule, after);
+    if (faults.length > 0) throw invalid(faults);
+    return { status: 200, body: present(body.schedule, compileSchedule(body.schedule), after, body.limit) };
+  },
+});
+
+export const getUpcoming = operation({
+  method: 'get',
+  path: '/jobs/{id}/upcoming',
+  operationId: 'listUpcoming',
+  summary: 'Say when a job fires next',
+  tag: 'Jobs',
+  params: JobIdParams,
+  query: z.strictObject({
+    limit: z.coerce
+      .number()
+      .int()
+      .min(1)
+      .max(MAX_TIMES)
+      .default(10)
+      .meta({ description: 'How many times to give.', example: 10 }),
+    from,
+  }),
+  answers: { 200: { description: 'When it fires.', schema: Upcoming } },
+  errors: ['not_found'],
+  async handle({ params, query }, dependencies) {
+    const { schedule } = await requireJob(dependencies, params.id);
+    const after = query.from === undefined ? dependencies.now().getTime() : Date.parse(query.from);
+    return { status: 200, body: present(schedule, compileSchedule(schedule), after, query.limit) };
+  },
+});

@@ -1,0 +1,59 @@
+import { toCalendar, type CalendarInput } from './calendar-schema.ts';
+import type { ClockChangeRules, CompiledSchedule } from './compiled-schedule.ts';
+import { compileCron } from './cron/compile-cron.ts';
+import { parseCron } from './cron/parse-cron.ts';
+import { durationMs } from './duration.ts';
+import { compileExclusion } from './exclusion.ts';
+import { wholeSecondFrom } from './instant.ts';
+import type { Schedule } from './schedule.ts';
+
+/** Debian's cron (cron(8)): jobs at fixed times are kept through a clock change, those by wildcards follow the clock. */
+const FIXED_TIMES: ClockChangeRules = { gap: 'shift', repeat: 'first' };
+const REAL_CLOCK: ClockChangeRules = { gap: 'skip', repeat: 'both' };
+
+/** The entries of a field that takes one or several. */
+export const asList = <Entry>(value: Entry | Entry[]): Entry[] => (Array.isArray(value) ? value : [value]);
+
+/** Compiles an accepted schedule to what it means. */
+export function compileSchedule(schedule: Schedule): CompiledSchedule {
+  const { startAt, endAt, timeZone, exclude = [] } = schedule;
+  const common = {
+    timeZone,
+    exclude: exclude.flatMap(compileExclusion),
+    ...(startAt === undefined ? {} : { startAt: wholeSecondFrom(startAt) }),
+    ...(endAt === undefined ? {} : { endAt: Math.floor(Date.parse(endAt) / 1_000) * 1_000 }),
+  };
+  if ('cron' in schedule) {
+    const { dst, dayMatch = 'cron' } = schedule;
+    const calendars = asList(schedule.cron).flatMap((expression) => {
+      const cron = parseCron(expression);
+      const rules = rulesOf(cron.hour.star || cron.minute.star, dst);
+      return compileCron(cron, dayMatch).map((calendar) => ({ calendar, ...rules }));
+    });
+    return { calendars, intervals: [], instants: [], ...common };
+  }
+  if ('calendar' in schedule) {
+    const calendars = schedule.calendar.map((input) => ({
+      calendar: toCalendar(input),
+      ...rulesOf(hasWildcard(input), schedule.dst),
+    }));
+    return { calendars, intervals: [], instants: [], ...common };
+  }
+  if ('every' in schedule) {
+    const interval = { everyMs: durationMs(schedule.every), offsetMs: durationMs(schedule.offset) };
+    return { calendars: [], intervals: [interval], instants: [], ...common };
+  }
+  return { calendars: [], intervals: [], instants: asList(schedule.at).map(wholeSecondFrom), ...common };
+}
+
+const hasWildcard = ({ hour, minute }: CalendarInput) => hour === '*' || minute === '*';
+
+function rulesOf(
+  followsClock: boolean,
+  dst:
+    | { gap?: ClockChangeRules['gap'] | undefined; repeat?: ClockChangeRules['repeat'] | undefined }
+    | undefined,
+): ClockChangeRules {
+  const defaults = followsClock ? REAL_CLOCK : FIXED_TIMES;
+  return { gap: dst?.gap ?? defaults.gap, repeat: dst?.repeat ?? defaults.repeat };
+}

@@ -1,0 +1,88 @@
+import { z } from 'zod';
+import { toRanges, type Calendar } from './calendar.ts';
+import { CalendarInput, toCalendar } from './calendar-schema.ts';
+import { compileCron } from './cron/compile-cron.ts';
+import { CronText } from './cron/cron-schema.ts';
+import { parseCron } from './cron/parse-cron.ts';
+
+const MAX_RANGE_YEARS = 20;
+
+const CalendarDate = z.iso
+  .date({
+    error: (issue) =>
+      `${typeof issue.input === 'string' ? JSON.stringify(issue.input.slice(0, 40)) : 'this'} is not a date; write such as "2026-12-25"`,
+  })
+  .refine((text) => text >= '2000-01-01' && text <= '2100-12-31', {
+    error: 'the date must lie from 2000 to 2100',
+  });
+
+const DateRange = z
+  .strictObject({ from: CalendarDate, to: CalendarDate })
+  .refine(({ from, to }) => from <= to, { path: ['to'], error: 'must not lie before from' })
+  .refine(({ from, to }) => Number(to.slice(0, 4)) - Number(from.slice(0, 4)) <= MAX_RANGE_YEARS, {
+    path: ['to'],
+    error: `the range must not be longer than ${MAX_RANGE_YEARS} years`,
+  });
+
+/** Local times at which a schedule does not fire: a date, dates from … to (both included), a cron, or a calendar. */
+export const Exclusion = z
+  .union([
+    z.strictObject({ date: CalendarDate }),
+    DateRange,
+    z.strictObject({ cron: CronText }),
+    z.strictObject({ calendar: CalendarInput }),
+  ])
+  .meta({
+    id: 'Exclusion',
+    description:
+      'A date, a range of dates (both ends included), a cron (of five fields: the whole minute), or a calendar (seconds left out: the whole minute).',
+    example: { date: '2026-12-25' },
+  });
+export type Exclusion = z.infer<typeof Exclusion>;
+
+const numbers = (from: number, to: number) =>
+  Array.from({ length: to - from + 1 }, (_, index) => from + index);
+const wholeDay = {
+  second: [{ start: 0, end: 59, step: 1 }],
+  minute: [{ start: 0, end: 59, step: 1 }],
+  hour: [{ start: 0, end: 23, step: 1 }],
+  dayOfWeek: [{ start: 0, end: 6, step: 1 }],
+};
+
+/** The calendars whose local times an exclusion rules out. */
+export function compileExclusion(exclusion: Exclusion): Calendar[] {
+  if ('date' in exclusion) return compileDates(exclusion.date, exclusion.date);
+  if ('from' in exclusion) return compileDates(exclusion.from, exclusion.to);
+  if ('calendar' in exclusion) return [toCalendar(exclusion.calendar, { second: '*' })];
+  const cron = parseCron(exclusion.cron);
+  const hasSeconds = exclusion.cron.trim().split(/[ \t]+/).length === 6;
+  return compileCron(cron, 'cron').map((calendar) =>
+    hasSeconds ? calendar : { ...calendar, second: wholeDay.second },
+  );
+}
+
+/** One calendar for each year's whole months together, and one for each month of which only some days are meant. */
+function compileDates(from: string, to: string): Calendar[] {
+  const [firstYear, firstMonth, firstDay] = from.split('-').map(Number) as [number, number, number];
+  const [lastYear, lastMonth, lastDay] = to.split('-').map(Number) as [number, number, number];
+  const calendars: Calendar[] = [];
+  for (const year of numbers(firstYear, lastYear)) {
+    const wholeMonths: number[] = [];
+    for (const month of numbers(year === firstYear ? firstMonth : 1, year === lastYear ? lastMonth : 12)) {
+      const length = new Date(Date.UTC(year, month, 0)).getUTCDate();
+      const begin = year === firstYear && month === firstMonth ? firstDay : 1;
+      const end = year === lastYear && month === lastMonth ? lastDay : length;
+      if (begin === 1 && end === length) wholeMonths.push(month);
+      else calendars.push(days(year, [month], begin, end));
+    }
+    if (wholeMonths.length > 0) calendars.push(days(year, wholeMonths, 1, 31));
+  }
+  return calendars;
+}
+
+const days = (year: number, months: number[], begin: number, end: number): Calendar => ({
+  ...wholeDay,
+  dayOfMonth: toRanges(numbers(begin, end)),
+  month: toRanges(months),
+  year: toRanges([year]),
+});

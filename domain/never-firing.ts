@@ -1,0 +1,56 @@
+import { asList, compileSchedule } from './compile-schedule.ts';
+import type { FieldError } from './errors.ts';
+import { toInstant, wholeSecondFrom } from './instant.ts';
+import { iterateOccurrences } from './occurrences.ts';
+import type { CompiledSchedule } from './compiled-schedule.ts';
+import type { Schedule } from './schedule.ts';
+
+/** What keeps a new schedule from ever firing after `now` (milliseconds since the epoch): nothing, if the list is empty. */
+export function findNeverFiring(schedule: Schedule, now: number): FieldError[] {
+  if ('at' in schedule) {
+    const past = findPast(schedule.at, now);
+    if (past.length > 0) return past;
+  }
+  if ('cron' in schedule && Array.isArray(schedule.cron)) {
+    const never = schedule.cron.flatMap((cron, index) =>
+      fires(compileSchedule({ cron, timeZone: 'UTC', dayMatch: schedule.dayMatch }), now)
+        ? []
+        : [neverFires(`schedule.cron[${index}]`, JSON.stringify(cron))],
+    );
+    if (never.length > 0) return never;
+  }
+  const compiled = compileSchedule(schedule);
+  if (fires(compiled, now)) return [];
+  const { endAt, ...endless } = compiled;
+  if (endAt !== undefined && fires(endless, now)) {
+    return [
+      {
+        path: 'schedule.endAt',
+        code: 'never_fires',
+        message: `no occurrence lies between now and ${toInstant(endAt)}`,
+      },
+    ];
+  }
+  if (fires({ ...endless, exclude: [] }, now)) {
+    return [neverFires('schedule.exclude', 'everything is excluded; the schedule')];
+  }
+  if ('cron' in schedule) return [neverFires('schedule.cron', JSON.stringify(schedule.cron))];
+  return [neverFires('calendar' in schedule ? 'schedule.calendar' : 'schedule', 'the schedule')];
+}
+
+function findPast(at: string | string[], now: number): FieldError[] {
+  return asList(at).flatMap((instant, index) => {
+    if (wholeSecondFrom(instant) > now) return [];
+    const path = Array.isArray(at) ? `schedule.at[${index}]` : 'schedule.at';
+    return [{ path, code: 'in_the_past', message: `${instant} is in the past; it is now ${toInstant(now)}` }];
+  });
+}
+
+/** Excluding many instants one by one is how a schedule could be made that is searched for ever. */
+const fires = (schedule: CompiledSchedule, now: number) => !iterateOccurrences(schedule, now).next().done;
+
+const neverFires = (path: string, what: string): FieldError => ({
+  path,
+  code: 'never_fires',
+  message: `${what} never fires: no time from now to the end of 2100 matches`,
+});

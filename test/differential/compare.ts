@@ -1,0 +1,105 @@
+import type { Client } from '@temporalio/client';
+import { compileSchedule } from '../../domain/compile-schedule.ts';
+import { iterateOccurrences } from '../../domain/occurrences.ts';
+import { Schedule } from '../../domain/schedule.ts';
+import { clockChanges } from '../../domain/time-zone.ts';
+import { temporalScheduleSpec } from '../../scheduling/schedule-options.ts';
+import { createRandom } from '../support/random.ts';
+import { randomSchedule } from './random-schedule.ts';
+
+const DAY_MS = 86_400_000;
+const PERIOD_MS = 2 * 366 * DAY_MS;
+/** Temporal lists so many instants a call; a schedule that has more is compared at its beginning and around each clock change. */
+const LISTED = 1_000;
+
+/** A schedule for which Temporal and `occurrences` disagree. */
+export interface Difference {
+  seed: number;
+  schedule: unknown;
+  onlyTemporal: string[];
+  onlyOurs: string[];
+}
+
+/** What a comparison of one schedule found. */
+interface Comparison {
+  difference: Difference | undefined;
+  compared: number;
+}
+
+/**
+ * Makes a paused Temporal Schedule of a random schedule, asks the server when it would fire in the next two years, and
+ * compares that with `occurrences`.
+ */
+export async function compareOne(temporal: Client, seed: number, now: number): Promise<Comparison> {
+  const begin = Math.ceil(now / 1_000) * 1_000;
+  const input = randomSchedule(createRandom(seed), begin);
+  const parsed = Schedule.safeParse(input);
+  if (!parsed.success)
+    throw new Error(
+      `seed ${seed} made a schedule that is refused: ${JSON.stringify(input)} ${parsed.error.message}`,
+    );
+  const compiled = compileSchedule(parsed.data);
+  const scheduleId = `differential-${seed}`;
+  const handle = await temporal.schedule.create({
+    scheduleId,
+    spec: temporalScheduleSpec(compiled, begin),
+    action: { type: 'startWorkflow', workflowType: 'none', taskQueue: 'none' },
+    state: { paused: true },
+  });
+  try {
+    let compared = 0;
+    for (const [from, until] of windowsOf(compiled.timeZone, begin)) {
+      const theirs = await listMatching(temporal, scheduleId, from, until);
+      // A full list may break off anywhere before `until`: then both are compared up to its last instant.
+      const end = theirs.length >= LISTED ? (theirs[theirs.length - 1] as number) : until;
+      const ours: number[] = [];
+      for (const instant of iterateOccurrences(compiled, from)) {
+        if (instant > end) break;
+        ours.push(instant);
+      }
+      compared += ours.length;
+      const onlyTemporal = theirs.filter((instant) => !ours.includes(instant));
+      const onlyOurs = ours.filter((instant) => !theirs.includes(instant));
+      if (onlyTemporal.length > 0 || onlyOurs.length > 0) {
+        const shown = (instants: number[]) =>
+          instants.slice(0, 5).map((instant) => new Date(instant).toISOString());
+        return {
+          difference: { seed, schedule: input, onlyTemporal: shown(onlyTemporal), onlyOurs: shown(onlyOurs) },
+          compared,
+        };
+      }
+    }
+    return { difference: undefined, compared };
+  } finally {
+    await handle.delete();
+  }
+}
+
+/** The whole period, and the two days around each clock change in it. */
+function windowsOf(timeZone: string, begin: number): [number, number][] {
+  const until = begin + PERIOD_MS;
+  const around = clockChanges(timeZone, begin, until).map(({ instant }): [number, number] => [
+    instant - DAY_MS,
+    instant + DAY_MS,
+  ]);
+  return [[begin, until], ...around];
+}
+
+async function listMatching(
+  temporal: Client,
+  scheduleId: string,
+  from: number,
+  until: number,
+): Promise<number[]> {
+  const toTimestamp = (ms: number) => ({
+    seconds: Math.floor(ms / 1_000) as never,
+    nanos: (ms % 1_000) * 1e6,
+  });
+  const { startTime } = await temporal.workflowService.listScheduleMatchingTimes({
+    namespace: temporal.options.namespace,
+    scheduleId,
+    startTime: toTimestamp(from),
+    endTime: toTimestamp(until),
+  });
+  return startTime.map(({ seconds }) => Number(seconds) * 1_000);
+}
