@@ -44,9 +44,13 @@ export function toTemporalSpec(schedule: CompiledSchedule, now: number): Tempora
     for (const window of touched) {
       const alone = { calendars: [entry], intervals: [], instants: [], exclude: [], timeZone };
       const spelledOut = instantsIn(alone, window);
-      if (spelledOut === undefined) continue;
-      for (const instant of spelledOut) instants.add(instant);
-      removed.push(...window.hours);
+      if (spelledOut.length <= MAX_INSTANTS) {
+        for (const instant of spelledOut) instants.add(instant);
+        removed.push(...window.hours);
+      } else if (spelledOut.includes(window.change)) {
+        // Too many; but a time that was shifted out of a gap to its end is one that the server knows nothing of.
+        instants.add(window.change);
+      }
     }
     return withoutHours(entry.calendar, removed);
   });
@@ -76,6 +80,8 @@ interface Window {
   to: number;
   start: number;
   end: number;
+  /** The instant of the change. */
+  change: number;
   hours: LocalHour[];
 }
 
@@ -100,16 +106,15 @@ function toWindow(change: ClockChange): Window {
   }
   // What the clock shows in the instant of the change: as it would have gone on, and as it does.
   const [before, after] = direction === 'forward' ? [localFrom, localTo] : [localTo, localFrom];
-  return { from, to, start: instant - (before - from), end: instant + (to - after), hours };
+  return { from, to, start: instant - (before - from), end: instant + (to - after), change: instant, hours };
 }
 
-/** The instants of a schedule in a window; undefined if there are too many to spell out. */
-function instantsIn(schedule: CompiledSchedule, window: Window): number[] | undefined {
+/** The instants of a schedule in a window. */
+function instantsIn(schedule: CompiledSchedule, window: Window): number[] {
   const instants: number[] = [];
   for (const instant of iterateOccurrences(schedule, window.start - 1)) {
     if (instant >= window.end) break;
     instants.push(instant);
-    if (instants.length > MAX_INSTANTS) return undefined;
   }
   return instants;
 }

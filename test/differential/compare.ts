@@ -4,6 +4,7 @@ import { iterateOccurrences } from '../../domain/occurrences.ts';
 import { Schedule } from '../../domain/schedule.ts';
 import { clockChanges } from '../../domain/time-zone.ts';
 import { temporalScheduleSpec } from '../../scheduling/schedule-options.ts';
+import { isUnreachable } from '../../scheduling/temporal-errors.ts';
 import { createRandom } from '../support/random.ts';
 import { randomSchedule } from './random-schedule.ts';
 
@@ -11,6 +12,10 @@ const DAY_MS = 86_400_000;
 const PERIOD_MS = 2 * 366 * DAY_MS;
 /** Temporal lists so many instants a call; a schedule that has more is compared at its beginning and around each clock change. */
 const LISTED = 1_000;
+
+/** A query is given up after this time, and the whole comparison after so many attempts. */
+const QUERY_DEADLINE_MS = 5_000;
+const MAX_ATTEMPTS = 4;
 
 /** A schedule for which Temporal and `occurrences` disagree. */
 export interface Difference {
@@ -31,6 +36,22 @@ interface Comparison {
  * compares that with `occurrences`.
  */
 export async function compareOne(temporal: Client, seed: number, now: number): Promise<Comparison> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await compareUnder(`differential-${seed}-${attempt}`, temporal, seed, now);
+    } catch (error) {
+      // Now and then a query hangs in the server, for as long as one waits; a schedule made anew answers at once.
+      if (attempt === MAX_ATTEMPTS || !isUnreachable(error)) throw error;
+    }
+  }
+}
+
+async function compareUnder(
+  scheduleId: string,
+  temporal: Client,
+  seed: number,
+  now: number,
+): Promise<Comparison> {
   const begin = Math.ceil(now / 1_000) * 1_000;
   const input = randomSchedule(createRandom(seed), begin);
   const parsed = Schedule.safeParse(input);
@@ -39,7 +60,6 @@ export async function compareOne(temporal: Client, seed: number, now: number): P
       `seed ${seed} made a schedule that is refused: ${JSON.stringify(input)} ${parsed.error.message}`,
     );
   const compiled = compileSchedule(parsed.data);
-  const scheduleId = `differential-${seed}`;
   const handle = await temporal.schedule.create({
     scheduleId,
     spec: temporalScheduleSpec(compiled, begin),
@@ -95,11 +115,13 @@ async function listMatching(
     seconds: Math.floor(ms / 1_000) as never,
     nanos: (ms % 1_000) * 1e6,
   });
-  const { startTime } = await temporal.workflowService.listScheduleMatchingTimes({
-    namespace: temporal.options.namespace,
-    scheduleId,
-    startTime: toTimestamp(from),
-    endTime: toTimestamp(until),
-  });
+  const { startTime } = await temporal.withDeadline(Date.now() + QUERY_DEADLINE_MS, () =>
+    temporal.workflowService.listScheduleMatchingTimes({
+      namespace: temporal.options.namespace,
+      scheduleId,
+      startTime: toTimestamp(from),
+      endTime: toTimestamp(until),
+    }),
+  );
   return startTime.map(({ seconds }) => Number(seconds) * 1_000);
 }

@@ -8,7 +8,7 @@ export interface DifferentialResult {
   differences: Difference[];
 }
 
-const CONCURRENCY = 2;
+const CONCURRENCY = 3;
 
 /** Compares random schedules, one for each seed from `seed` on, at a Temporal server. */
 export async function runDifferential(options: {

@@ -107,6 +107,19 @@ describe('when a cron expression fires', () => {
   });
 });
 
+test('on Lord Howe Island clocks go back half an hour: 02:00 comes once, 01:45 twice', () => {
+  // zdump -v Australia/Lord_Howe: at 2027-04-03 15:00 UTC, 02:00 at +11 becomes 01:30 at +10:30.
+  const next = (cron: string, dst = {}) =>
+    occurrences(
+      compileSchedule(Schedule.parse({ cron, timeZone: 'Australia/Lord_Howe', dst })),
+      Date.parse('2027-04-03T14:00:00Z'),
+      2,
+    ).map((instant) => new Date(instant).toISOString().slice(0, 16));
+  expect(next('* 2 * * *')).toEqual(['2027-04-03T15:30', '2027-04-03T15:31']);
+  expect(next('45 1 * * *')).toEqual(['2027-04-03T14:45', '2027-04-04T15:15']);
+  expect(next('45 1 * * *', { repeat: 'both' })).toEqual(['2027-04-03T14:45', '2027-04-03T15:15']);
+});
+
 describe('what is refused, and how', () => {
   test.each<[string, string]>([
     ['* * * *', 'expected 5 fields'],
