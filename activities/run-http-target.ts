@@ -1,4 +1,5 @@
 import { ApplicationFailure, Context } from '@temporalio/activity';
+import type { ActivityCancellationDetails } from '@temporalio/common';
 import { beginRun, recordAttempt, type BegunRun } from '../db/runs.ts';
 import { toInstant } from '../domain/instant.ts';
 import { retryDelayMs } from '../domain/retry.ts';
@@ -13,7 +14,8 @@ interface Outcome {
   retryable: boolean;
 }
 
-const HEARTBEAT_MS = 3_000;
+/** Also how soon a call learns that its run was cancelled. */
+const HEARTBEAT_MS = 1_000;
 
 /**
  * The activity that carries out the run of a job with an HTTP target: it reads the job, makes one call, and records it.
@@ -44,7 +46,7 @@ export function createRunHttpTarget({ db, logger, dispatcher }: ActivityDependen
     const known = context.info.heartbeatDetails as Outcome | undefined;
     const outcome = known?.attempt.number === number ? known : await call(run, number);
     const { attempt } = outcome;
-    const final = attempt.outcome === 'succeeded' || !outcome.retryable || number >= run.retry.maxAttempts;
+    const final = attempt.outcome !== 'failed' || !outcome.retryable || number >= run.retry.maxAttempts;
     const end = final ? { state: attempt.outcome, reason: attempt.error } : undefined;
     await recordAttempt(db, runId, attempt, end);
     logger.info(
@@ -82,8 +84,10 @@ export function createRunHttpTarget({ db, logger, dispatcher }: ActivityDependen
           headers,
           context.cancellationSignal,
         );
+        const brokenOff = !succeeded && context.cancellationSignal.aborted;
+        const cancellation = brokenOff ? findCancellation(context.cancellationDetails) : undefined;
         // A call that a stopping worker broke off says nothing about the target: another worker makes it again.
-        if (!succeeded && context.cancellationSignal.aborted) {
+        if (brokenOff && cancellation === undefined) {
           throw ApplicationFailure.retryable(
             'the call was broken off because the worker stopped',
             'Interrupted',
@@ -95,8 +99,9 @@ export function createRunHttpTarget({ db, logger, dispatcher }: ActivityDependen
             number: attemptNumber,
             startedAt,
             endedAt,
-            outcome: succeeded ? 'succeeded' : 'failed',
+            outcome: cancellation !== undefined ? 'cancelled' : succeeded ? 'succeeded' : 'failed',
             ...answer,
+            error: cancellation ?? answer.error,
           },
           retryable,
         };
@@ -107,6 +112,13 @@ export function createRunHttpTarget({ db, logger, dispatcher }: ActivityDependen
       }
     }
   };
+}
+
+/** Why Temporal wanted the run to end; undefined if it did not, and only this worker is to stop. */
+function findCancellation(details: ActivityCancellationDetails | undefined): string | undefined {
+  if (details?.cancelRequested) return 'the run was cancelled';
+  if (details?.notFound) return 'the run was terminated';
+  return undefined;
 }
 
 /** Ends the activity as its run ended: a failed run fails it, for good. */

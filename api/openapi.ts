@@ -9,8 +9,19 @@ import { SchedulerError } from '../domain/errors.ts';
 export function createOpenApiDocument(operations: readonly Operation[], version: string) {
   const registry = new OpenAPIRegistry();
   for (const operation of operations) {
-    const { method, path, operationId, summary, description, tag, params, query, body, bodyExamples } =
-      operation;
+    const {
+      method,
+      path,
+      operationId,
+      summary,
+      description,
+      tag,
+      params,
+      query,
+      body,
+      bodyOptional,
+      bodyExamples,
+    } = operation;
     registry.registerPath({
       method,
       path,
@@ -24,7 +35,7 @@ export function createOpenApiDocument(operations: readonly Operation[], version:
         ...(body
           ? {
               body: {
-                required: true,
+                required: bodyOptional !== true,
                 content: {
                   'application/json': { schema: body, ...(bodyExamples ? { examples: bodyExamples } : {}) },
                 },

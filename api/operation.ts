@@ -44,6 +44,8 @@ export interface Operation<Params = unknown, Query = unknown, Body = unknown> {
   params?: z.ZodObject & z.ZodType<Params>;
   query?: z.ZodObject & z.ZodType<Query>;
   body?: z.ZodType<Body>;
+  /** True: a request without a body counts as one with an empty object. */
+  bodyOptional?: true;
   /** Named variants of the body, for the document. */
   bodyExamples?: Record<string, { summary: string; value: unknown }>;
   /** The answers that are no errors. */

@@ -23,14 +23,17 @@ export function presentJob(job: JobRow, lastRun: LastRun | undefined, now: Date)
     labels: job.labels,
     schedule: { ...job.schedule, summary: summarize(job.schedule) },
     target: job.target,
+    policy: job.policy,
     retry: job.retry,
     state: job.state,
+    pause: presentPause(job),
     status: {
       nextRunAt: upcoming[0] === undefined ? null : toInstant(upcoming[0]),
       upcoming: upcoming.map(toInstant),
       lastRun: lastRun
         ? { id: lastRun.id, scheduledAt: instantOf(lastRun.scheduled_at), state: lastRun.state }
         : null,
+      consecutiveFailures: job.consecutive_failures,
     },
     sync: {
       state: syncStateOf(job),
@@ -40,6 +43,16 @@ export function presentJob(job: JobRow, lastRun: LastRun | undefined, now: Date)
     },
     createdAt: instantOf(job.created_at),
     updatedAt: instantOf(job.updated_at),
+  };
+}
+
+function presentPause(job: JobRow): Job['pause'] {
+  if (job.paused_at === null) return null;
+  return {
+    reason: job.pause_reason ?? '',
+    at: instantOf(job.paused_at),
+    by: job.paused_by ?? '',
+    until: job.paused_until && instantOf(job.paused_until),
   };
 }
 

@@ -14,7 +14,10 @@ export function createRouter(
   const router = new Router<RequestState>();
   for (const operation of operations) {
     const path = operation.path.replace(/\{(\w+)\}/g, ':$1');
-    const steps = [...(operation.body ? [jsonBody()] : []), handler(operation, dependencies)];
+    const steps = [
+      ...(operation.body ? [jsonBody({ optional: operation.bodyOptional === true })] : []),
+      handler(operation, dependencies),
+    ];
     router.register(path, [operation.method], steps);
   }
   return router;

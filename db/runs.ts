@@ -110,21 +110,71 @@ export async function beginRun(
   return rows[0];
 }
 
-/** Adds an attempt to a running run, and ends the run if this was its last one. Doing it again changes nothing. */
+/** How a run ends with its last attempt. */
+export interface RunEnd {
+  state: 'succeeded' | 'failed' | 'cancelled';
+  reason: string | null;
+}
+
+/**
+ * Adds an attempt to a running run, and ends the run if this was its last one. Doing it again changes nothing. The end
+ * of a scheduled run counts the job's failures in a row, and pauses the job when its policy says so.
+ */
 export async function recordAttempt(
   db: Database,
   runId: string,
   attempt: Attempt,
-  end: { state: 'succeeded' | 'failed'; reason: string | null } | undefined,
+  end: RunEnd | undefined,
 ): Promise<void> {
-  await db
-    .updateTable('runs')
-    .set({
-      attempts: sql`attempts || ${JSON.stringify([attempt])}::jsonb`,
-      ...(end ? { state: end.state, reason: end.reason, ended_at: new Date(attempt.endedAt) } : {}),
-    })
-    .where('id', '=', runId)
-    .where('state', '=', 'running')
-    .where(sql<number>`jsonb_array_length(attempts)`, '=', attempt.number - 1)
-    .execute();
+  const endedAt = new Date(attempt.endedAt);
+  await sql`
+    WITH run AS (
+      UPDATE runs SET
+        attempts = attempts || ${JSON.stringify([attempt])}::jsonb,
+        state    = ${end?.state ?? 'running'},
+        reason   = ${end?.reason ?? null},
+        ended_at = ${end ? endedAt : null}::timestamptz
+      WHERE id = ${runId} AND state = 'running' AND jsonb_array_length(attempts) = ${attempt.number - 1}
+      RETURNING job_id, trigger, state
+    ), counted AS (
+      SELECT job_id, state = 'failed' AS failed FROM run WHERE trigger = 'schedule' AND state IN ('succeeded', 'failed')
+    ), judged AS (
+      SELECT jobs.id, counted.failed, CASE WHEN counted.failed THEN jobs.consecutive_failures + 1 ELSE 0 END AS failures,
+             counted.failed AND jobs.state = 'active' AND jobs.deleted_at IS NULL
+               AND jobs.consecutive_failures + 1 >= (jobs.policy->>'pauseAfterFailures')::integer IS TRUE AS pauses
+      FROM jobs JOIN counted ON counted.job_id = jobs.id
+      WHERE counted.failed OR jobs.consecutive_failures > 0
+    )
+    UPDATE jobs SET
+      consecutive_failures = judged.failures,
+      state        = CASE WHEN judged.pauses THEN 'paused' ELSE jobs.state END,
+      pause_reason = CASE WHEN judged.pauses THEN judged.failures || ' scheduled runs failed in a row' ELSE jobs.pause_reason END,
+      paused_by    = CASE WHEN judged.pauses THEN 'policy.pauseAfterFailures' ELSE jobs.paused_by END,
+      paused_at    = CASE WHEN judged.pauses THEN ${endedAt}::timestamptz ELSE jobs.paused_at END,
+      updated_at   = CASE WHEN judged.pauses THEN ${endedAt}::timestamptz ELSE jobs.updated_at END,
+      generation   = jobs.generation + judged.pauses::integer
+    FROM judged WHERE jobs.id = judged.id`.execute(db);
+}
+
+/** How many occurrences of a job have had a run. */
+export async function countScheduledRuns(db: Database, jobId: string): Promise<number> {
+  const { count } = await db
+    .selectFrom('runs')
+    .select((eb) => eb.fn.countAll<string>().as('count'))
+    .where('job_id', '=', jobId)
+    .where('trigger', '=', 'schedule')
+    .where('state', '<>', 'skipped')
+    .executeTakeFirstOrThrow();
+  return Number(count);
+}
+
+/** Stores occurrences that did not become a run, unless they have a run already. */
+export async function insertSkipped(db: Database, runs: NewRun[]): Promise<number> {
+  if (runs.length === 0) return 0;
+  const inserted = await db
+    .insertInto('runs')
+    .values(runs)
+    .onConflict((conflict) => conflict.doNothing())
+    .executeTakeFirst();
+  return Number(inserted.numInsertedOrUpdatedRows ?? 0);
 }

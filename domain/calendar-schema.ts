@@ -20,8 +20,7 @@ interface FieldOptions {
   fallback: number[] | '*';
 }
 
-/** A calendar field as the API takes it: `*`, a value, a range, or a list of values and ranges. */
-type FieldInput = '*' | Entry | Entry[];
+/** What a list in a calendar field holds; a value is `*`, a number, or a name. */
 type Value = number | string;
 type Entry = Value | { start: Value; end?: Value | undefined; step?: number | undefined };
 
@@ -79,7 +78,7 @@ export function toCalendar(
 ): Calendar {
   const field = (key: keyof typeof FIELDS) => {
     const { min, max, fallback } = FIELDS[key];
-    const given = (input[key] ?? fallbacks[key] ?? fallback) as FieldInput;
+    const given = input[key] ?? fallbacks[key] ?? fallback;
     if (given === '*') return [{ start: min, end: max, step: 1 }];
     const values = (Array.isArray(given) ? given : [given]).flatMap((entry) => valuesOf(key, entry));
     return toRanges(values);

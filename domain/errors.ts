@@ -12,6 +12,7 @@ export type ErrorCode =
   | 'not_found'
   | 'method_not_allowed'
   | 'name_taken'
+  | 'completed'
   | 'body_too_large'
   | 'unsupported_media_type'
   | 'unavailable'

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { Instant } from './instant.ts';
+import { Policy } from './policy.ts';
 import { Retry } from './retry.ts';
 import { RunState } from './run.ts';
 import { Schedule, ScheduleAnswer } from './schedule.ts';
@@ -50,6 +51,7 @@ const definition = {
   labels: Labels.default({}),
   schedule: Schedule,
   target: Target,
+  policy: Policy.prefault({}),
   retry: Retry.prefault({}),
 };
 
@@ -71,6 +73,10 @@ export const Job = z
     ...definition,
     schedule: ScheduleAnswer,
     state: JobState,
+    pause: z
+      .strictObject({ reason: z.string(), at: Instant, by: z.string(), until: Instant.nullable() })
+      .nullable()
+      .meta({ description: 'Since when, why and by whom the job is paused; null if it is not.' }),
     status: z.strictObject({
       nextRunAt: Instant.nullable().meta({ description: 'The next occurrence; null if there is none.' }),
       upcoming: z.array(Instant).meta({ description: 'The next occurrences, five at most.' }),
@@ -78,6 +84,7 @@ export const Job = z
         .strictObject({ id: z.uuid(), scheduledAt: Instant, state: RunState })
         .nullable()
         .meta({ description: 'The run with the latest nominal time.' }),
+      consecutiveFailures: z.int().meta({ description: 'Scheduled runs that failed since one succeeded.' }),
     }),
     sync: z
       .strictObject({
@@ -113,12 +120,15 @@ export const Job = z
         body: { report: 'weekly' },
         timeout: '30s',
       },
+      policy: { overlap: 'skip', catchupWindow: '1h', onCompletion: 'keep' },
       retry: { maxAttempts: 5, initialInterval: '1s', backoffCoefficient: 2, maxInterval: '5m' },
       state: 'active',
+      pause: null,
       status: {
         nextRunAt: '2026-11-23T08:00:00Z',
         upcoming: ['2026-11-23T08:00:00Z', '2026-11-30T08:00:00Z'],
         lastRun: null,
+        consecutiveFailures: 0,
       },
       sync: { state: 'synced', generation: 1, observedGeneration: 1, error: null },
       createdAt: '2026-11-22T17:00:00.123Z',

@@ -5,9 +5,9 @@ import { Instant } from './instant.ts';
 export const Trigger = z.enum(['schedule', 'manual']).meta({ id: 'Trigger' });
 export type Trigger = z.infer<typeof Trigger>;
 
-/** Where a run stands. The last three are final. */
+/** Where a run stands. All but the first two are final. */
 export const RunState = z
-  .enum(['queued', 'running', 'succeeded', 'failed', 'skipped'])
+  .enum(['queued', 'running', 'succeeded', 'failed', 'cancelled', 'skipped'])
   .meta({ id: 'RunState' });
 export type RunState = z.infer<typeof RunState>;
 
@@ -17,7 +17,7 @@ export const Attempt = z
     number: z.int().min(1),
     startedAt: Instant,
     endedAt: Instant,
-    outcome: z.enum(['succeeded', 'failed']),
+    outcome: z.enum(['succeeded', 'failed', 'cancelled']),
     statusCode: z.int().nullable().meta({ description: 'Of the answer; null if there was none.' }),
     error: z.string().nullable().meta({ description: 'Why the attempt failed; null if it did not.' }),
     responseExcerpt: z

@@ -28,6 +28,16 @@ const common = {
     description: 'No occurrence after this instant.',
     example: '2099-12-31T23:59:59Z',
   }),
+  maxRuns: z
+    .int()
+    .min(1)
+    .max(1_000_000_000)
+    .optional()
+    .meta({ description: 'The job is completed after so many scheduled runs.', example: 10 }),
+  jitter: durationSchema({ minMs: 1_000, maxMs: DAY_MS, wholeSeconds: true }).optional().meta({
+    description: 'Each start is put off by a random time up to this, never past the next occurrence.',
+    example: '30s',
+  }),
   exclude: z
     .array(Exclusion)
     .max(MAX_ENTRIES)

@@ -12,6 +12,8 @@ import type { Calendar, Range } from '../domain/calendar.ts';
 import { RUN_JOB_WORKFLOW, scheduleIdOf, type RunJobInput } from '../domain/run-job.ts';
 import { compileSchedule } from '../domain/compile-schedule.ts';
 import type { CompiledSchedule } from '../domain/compiled-schedule.ts';
+import { durationMs } from '../domain/duration.ts';
+import type { Policy } from '../domain/policy.ts';
 import { toTemporalSpec } from './temporal-spec.ts';
 
 /** By these, operators find a job's runs in the Temporal Web UI: `JobName = "weekly-report"`. */
@@ -21,8 +23,14 @@ export const SEARCH_ATTRIBUTES = {
   jobNamespace: defineSearchAttributeKey('JobNamespace', SearchAttributeType.KEYWORD),
 };
 
-/** How long after its nominal time an occurrence may still start. Temporal's own default would be a year. */
-const CATCHUP_WINDOW_MS = 3_600_000;
+const OVERLAP: Record<Policy['overlap'], ScheduleOverlapPolicy> = {
+  skip: ScheduleOverlapPolicy.SKIP,
+  bufferOne: ScheduleOverlapPolicy.BUFFER_ONE,
+  bufferAll: ScheduleOverlapPolicy.BUFFER_ALL,
+  cancelOther: ScheduleOverlapPolicy.CANCEL_OTHER,
+  terminateOther: ScheduleOverlapPolicy.TERMINATE_OTHER,
+  allowAll: ScheduleOverlapPolicy.ALLOW_ALL,
+};
 
 /** What an operator sees of a job's run in the Temporal Web UI, and can search for. */
 export function describeRun(job: Pick<JobRow, 'id' | 'name' | 'namespace'>) {
@@ -49,13 +57,19 @@ export function temporalScheduleSpec(compiled: CompiledSchedule, now: number): S
   };
 }
 
-/** The Temporal Schedule of a job, made at `now`. Pure. */
-export function scheduleOptions(job: JobRow, taskQueue: string, now: number) {
+/**
+ * The Temporal Schedule of a job, made at `now`. `runs` is how many scheduled runs it has had, for its `maxRuns`. Pure.
+ */
+export function scheduleOptions(job: JobRow, runs: number, taskQueue: string, now: number) {
+  const { maxRuns, jitter } = job.schedule;
   const scheduleId = scheduleIdOf(job.id);
   const input: RunJobInput = { jobId: job.id, generation: job.generation, trigger: 'schedule' };
   return {
     scheduleId,
-    spec: temporalScheduleSpec(compileSchedule(job.schedule), now),
+    spec: {
+      ...temporalScheduleSpec(compileSchedule(job.schedule), now),
+      ...(jitter === undefined ? {} : { jitter: durationMs(jitter) }),
+    },
     action: {
       type: 'startWorkflow',
       workflowType: RUN_JOB_WORKFLOW,
@@ -64,8 +78,12 @@ export function scheduleOptions(job: JobRow, taskQueue: string, now: number) {
       args: [input],
       ...describeRun(job),
     },
-    policies: { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow: CATCHUP_WINDOW_MS },
-    state: { paused: job.state !== 'active' },
+    policies: { overlap: OVERLAP[job.policy.overlap], catchupWindow: durationMs(job.policy.catchupWindow) },
+    state: {
+      paused: job.state !== 'active' || (maxRuns !== undefined && runs >= maxRuns),
+      ...(job.pause_reason === null ? {} : { note: job.pause_reason }),
+      ...(maxRuns === undefined ? {} : { remainingActions: Math.max(0, maxRuns - runs) }),
+    },
   } satisfies ScheduleOptions;
 }
 

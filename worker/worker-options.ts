@@ -39,7 +39,7 @@ export function workerOptions(config: Config) {
     maxConcurrentWorkflowTaskExecutions: 200,
     maxConcurrentActivityTaskExecutions: 500,
     // A heartbeat carries the outcome of a call; it must reach the server well within the heartbeat timeout.
-    maxHeartbeatThrottleInterval: '3 seconds',
+    maxHeartbeatThrottleInterval: '1 second',
     shutdownGraceTime: '10 seconds',
   } satisfies WorkerOptions;
 }

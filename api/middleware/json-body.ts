@@ -5,8 +5,11 @@ import { invalid, SchedulerError } from '../../domain/errors.ts';
 const MAX_BODY_BYTES = 1_048_576;
 const MAX_DEPTH = 32;
 
-/** Reads a JSON body into `context.request.body`, and refuses everything that could not be stored as it is. */
-export function jsonBody(): Middleware {
+/**
+ * Reads a JSON body into `context.request.body`, and refuses everything that could not be stored as it is. An `optional`
+ * body that is not there is an empty object.
+ */
+export function jsonBody({ optional }: { optional: boolean }): Middleware {
   const parse = koaBody({
     json: true,
     text: false,
@@ -19,8 +22,13 @@ export function jsonBody(): Middleware {
     },
   });
   return async (context, next) => {
-    const isEmpty = context.get('content-length') === '0';
     // null: there is no body at all.
+    const isEmpty = context.get('content-length') === '0' || context.is('json') === null;
+    if (isEmpty && optional) {
+      (context.request as { body?: unknown }).body = {};
+      await next();
+      return;
+    }
     if (!isEmpty && context.is('json', '+json') === false) {
       throw new SchedulerError(
         'unsupported_media_type',

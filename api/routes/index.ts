@@ -1,6 +1,7 @@
 import type { Operation } from '../operation.ts';
 import { livez, readyz } from './health.ts';
 import { createJob, getJob, getJobs, removeJob, runJobNow } from './jobs.ts';
+import { pauseJobRoute, resumeJobRoute } from './pause.ts';
 import { getUpcoming, previewSchedule } from './schedules.ts';
 import { getRun, getRunsOfJob } from './runs.ts';
 
@@ -10,6 +11,8 @@ export const operations: Operation[] = [
   getJobs,
   getJob,
   removeJob,
+  pauseJobRoute,
+  resumeJobRoute,
   runJobNow,
   getUpcoming,
   previewSchedule,

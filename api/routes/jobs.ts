@@ -3,8 +3,11 @@ import { z } from 'zod';
 import { deleteJob, findJob, insertJob, listJobs } from '../../db/jobs.ts';
 import { listLastRuns } from '../../db/runs.ts';
 import type { JobRow } from '../../db/schema.ts';
+import { compileSchedule } from '../../domain/compile-schedule.ts';
+import { durationMs } from '../../domain/duration.ts';
 import { invalid, SchedulerError } from '../../domain/errors.ts';
 import { Job, JobInput, JobName, JobState } from '../../domain/job.ts';
+import { lastOccurrence } from '../../domain/last-occurrence.ts';
 import { findNeverFiring } from '../../domain/never-firing.ts';
 import { startManualRun } from '../../scheduling/start-run.ts';
 import { syncJob } from '../../scheduling/sync.ts';
@@ -22,7 +25,7 @@ export const JobIdParams = z.strictObject({
     .meta({ example: '019ab1c0-7e11-7cc3-98c4-dc0c0c07398f' }),
 });
 
-const etagOf = (job: JobRow) => `"${job.generation}"`;
+export const etagOf = (job: JobRow) => `"${job.generation}"`;
 
 /** @throws SchedulerError `not_found` */
 export async function requireJob({ db }: ApiDependencies, id: string): Promise<JobRow> {
@@ -31,7 +34,7 @@ export async function requireJob({ db }: ApiDependencies, id: string): Promise<J
   return job;
 }
 
-async function answerJob(job: JobRow, { db, now }: ApiDependencies) {
+export async function answerJob(job: JobRow, { db, now }: ApiDependencies) {
   const lastRuns = await listLastRuns(db, [job.id]);
   return presentJob(job, lastRuns.get(job.id), now());
 }
@@ -83,6 +86,7 @@ export const createJob = operation({
     const now = dependencies.now();
     const faults = findNeverFiring(body.schedule, now.getTime());
     if (faults.length > 0) throw invalid(faults);
+    const finishesAt = lastOccurrence(compileSchedule(body.schedule), now.getTime());
     const inserted = await insertJob(dependencies.db, {
       id: uuidv7(),
       namespace: NAMESPACE,
@@ -91,7 +95,10 @@ export const createJob = operation({
       labels: JSON.stringify(body.labels),
       schedule: JSON.stringify(body.schedule),
       target: JSON.stringify(body.target),
+      policy: JSON.stringify(body.policy),
+      catchup_seconds: Math.floor(durationMs(body.policy.catchupWindow) / 1_000),
       retry: JSON.stringify(body.retry),
+      finishes_at: finishesAt === undefined ? null : new Date(finishesAt),
       state: 'active',
       generation: 1,
       sync_error: null,

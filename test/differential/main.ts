@@ -20,7 +20,7 @@ const server = await startTemporalServer({
   port: await findPort(0),
   logFile: path.join(folder, 'temporal.log'),
 });
-let failed = true;
+let failed: boolean;
 try {
   const started = Date.now();
   say(

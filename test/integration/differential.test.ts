@@ -4,7 +4,12 @@ import { fromRunner } from '../support/environment.ts';
 
 // The short form of npm run test:differential.
 test('300 random schedules fire in Temporal exactly when we say', async () => {
-  const result = await runDifferential({ address: fromRunner('temporalAddress'), namespace: 'differential', seed: 1, cases: 300 });
+  const result = await runDifferential({
+    address: fromRunner('temporalAddress'),
+    namespace: 'differential',
+    seed: 1,
+    cases: 300,
+  });
   expect(result.differences).toEqual([]);
   expect(result.cases).toBe(300);
   expect(result.instants).toBeGreaterThan(50_000);

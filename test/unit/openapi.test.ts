@@ -49,6 +49,8 @@ describe('the OpenAPI document', () => {
       'GET /jobs',
       'GET /jobs/{id}',
       'DELETE /jobs/{id}',
+      'POST /jobs/{id}/pause',
+      'POST /jobs/{id}/resume',
       'POST /jobs/{id}/run',
       'GET /jobs/{id}/upcoming',
       'POST /schedules/preview',

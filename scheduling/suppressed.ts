@@ -1,0 +1,55 @@
+import type { Database } from '../db/database.ts';
+import { listActiveInZone, listTimeZones } from '../db/jobs.ts';
+import { insertSkipped } from '../db/runs.ts';
+import { compileSchedule } from '../domain/compile-schedule.ts';
+import { suppressedOccurrences } from '../domain/occurrences.ts';
+import { runIdOfOccurrence, scheduleIdOf } from '../domain/run-job.ts';
+import { toInstant } from '../domain/instant.ts';
+import { clockChanges } from '../domain/time-zone.ts';
+
+/** So far back, in case no worker ran for a while. */
+const LOOK_BACK_MS = 2 * 86_400_000;
+const BATCH = 200;
+
+/**
+ * Records, as skipped runs, the local times that came by a second time when clocks went back, and at which a job did
+ * not fire. Does nothing but on the days after a clock change, and doing it again changes nothing. Returns how many it
+ * recorded.
+ */
+export async function recordSuppressed(db: Database, now: Date): Promise<number> {
+  let recorded = 0;
+  const until = now.getTime();
+  const after = until - LOOK_BACK_MS;
+  for (const timeZone of await listTimeZones(db)) {
+    const wentBack = clockChanges(timeZone, after, until).some(({ direction }) => direction === 'back');
+    if (!wentBack) continue;
+    let lastId: string | undefined;
+    do {
+      const jobs = await listActiveInZone(db, timeZone, lastId, BATCH);
+      for (const job of jobs) {
+        const since = Math.max(after, job.created_at.getTime());
+        const instants = suppressedOccurrences(compileSchedule(job.schedule), since, until);
+        recorded += await insertSkipped(
+          db,
+          instants.map((instant) => ({
+            id: runIdOfOccurrence(job.id, new Date(instant)),
+            job_id: job.id,
+            namespace: job.namespace,
+            job_generation: job.generation,
+            trigger: 'schedule',
+            scheduled_at: new Date(instant),
+            started_at: null,
+            ended_at: new Date(instant),
+            state: 'skipped',
+            reason: 'clocks went back: this local time came a second time (dst.repeat is "first")',
+            attempts: '[]',
+            workflow_id: `${scheduleIdOf(job.id)}-${toInstant(instant)}`,
+            temporal_run_id: null,
+          })),
+        );
+      }
+      lastId = jobs.length === BATCH ? jobs[jobs.length - 1]?.id : undefined;
+    } while (lastId !== undefined);
+  }
+  return recorded;
+}

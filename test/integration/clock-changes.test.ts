@@ -1,0 +1,75 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { createDatabase, type Database } from '../../db/database.ts';
+import { readConfig } from '../../platform/config.ts';
+import { createLogger } from '../../platform/logger.ts';
+import { recordSuppressed } from '../../scheduling/suppressed.ts';
+import { apiClient } from '../support/client.ts';
+import { fromRunner } from '../support/environment.ts';
+import { createStack, type Stack } from '../support/stack.ts';
+import { waitFor } from '../support/wait-for.ts';
+
+let stack: Stack;
+let db: Database;
+let api: ReturnType<typeof apiClient>;
+
+beforeAll(async () => {
+  stack = await createStack('clock-changes');
+  const [service] = await Promise.all([stack.startApi(), stack.startWorker()]);
+  api = apiClient(service.url);
+  const config = readConfig({
+    DATABASE_URL: stack.databaseUrl,
+    TEMPORAL_ADDRESS: fromRunner('temporalAddress'),
+  });
+  db = createDatabase(config, createLogger({ level: 'warn', name: 'test' }), 'test');
+});
+afterAll(async () => {
+  await db.destroy();
+  await stack.stop();
+});
+
+const target = { type: 'http', url: 'https://example.com/' };
+const timeZone = 'America/New_York';
+
+test('the second pass of a repeated time is recorded as a skipped run, once', async () => {
+  const first = await api.createJob({ name: 'first', schedule: { cron: '30 1 * * *', timeZone }, target });
+  const both = await api.createJob({
+    name: 'both',
+    schedule: { cron: '30 1 * * *', timeZone, dst: { repeat: 'both' } },
+    target,
+  });
+  const noon = await api.createJob({ name: 'noon', schedule: { cron: '0 12 * * *', timeZone }, target });
+  // On 7 November 2027 at 02:00 clocks in New York go back to 01:00.
+  const before = await recordSuppressed(db, new Date('2027-11-07T05:45:00Z'));
+  const after = await recordSuppressed(db, new Date('2027-11-07T12:00:00Z'));
+  const again = await recordSuppressed(db, new Date('2027-11-08T12:00:00Z'));
+  expect([before, after, again]).toEqual([0, 1, 0]);
+  expect(
+    (await api.allRuns(first.id)).map(({ state, scheduledAt, reason }) => [state, scheduledAt, reason]),
+  ).toEqual([['skipped', '2027-11-07T06:30:00Z', expect.stringMatching(/clocks went back/)]]);
+  expect(await api.allRuns(both.id)).toEqual([]);
+  expect(await api.allRuns(noon.id)).toEqual([]);
+});
+
+test('a schedule whose clock changes were worked out long ago, or by other data, is made anew by itself', async () => {
+  const job = await api.createJob({ name: 'outdated', schedule: { cron: '30 2 * * *', timeZone }, target });
+  const handle = stack.temporal.schedule.getHandle(`scheduler-job-${job.id}`);
+  const current = (await handle.describe()).spec;
+  expect(current.intervals?.length).toBeGreaterThan(0);
+  // As if it came from the year before, with its instants spelled out otherwise.
+  await handle.update((previous) => ({ ...previous, spec: { ...previous.spec, intervals: [] } }));
+  await stack.db.query("UPDATE jobs SET spec_version = 'clock changes to 2026, tz 1999a' WHERE id = $1", [
+    job.id,
+  ]);
+  await waitFor(
+    'the schedule to be renewed',
+    async () => (await handle.describe()).spec.intervals?.length === current.intervals?.length,
+  );
+  await waitFor('its version to be noted', async () => {
+    const { rows } = await stack.db.query<{ spec_version: string }>(
+      'SELECT spec_version FROM jobs WHERE id = $1',
+      [job.id],
+    );
+    return rows[0]?.spec_version !== 'clock changes to 2026, tz 1999a';
+  });
+  expect((await api.getJob(job.id)).sync).toMatchObject({ state: 'synced', generation: 1 });
+});

@@ -1,0 +1,279 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import type { Problem } from '../../api/problem.ts';
+import type { Job } from '../../domain/job.ts';
+import { apiClient, request } from '../support/client.ts';
+import { createStack, type Stack } from '../support/stack.ts';
+import { waitFor } from '../support/wait-for.ts';
+
+let stack: Stack;
+let url: string;
+let api: ReturnType<typeof apiClient>;
+
+beforeAll(async () => {
+  stack = await createStack('lifecycle');
+  const [service] = await Promise.all([stack.startApi(), stack.startWorker()]);
+  ({ url } = service);
+  api = apiClient(url);
+});
+afterAll(() => stack.stop());
+
+const target = (path: string) => ({ type: 'http', url: stack.receiver.url + path });
+const soon = (seconds: number) =>
+  new Date(Math.ceil(Date.now() / 1_000) * 1_000 + seconds * 1_000).toISOString();
+const pause = (id: string, body?: object) => request<Job>(`${url}/jobs/${id}/pause`, 'POST', body);
+const resume = (id: string) => request<Job>(`${url}/jobs/${id}/resume`, 'POST');
+const describeSchedule = (id: string) => stack.temporal.schedule.getHandle(`scheduler-job-${id}`).describe();
+const untilState = (id: string, state: Job['state']) =>
+  waitFor(`the job to be ${state}`, async () => {
+    const job = await api.getJob(id);
+    return job.state === state ? job : undefined;
+  });
+
+describe('pause and resume', () => {
+  test('a paused job does not fire; each of the two can be asked for again', async () => {
+    const job = await api.createJob({
+      name: 'pausable',
+      schedule: { every: '1s' },
+      target: target('/pausable'),
+    });
+    await waitFor('a first call', () => stack.receiver.callsTo('/pausable').length > 0);
+    const paused = await pause(job.id, { reason: 'maintenance' });
+    expect(paused.status).toBe(200);
+    expect(paused.body).toMatchObject({
+      state: 'paused',
+      pause: { reason: 'maintenance', by: 'api', until: null },
+      status: { nextRunAt: null },
+      sync: { state: 'synced', generation: 2 },
+    });
+    expect((await describeSchedule(job.id)).state).toMatchObject({ paused: true, note: 'maintenance' });
+    // The same again changes nothing; another reason does.
+    expect((await pause(job.id, { reason: 'maintenance' })).body.sync.generation).toBe(2);
+    expect((await pause(job.id, { reason: 'still' })).body).toMatchObject({
+      pause: { reason: 'still' },
+      sync: { generation: 3 },
+    });
+    await waitFor('what was under way to end', async () =>
+      (await api.allRuns(job.id)).every((run) => run.endedAt),
+    );
+    const { length } = stack.receiver.callsTo('/pausable');
+
+    // A run asked for by hand starts all the same.
+    const { id } = await api.runJob(job.id);
+    await waitFor('the run by hand', async () => (await api.getRun(id)).state === 'succeeded');
+    expect(stack.receiver.callsTo('/pausable')).toHaveLength(length + 1);
+
+    const resumed = await resume(job.id);
+    expect(resumed.body).toMatchObject({
+      state: 'active',
+      pause: null,
+      sync: { state: 'synced', generation: 4 },
+    });
+    expect((await resume(job.id)).body.sync.generation).toBe(4);
+    await waitFor('the job to fire again', () => stack.receiver.callsTo('/pausable').length > length + 2);
+    await api.deleteJob(job.id);
+  });
+
+  test('a pause ends by itself', async () => {
+    const job = await api.createJob({
+      name: 'napping',
+      schedule: { every: '1s' },
+      target: target('/napping'),
+    });
+    const until = soon(3);
+    expect((await pause(job.id, { until })).body.pause).toMatchObject({
+      until: until.replace('.000Z', 'Z'),
+      reason: '',
+    });
+    await untilState(job.id, 'active');
+    expect(Date.now()).toBeGreaterThanOrEqual(Date.parse(until));
+    await waitFor('the schedule to be resumed', async () => !(await describeSchedule(job.id)).state.paused);
+    await api.deleteJob(job.id);
+  });
+
+  test('resuming makes a schedule anew that Temporal has lost', async () => {
+    const job = await api.createJob({ name: 'lost', schedule: { every: '1s' }, target: target('/lost') });
+    await pause(job.id);
+    await stack.temporal.schedule.getHandle(`scheduler-job-${job.id}`).delete();
+    expect((await resume(job.id)).body.sync.state).toBe('synced');
+    const { length } = stack.receiver.callsTo('/lost');
+    await waitFor('the job to fire', () => stack.receiver.callsTo('/lost').length > length);
+    await api.deleteJob(job.id);
+  });
+
+  test('what can not be is refused', async () => {
+    const job = await api.createJob({
+      name: 'refusing',
+      schedule: { every: '1h' },
+      target: target('/refusing'),
+    });
+    const past = await request<Problem>(`${url}/jobs/${job.id}/pause`, 'POST', {
+      until: '2020-01-01T00:00:00Z',
+    });
+    expect([past.status, past.body.errors?.[0]?.path]).toEqual([422, 'until']);
+    const typo = await request<Problem>(`${url}/jobs/${job.id}/pause`, 'POST', { untill: soon(60) });
+    expect([typo.status, typo.body.errors?.[0]?.path]).toEqual([422, 'untill']);
+    expect((await pause('01a2047b-f3bf-75a1-b4d3-c8083758e9d4')).status).toBe(404);
+    expect((await resume('01a2047b-f3bf-75a1-b4d3-c8083758e9d4')).status).toBe(404);
+    expect((await api.getJob(job.id)).sync.generation).toBe(1);
+  });
+});
+
+describe('the end of a job', () => {
+  test('a one-off is completed after its run, and stays readable with it', async () => {
+    const job = await api.createJob({
+      name: 'one-off',
+      schedule: { at: soon(2) },
+      target: target('/one-off'),
+    });
+    await untilState(job.id, 'completed');
+    const { items } = await api.listRuns(job.id);
+    expect(items.map((run) => run.state)).toEqual(['succeeded']);
+    expect((await api.getJob(job.id)).status).toMatchObject({
+      nextRunAt: null,
+      lastRun: { id: items[0]?.id },
+    });
+    await waitFor('the schedule to be gone', () =>
+      describeSchedule(job.id).then(
+        () => false,
+        () => true,
+      ),
+    );
+    expect((await api.listJobs('?state=completed')).items.map(({ id }) => id)).toContain(job.id);
+    expect((await pause(job.id)).status).toBe(409);
+    expect((await resume(job.id)).status).toBe(409);
+  });
+
+  test('maxRuns: after so many scheduled runs, those by hand not counted', async () => {
+    const job = await api.createJob({
+      name: 'three times',
+      schedule: { every: '1s', maxRuns: 3 },
+      target: target('/three'),
+    });
+    await api.runJob(job.id);
+    await untilState(job.id, 'completed');
+    const runs = await api.allRuns(job.id);
+    expect(runs.filter((run) => run.trigger === 'schedule')).toHaveLength(3);
+    expect(runs).toHaveLength(4);
+  });
+
+  test('maxRuns is kept through a pause', async () => {
+    const job = await api.createJob({
+      name: 'four times',
+      schedule: { every: '1s', maxRuns: 4 },
+      target: target('/four'),
+    });
+    await waitFor('two runs', async () => (await api.allRuns(job.id)).length >= 2);
+    await pause(job.id);
+    await resume(job.id);
+    await untilState(job.id, 'completed');
+    expect(await api.allRuns(job.id)).toHaveLength(4);
+  });
+
+  test('endAt, and onCompletion: delete', async () => {
+    const job = await api.createJob({
+      name: 'vanishing',
+      schedule: { every: '1s', endAt: soon(3) },
+      target: target('/vanishing'),
+      policy: { onCompletion: 'delete' },
+    });
+    await waitFor('the job to be gone', async () => (await request(`${url}/jobs/${job.id}`)).status === 404);
+    const { rows } = await stack.db.query<{ state: string }>('SELECT state FROM runs WHERE job_id = $1', [
+      job.id,
+    ]);
+    expect(rows.length).toBeGreaterThanOrEqual(2);
+    expect(new Set(rows.map((row) => row.state))).toEqual(new Set(['succeeded']));
+  });
+
+  test('pauseAfterFailures: so many in a row, counted anew after a success', async () => {
+    let calls = 0;
+    stack.receiver.respond('/failing', (_, response) => {
+      // Two failures, a success, and then failures alone.
+      response.statusCode = ++calls === 3 ? 200 : 400;
+      response.end();
+    });
+    const job = await api.createJob({
+      name: 'failing',
+      schedule: { every: '1s' },
+      target: target('/failing'),
+      policy: { pauseAfterFailures: 3 },
+    });
+    const paused = await untilState(job.id, 'paused');
+    expect(paused).toMatchObject({
+      pause: { reason: '3 scheduled runs failed in a row', by: 'policy.pauseAfterFailures' },
+      status: { consecutiveFailures: 3 },
+    });
+    const runs = (await api.allRuns(job.id)).filter((run) => run.state !== 'skipped').reverse();
+    expect(runs.map((run) => run.state)).toEqual([
+      'failed',
+      'failed',
+      'succeeded',
+      'failed',
+      'failed',
+      'failed',
+    ]);
+    await waitFor('the schedule to be paused', async () => (await describeSchedule(job.id)).state.paused);
+    expect((await resume(job.id)).body.status.consecutiveFailures).toBe(0);
+    await api.deleteJob(job.id);
+  });
+});
+
+test('jitter puts each start off, not its nominal time', async () => {
+  const job = await api.createJob({
+    name: 'jittery',
+    schedule: { every: '2s', jitter: '2s' },
+    target: target('/jittery'),
+  });
+  const runs = await waitFor('eight runs', async () => {
+    const found = (await api.allRuns(job.id)).filter((run) => run.endedAt);
+    return found.length >= 8 ? found : undefined;
+  });
+  await api.deleteJob(job.id);
+  for (const run of runs) expect(Date.parse(run.scheduledAt) % 2_000).toBe(0);
+  const late = runs.map((run) => Date.parse(run.startedAt ?? '') - Date.parse(run.scheduledAt));
+  // Of eight random times within two seconds, some lie more than 300 ms apart: all but never do they not.
+  expect(Math.max(...late) - Math.min(...late)).toBeGreaterThan(300);
+});
+
+describe('when it fires', () => {
+  const schedule = { cron: '30 2 * * *', timeZone: 'America/New_York' };
+  const expected = {
+    times: ['2027-03-13T07:30:00Z', '2027-03-14T07:00:00Z', '2027-03-15T06:30:00Z'],
+    local: ['2027-03-13T02:30:00-05:00', '2027-03-14T03:00:00-04:00', '2027-03-15T02:30:00-04:00'],
+    timeZone: 'America/New_York',
+    summary: 'At 02:30, America/New_York',
+  };
+
+  test('preview says it beforehand, with what one may not have meant', async () => {
+    const body = { schedule, from: '2027-03-13T00:00:00Z', limit: 3 };
+    const answer = await request<{ warnings: { code: string }[] }>(`${url}/schedules/preview`, 'POST', body);
+    expect(answer.body).toMatchObject(expected);
+    expect(answer.body.warnings.map(({ code }) => code)).toEqual(['clock_change']);
+  });
+
+  test('upcoming says it of a job', async () => {
+    const job = await api.createJob({ name: 'at night', schedule, target: target('/night') });
+    const answer = await request(`${url}/jobs/${job.id}/upcoming?limit=3&from=2027-03-13T00:00:00Z`);
+    expect(answer.body).toMatchObject(expected);
+  });
+
+  test.each<[string, object, string[]]>([
+    ['ORed days', { cron: '0 0 13 * 5' }, ['or_days']],
+    ['ANDed days', { cron: '0 0 13 * 5', dayMatch: 'and' }, []],
+    ['a day that not every month has', { cron: '0 0 31 * *' }, ['missing_day']],
+    ['less than once a year', { cron: '0 0 29 2 *' }, ['missing_day', 'rare']],
+    ['more often than once in 10 s', { every: '5s' }, ['frequent']],
+    ['nothing', { every: '1m' }, []],
+  ])('warns of %s', async (_, warned, codes) => {
+    const answer = await request<{ warnings: { code: string }[] }>(`${url}/schedules/preview`, 'POST', {
+      schedule: warned,
+    });
+    expect(answer.body.warnings.map(({ code }) => code)).toEqual(codes);
+  });
+
+  test('preview refuses what never fires, and stores nothing', async () => {
+    const answer = await request<Problem>(`${url}/schedules/preview`, 'POST', {
+      schedule: { cron: '0 0 31 2 *' },
+    });
+    expect([answer.status, answer.body.errors?.[0]?.code]).toEqual([422, 'never_fires']);
+  });
+});
