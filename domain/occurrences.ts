@@ -1,9 +1,11 @@
-import { LAST_YEAR } from './calendar.ts';
+import { LAST_YEAR, toValues, type Calendar, type Range } from './calendar.ts';
 import { compileMatcher, matchesLocal, nextLocal, type Matcher } from './calendar-search.ts';
 import type { ClockChangeRules, CompiledSchedule, Interval } from './compiled-schedule.ts';
 import { clockChangeAtStart, zoneSegmentAt } from './time-zone.ts';
 
 const SECOND_MS = 1_000;
+const DAY_MS = 86_400_000;
+const MAX_EXCLUDED_IN_A_ROW = 100_000;
 /** After it nothing fires: Temporal's calendars end with this year. */
 const LAST_INSTANT = Date.UTC(LAST_YEAR + 1, 0, 1) - 1;
 
@@ -21,14 +23,19 @@ export function occurrences(schedule: CompiledSchedule, after: number, limit: nu
   return instants;
 }
 
-/** The instants after `after` at which a schedule fires, one by one. Ends only where the schedule does. */
+/**
+ * The instants after `after` at which a schedule fires, one by one. Ends only where the schedule does, or where its
+ * exclusions rule out so much that it can not be searched.
+ */
 export function* iterateOccurrences(schedule: CompiledSchedule, after: number): Generator<number> {
   const { timeZone } = schedule;
-  const excluded = schedule.exclude.map(compileMatcher);
+  const exclusions = schedule.exclude.map((calendar) => ({
+    matcher: compileMatcher(calendar),
+    unitMs: unitOf(calendar),
+  }));
   const lastInstant = Math.min(schedule.endAt ?? Infinity, LAST_INSTANT);
   const first =
     Math.floor(Math.max(after, (schedule.startAt ?? -Infinity) - 1) / SECOND_MS) * SECOND_MS + SECOND_MS;
-  // Each source keeps the next instant that it has: only the one that was used has to look for another.
   const sources = [
     ...schedule.calendars.map(({ calendar, ...rules }) => {
       const matcher = compileMatcher(calendar);
@@ -37,16 +44,37 @@ export function* iterateOccurrences(schedule: CompiledSchedule, after: number): 
     ...schedule.intervals.map((interval) => (from: number) => nextInInterval(interval, from)),
     ...schedule.instants.map((instant) => (from: number) => (instant < from ? Infinity : instant)),
   ];
+  // Each source keeps the next instant that it has: only those that were passed have to look for another.
   const heads = sources.map((next) => next(first));
+  let excludedInARow = 0;
   for (;;) {
     const instant = Math.min(...heads);
-    if (instant > lastInstant) return;
-    const local = instant + zoneSegmentAt(timeZone, instant).offset;
-    if (!excluded.some((matcher) => matchesLocal(matcher, local))) yield instant;
+    if (instant > lastInstant || excludedInARow > MAX_EXCLUDED_IN_A_ROW) return;
+    let resumeAt = instant + SECOND_MS;
+    const segment = zoneSegmentAt(timeZone, instant);
+    const local = instant + segment.offset;
+    const exclusion = exclusions.find(({ matcher }) => matchesLocal(matcher, local));
+    if (exclusion) {
+      // What rules out a whole minute, hour or day is passed in one step, as long as local time runs evenly.
+      const end = Math.floor(local / exclusion.unitMs) * exclusion.unitMs + exclusion.unitMs;
+      resumeAt = Math.max(resumeAt, Math.min(end - segment.offset, segment.end));
+      excludedInARow++;
+    } else {
+      excludedInARow = 0;
+      yield instant;
+    }
     for (const [index, next] of sources.entries()) {
-      if (heads[index] === instant) heads[index] = next(instant + SECOND_MS);
+      if ((heads[index] as number) < resumeAt) heads[index] = next(resumeAt);
     }
   }
+}
+
+/** The longest stretch of the clock that a calendar matches wholly whenever it matches in it. */
+function unitOf(calendar: Calendar): number {
+  const isFull = (ranges: Range[], count: number) => toValues(ranges).length === count;
+  if (!isFull(calendar.second, 60)) return SECOND_MS;
+  if (!isFull(calendar.minute, 60)) return 60 * SECOND_MS;
+  return isFull(calendar.hour, 24) ? DAY_MS : 3_600 * SECOND_MS;
 }
 
 function nextInInterval({ everyMs, offsetMs }: Interval, from: number): number {

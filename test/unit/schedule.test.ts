@@ -106,3 +106,64 @@ describe('ranges', () => {
     expect(toValues(ranges)).toEqual(values);
   });
 });
+
+describe('exclusions', () => {
+  const NOW = at('2027-01-01T00:00:00Z');
+  const faults = (schedule: unknown) => findNeverFiring(Schedule.parse(schedule), NOW);
+
+  test('rule out dates, ranges of dates, crons and calendars, in local time', () => {
+    const schedule = {
+      cron: '0 12 * * *',
+      timeZone: 'Europe/Berlin',
+      exclude: [
+        { date: '2027-01-02' },
+        { from: '2027-01-04', to: '2027-01-06' },
+        { cron: '* * 8 * *' },
+        { calendar: { hour: 12, dayOfMonth: 10 } },
+      ],
+    };
+    expect(next(schedule, '2027-01-01T12:00:00Z', 5).map((instant) => instant.slice(0, 10))).toEqual([
+      '2027-01-03',
+      '2027-01-07',
+      '2027-01-09',
+      '2027-01-11',
+      '2027-01-12',
+    ]);
+  });
+
+  test('are passed day by day, not second by second', () => {
+    const schedule = { every: '10m', exclude: [{ from: '2027-01-01', to: '2028-12-31' }] };
+    const started = performance.now();
+    expect(next(schedule, '2027-01-01T00:00:00Z', 1)).toEqual(['2029-01-01T00:00:00.000Z']);
+    // One by one it would be a hundred thousand; a second leaves room for a slow machine.
+    expect(performance.now() - started).toBeLessThan(1_000);
+  });
+
+  test.each<[string, unknown, string]>([
+    ['everything', { cron: '0 12 * * *', exclude: [{ cron: '* * * * *' }] }, 'never_fires'],
+    [
+      'every second of twenty years',
+      { every: '1s', exclude: [{ from: '2027-02-01', to: '2046-01-01' }] },
+      'excludes_too_much',
+    ],
+    [
+      'all but a moment, in pieces',
+      {
+        every: '1s',
+        exclude: [
+          { calendar: { second: { start: 0, end: 30 }, minute: '*', hour: '*' } },
+          { calendar: { second: { start: 31, end: 59 }, minute: '*', hour: '*' } },
+        ],
+      },
+      'never_fires',
+    ],
+  ])('that rule out %s are refused, and quickly', (_, schedule, code) => {
+    const started = performance.now();
+    expect(faults(schedule)).toEqual([expect.objectContaining({ path: 'schedule.exclude', code })]);
+    expect(performance.now() - started).toBeLessThan(2_000);
+  });
+
+  test('of a fortnight are fine for a job that fires every minute', () => {
+    expect(faults({ cron: '* * * * *', exclude: [{ from: '2027-02-01', to: '2027-02-14' }] })).toEqual([]);
+  });
+});

@@ -1,0 +1,138 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import type { Run } from '../../domain/run.ts';
+import { apiClient } from '../support/client.ts';
+import { createStack, type Stack } from '../support/stack.ts';
+import { waitFor } from '../support/wait-for.ts';
+
+// A job every second whose target takes 3.5 seconds, under each policy and with two catchup windows, while the only
+// worker is away for 20 seconds. Temporal's scheduler goes on meanwhile: what it starts waits for the worker.
+const TAKES_MS = 3_500;
+const OUTAGE_MS = 20_000;
+const OCCURRENCES = 30;
+const POLICIES = ['skip', 'bufferOne', 'bufferAll', 'cancelOther', 'terminateOther', 'allowAll'] as const;
+const WINDOWS = ['10s', '1h'] as const;
+type Name = `${(typeof POLICIES)[number]} ${(typeof WINDOWS)[number]}`;
+
+let stack: Stack;
+let startAt: number;
+const ids = {} as Record<Name, string>;
+const runsOf = {} as Record<Name, Run[]>;
+/** Nominal times, in seconds from the first, of all workflows that Temporal started. */
+const startedOf = {} as Record<Name, number[]>;
+const names = POLICIES.flatMap((overlap) => WINDOWS.map((window): Name => `${overlap} ${window}`));
+
+beforeAll(async () => {
+  stack = await createStack('overlap-outage');
+  const [service, worker] = await Promise.all([stack.startApi(), stack.startWorker()]);
+  const api = apiClient(service.url);
+  startAt = Math.ceil(Date.now() / 1_000) * 1_000 + 8_000;
+  for (const name of names) {
+    const [overlap, catchupWindow] = name.split(' ');
+    const path = `/${name.replace(' ', '/')}`;
+    stack.receiver.respond(path, (_, response) => void setTimeout(() => response.end('ok'), TAKES_MS));
+    const job = await api.createJob({
+      name,
+      schedule: {
+        every: '1s',
+        startAt: new Date(startAt).toISOString(),
+        endAt: new Date(startAt + (OCCURRENCES - 1) * 1_000).toISOString(),
+      },
+      target: { type: 'http', url: stack.receiver.url + path },
+      policy: { overlap, catchupWindow },
+    });
+    ids[name] = job.id;
+  }
+  await sleep(startAt + 3_000 - Date.now());
+  await worker.stop('SIGKILL');
+  await sleep(OUTAGE_MS);
+  await stack.startWorker();
+
+  // The longest way to go is that of bufferAll: one run after another.
+  const perRun = TAKES_MS + 2_000;
+  await waitFor(
+    'every schedule to have nothing left to do',
+    async () => {
+      for (const name of names) {
+        const { info } = await stack.temporal.schedule
+          .getHandle(`scheduler-job-${ids[name]}`)
+          .describe()
+          .catch(() => ({ info: undefined }));
+        if (info && (info.runningActions.length > 0 || info.nextActionTimes.length > 0)) return false;
+        if (
+          (await api.allRuns(ids[name])).some(
+            (run) => run.state === 'running' && !name.startsWith('terminateOther'),
+          )
+        )
+          return false;
+      }
+      return true;
+    },
+    OCCURRENCES * perRun + 30_000,
+  );
+  for (const name of names) {
+    runsOf[name] = (await api.allRuns(ids[name])).reverse();
+    const prefix = `scheduler-job-${ids[name]}-`;
+    const started: number[] = [];
+    for await (const { workflowId } of stack.temporal.workflow.list({ query: `JobId = "${ids[name]}"` })) {
+      started.push((Date.parse(workflowId.slice(prefix.length)) - startAt) / 1_000);
+    }
+    startedOf[name] = started.sort((a, b) => a - b);
+  }
+}, 400_000);
+afterAll(() => stack.stop());
+
+const EVERY_ONE = Array.from({ length: OCCURRENCES }, (_, index) => index);
+const placesOf = (name: Name) => runsOf[name].map((run) => (Date.parse(run.scheduledAt) - startAt) / 1_000);
+const succeeded = (name: Name) => runsOf[name].filter((run) => run.state === 'succeeded');
+
+describe.each(WINDOWS)('an outage of the worker of 20 s, catchup window %s', (window) => {
+  test.each(POLICIES)('%s: an occurrence has one run at most, and a run one key', (overlap) => {
+    const name: Name = `${overlap} ${window}`;
+    expect(new Set(placesOf(name)).size).toBe(runsOf[name].length);
+    expect(new Set(startedOf[name]).size).toBe(startedOf[name].length);
+    const keys = new Set(
+      stack.receiver.callsTo(`/${overlap}/${window}`).map((call) => call.headers['idempotency-key']),
+    );
+    for (const key of keys) expect(runsOf[name].map((run) => run.id)).toContain(key);
+  });
+
+  test('skip: the run that waits for the worker keeps all others from starting', () => {
+    const name: Name = `skip ${window}`;
+    expect(succeeded(name)).toHaveLength(runsOf[name].length);
+    const during = placesOf(name).filter((place) => place >= 5 && place < 22);
+    expect(during.length).toBeLessThanOrEqual(1);
+  });
+
+  test('bufferOne: besides, one of them starts when the worker is back, if it is not too late', () => {
+    const name: Name = `bufferOne ${window}`;
+    expect(succeeded(name)).toHaveLength(runsOf[name].length);
+    const during = placesOf(name).filter((place) => place >= 5 && place < 22);
+    expect(during.length).toBeLessThanOrEqual(2);
+  });
+
+  test('cancelOther: the last one succeeds', () => {
+    const runs = runsOf[`cancelOther ${window}`];
+    expect(runs[runs.length - 1]).toMatchObject({ state: 'succeeded' });
+  });
+
+  test('terminateOther: the server needs no worker for it; every occurrence starts, and the last one succeeds', () => {
+    const name: Name = `terminateOther ${window}`;
+    expect(startedOf[name]).toEqual(EVERY_ONE);
+    expect(succeeded(name).map((run) => (Date.parse(run.scheduledAt) - startAt) / 1_000)).toEqual([
+      OCCURRENCES - 1,
+    ]);
+  });
+
+  test('allowAll: every occurrence has its run, however late: it had started before the worker came back', () => {
+    const name: Name = `allowAll ${window}`;
+    expect(placesOf(name)).toEqual(EVERY_ONE);
+    expect(succeeded(name)).toHaveLength(OCCURRENCES);
+  });
+
+  test('bufferAll: every occurrence has its run, one after another: waiting in the buffer is not being late', () => {
+    const name: Name = `bufferAll ${window}`;
+    expect(placesOf(name)).toEqual(EVERY_ONE);
+    expect(succeeded(name)).toHaveLength(OCCURRENCES);
+  });
+});
