@@ -80,16 +80,26 @@ function explainUnion(issue: z.core.$ZodIssueInvalidUnion, path: PropertyKey[]):
   const meant = issue.errors.filter((_, index) => misfits[index] === fewest);
   const [only] = meant;
   if (meant.length === 1 && only) return only.flatMap((inner) => toFieldErrors(inner, path));
-  const missing = meant
-    .flat()
-    .filter((inner) => countMisfits(inner) > 0 && inner.code !== 'unrecognized_keys');
-  const excess = meant.flat().flatMap((inner) => (inner.code === 'unrecognized_keys' ? inner.keys : []));
-  const listed = (names: string[]) => [...new Set(names)].join(', ');
-  const message =
-    missing.length > 0
-      ? `needs exactly one of ${listed(missing.map((inner) => (inner.path.length > 0 ? JSON.stringify(inner.path.join('.')) : inner.message)))}`
-      : `holds fields that exclude each other: ${listed(excess.map((key) => JSON.stringify(key)))}`;
-  return [{ path: toPath(path), code: 'invalid_union', message }];
+  return [{ path: toPath(path), code: 'invalid_union', message: describeMisfit(meant.flat()) }];
+}
+
+/** What is wrong when several branches fit equally badly: fields that are missing, too many, or of no kind that is allowed. */
+function describeMisfit(issues: Issue[]): string {
+  const listed = (texts: string[]) => [...new Set(texts)].join(', ');
+  const missing = issues.filter((issue) => issue.path.length > 0 && issue.message.startsWith(REQUIRED));
+  if (missing.length > 0)
+    return `needs exactly one of ${listed(missing.map((issue) => JSON.stringify(issue.path.join('.'))))}`;
+  const excess = issues.flatMap((issue) => (issue.code === 'unrecognized_keys' ? issue.keys : []));
+  if (excess.length > 0)
+    return `holds fields that exclude each other: ${listed(excess.map((key) => JSON.stringify(key)))}`;
+  return [...new Set(issues.flatMap(messagesOf))].join('; or ');
+}
+
+/** The messages of an issue, those within a union included. */
+function messagesOf(issue: Issue): string[] {
+  return issue.code === 'invalid_union' && issue.errors.length > 0
+    ? issue.errors.flat().flatMap(messagesOf)
+    : [issue.message];
 }
 
 /** How many faults of this issue speak of the wrong branch, rather than of a wrong value in the right one. */

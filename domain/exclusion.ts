@@ -9,8 +9,11 @@ const MAX_RANGE_YEARS = 20;
 
 const CalendarDate = z.iso
   .date({
-    error: (issue) =>
-      `${typeof issue.input === 'string' ? JSON.stringify(issue.input.slice(0, 40)) : 'this'} is not a date; write such as "2026-12-25"`,
+    abort: true,
+    error: ({ input }) =>
+      typeof input !== 'string'
+        ? undefined
+        : `${JSON.stringify(input.slice(0, 40))} is not a date; write such as "2026-12-25"`,
   })
   .refine((text) => text >= '2000-01-01' && text <= '2100-12-31', {
     error: 'the date must lie from 2000 to 2100',

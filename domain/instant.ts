@@ -4,8 +4,12 @@ import { z } from 'zod';
 export const Instant = z.iso
   .datetime({
     offset: true,
-    error: (issue) =>
-      `${typeof issue.input === 'string' ? JSON.stringify(issue.input.slice(0, 64)) : 'this'} is not an instant; write RFC 3339 with an offset, such as "2026-12-24T18:00:00+01:00"`,
+    abort: true,
+    // What is no text at all is told so as everywhere.
+    error: ({ input }) =>
+      typeof input !== 'string'
+        ? undefined
+        : `${JSON.stringify(input.slice(0, 64))} is not an instant; write RFC 3339 with an offset, such as "2026-12-24T18:00:00+01:00"`,
   })
   .refine((text) => Math.abs(Date.parse(text)) <= Date.UTC(2100, 11, 31), {
     error: 'the instant must lie before the end of the year 2100',

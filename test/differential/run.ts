@@ -24,22 +24,25 @@ export async function runDifferential(options: {
   // One instant for all: a run is repeated only by its seed and the day on which it ran.
   const now = Date.now();
   let next = options.seed;
+  const last = options.seed + options.cases - 1;
   const work = async () => {
-    while (next < options.seed + options.cases) {
+    while (next <= last) {
       const seed = next++;
-      const { difference, compared } = await compareOne(temporal, seed, now).catch((error: unknown) => {
+      try {
+        const { difference, compared } = await compareOne(temporal, seed, now);
+        result.cases++;
+        result.instants += compared;
+        if (difference) result.differences.push(difference);
+        options.onProgress?.(result.cases, result);
+      } catch (error) {
+        // The others end what they are at; then this is what is said.
+        next = last + 1;
         throw new Error(`the schedule of seed ${seed} could not be compared`, { cause: error });
-      });
-      result.cases++;
-      result.instants += compared;
-      if (difference) result.differences.push(difference);
-      options.onProgress?.(result.cases, result);
+      }
     }
   };
-  try {
-    await Promise.all(Array.from({ length: CONCURRENCY }, work));
-  } finally {
-    await connection.close();
-  }
+  const settled = await Promise.allSettled(Array.from({ length: CONCURRENCY }, work));
+  await connection.close();
+  for (const outcome of settled) if (outcome.status === 'rejected') throw outcome.reason;
   return result;
 }

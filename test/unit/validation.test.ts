@@ -62,7 +62,7 @@ describe('what a caller is told about wrong input', () => {
     [
       'a cron that is a number',
       { name: 'x', schedule: { cron: 5 }, target },
-      [{ path: 'schedule.cron', message: /string.*array/ }],
+      [{ path: 'schedule.cron', message: /must be a string, not a number; or must be an array/ }],
     ],
     [
       'wrong zone and wrong cron',
