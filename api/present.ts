@@ -11,10 +11,23 @@ const UPCOMING = 5;
 
 const instantOf = (date: Date) => toInstant(date.getTime());
 
+/** What the runs of a job say about it. */
+export interface RunsOfJob {
+  lastRun: LastRun | undefined;
+  /** How many of its occurrences have had a run; needed of a job with `maxRuns` alone. */
+  scheduledRuns: number;
+}
+
+/** The next instants at which a job fires, `maxRuns` respected; none if it is not active. */
+export function upcomingOf(job: JobRow, scheduledRuns: number, after: number, limit: number): number[] {
+  if (job.state !== 'active') return [];
+  const left = (job.schedule.maxRuns ?? Infinity) - scheduledRuns;
+  return occurrences(compileSchedule(job.schedule), after, Math.max(0, Math.min(limit, left)));
+}
+
 /** A job as the API answers it. */
-export function presentJob(job: JobRow, lastRun: LastRun | undefined, now: Date): Job {
-  const upcoming =
-    job.state === 'active' ? occurrences(compileSchedule(job.schedule), now.getTime(), UPCOMING) : [];
+export function presentJob(job: JobRow, { lastRun, scheduledRuns }: RunsOfJob, now: Date): Job {
+  const upcoming = upcomingOf(job, scheduledRuns, now.getTime(), UPCOMING);
   return {
     id: job.id,
     namespace: job.namespace,

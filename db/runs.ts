@@ -156,16 +156,18 @@ export async function recordAttempt(
     FROM judged WHERE jobs.id = judged.id`.execute(db);
 }
 
-/** How many occurrences of a job have had a run. */
-export async function countScheduledRuns(db: Database, jobId: string): Promise<number> {
-  const { count } = await db
+/** How many occurrences of each job have had a run; a job without any is missing. */
+export async function countScheduledRuns(db: Database, jobIds: string[]): Promise<Map<string, number>> {
+  if (jobIds.length === 0) return new Map();
+  const rows = await db
     .selectFrom('runs')
-    .select((eb) => eb.fn.countAll<string>().as('count'))
-    .where('job_id', '=', jobId)
+    .select((eb) => ['job_id', eb.fn.countAll<string>().as('count')])
+    .where('job_id', 'in', jobIds)
     .where('trigger', '=', 'schedule')
     .where('state', '<>', 'skipped')
-    .executeTakeFirstOrThrow();
-  return Number(count);
+    .groupBy('job_id')
+    .execute();
+  return new Map(rows.map((row) => [row.job_id, Number(row.count)]));
 }
 
 /** Stores occurrences that did not become a run, unless they have a run already. */

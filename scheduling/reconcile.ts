@@ -1,12 +1,11 @@
 import {
   completeJob,
-  deleteJob,
   listFinished,
   listOutdatedSpecs,
   listPausesOver,
   listUnsynced,
-  resumeJob,
-} from '../db/jobs.ts';
+} from '../db/job-upkeep.ts';
+import { deleteJob, resumeJob } from '../db/jobs.ts';
 import { specVersionAt } from './spec-version.ts';
 import { syncJob, type SyncDependencies } from './sync.ts';
 

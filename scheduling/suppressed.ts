@@ -1,5 +1,5 @@
 import type { Database } from '../db/database.ts';
-import { listActiveInZone, listTimeZones } from '../db/jobs.ts';
+import { listActiveInZone, listTimeZones } from '../db/job-upkeep.ts';
 import { insertSkipped } from '../db/runs.ts';
 import { compileSchedule } from '../domain/compile-schedule.ts';
 import { suppressedOccurrences } from '../domain/occurrences.ts';

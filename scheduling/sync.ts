@@ -1,6 +1,7 @@
 import { ScheduleAlreadyRunning, ScheduleNotFoundError, type Client } from '@temporalio/client';
 import type { Database } from '../db/database.ts';
-import { findJobOrTombstone, setObserved, setSyncError } from '../db/jobs.ts';
+import { setObserved, setSyncError } from '../db/job-upkeep.ts';
+import { findJobOrTombstone } from '../db/jobs.ts';
 import { countScheduledRuns } from '../db/runs.ts';
 import type { JobRow } from '../db/schema.ts';
 import { scheduleIdOf, type RunJobInput } from '../domain/run-job.ts';
@@ -54,12 +55,13 @@ export async function syncJob(dependencies: SyncDependencies, jobId: string): Pr
 
 function isSynced(job: JobRow, specVersion: string): boolean {
   if (job.observed_generation !== job.generation) return false;
-  return job.deleted_at !== null || job.state === 'completed' || job.spec_version === specVersion;
+  return job.deleted_at !== null || job.state === 'completed' || (job.spec_version ?? '') >= specVersion;
 }
 
 /** Creates the schedule, or brings the one that is there up to date; makes sure that it is what was meant. */
 async function putSchedule({ db, temporal, taskQueue }: SyncDependencies, job: JobRow): Promise<void> {
-  const runs = job.schedule.maxRuns === undefined ? 0 : await countScheduledRuns(db, job.id);
+  const counts = await countScheduledRuns(db, job.schedule.maxRuns === undefined ? [] : [job.id]);
+  const runs = counts.get(job.id) ?? 0;
   const options = scheduleOptions(job, runs, taskQueue, Date.now());
   try {
     await temporal.schedule.create(options);

@@ -1,7 +1,8 @@
 import { v7 as uuidv7 } from 'uuid';
 import { z } from 'zod';
 import { deleteJob, findJob, insertJob, listJobs } from '../../db/jobs.ts';
-import { listLastRuns } from '../../db/runs.ts';
+import type { Database } from '../../db/database.ts';
+import { countScheduledRuns, listLastRuns } from '../../db/runs.ts';
 import type { JobRow } from '../../db/schema.ts';
 import { compileSchedule } from '../../domain/compile-schedule.ts';
 import { durationMs } from '../../domain/duration.ts';
@@ -14,7 +15,7 @@ import { syncJob } from '../../scheduling/sync.ts';
 import { Run } from '../../domain/run.ts';
 import { operation, type ApiDependencies } from '../operation.ts';
 import { decodeCursor, pageOf, pageQuery, toPage } from '../page.ts';
-import { presentJob, presentRun } from '../present.ts';
+import { presentJob, presentRun, type RunsOfJob } from '../present.ts';
 
 /** Until callers have keys that say otherwise, all jobs live in one namespace. */
 export const NAMESPACE = 'default';
@@ -34,9 +35,25 @@ export async function requireJob({ db }: ApiDependencies, id: string): Promise<J
   return job;
 }
 
+/** What is to be said of each job's runs. */
+async function readRuns(db: Database, jobs: JobRow[]): Promise<(job: JobRow) => RunsOfJob> {
+  const [lastRuns, counts] = await Promise.all([
+    listLastRuns(
+      db,
+      jobs.map(({ id }) => id),
+    ),
+    countScheduledRuns(
+      db,
+      jobs.filter(({ schedule }) => schedule.maxRuns !== undefined).map(({ id }) => id),
+    ),
+  ]);
+  return ({ id }) => ({ lastRun: lastRuns.get(id), scheduledRuns: counts.get(id) ?? 0 });
+}
+
+/** A job as it is answered by itself. */
 export async function answerJob(job: JobRow, { db, now }: ApiDependencies) {
-  const lastRuns = await listLastRuns(db, [job.id]);
-  return presentJob(job, lastRuns.get(job.id), now());
+  const runsOf = await readRuns(db, [job]);
+  return presentJob(job, runsOf(job), now());
 }
 
 export const createJob = operation({
@@ -146,16 +163,13 @@ export const getJobs = operation({
       afterId: place?.id,
       limit: limit + 1,
     });
-    const lastRuns = await listLastRuns(
-      db,
-      rows.map((job) => job.id),
-    );
+    const runsOf = await readRuns(db, rows);
     const at = now();
     const page = toPage(
       rows,
       limit,
       url,
-      (job) => presentJob(job, lastRuns.get(job.id), at),
+      (job) => presentJob(job, runsOf(job), at),
       ({ id }) => ({ id }),
     );
     return { status: 200, ...page };

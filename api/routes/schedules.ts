@@ -1,6 +1,6 @@
 import { z } from 'zod';
+import { countScheduledRuns } from '../../db/runs.ts';
 import { compileSchedule } from '../../domain/compile-schedule.ts';
-import type { CompiledSchedule } from '../../domain/compiled-schedule.ts';
 import { invalid } from '../../domain/errors.ts';
 import { Instant, toInstant } from '../../domain/instant.ts';
 import { findNeverFiring } from '../../domain/never-firing.ts';
@@ -10,6 +10,7 @@ import { findWarnings, Warning } from '../../domain/schedule-warnings.ts';
 import { summarize } from '../../domain/schedule-words.ts';
 import { toLocalTime } from '../../domain/time-zone.ts';
 import { operation } from '../operation.ts';
+import { upcomingOf } from '../present.ts';
 import { JobIdParams, requireJob } from './jobs.ts';
 
 const MAX_TIMES = 100;
@@ -23,6 +24,10 @@ const Upcoming = z
     times: z.array(Instant).meta({ description: 'When it fires, in UTC: the nominal times.' }),
     local: z.array(z.string()).meta({ description: 'The same in the time zone of the schedule.' }),
     timeZone: z.string(),
+    jitter: z
+      .string()
+      .nullable()
+      .meta({ description: 'Each start may come later than its nominal time by up to this.' }),
     summary: z.string().meta({ description: 'The schedule in plain words.' }),
     warnings: z.array(Warning).meta({ description: 'What its author may not have meant.' }),
   })
@@ -32,22 +37,18 @@ const Upcoming = z
       times: ['2026-11-23T08:00:00Z', '2026-11-30T08:00:00Z'],
       local: ['2026-11-23T09:00:00+01:00', '2026-11-30T09:00:00+01:00'],
       timeZone: 'Europe/Berlin',
+      jitter: null,
       summary: 'At 09:00, only on Monday, Europe/Berlin',
       warnings: [],
     },
   });
 
-function present(
-  schedule: Schedule,
-  compiled: CompiledSchedule,
-  after: number,
-  limit: number,
-): z.infer<typeof Upcoming> {
-  const instants = occurrences(compiled, after, limit);
+function present(schedule: Schedule, instants: number[], after: number): z.infer<typeof Upcoming> {
   return {
     times: instants.map(toInstant),
-    local: instants.map((instant) => toLocalTime(compiled.timeZone, instant)),
-    timeZone: compiled.timeZone,
+    local: instants.map((instant) => toLocalTime(schedule.timeZone, instant)),
+    timeZone: schedule.timeZone,
+    jitter: schedule.jitter ?? null,
     summary: summarize(schedule),
     warnings: findWarnings(schedule, after),
   };
@@ -85,7 +86,9 @@ export const previewSchedule = operation({
     const after = body.from === undefined ? now().getTime() : Date.parse(body.from);
     const faults = findNeverFiring(body.schedule, after);
     if (faults.length > 0) throw invalid(faults);
-    return { status: 200, body: present(body.schedule, compileSchedule(body.schedule), after, body.limit) };
+    const limit = Math.min(body.limit, body.schedule.maxRuns ?? Infinity);
+    const instants = occurrences(compileSchedule(body.schedule), after, limit);
+    return { status: 200, body: present(body.schedule, instants, after) };
   },
 });
 
@@ -109,8 +112,10 @@ export const getUpcoming = operation({
   answers: { 200: { description: 'When it fires.', schema: Upcoming } },
   errors: ['not_found'],
   async handle({ params, query }, dependencies) {
-    const { schedule } = await requireJob(dependencies, params.id);
+    const job = await requireJob(dependencies, params.id);
+    const counts = await countScheduledRuns(dependencies.db, [job.id]);
     const after = query.from === undefined ? dependencies.now().getTime() : Date.parse(query.from);
-    return { status: 200, body: present(schedule, compileSchedule(schedule), after, query.limit) };
+    const instants = upcomingOf(job, counts.get(job.id) ?? 0, after, query.limit);
+    return { status: 200, body: present(job.schedule, instants, after) };
   },
 });

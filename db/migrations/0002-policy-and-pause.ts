@@ -18,7 +18,7 @@ export async function up(db: Kysely<unknown>): Promise<void> {
   await sql`ALTER TABLE jobs ALTER COLUMN policy DROP DEFAULT, ALTER COLUMN catchup_seconds DROP DEFAULT`.execute(
     db,
   );
-  await sql`CREATE INDEX jobs_spec_version ON jobs (spec_version) WHERE state = 'active' AND deleted_at IS NULL`.execute(
+  await sql`CREATE INDEX jobs_spec_version ON jobs (spec_version COLLATE "C") WHERE state = 'active' AND deleted_at IS NULL`.execute(
     db,
   );
   await sql`CREATE INDEX jobs_finishing ON jobs (finishes_at) WHERE state = 'active' AND deleted_at IS NULL`.execute(
