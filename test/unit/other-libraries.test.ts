@@ -55,3 +55,13 @@ test(`croner, cron-parser and we agree on ${CASES} random expressions`, () => {
   }
   expect(disagreements).toEqual([]);
 });
+
+test.each([...Array.from({ length: 31 }, (_, index) => `${index + 1}W`), 'LW', 'L', '15W,L', '1W,15W,31W'])(
+  'croner and we agree on the day of month %s for ten years',
+  (dayOfMonth) => {
+    const cron = `30 6 ${dayOfMonth} * *`;
+    const ours = occurrences(compileSchedule(Schedule.parse({ cron })), START, 120);
+    const croner = new Cron(cron, { timezone: 'UTC', paused: true }).nextRuns(120, new Date(START));
+    expect(ours).toEqual(croner.map((date) => date.getTime()));
+  },
+);
