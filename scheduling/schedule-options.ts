@@ -47,13 +47,18 @@ export function describeRun(job: Pick<JobRow, 'id' | 'name' | 'namespace'>) {
 /** When a compiled schedule fires, as Temporal takes it, its clock changes spelled out from `now` on. Pure. */
 export function temporalScheduleSpec(compiled: CompiledSchedule, now: number): ScheduleSpec {
   const { calendars, intervals, exclude } = toTemporalSpec(compiled, now);
+  // A schedule of instants alone ends with the last of them, for an instant is an interval that would come round again.
+  const onlyInstants = compiled.calendars.length === 0 && compiled.intervals.length === 0;
+  const endAt = onlyInstants
+    ? Math.min(compiled.endAt ?? Infinity, Math.max(...compiled.instants))
+    : compiled.endAt;
   return {
     calendars: calendars.map(toCalendarSpec),
     intervals: intervals.map(({ everyMs, offsetMs }) => ({ every: everyMs, offset: offsetMs })),
     skip: exclude.map(toCalendarSpec),
     timezone: compiled.timeZone,
     ...(compiled.startAt === undefined ? {} : { startAt: new Date(compiled.startAt) }),
-    ...(compiled.endAt === undefined ? {} : { endAt: new Date(compiled.endAt) }),
+    ...(endAt === undefined ? {} : { endAt: new Date(endAt) }),
   };
 }
 

@@ -86,3 +86,21 @@ async function deleteSchedule(temporal: Client, job: JobRow): Promise<void> {
     if (!(error instanceof ScheduleNotFoundError)) throw error;
   }
 }
+
+/**
+ * Tells whether a job's schedule holds no start back: none under way, and none that waits in its buffer for another run
+ * to end. A schedule that is gone holds none.
+ */
+export async function holdsNothingBack(temporal: Client, jobId: string): Promise<boolean> {
+  try {
+    const handle = temporal.schedule.getHandle(scheduleIdOf(jobId));
+    const { raw, info } = await temporal.withDeadline(Date.now() + TEMPORAL_DEADLINE_MS, () =>
+      handle.describe(),
+    );
+    const waiting = Number(raw.info?.bufferSize ?? 0);
+    return waiting === 0 && info.runningActions.length === 0;
+  } catch (error) {
+    if (error instanceof ScheduleNotFoundError) return true;
+    throw error;
+  }
+}
