@@ -48,10 +48,10 @@ export function describeRun(job: Pick<JobRow, 'id' | 'name' | 'namespace'>) {
 export function temporalScheduleSpec(compiled: CompiledSchedule, now: number): ScheduleSpec {
   const { calendars, intervals, exclude } = toTemporalSpec(compiled, now);
   // A schedule of instants alone ends with the last of them, for an instant is an interval that would come round again.
-  const onlyInstants = compiled.calendars.length === 0 && compiled.intervals.length === 0;
-  const endAt = onlyInstants
-    ? Math.min(compiled.endAt ?? Infinity, Math.max(...compiled.instants))
-    : compiled.endAt;
+  const { instants } = compiled;
+  const onlyInstants =
+    instants.length > 0 && compiled.calendars.length === 0 && compiled.intervals.length === 0;
+  const endAt = onlyInstants ? Math.min(compiled.endAt ?? Infinity, Math.max(...instants)) : compiled.endAt;
   return {
     calendars: calendars.map(toCalendarSpec),
     intervals: intervals.map(({ everyMs, offsetMs }) => ({ every: everyMs, offset: offsetMs })),
