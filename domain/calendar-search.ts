@@ -1,7 +1,5 @@
 import { LAST_YEAR, toValues, type Calendar } from './calendar.ts';
-
-const SECOND_MS = 1_000;
-const DAY_MS = 86_400_000;
+import { DAY_MS, SECOND_MS } from './milliseconds.ts';
 
 /** A calendar made ready for searching. */
 export interface Matcher {

@@ -24,6 +24,10 @@ export interface Calendar {
 export const FIRST_YEAR = 2000;
 export const LAST_YEAR = 2100;
 
+/** The whole numbers from one to another, both included. */
+export const numbers = (from: number, to: number): number[] =>
+  Array.from({ length: to - from + 1 }, (_, index) => from + index);
+
 /** All values of a set as few ranges: arithmetic series of three or more become one range with a step. */
 export function toRanges(values: readonly number[]): Range[] {
   const sorted = [...new Set(values)].sort((a, b) => a - b);

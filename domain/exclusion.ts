@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { toRanges, type Calendar } from './calendar.ts';
+import { numbers, toRanges, type Calendar } from './calendar.ts';
 import { CalendarInput, toCalendar } from './calendar-schema.ts';
 import { compileCron } from './cron/compile-cron.ts';
 import { CronText } from './cron/cron-schema.ts';
@@ -43,8 +43,6 @@ export const Exclusion = z
   });
 export type Exclusion = z.infer<typeof Exclusion>;
 
-const numbers = (from: number, to: number) =>
-  Array.from({ length: to - from + 1 }, (_, index) => from + index);
 const wholeDay = {
   second: [{ start: 0, end: 59, step: 1 }],
   minute: [{ start: 0, end: 59, step: 1 }],

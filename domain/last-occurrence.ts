@@ -1,7 +1,6 @@
 import type { CompiledSchedule } from './compiled-schedule.ts';
 import { iterateOccurrences } from './occurrences.ts';
-
-const HOUR_MS = 3_600_000;
+import { HOUR_MS } from './milliseconds.ts';
 
 /** The last instant (milliseconds since the epoch) after `after` at which a schedule fires; undefined if it has no end, or none. */
 export function lastOccurrence(schedule: CompiledSchedule, after: number): number | undefined {

@@ -6,8 +6,8 @@ import { toInstant, wholeSecondFrom } from './instant.ts';
 import { iterateOccurrences, occurrences } from './occurrences.ts';
 import type { CompiledSchedule } from './compiled-schedule.ts';
 import type { Schedule } from './schedule.ts';
+import { DAY_MS } from './milliseconds.ts';
 
-const DAY_MS = 86_400_000;
 /** A million takes Temporal's server some seconds. */
 const MAX_EXCLUDED = 100_000;
 

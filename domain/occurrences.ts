@@ -2,9 +2,8 @@ import { LAST_YEAR, toValues, type Calendar, type Range } from './calendar.ts';
 import { compileMatcher, matchesLocal, nextLocal, type Matcher } from './calendar-search.ts';
 import type { ClockChangeRules, CompiledSchedule, Interval } from './compiled-schedule.ts';
 import { clockChangeAtStart, zoneSegmentAt } from './time-zone.ts';
+import { DAY_MS, SECOND_MS } from './milliseconds.ts';
 
-const SECOND_MS = 1_000;
-const DAY_MS = 86_400_000;
 const MAX_EXCLUDED_IN_A_ROW = 100_000;
 /** After it nothing fires: Temporal's calendars end with this year. */
 const LAST_INSTANT = Date.UTC(LAST_YEAR + 1, 0, 1) - 1;

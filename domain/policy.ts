@@ -1,7 +1,6 @@
 import { z } from 'zod';
 import { durationSchema } from './duration.ts';
-
-const DAY_MS = 86_400_000;
+import { DAY_MS } from './milliseconds.ts';
 
 /** How a job deals with runs that overlap, come late or fail, and with its own end. */
 export const Policy = z

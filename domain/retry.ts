@@ -1,7 +1,6 @@
 import { z } from 'zod';
 import { durationMs, durationSchema } from './duration.ts';
-
-const DAY_MS = 86_400_000;
+import { DAY_MS } from './milliseconds.ts';
 
 /** How often a run tries its call, and how long it waits in between. */
 export const Retry = z

@@ -5,8 +5,8 @@ import { durationSchema, parseDuration } from './duration.ts';
 import { Exclusion } from './exclusion.ts';
 import { Instant } from './instant.ts';
 import { isTimeZone } from './time-zone.ts';
+import { DAY_MS } from './milliseconds.ts';
 
-const DAY_MS = 86_400_000;
 const MAX_ENTRIES = 50;
 
 const TimeZone = z

@@ -4,10 +4,7 @@ import type { JobRow, RunRow } from '../db/schema.ts';
 import { SchedulerError } from '../domain/errors.ts';
 import { RUN_JOB_WORKFLOW, workflowIdOfRun, type RunJobInput } from '../domain/run-job.ts';
 import { describeRun } from './schedule-options.ts';
-import type { SyncDependencies } from './sync.ts';
-
-/** A start is given up after this time. */
-const TEMPORAL_DEADLINE_MS = 5_000;
+import { TEMPORAL_DEADLINE_MS, type SyncDependencies } from './sync.ts';
 
 /**
  * Starts a run of a job now, beside its schedule. Each call is a run of its own.

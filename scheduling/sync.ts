@@ -19,7 +19,7 @@ export interface SyncDependencies {
 }
 
 /** Calls to Temporal are given up after this time, so that a caller gets its answer. */
-const TEMPORAL_DEADLINE_MS = 5_000;
+export const TEMPORAL_DEADLINE_MS = 5_000;
 
 /**
  * Makes Temporal match a job: its schedule exists as the job says, or is gone if the job was deleted or is completed.

@@ -1,11 +1,9 @@
-import { FIRST_YEAR, LAST_YEAR, toRanges, toValues, type Calendar } from '../domain/calendar.ts';
+import { FIRST_YEAR, LAST_YEAR, numbers, toRanges, toValues, type Calendar } from '../domain/calendar.ts';
 import { compileMatcher, nextLocal } from '../domain/calendar-search.ts';
 import type { CompiledSchedule, Interval } from '../domain/compiled-schedule.ts';
 import { iterateOccurrences } from '../domain/occurrences.ts';
 import { clockChanges, type ClockChange } from '../domain/time-zone.ts';
-
-const HOUR_MS = 3_600_000;
-const DAY_MS = 86_400_000;
+import { DAY_MS, HOUR_MS } from '../domain/milliseconds.ts';
 
 /** Clock changes are spelled out up to the end of this many years after the current one. */
 const HORIZON_YEARS = 3;
@@ -146,9 +144,7 @@ function withoutHours(calendar: Calendar, hours: LocalHour[]): Calendar[] {
 
 const unique = (values: number[]) => [...new Set(values)];
 const yearsOf = (calendar: Calendar) =>
-  calendar.year
-    ? toValues(calendar.year)
-    : Array.from({ length: LAST_YEAR - FIRST_YEAR + 1 }, (_, index) => FIRST_YEAR + index);
+  calendar.year ? toValues(calendar.year) : numbers(FIRST_YEAR, LAST_YEAR);
 
 /** A calendar with only those values of some fields that are listed or allowed; undefined if a field has none left. */
 function narrow(

@@ -1,4 +1,4 @@
-import { FIRST_YEAR, LAST_YEAR, toRanges, type Calendar } from '../calendar.ts';
+import { FIRST_YEAR, LAST_YEAR, numbers, toRanges, type Calendar } from '../calendar.ts';
 import type { CronExpression, DayOfMonthRule, DayOfWeekRule } from './parse-cron.ts';
 
 /** Days, as an AND of four sets. A cron's day fields become a union of these. */
@@ -10,8 +10,6 @@ interface DaySet {
   year?: number[];
 }
 
-const numbers = (from: number, to: number) =>
-  Array.from({ length: to - from + 1 }, (_, index) => from + index);
 const ALL_MONTHS = numbers(1, 12);
 const ALL_DAYS = numbers(1, 31);
 const ALL_WEEKDAYS = numbers(0, 6);
