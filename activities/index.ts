@@ -1,9 +1,18 @@
+import type { ReconcileDependencies } from '../scheduling/reconcile.ts';
 import type { ActivityDependencies } from './dependencies.ts';
+import { createReconcileJobs } from './reconcile-jobs.ts';
 import { createRunHttpTarget } from './run-http-target.ts';
 
-/** All activities, by the names under which workflows call them. */
+/** The activities of runs, by the names under which workflows call them. */
 export function createActivities(dependencies: ActivityDependencies) {
   return { runHttpTarget: createRunHttpTarget(dependencies) };
 }
 
 export type Activities = ReturnType<typeof createActivities>;
+
+/** The activities of the reconciler, on a task queue of its own. */
+export function createReconcilerActivities(dependencies: ReconcileDependencies) {
+  return { reconcileJobs: createReconcileJobs(dependencies) };
+}
+
+export type ReconcilerActivities = ReturnType<typeof createReconcilerActivities>;

@@ -5,10 +5,13 @@ import { requireCurrentSchema } from '../db/migrate.ts';
 import { pingDatabase } from '../db/unavailable.ts';
 import { readConfig } from '../platform/config.ts';
 import { createLogger } from '../platform/logger.ts';
+import { createOutage } from '../platform/outage.ts';
 import { retryUntilUp } from '../platform/retry-until-up.ts';
 import { announceReady, failStart, shutDown, whenAskedToStop } from '../platform/shutdown.ts';
 import { createTemporalClient } from '../platform/temporal.ts';
+import { ensureReconciler } from '../scheduling/reconciler-schedule.ts';
 import { ensureSearchAttributes } from '../scheduling/search-attributes.ts';
+import { isUnreachable } from '../scheduling/temporal-errors.ts';
 import { createApp } from './app.ts';
 
 // npm run api: the REST API. Any number of these may run side by side.
@@ -22,13 +25,17 @@ try {
   await requireCurrentSchema(db);
   const temporal = createTemporalClient(config);
   // Not waited for: without Temporal the API still takes jobs.
-  retryUntilUp(logger, 'Temporal', () => ensureSearchAttributes(temporal)).catch((error: unknown) => {
-    logger.error({ err: error }, 'could not make sure of the search attributes');
+  retryUntilUp(logger, 'Temporal', async () => {
+    await ensureSearchAttributes(temporal);
+    await ensureReconciler(temporal, config.TEMPORAL_TASK_QUEUE);
+  }).catch((error: unknown) => {
+    logger.error({ err: error }, 'could not make sure of the search attributes and the reconciler');
   });
 
   const app = createApp({
     db,
     temporal,
+    outage: createOutage('Temporal', isUnreachable),
     taskQueue: config.TEMPORAL_TASK_QUEUE,
     logger,
     temporalUiUrl: config.TEMPORAL_UI_URL,

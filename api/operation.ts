@@ -3,11 +3,14 @@ import type { z } from 'zod';
 import type { Database } from '../db/database.ts';
 import type { ErrorCode } from '../domain/errors.ts';
 import type { Logger } from '../platform/logger.ts';
+import type { Outage } from '../platform/outage.ts';
 
 /** What handlers work with. */
 export interface ApiDependencies {
   db: Database;
   temporal: Client;
+  /** Whether Temporal is away, as this process knows it. */
+  outage: Outage;
   taskQueue: string;
   logger: Logger;
   /** Where the Temporal Web UI is, if it is known. */

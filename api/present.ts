@@ -38,6 +38,7 @@ export function presentJob(job: JobRow, { lastRun, scheduledRuns }: RunsOfJob, n
     target: job.target,
     policy: job.policy,
     retry: job.retry,
+    ...(job.timeout === null ? {} : { timeout: job.timeout }),
     state: job.state,
     pause: presentPause(job),
     status: {

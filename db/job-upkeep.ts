@@ -1,50 +1,176 @@
 import { sql } from 'kysely';
 import type { Database } from './database.ts';
+import { insertRevision } from './revisions.ts';
 import type { JobRow } from './schema.ts';
 
 // What sync and the reconciler ask and note of jobs; what callers do to them is in jobs.ts.
 
-/** Notes that Temporal matches this generation, as of this version of specs; never goes back to an older one. */
+/** What sync knows of a schedule that it has seen in Temporal; null if there is to be none. */
+export interface Observation {
+  specVersion: string;
+  specHash: string | null;
+  putAt: Date | null;
+}
+
+/** Notes that Temporal matches this generation of a job; never goes back to an older one. */
 export async function setObserved(
   db: Database,
-  id: string,
-  generation: number,
-  specVersion: string,
+  job: Pick<JobRow, 'id' | 'generation'>,
+  { specVersion, specHash, putAt }: Observation,
 ): Promise<void> {
   await db
     .updateTable('jobs')
-    .set({ observed_generation: generation, sync_error: null, spec_version: specVersion })
-    .where('id', '=', id)
-    .where('generation', '>=', generation)
-    .where('observed_generation', '<=', generation)
+    .set({
+      observed_generation: job.generation,
+      sync_error: null,
+      sync_attempts: 0,
+      spec_version: specVersion,
+      spec_hash: specHash,
+      schedule_put_at: putAt,
+    })
+    .where('id', '=', job.id)
+    .where('generation', '>=', job.generation)
+    .where('observed_generation', '<=', job.generation)
     .execute();
 }
 
-/** Notes why Temporal could not be made to match this generation. */
+/** Notes why Temporal could not be made to match this generation, and when to try again. */
 export async function setSyncError(
   db: Database,
-  id: string,
-  generation: number,
+  job: Pick<JobRow, 'id' | 'generation'>,
   message: string,
+  syncAfter: Date,
 ): Promise<void> {
   await db
     .updateTable('jobs')
-    .set({ sync_error: message })
-    .where('id', '=', id)
-    .where('generation', '=', generation)
-    .where('observed_generation', '<', generation)
+    .set((eb) => ({
+      sync_error: message,
+      sync_after: syncAfter,
+      sync_attempts: eb('sync_attempts', '+', 1),
+    }))
+    .where('id', '=', job.id)
+    .where('generation', '=', job.generation)
     .execute();
 }
 
-/** Jobs and tombstones that Temporal does not match yet and that nobody touched since `before`, the oldest first. */
-export function listUnsynced(db: Database, before: Date, limit: number): Promise<{ id: string }[]> {
-  return db
+/**
+ * Forgets that Temporal matches a job, so that the reconciler compares them again. With `rewrite`, the schedule is
+ * written even if it seems to be what it should be; with `isGone`, it is known not to exist.
+ */
+export async function forgetObserved(
+  db: Database,
+  jobId: string,
+  now: Date,
+  { rewrite, isGone }: { rewrite?: true; isGone?: true } = {},
+): Promise<void> {
+  await db
+    .updateTable('jobs')
+    .set({
+      observed_generation: 0,
+      sync_after: now,
+      ...(rewrite ? { spec_hash: null } : {}),
+      ...(isGone ? { schedule_put_at: null } : {}),
+    })
+    .where('id', '=', jobId)
+    .execute();
+}
+
+/** What a sweep has to know of a job. */
+export type SweptJob = Pick<JobRow, 'id' | 'state' | 'schedule_generation' | 'deleted_at'>;
+
+/** Jobs, tombstones among them, of these ids. */
+export async function listSwept(db: Database, ids: string[]): Promise<Map<string, SweptJob>> {
+  const rows = await db
+    .selectFrom('jobs')
+    .select(['id', 'state', 'schedule_generation', 'deleted_at'])
+    .where('id', 'in', ids)
+    .execute();
+  return new Map(rows.map((row) => [row.id, row]));
+}
+
+/** Jobs that have a schedule in Temporal, as far as we know, and did not change after `before`; by id, after `afterId`. */
+export async function listScheduled(
+  db: Database,
+  before: Date,
+  afterId: string | undefined,
+  limit: number,
+): Promise<string[]> {
+  const rows = await db
     .selectFrom('jobs')
     .select('id')
-    .whereRef('observed_generation', '<>', 'generation')
-    .where('updated_at', '<', before)
-    .orderBy('updated_at')
+    .where('deleted_at', 'is', null)
+    .where('state', '<>', 'completed')
+    .whereRef('observed_generation', '=', 'generation')
+    .where('schedule_put_at', '<', before)
+    .$if(afterId !== undefined, (query) => query.where('id', '>', afterId as string))
+    .orderBy('id')
     .limit(limit)
+    .execute();
+  return rows.map(({ id }) => id);
+}
+
+/** Raises the generation of a job that did not change meanwhile, as a revision of its own. */
+export async function raiseGeneration(
+  db: Database,
+  job: JobRow,
+  generation: number,
+  now: Date,
+): Promise<void> {
+  await db.transaction().execute(async (transaction) => {
+    const raised = await transaction
+      .updateTable('jobs')
+      .set({ generation, schedule_generation: generation, updated_at: now })
+      .where('id', '=', job.id)
+      .where('generation', '=', job.generation)
+      .executeTakeFirst();
+    if (raised.numUpdatedRows === 0n) return;
+    await insertRevision(transaction, {
+      jobId: job.id,
+      generation,
+      at: now,
+      by: 'reconciler',
+      action: 'restored',
+      changes: {},
+    });
+  });
+}
+
+/**
+ * Takes on jobs and tombstones that Temporal does not match yet, the longest due first: nobody else takes them on
+ * before `until`.
+ */
+export async function claimUnsynced(
+  db: Database,
+  now: Date,
+  until: Date,
+  limit: number,
+): Promise<{ id: string }[]> {
+  return db
+    .updateTable('jobs')
+    .set({ sync_after: until })
+    .where('id', 'in', (query) =>
+      query
+        .selectFrom('jobs')
+        .select('id')
+        .whereRef('observed_generation', '<>', 'generation')
+        .where('sync_after', '<=', now)
+        .orderBy('sync_after')
+        .limit(limit)
+        .forUpdate()
+        .skipLocked(),
+    )
+    .returning('id')
+    .execute();
+}
+
+/** Gives back jobs that were taken on in vain. */
+export async function releaseUnsynced(db: Database, ids: string[], now: Date): Promise<void> {
+  if (ids.length === 0) return;
+  await db
+    .updateTable('jobs')
+    .set({ sync_after: now })
+    .where('id', 'in', ids)
+    .whereRef('observed_generation', '<>', 'generation')
     .execute();
 }
 
@@ -78,43 +204,30 @@ export function listPausesOver(db: Database, now: Date, limit: number): Promise<
 }
 
 /**
- * Active jobs that have had their last occurrence: none lies ahead or `maxRuns` is reached, no run is under way, and
- * the last occurrence has its run, or can not get one any more.
+ * Active jobs that have had their last occurrence: all are accounted for, or `maxRuns` is reached, and no run is open.
  */
 export async function listFinished(
   db: Database,
   now: Date,
   limit: number,
-): Promise<Pick<JobRow, 'id' | 'namespace' | 'policy'>[]> {
+): Promise<Pick<JobRow, 'id' | 'policy'>[]> {
   // Two parts, for each has an index of its own.
-  const { rows } = await sql<Pick<JobRow, 'id' | 'namespace' | 'policy'>>`
+  const { rows } = await sql<Pick<JobRow, 'id' | 'policy'>>`
     WITH finished AS (
       SELECT id FROM jobs
-      WHERE state = 'active' AND deleted_at IS NULL AND finishes_at <= ${now} AND (
-        finishes_at < ${now}::timestamptz - make_interval(secs => catchup_seconds)
-        OR EXISTS (SELECT FROM runs WHERE job_id = jobs.id AND trigger = 'schedule' AND scheduled_at = jobs.finishes_at))
+      WHERE state = 'active' AND deleted_at IS NULL AND finishes_at <= ${now} AND accounted_to >= finishes_at
       UNION
       SELECT id FROM jobs
       WHERE state = 'active' AND deleted_at IS NULL AND schedule->>'maxRuns' IS NOT NULL
-        AND (schedule->>'maxRuns')::bigint <= (
-          SELECT count(*) FROM runs WHERE job_id = jobs.id AND trigger = 'schedule' AND state <> 'skipped')
+        AND (schedule->>'maxRuns')::bigint <= runs_removed + (
+          SELECT count(*) FROM runs
+          WHERE job_id = jobs.id AND trigger = 'schedule' AND state NOT IN ('skipped', 'missed'))
     )
-    SELECT id, namespace, policy FROM jobs
+    SELECT id, policy FROM jobs
     WHERE id IN (SELECT id FROM finished)
       AND NOT EXISTS (SELECT FROM runs WHERE job_id = jobs.id AND ended_at IS NULL)
     LIMIT ${limit}`.execute(db);
   return rows;
-}
-
-/** Notes that a job is completed, as a new generation. */
-export async function completeJob(db: Database, id: string, now: Date): Promise<void> {
-  await db
-    .updateTable('jobs')
-    .set((eb) => ({ state: 'completed', generation: eb('generation', '+', 1), updated_at: now }))
-    .where('id', '=', id)
-    .where('state', '=', 'active')
-    .where('deleted_at', 'is', null)
-    .execute();
 }
 
 /** The time zones that jobs use, but for UTC. */

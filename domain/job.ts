@@ -1,5 +1,7 @@
 import { z } from 'zod';
+import { durationSchema } from './duration.ts';
 import { Instant } from './instant.ts';
+import { DAY_MS, SECOND_MS } from './milliseconds.ts';
 import { Policy } from './policy.ts';
 import { Retry } from './retry.ts';
 import { RunState } from './run.ts';
@@ -53,6 +55,12 @@ const definition = {
   target: Target,
   policy: Policy.prefault({}),
   retry: Retry.prefault({}),
+  timeout: durationSchema({ minMs: SECOND_MS, maxMs: 30 * DAY_MS })
+    .optional()
+    .meta({
+      description: 'Of one whole run, with all its attempts; left out, it has none.',
+      example: '1h',
+    }),
 };
 
 const exampleInput = {

@@ -1,4 +1,5 @@
 import { v5 as uuidv5 } from 'uuid';
+import type { BackfillOverlap } from './backfill.ts';
 import type { Trigger } from './run.ts';
 
 /** The name of the workflow that carries out one run. */
@@ -30,8 +31,11 @@ export interface RunJobResult {
 /** All ids in Temporal that belong to this service begin like this. */
 const ID_PREFIX = 'scheduler-';
 
+/** How the ids of the Temporal Schedules of jobs begin. */
+export const SCHEDULE_ID_PREFIX = `${ID_PREFIX}job-`;
+
 /** The id of a job's Temporal Schedule, to which Temporal adds the nominal time to name the workflow of an occurrence. */
-export const scheduleIdOf = (jobId: string) => `${ID_PREFIX}job-${jobId}`;
+export const scheduleIdOf = (jobId: string) => `${SCHEDULE_ID_PREFIX}${jobId}`;
 
 /** The workflow id of a run that was asked for. */
 export const workflowIdOfRun = (runId: string) => `${ID_PREFIX}run-${runId}`;
@@ -42,3 +46,21 @@ export const workflowIdOfRun = (runId: string) => `${ID_PREFIX}run-${runId}`;
  */
 export const runIdOfOccurrence = (jobId: string, scheduledAt: Date) =>
   uuidv5(scheduledAt.toISOString(), jobId);
+
+/** The name of the workflow that runs the runs of a backfill, and its id. */
+export const RUN_BACKFILL_WORKFLOW = 'runBackfill';
+export const workflowIdOfBackfill = (backfillId: string) => `${ID_PREFIX}backfill-${backfillId}`;
+
+/** What the workflow of a backfill is started with. */
+export interface RunBackfillInput {
+  jobId: string;
+  generation: number;
+  overlap: BackfillOverlap;
+  /** Of each run. */
+  timeoutMs?: number;
+  runs: { runId: string; workflowId: string; scheduledAt: string }[];
+}
+
+/** The name of the workflow of the reconciler, and the id of its Temporal Schedule. */
+export const RECONCILE_WORKFLOW = 'reconcile';
+export const RECONCILER_SCHEDULE_ID = `${ID_PREFIX}reconciler`;

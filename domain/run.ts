@@ -2,12 +2,12 @@ import { z } from 'zod';
 import { Instant } from './instant.ts';
 
 /** Why a run exists. Only a `schedule` run stands for an occurrence. */
-export const Trigger = z.enum(['schedule', 'manual']).meta({ id: 'Trigger' });
+export const Trigger = z.enum(['schedule', 'manual', 'backfill']).meta({ id: 'Trigger' });
 export type Trigger = z.infer<typeof Trigger>;
 
 /** Where a run stands. All but the first two are final. */
 export const RunState = z
-  .enum(['queued', 'running', 'succeeded', 'failed', 'cancelled', 'skipped'])
+  .enum(['queued', 'running', 'succeeded', 'failed', 'cancelled', 'timedOut', 'skipped', 'missed'])
   .meta({ id: 'RunState' });
 export type RunState = z.infer<typeof RunState>;
 
@@ -69,7 +69,7 @@ export const Run = z
     startedAt: Instant.nullable(),
     endedAt: Instant.nullable(),
     state: RunState,
-    reason: z.string().nullable().meta({ description: 'Why a run failed or was skipped.' }),
+    reason: z.string().nullable().meta({ description: 'Why a run failed, was ended or did not become one.' }),
     attempts: z.array(Attempt),
     temporal: z
       .strictObject({

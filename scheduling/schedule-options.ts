@@ -68,7 +68,7 @@ export function temporalScheduleSpec(compiled: CompiledSchedule, now: number): S
 export function scheduleOptions(job: JobRow, runs: number, taskQueue: string, now: number) {
   const { maxRuns, jitter } = job.schedule;
   const scheduleId = scheduleIdOf(job.id);
-  const input: RunJobInput = { jobId: job.id, generation: job.generation, trigger: 'schedule' };
+  const input: RunJobInput = { jobId: job.id, generation: job.schedule_generation, trigger: 'schedule' };
   return {
     scheduleId,
     spec: {
@@ -81,15 +81,28 @@ export function scheduleOptions(job: JobRow, runs: number, taskQueue: string, no
       workflowId: scheduleId,
       taskQueue,
       args: [input],
+      ...(job.timeout === null ? {} : { workflowExecutionTimeout: durationMs(job.timeout) }),
       ...describeRun(job),
     },
     policies: { overlap: OVERLAP[job.policy.overlap], catchupWindow: durationMs(job.policy.catchupWindow) },
     state: {
       paused: job.state !== 'active' || (maxRuns !== undefined && runs >= maxRuns),
-      ...(job.pause_reason === null ? {} : { note: job.pause_reason }),
+      note: noteOf(job),
       ...(maxRuns === undefined ? {} : { remainingActions: Math.max(0, maxRuns - runs) }),
     },
   } satisfies ScheduleOptions;
+}
+
+const NOTE = /^generation (\d+)/;
+
+/** What the Temporal Web UI shows beside a schedule. A list of schedules shows it as well, and so their generations. */
+const noteOf = (job: JobRow) =>
+  `generation ${job.schedule_generation}${job.pause_reason ? `, paused: ${job.pause_reason}` : ''}`;
+
+/** The generation that a schedule's note speaks of; undefined for a note that is none of ours. */
+export function generationInNote(note: string | undefined): number | undefined {
+  const digits = NOTE.exec(note ?? '')?.[1];
+  return digits === undefined ? undefined : Number(digits);
 }
 
 function toCalendarSpec(calendar: Calendar): CalendarSpec {

@@ -1,24 +1,21 @@
+import type { Client } from '@temporalio/client';
 import { v7 as uuidv7 } from 'uuid';
-import { deleteQueuedRun, insertRun } from '../db/runs.ts';
+import type { Database } from '../db/database.ts';
+import { insertRun } from '../db/runs.ts';
 import type { JobRow, RunRow } from '../db/schema.ts';
-import { SchedulerError } from '../domain/errors.ts';
+import { durationMs } from '../domain/duration.ts';
+import { SECOND_MS } from '../domain/milliseconds.ts';
 import { RUN_JOB_WORKFLOW, workflowIdOfRun, type RunJobInput } from '../domain/run-job.ts';
 import { describeRun } from './schedule-options.ts';
 import { TEMPORAL_DEADLINE_MS, type SyncDependencies } from './sync.ts';
 
-/**
- * Starts a run of a job now, beside its schedule. Each call is a run of its own.
- * @throws SchedulerError `unavailable` when Temporal did not take it; then there is no run
- */
-export async function startManualRun(
-  dependencies: SyncDependencies,
-  job: JobRow,
-  now: Date,
-): Promise<RunRow> {
-  const { db, temporal, taskQueue } = dependencies;
+/** The process that accepted a run starts it at once; after this time the reconciler does. */
+const GRACE_MS = 5 * SECOND_MS;
+
+/** Stores a run of a job that somebody asked for now. Nobody has started it yet; the reconciler would. */
+export function insertManualRun(db: Database, job: JobRow, now: Date): Promise<RunRow> {
   const id = uuidv7();
-  const workflowId = workflowIdOfRun(id);
-  const run = await insertRun(db, {
+  return insertRun(db, {
     id,
     job_id: job.id,
     namespace: job.namespace,
@@ -30,28 +27,49 @@ export async function startManualRun(
     state: 'queued',
     reason: null,
     attempts: '[]',
-    workflow_id: workflowId,
+    workflow_id: workflowIdOfRun(id),
     temporal_run_id: null,
+    check_at: new Date(now.getTime() + GRACE_MS),
   });
+}
+
+/**
+ * Starts the workflow of a run that is stored. Whoever comes second starts nothing.
+ * @returns Temporal's id of the workflow run
+ * @throws WorkflowExecutionAlreadyStartedError, or whatever keeps Temporal from taking it
+ */
+export async function startRun(
+  { temporal, taskQueue }: { temporal: Client; taskQueue: string },
+  job: JobRow,
+  run: RunRow,
+): Promise<string> {
   const input: RunJobInput = {
     jobId: job.id,
-    generation: job.generation,
-    trigger: 'manual',
-    runId: id,
-    scheduledAt: now.toISOString(),
+    generation: job.schedule_generation,
+    trigger: run.trigger,
+    runId: run.id,
+    scheduledAt: run.scheduled_at.toISOString(),
   };
+  const handle = await temporal.withDeadline(Date.now() + TEMPORAL_DEADLINE_MS, () =>
+    temporal.workflow.start(RUN_JOB_WORKFLOW, {
+      workflowId: run.workflow_id,
+      workflowIdReusePolicy: 'REJECT_DUPLICATE',
+      taskQueue,
+      args: [input],
+      ...(job.timeout === null ? {} : { workflowExecutionTimeout: durationMs(job.timeout) }),
+      ...describeRun(job),
+    }),
+  );
+  return handle.firstExecutionRunId;
+}
+
+/** Starts a run that was just stored, if Temporal can be reached; else it stays queued, and the reconciler starts it. */
+export async function tryStartRun(dependencies: SyncDependencies, job: JobRow, run: RunRow): Promise<RunRow> {
   try {
-    const handle = await temporal.withDeadline(Date.now() + TEMPORAL_DEADLINE_MS, () =>
-      temporal.workflow.start(RUN_JOB_WORKFLOW, {
-        workflowId,
-        taskQueue,
-        args: [input],
-        ...describeRun(job),
-      }),
-    );
-    return { ...run, temporal_run_id: handle.firstExecutionRunId };
+    const temporalRunId = await dependencies.outage.attempt(() => startRun(dependencies, job, run));
+    return { ...run, temporal_run_id: temporalRunId };
   } catch (error) {
-    await deleteQueuedRun(db, id);
-    throw new SchedulerError('unavailable', 'Temporal did not take the run; try again.', { cause: error });
+    dependencies.logger.warn({ err: error, jobId: job.id, runId: run.id }, 'could not start a run yet');
+    return run;
   }
 }

@@ -1,11 +1,10 @@
 import type { Database } from '../db/database.ts';
 import { listActiveInZone, listTimeZones } from '../db/job-upkeep.ts';
-import { insertSkipped } from '../db/runs.ts';
+import { insertAbsentRuns } from '../db/runs.ts';
 import { compileSchedule } from '../domain/compile-schedule.ts';
 import { suppressedOccurrences } from '../domain/occurrences.ts';
-import { runIdOfOccurrence, scheduleIdOf } from '../domain/run-job.ts';
-import { toInstant } from '../domain/instant.ts';
 import { clockChanges } from '../domain/time-zone.ts';
+import { occurrenceRun } from './occurrence-run.ts';
 
 /** So far back, in case no worker ran for a while. */
 const LOOK_BACK_MS = 2 * 86_400_000;
@@ -29,22 +28,13 @@ export async function recordSuppressed(db: Database, now: Date): Promise<number>
       for (const job of jobs) {
         const since = Math.max(after, job.created_at.getTime());
         const instants = suppressedOccurrences(compileSchedule(job.schedule), since, until);
-        recorded += await insertSkipped(
+        recorded += await insertAbsentRuns(
           db,
           instants.map((instant) => ({
-            id: runIdOfOccurrence(job.id, new Date(instant)),
-            job_id: job.id,
-            namespace: job.namespace,
-            job_generation: job.generation,
-            trigger: 'schedule',
-            scheduled_at: new Date(instant),
-            started_at: null,
+            ...occurrenceRun(job, instant),
+            state: 'skipped' as const,
             ended_at: new Date(instant),
-            state: 'skipped',
             reason: 'clocks went back: this local time came a second time (dst.repeat is "first")',
-            attempts: '[]',
-            workflow_id: `${scheduleIdOf(job.id)}-${toInstant(instant)}`,
-            temporal_run_id: null,
           })),
         );
       }

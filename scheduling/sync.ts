@@ -1,12 +1,14 @@
-import { ScheduleAlreadyRunning, ScheduleNotFoundError, type Client } from '@temporalio/client';
+import { ScheduleNotFoundError, type Client } from '@temporalio/client';
 import type { Database } from '../db/database.ts';
-import { setObserved, setSyncError } from '../db/job-upkeep.ts';
+import { raiseGeneration, setObserved, setSyncError } from '../db/job-upkeep.ts';
 import { findJobOrTombstone } from '../db/jobs.ts';
 import { countScheduledRuns } from '../db/runs.ts';
 import type { JobRow } from '../db/schema.ts';
-import { scheduleIdOf, type RunJobInput } from '../domain/run-job.ts';
+import { SECOND_MS } from '../domain/milliseconds.ts';
+import { scheduleIdOf } from '../domain/run-job.ts';
 import type { Logger } from '../platform/logger.ts';
-import { scheduleOptions } from './schedule-options.ts';
+import type { Outage } from '../platform/outage.ts';
+import { deleteSchedule, putSchedule, type PutResult } from './put-schedule.ts';
 import { specVersionAt } from './spec-version.ts';
 import { isUnreachable } from './temporal-errors.ts';
 
@@ -14,6 +16,8 @@ import { isUnreachable } from './temporal-errors.ts';
 export interface SyncDependencies {
   db: Database;
   temporal: Client;
+  /** Whether Temporal is away, as this process knows it. */
+  outage: Outage;
   taskQueue: string;
   logger: Logger;
 }
@@ -21,35 +25,50 @@ export interface SyncDependencies {
 /** Calls to Temporal are given up after this time, so that a caller gets its answer. */
 export const TEMPORAL_DEADLINE_MS = 5_000;
 
+/** A job that Temporal refused is tried again after two seconds, then four, and so on up to this. */
+const LONGEST_BACK_OFF_MS = 300 * SECOND_MS;
+
 /**
  * Makes Temporal match a job: its schedule exists as the job says, or is gone if the job was deleted or is completed.
- * Idempotent. Never throws for a Temporal that is away or refuses: the row then says so, and the worker's reconcile
- * timer tries again.
+ * Idempotent, and safe to call from anywhere at once: an older generation never takes the place of a newer one, and
+ * `observed_generation` rises only to what Temporal was seen to hold. Never throws for a Temporal that is away or
+ * refuses: the row then says so, and the reconciler tries again. Answers whether Temporal could be reached.
  */
-export async function syncJob(dependencies: SyncDependencies, jobId: string): Promise<void> {
-  const { db, temporal, logger } = dependencies;
+export async function syncJob(
+  dependencies: SyncDependencies,
+  jobId: string,
+): Promise<'reached' | 'unreachable'> {
+  const { db, temporal, outage, logger } = dependencies;
   let written: number | undefined;
   for (;;) {
     const job = await findJobOrTombstone(db, jobId);
     const specVersion = specVersionAt(Date.now());
-    // What was written here last may have been put over something newer, which then has to be put there again.
-    const overwritten = written !== undefined && written !== job?.generation;
-    if (!job || (isSynced(job, specVersion) && !overwritten)) return;
+    // A schedule that was made or deleted here may have been for a job that changed in that very moment.
+    const isOutdated = written !== undefined && written !== job?.schedule_generation;
+    if (!job || (isSynced(job, specVersion) && !isOutdated)) return 'reached';
+    let result: PutResult | { kind: 'deleted' };
     try {
-      await temporal.withDeadline(Date.now() + TEMPORAL_DEADLINE_MS, () =>
-        job.deleted_at || job.state === 'completed'
-          ? deleteSchedule(temporal, job)
-          : putSchedule(dependencies, job),
+      result = await outage.attempt(() =>
+        temporal.withDeadline(Date.now() + TEMPORAL_DEADLINE_MS, () => bringToTemporal(dependencies, job)),
       );
     } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
       logger.warn({ err: error, jobId, generation: job.generation }, 'could not bring a job to Temporal');
-      if (!isUnreachable(error)) await setSyncError(db, jobId, job.generation, message);
-      return;
+      if (isUnreachable(error)) return 'unreachable';
+      const message = error instanceof Error ? error.message : String(error);
+      const backOffMs = Math.min(2 ** (job.sync_attempts + 1) * SECOND_MS, LONGEST_BACK_OFF_MS);
+      await setSyncError(db, job, message, new Date(Date.now() + backOffMs));
+      return 'reached';
     }
-    written = job.generation;
-    // The job may have changed while Temporal was told of it: the loop ends only when the newest generation has arrived.
-    await setObserved(db, jobId, job.generation, specVersion);
+    if (result.kind === 'newer') {
+      await raiseAbove(dependencies, jobId, result.generation);
+      continue;
+    }
+    written = job.schedule_generation;
+    await setObserved(db, job, {
+      specVersion,
+      specHash: result.kind === 'deleted' ? null : result.specHash,
+      putAt: result.kind === 'written' ? new Date() : result.kind === 'kept' ? job.schedule_put_at : null,
+    });
   }
 }
 
@@ -58,49 +77,34 @@ function isSynced(job: JobRow, specVersion: string): boolean {
   return job.deleted_at !== null || job.state === 'completed' || (job.spec_version ?? '') >= specVersion;
 }
 
-/** Creates the schedule, or brings the one that is there up to date; makes sure that it is what was meant. */
-async function putSchedule({ db, temporal, taskQueue }: SyncDependencies, job: JobRow): Promise<void> {
+async function bringToTemporal({ db, temporal, taskQueue }: SyncDependencies, job: JobRow) {
+  if (job.deleted_at || job.state === 'completed') {
+    await deleteSchedule(temporal, scheduleIdOf(job.id));
+    return { kind: 'deleted' as const };
+  }
   const counts = await countScheduledRuns(db, job.schedule.maxRuns === undefined ? [] : [job.id]);
-  const runs = counts.get(job.id) ?? 0;
-  const options = scheduleOptions(job, runs, taskQueue, Date.now());
-  try {
-    await temporal.schedule.create(options);
-    return;
-  } catch (error) {
-    if (!(error instanceof ScheduleAlreadyRunning)) throw error;
-  }
-  const handle = temporal.schedule.getHandle(options.scheduleId);
-  await handle.update(() => options);
-  // Of two updates at the same moment one is lost without a word.
-  const { args } = (await handle.describe()).action;
-  const [found] = (args ?? []) as [RunJobInput?];
-  if (found?.generation !== job.generation) {
-    throw new Error(`the schedule holds generation ${found?.generation}, not ${job.generation}`);
-  }
-}
-
-async function deleteSchedule(temporal: Client, job: JobRow): Promise<void> {
-  try {
-    await temporal.schedule.getHandle(scheduleIdOf(job.id)).delete();
-  } catch (error) {
-    if (!(error instanceof ScheduleNotFoundError)) throw error;
-  }
+  return await putSchedule(temporal, taskQueue, job, counts.get(job.id) ?? 0);
 }
 
 /**
- * Tells whether a job's schedule holds no start back: none under way, and none that waits in its buffer for another run
- * to end. A schedule that is gone holds none.
+ * Temporal holds a newer generation than we read. Usually the job has changed meanwhile; but if its row is still older,
+ * the database was restored from a backup. It holds the truth, so its generation is raised above Temporal's.
  */
-export async function holdsNothingBack(temporal: Client, jobId: string): Promise<boolean> {
+async function raiseAbove({ db, logger }: SyncDependencies, jobId: string, generation: number) {
+  const job = await findJobOrTombstone(db, jobId);
+  if (!job || job.schedule_generation >= generation) return;
+  logger.warn({ jobId, generation: job.generation, found: generation }, 'Temporal is ahead of the database');
+  await raiseGeneration(db, job, generation + 1, new Date());
+}
+
+/** How many starts wait in the buffer of a job's schedule for other runs to end. A schedule that is gone has none. */
+export async function countBuffered(temporal: Client, jobId: string): Promise<number> {
   try {
     const handle = temporal.schedule.getHandle(scheduleIdOf(jobId));
-    const { raw, info } = await temporal.withDeadline(Date.now() + TEMPORAL_DEADLINE_MS, () =>
-      handle.describe(),
-    );
-    const waiting = Number(raw.info?.bufferSize ?? 0);
-    return waiting === 0 && info.runningActions.length === 0;
+    const { raw } = await temporal.withDeadline(Date.now() + TEMPORAL_DEADLINE_MS, () => handle.describe());
+    return Number(raw.info?.bufferSize ?? 0);
   } catch (error) {
-    if (error instanceof ScheduleNotFoundError) return true;
+    if (error instanceof ScheduleNotFoundError) return 0;
     throw error;
   }
 }

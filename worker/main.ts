@@ -1,18 +1,23 @@
+import { hostname } from 'node:os';
 import { NativeConnection, Worker } from '@temporalio/worker';
-import { createActivities } from '../activities/index.ts';
+import { createActivities, createReconcilerActivities } from '../activities/index.ts';
 import { createGuardedDispatcher } from '../activities/guarded-dispatcher.ts';
 import { createDatabase } from '../db/database.ts';
 import { requireCurrentSchema } from '../db/migrate.ts';
 import { pingDatabase } from '../db/unavailable.ts';
+import { DAY_MS, SECOND_MS } from '../domain/milliseconds.ts';
 import { readConfig } from '../platform/config.ts';
 import { createLogger } from '../platform/logger.ts';
+import { createOutage } from '../platform/outage.ts';
 import { retryUntilUp } from '../platform/retry-until-up.ts';
 import { announceReady, failStart, shutDown, whenAskedToStop } from '../platform/shutdown.ts';
 import { createTemporalClient, temporalConnectionOptions } from '../platform/temporal.ts';
+import { ensureReconciler } from '../scheduling/reconciler-schedule.ts';
 import { ensureSearchAttributes } from '../scheduling/search-attributes.ts';
+import { isUnreachable } from '../scheduling/temporal-errors.ts';
 import { startHealthServer } from './health-server.ts';
 import { startReconcileTimer } from './reconcile-timer.ts';
-import { installRuntime, workerOptions } from './worker-options.ts';
+import { installRuntime, reconcilerOptions, workerOptions } from './worker-options.ts';
 
 // npm run worker: runs what Temporal's schedules start. Any number of these may run side by side.
 const logger = createLogger({ level: process.env['LOG_LEVEL'] || 'info', name: 'worker' });
@@ -33,21 +38,40 @@ try {
   const dispatcher = createGuardedDispatcher(config.HTTP_TARGET_ALLOW);
   const activities = createActivities({ db, logger, dispatcher });
   const worker = await Worker.create({ ...workerOptions(config), connection, activities });
-  const reconcileTimer = startReconcileTimer({ db, temporal, taskQueue: config.TEMPORAL_TASK_QUEUE, logger });
+  const reconciling = {
+    db,
+    temporal,
+    outage: createOutage('Temporal', isUnreachable),
+    taskQueue: config.TEMPORAL_TASK_QUEUE,
+    logger,
+    holder: `${hostname()}:${process.pid}`,
+    runRetentionMs: config.RUN_RETENTION_DAYS * DAY_MS,
+    sweepIntervalMs: config.SWEEP_INTERVAL_SECONDS * SECOND_MS,
+  };
+  const reconciler = await Worker.create({
+    ...reconcilerOptions(config),
+    connection,
+    activities: createReconcilerActivities(reconciling),
+  });
+  const reconcileTimer = startReconcileTimer(reconciling);
   const health = await startHealthServer({
     host: config.HOST,
     port: config.WORKER_PORT,
     isReady: () => worker.getState() === 'RUNNING',
   });
 
-  const running = worker.run();
+  const running = Promise.all([worker.run(), reconciler.run()]);
   announceReady(health.port);
   logger.info({ taskQueue: config.TEMPORAL_TASK_QUEUE, healthPort: health.port }, 'worker is running');
+
+  ensureReconciler(temporal, config.TEMPORAL_TASK_QUEUE).catch((error: unknown) => {
+    logger.warn({ err: error }, 'could not make sure of the reconciler yet');
+  });
 
   // Temporal's runtime hears SIGINT and SIGTERM by itself; a parent that is gone it does not.
   const reason = await Promise.race([stopRequested, running.then(() => 'the worker ended')]);
   logger.info({ reason }, 'stopping');
-  if (worker.getState() === 'RUNNING') worker.shutdown();
+  for (const part of [worker, reconciler]) if (part.getState() === 'RUNNING') part.shutdown();
   await shutDown(logger, 30_000, {
     timer: () => reconcileTimer.stop(),
     worker: () => running,

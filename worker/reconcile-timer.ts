@@ -1,33 +1,40 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { reconcile } from '../scheduling/reconcile.ts';
-import { recordSuppressed } from '../scheduling/suppressed.ts';
-import type { SyncDependencies } from '../scheduling/sync.ts';
+import { findLastPass } from '../db/reconciler.ts';
+import { SECOND_MS } from '../domain/milliseconds.ts';
+import { ensureReconciler } from '../scheduling/reconciler-schedule.ts';
+import { reconcile, type ReconcileDependencies } from '../scheduling/reconcile.ts';
 
-const RECONCILE_PERIOD_MS = 2_000;
-/** It looks back over two days, so it may come late. */
-const SUPPRESSED_PERIOD_MS = 600_000;
+const PERIOD_MS = 2 * SECOND_MS;
+/** So long after the last pass ended, wherever it was, the workers take the next one on themselves. */
+const SILENCE_MS = 10 * SECOND_MS;
 
-/** Runs the passes of the reconciler, each after its pause, until it is stopped. */
-export function startReconcileTimer(dependencies: SyncDependencies) {
+/**
+ * Watches over the reconciler, which depends on Temporal like everything that it mends: when it has fallen silent, this
+ * worker does its passes, until it is stopped.
+ */
+export function startReconcileTimer(dependencies: ReconcileDependencies) {
   const { db, logger } = dependencies;
   const abort = new AbortController();
-  const repeat = async (name: string, periodMs: number, pass: (now: Date) => Promise<number>) => {
+  const running = (async () => {
     while (!abort.signal.aborted) {
+      await sleep(PERIOD_MS, undefined, { signal: abort.signal }).catch(() => undefined);
+      if (abort.signal.aborted) return;
       try {
-        const count = await pass(new Date());
-        if (count > 0) logger.info({ count }, name);
+        const silentMs = Date.now() - (await findLastPass(db)).getTime();
+        if (silentMs < SILENCE_MS) continue;
+        const result = await reconcile(dependencies);
+        if (!result) continue;
+        logger.info({ ...result }, 'the reconciler was silent; a worker did its pass');
+        await dependencies.outage.attempt(() =>
+          ensureReconciler(dependencies.temporal, dependencies.taskQueue),
+        );
       } catch (error) {
-        logger.warn({ err: error }, `failed: ${name}`);
+        logger.warn({ err: error }, 'could not wake the reconciler');
       }
-      await sleep(periodMs, undefined, { signal: abort.signal }).catch(() => undefined);
     }
-  };
-  const running = Promise.all([
-    repeat('reconciled jobs', RECONCILE_PERIOD_MS, (now) => reconcile(dependencies, now)),
-    repeat('recorded local times that came twice', SUPPRESSED_PERIOD_MS, (now) => recordSuppressed(db, now)),
-  ]);
+  })();
   return {
-    /** Resolves when the passes that are under way have ended. */
+    /** Resolves when the pass that is under way has ended. */
     stop: () => {
       abort.abort();
       return running;

@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { DefaultLogger, Runtime, type LogLevel, type WorkerOptions } from '@temporalio/worker';
 import type { Config } from '../platform/config.ts';
 import type { Logger } from '../platform/logger.ts';
+import { reconcilerTaskQueueOf } from '../scheduling/reconciler-schedule.ts';
 
 const fromHere = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
@@ -27,12 +28,15 @@ export function installRuntime(logger: Logger): void {
   });
 }
 
+const workflows = () =>
+  existsSync(BUNDLE) ? { workflowBundle: { codePath: BUNDLE } } : { workflowsPath: WORKFLOWS };
+
 /** How a worker polls and how much it takes on. Measured: docs/decisions/0003-temporal-tuning.md. */
 export function workerOptions(config: Config) {
   return {
     namespace: config.TEMPORAL_NAMESPACE,
     taskQueue: config.TEMPORAL_TASK_QUEUE,
-    ...(existsSync(BUNDLE) ? { workflowBundle: { codePath: BUNDLE } } : { workflowsPath: WORKFLOWS }),
+    ...workflows(),
     nonStickyToStickyPollRatio: 0.8,
     workflowTaskPollerBehavior: { type: 'simple-maximum', maximum: 20 },
     activityTaskPollerBehavior: { type: 'simple-maximum', maximum: 20 },
@@ -41,5 +45,21 @@ export function workerOptions(config: Config) {
     // A heartbeat carries the outcome of a call; it must reach the server well within the heartbeat timeout.
     maxHeartbeatThrottleInterval: '1 second',
     shutdownGraceTime: '10 seconds',
+  } satisfies WorkerOptions;
+}
+
+/** The reconciler has little to do at a time, and ends at once when its worker does: another worker goes on. */
+export function reconcilerOptions(config: Config) {
+  return {
+    namespace: config.TEMPORAL_NAMESPACE,
+    taskQueue: reconcilerTaskQueueOf(config.TEMPORAL_TASK_QUEUE),
+    ...workflows(),
+    workflowTaskPollerBehavior: { type: 'simple-maximum', maximum: 2 },
+    activityTaskPollerBehavior: { type: 'simple-maximum', maximum: 1 },
+    maxConcurrentWorkflowTaskExecutions: 2,
+    maxConcurrentActivityTaskExecutions: 2,
+    maxCachedWorkflows: 2,
+    maxHeartbeatThrottleInterval: '1 second',
+    shutdownGraceTime: 0,
   } satisfies WorkerOptions;
 }

@@ -1,17 +1,15 @@
 import { v7 as uuidv7 } from 'uuid';
 import { z } from 'zod';
-import { deleteJob, findJob, insertJob, listJobs } from '../../db/jobs.ts';
+import { findJob, listJobs } from '../../db/jobs.ts';
 import type { Database } from '../../db/database.ts';
 import { countScheduledRuns, listLastRuns } from '../../db/runs.ts';
 import type { JobRow } from '../../db/schema.ts';
-import { compileSchedule } from '../../domain/compile-schedule.ts';
-import { durationMs } from '../../domain/duration.ts';
 import { invalid, SchedulerError } from '../../domain/errors.ts';
 import { Job, JobInput, JobName, JobState } from '../../domain/job.ts';
-import { lastOccurrence } from '../../domain/last-occurrence.ts';
 import { findNeverFiring } from '../../domain/never-firing.ts';
-import { startManualRun } from '../../scheduling/start-run.ts';
+import { insertManualRun, tryStartRun } from '../../scheduling/start-run.ts';
 import { syncJob } from '../../scheduling/sync.ts';
+import { createJob as createJobRow, writeJob } from '../../scheduling/write-job.ts';
 import { Run } from '../../domain/run.ts';
 import { operation, type ApiDependencies } from '../operation.ts';
 import { decodeCursor, pageOf, pageQuery, toPage } from '../page.ts';
@@ -19,6 +17,9 @@ import { presentJob, presentRun, type RunsOfJob } from '../present.ts';
 
 /** Until callers have keys that say otherwise, all jobs live in one namespace. */
 export const NAMESPACE = 'default';
+
+/** Until callers have names. */
+export const CALLER = 'api';
 
 export const JobIdParams = z.strictObject({
   id: z
@@ -103,26 +104,12 @@ export const createJob = operation({
     const now = dependencies.now();
     const faults = findNeverFiring(body.schedule, now.getTime());
     if (faults.length > 0) throw invalid(faults);
-    const finishesAt = lastOccurrence(compileSchedule(body.schedule), now.getTime());
-    const inserted = await insertJob(dependencies.db, {
-      id: uuidv7(),
-      namespace: NAMESPACE,
-      name: body.name,
-      description: body.description,
-      labels: JSON.stringify(body.labels),
-      schedule: JSON.stringify(body.schedule),
-      target: JSON.stringify(body.target),
-      policy: JSON.stringify(body.policy),
-      catchup_seconds: Math.floor(durationMs(body.policy.catchupWindow) / 1_000),
-      retry: JSON.stringify(body.retry),
-      finishes_at: finishesAt === undefined ? null : new Date(finishesAt),
-      state: 'active',
-      generation: 1,
-      sync_error: null,
-      created_at: now,
-      updated_at: now,
-      deleted_at: null,
-    });
+    const place = { id: uuidv7(), namespace: NAMESPACE };
+    const inserted = await dependencies.db
+      .transaction()
+      .execute((transaction) =>
+        createJobRow(transaction, { ...place, definition: body }, { by: CALLER, now }),
+      );
     await syncJob(dependencies, inserted.id);
     const job = (await findJob(dependencies.db, NAMESPACE, inserted.id)) ?? inserted;
     return {
@@ -203,9 +190,14 @@ export const removeJob = operation({
   answers: { 204: { description: 'The job is deleted.' } },
   errors: ['not_found'],
   async handle({ params }, dependencies) {
-    const tombstone = await deleteJob(dependencies.db, NAMESPACE, params.id, dependencies.now());
+    const writer = { by: CALLER, now: dependencies.now() };
+    const place = { id: params.id, namespace: NAMESPACE };
+    const tombstone = await writeJob(dependencies.db, place, writer, () => ({
+      action: 'deleted',
+      isDeleted: true,
+    }));
     if (!tombstone) throw new SchedulerError('not_found', `There is no job with the id ${params.id}.`);
-    await syncJob(dependencies, tombstone.id);
+    await syncJob(dependencies, tombstone.job.id);
     return { status: 204 };
   },
 });
@@ -215,7 +207,8 @@ export const runJobNow = operation({
   path: '/jobs/{id}/run',
   operationId: 'runJob',
   summary: 'Run a job now',
-  description: 'Starts a run beside the schedule. Every call is a run of its own.',
+  description:
+    'Starts a run beside the schedule. Every call is a run of its own. If Temporal can not be reached at the moment, the run starts as soon as it can be.',
   tag: 'Jobs',
   params: JobIdParams,
   answers: {
@@ -224,7 +217,8 @@ export const runJobNow = operation({
   errors: ['not_found'],
   async handle({ params }, dependencies) {
     const job = await requireJob(dependencies, params.id);
-    const run = await startManualRun(dependencies, job, dependencies.now());
+    const queued = await insertManualRun(dependencies.db, job, dependencies.now());
+    const run = await tryStartRun(dependencies, job, queued);
     const { temporalUiUrl: uiUrl, temporal } = dependencies;
     return {
       status: 202,

@@ -1,15 +1,13 @@
 import { z } from 'zod';
-import { findJob, pauseJob, resumeJob } from '../../db/jobs.ts';
+import { findJob } from '../../db/jobs.ts';
 import type { JobRow } from '../../db/schema.ts';
 import { invalid, SchedulerError } from '../../domain/errors.ts';
 import { Instant, toInstant } from '../../domain/instant.ts';
 import { Job } from '../../domain/job.ts';
 import { syncJob } from '../../scheduling/sync.ts';
+import { writeJob, type JobWrite } from '../../scheduling/write-job.ts';
 import { operation, type ApiDependencies } from '../operation.ts';
-import { answerJob, etagOf, JobIdParams, NAMESPACE, requireJob } from './jobs.ts';
-
-/** Until callers have names. */
-const CALLER = 'api';
+import { answerJob, CALLER, etagOf, JobIdParams, NAMESPACE } from './jobs.ts';
 
 const PauseInput = z
   .strictObject({
@@ -25,22 +23,25 @@ const PauseInput = z
   })
   .meta({ id: 'PauseInput' });
 
-/** @throws SchedulerError `not_found`, or `completed` for a job that has had its last occurrence */
-async function requireUnfinished(dependencies: ApiDependencies, id: string): Promise<void> {
-  const job = await requireJob(dependencies, id);
-  if (job.state === 'completed') {
-    throw new SchedulerError(
-      'completed',
-      `The job ${id} has had its last occurrence; it can neither be paused nor resumed.`,
-    );
-  }
-}
-
-/** Brings a changed job to Temporal and answers it; answers a job that was not changed as it stands. */
-async function answerChange(changed: JobRow | undefined, id: string, dependencies: ApiDependencies) {
-  if (changed) await syncJob(dependencies, id);
-  const job = (await findJob(dependencies.db, NAMESPACE, id)) ?? changed;
-  if (!job) throw new SchedulerError('not_found', `There is no job with the id ${id}.`);
+/**
+ * Pauses or resumes a job, brings it to Temporal, and answers it.
+ * @throws SchedulerError `not_found`, or `completed` for a job that has had its last occurrence
+ */
+async function changeState(
+  id: string,
+  dependencies: ApiDependencies,
+  now: Date,
+  decide: (job: JobRow) => JobWrite | undefined,
+) {
+  const place = { id, namespace: NAMESPACE };
+  const written = await writeJob(dependencies.db, place, { by: CALLER, now }, (job) => {
+    if (job.state !== 'completed') return decide(job);
+    const message = `The job ${id} has had its last occurrence; it can neither be paused nor resumed.`;
+    throw new SchedulerError('completed', message);
+  });
+  if (!written) throw new SchedulerError('not_found', `There is no job with the id ${id}.`);
+  if (written.changed) await syncJob(dependencies, id);
+  const job = (await findJob(dependencies.db, NAMESPACE, id)) ?? written.job;
   return { status: 200, headers: { ETag: etagOf(job) }, body: await answerJob(job, dependencies) };
 }
 
@@ -68,15 +69,14 @@ export const pauseJobRoute = operation({
       const message = `${body.until} is in the past; it is now ${toInstant(now.getTime())}`;
       throw invalid([{ path: 'until', code: 'in_the_past', message }]);
     }
-    await requireUnfinished(dependencies, params.id);
     const until = body.until === undefined ? null : new Date(body.until);
-    const paused = await pauseJob(
-      dependencies.db,
-      params.id,
-      { reason: body.reason, by: CALLER, until },
-      now,
-    );
-    return answerChange(paused, params.id, dependencies);
+    return changeState(params.id, dependencies, now, (job) => {
+      const pause = { reason: body.reason, until };
+      const isSame =
+        job.pause_reason === pause.reason && job.paused_until?.getTime() === pause.until?.getTime();
+      if (job.state !== 'paused') return { action: 'paused', state: 'paused', pause };
+      return isSame ? undefined : { action: 'paused', pause };
+    });
   },
 });
 
@@ -93,8 +93,8 @@ export const resumeJobRoute = operation({
   },
   errors: ['not_found', 'completed'],
   async handle({ params }, dependencies) {
-    await requireUnfinished(dependencies, params.id);
-    const resumed = await resumeJob(dependencies.db, params.id, dependencies.now());
-    return answerChange(resumed, params.id, dependencies);
+    return changeState(params.id, dependencies, dependencies.now(), ({ state }) =>
+      state === 'paused' ? { action: 'resumed', state: 'active' } : undefined,
+    );
   },
 });

@@ -1,0 +1,163 @@
+import { sql, type RawBuilder } from 'kysely';
+import type { Attempt, Trigger } from '../domain/run.ts';
+import type { Database } from './database.ts';
+import type { JobRow, RunRow } from './schema.ts';
+
+// How a run begins, makes its attempts and ends. Each is one statement, for these are what a worker does all day.
+
+/** What the worker learns when it begins a run: how the run stands, and what its job wants. */
+export type BegunRun = Pick<RunRow, 'id' | 'state' | 'reason' | 'attempts'> &
+  Pick<JobRow, 'target' | 'retry'>;
+
+/** A job whose Temporal Schedule was out of date when it started a run. */
+export type OutdatedStart = { state: 'outdated' } & Pick<
+  JobRow,
+  'schedule' | 'schedule_since' | 'schedule_generation'
+> & { isActive: boolean };
+
+/**
+ * Begins a run, or finds it as it stands if it has begun before. Reads the job and writes the run in one statement.
+ * A run of a deleted job, and an occurrence of a paused one, is recorded as skipped. An occurrence whose job has a run
+ * that the schedule does not know of (`made_up`) is skipped as well, or stays queued, as the overlap policy says.
+ *
+ * A schedule of an older generation than the job's may start what is no occurrence any more: unless its run is known,
+ * nothing is written, and the answer is `outdated`. Undefined if the job is unknown.
+ */
+export async function beginRun(
+  db: Database,
+  run: {
+    id: string;
+    jobId: string;
+    trigger: Trigger;
+    /** Of the job, when the Temporal Schedule that started the run was made. */
+    generation: number;
+    scheduledAt: Date;
+    startedAt: Date;
+    workflowId: string;
+    temporalRunId: string;
+  },
+): Promise<BegunRun | OutdatedStart | undefined> {
+  const { rows } = await sql<
+    Omit<BegunRun, 'state'> & Omit<OutdatedStart, 'state'> & { state: RunRow['state'] | null }
+  >`
+    WITH job AS (
+      SELECT *,
+        ${run.trigger} = 'schedule' AND ${run.generation} < schedule_generation AS is_outdated,
+        ${run.trigger} = 'schedule' AND policy->>'overlap' <> 'allowAll' AND EXISTS (
+          SELECT FROM runs
+          WHERE job_id = jobs.id AND ended_at IS NULL AND made_up AND trigger = 'schedule' AND state = 'running' AND runs.id <> ${run.id}
+        ) AS overlaps
+      FROM jobs WHERE id = ${run.jobId}
+    ), judged AS (
+      SELECT *,
+        CASE
+          WHEN deleted_at IS NOT NULL THEN 'the job was deleted'
+          WHEN state = 'paused' AND ${run.trigger} = 'schedule' THEN 'the job is paused'
+          WHEN overlaps AND policy->>'overlap' = 'skip' THEN 'overlap: another run was under way'
+        END AS skip_reason
+      FROM job
+    ), begun AS (
+      SELECT *,
+        CASE WHEN skip_reason IS NOT NULL THEN 'skipped' WHEN overlaps THEN 'queued' ELSE 'running' END AS run_state
+      FROM judged
+      WHERE NOT is_outdated OR EXISTS (SELECT FROM runs WHERE id = ${run.id})
+    ), run AS (
+      INSERT INTO runs (id, job_id, namespace, job_generation, trigger, scheduled_at, started_at, ended_at, state, reason,
+                        workflow_id, temporal_run_id)
+      SELECT ${run.id}, id, namespace, generation, ${run.trigger}, ${run.scheduledAt},
+             CASE WHEN run_state <> 'queued' THEN ${run.startedAt}::timestamptz END,
+             CASE WHEN run_state = 'skipped' THEN ${run.startedAt}::timestamptz END,
+             run_state, skip_reason, ${run.workflowId}, ${run.temporalRunId}
+      FROM begun
+      ON CONFLICT (id) DO UPDATE SET
+        job_generation  = CASE WHEN runs.state = 'queued' THEN excluded.job_generation ELSE runs.job_generation END,
+        started_at      = coalesce(runs.started_at, excluded.started_at),
+        ended_at        = CASE WHEN runs.state = 'queued' THEN excluded.ended_at ELSE runs.ended_at END,
+        reason          = CASE WHEN runs.state = 'queued' THEN excluded.reason ELSE runs.reason END,
+        state           = CASE WHEN runs.state = 'queued' THEN excluded.state ELSE runs.state END,
+        temporal_run_id = excluded.temporal_run_id
+      RETURNING id, job_id, state, reason, attempts
+    )
+    SELECT run.id, run.state, run.reason, run.attempts, job.target, job.retry, job.schedule, job.schedule_since,
+           job.schedule_generation, job.state = 'active' AND job.deleted_at IS NULL AS "isActive"
+    FROM job LEFT JOIN run ON run.job_id = job.id`.execute(db);
+  const [row] = rows;
+  if (!row) return undefined;
+  return row.state === null ? { ...row, state: 'outdated' } : { ...row, state: row.state };
+}
+
+/** How a run ends. */
+export interface RunEnd {
+  state: 'succeeded' | 'failed' | 'cancelled' | 'timedOut' | 'skipped' | 'missed';
+  reason: string | null;
+}
+
+/** Adds an attempt to a running run, and ends the run if this was its last one. Doing it again changes nothing. */
+export async function recordAttempt(
+  db: Database,
+  runId: string,
+  attempt: Attempt,
+  end: RunEnd | undefined,
+): Promise<void> {
+  const endedAt = new Date(attempt.endedAt);
+  await updateAndJudge(
+    db,
+    endedAt,
+    sql`
+      UPDATE runs SET
+        attempts = attempts || ${JSON.stringify([attempt])}::jsonb,
+        state    = ${end?.state ?? 'running'},
+        reason   = ${end?.reason ?? null},
+        ended_at = ${end ? endedAt : null}::timestamptz
+      WHERE id = ${runId} AND state = 'running' AND jsonb_array_length(attempts) = ${attempt.number - 1}`,
+  );
+}
+
+/** Ends a run that has not ended, without another attempt. */
+export async function endRun(db: Database, runId: string, end: RunEnd, endedAt: Date): Promise<void> {
+  await updateAndJudge(
+    db,
+    endedAt,
+    sql`
+      UPDATE runs SET state = ${end.state}, reason = ${end.reason}, ended_at = ${endedAt}
+      WHERE id = ${runId} AND ended_at IS NULL`,
+  );
+}
+
+/**
+ * Updates a run. If that ended a scheduled run, counts the job's failures in a row, and pauses the job when its policy
+ * says so: another generation, with its revision.
+ */
+async function updateAndJudge(db: Database, at: Date, update: RawBuilder<unknown>): Promise<void> {
+  await sql`
+    WITH run AS (${update} RETURNING job_id, trigger, state),
+    counted AS (
+      SELECT job_id, state <> 'succeeded' AS failed FROM run
+      WHERE trigger = 'schedule' AND state IN ('succeeded', 'failed', 'timedOut')
+    ), judged AS (
+      SELECT jobs.id, CASE WHEN counted.failed THEN jobs.consecutive_failures + 1 ELSE 0 END AS failures,
+             counted.failed AND jobs.state = 'active' AND jobs.deleted_at IS NULL
+               AND jobs.consecutive_failures + 1 >= (jobs.policy->>'pauseAfterFailures')::integer IS TRUE AS pauses
+      FROM jobs JOIN counted ON counted.job_id = jobs.id
+      WHERE counted.failed OR jobs.consecutive_failures > 0
+    ), changed AS (
+      UPDATE jobs SET
+        consecutive_failures = judged.failures,
+        state        = CASE WHEN judged.pauses THEN 'paused' ELSE jobs.state END,
+        pause_reason = CASE WHEN judged.pauses THEN judged.failures || ' scheduled runs failed in a row' ELSE jobs.pause_reason END,
+        paused_by    = CASE WHEN judged.pauses THEN 'policy.pauseAfterFailures' ELSE jobs.paused_by END,
+        paused_at    = CASE WHEN judged.pauses THEN ${at}::timestamptz ELSE jobs.paused_at END,
+        updated_at   = CASE WHEN judged.pauses THEN ${at}::timestamptz ELSE jobs.updated_at END,
+        sync_after   = CASE WHEN judged.pauses THEN ${at}::timestamptz ELSE jobs.sync_after END,
+        generation   = jobs.generation + judged.pauses::integer,
+        schedule_generation = CASE WHEN judged.pauses THEN jobs.generation + 1 ELSE jobs.schedule_generation END,
+        schedule_since      = CASE WHEN judged.pauses THEN ${at}::timestamptz ELSE jobs.schedule_since END
+      FROM judged WHERE jobs.id = judged.id
+      RETURNING jobs.id, jobs.generation, jobs.pause_reason, judged.pauses
+    )
+    INSERT INTO job_revisions (job_id, generation, at, by, action, changes)
+    SELECT id, generation, ${at}, 'policy.pauseAfterFailures', 'paused',
+           json_build_object('state', json_build_object('before', 'active', 'after', 'paused'),
+                             'pause.reason', json_build_object('before', NULL, 'after', pause_reason))
+    FROM changed WHERE pauses`.execute(db);
+}

@@ -1,0 +1,43 @@
+/** Remembers whether a server is away, so that not every caller has to wait for its timeout anew. */
+export interface Outage {
+  /**
+   * Makes a call. While the server is known to be away, one caller at a time tries, and everyone else fails at once.
+   * @throws ServerAwayError, or what `call` throws
+   */
+  attempt: <Result>(call: () => Promise<Result>) => Promise<Result>;
+}
+
+/** The server was away a moment ago; nobody asked it this time. */
+export class ServerAwayError extends Error {
+  constructor(name: string) {
+    super(`${name} could not be reached a moment ago`);
+    this.name = 'ServerAwayError';
+  }
+}
+
+/** After a call failed, the next one tries no sooner than this. */
+const PAUSE_MS = 500;
+
+/** `isAway` tells, by a call's error, whether the server could not be reached. */
+export function createOutage(name: string, isAway: (error: unknown) => boolean): Outage {
+  let away = false;
+  let tryAgainAt = 0;
+  return {
+    attempt: async (call) => {
+      if (away) {
+        if (Date.now() < tryAgainAt) throw new ServerAwayError(name);
+        // Whoever comes meanwhile does not wait along.
+        tryAgainAt = Infinity;
+      }
+      try {
+        const result = await call();
+        away = false;
+        return result;
+      } catch (error) {
+        away = isAway(error);
+        tryAgainAt = Date.now() + PAUSE_MS;
+        throw error;
+      }
+    },
+  };
+}

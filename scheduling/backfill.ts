@@ -1,0 +1,139 @@
+import { WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
+import { v7 as uuidv7 } from 'uuid';
+import { findBackfill, insertBackfill, listInstantsWithRun } from '../db/backfills.ts';
+import type { Database } from '../db/database.ts';
+import { insertAbsentRuns } from '../db/runs.ts';
+import type { JobRow, NewRun } from '../db/schema.ts';
+import { MAX_BACKFILL, type BackfillInput } from '../domain/backfill.ts';
+import { compileSchedule } from '../domain/compile-schedule.ts';
+import { durationMs } from '../domain/duration.ts';
+import { SchedulerError } from '../domain/errors.ts';
+import { SECOND_MS } from '../domain/milliseconds.ts';
+import { iterateOccurrences } from '../domain/occurrences.ts';
+import {
+  RUN_BACKFILL_WORKFLOW,
+  workflowIdOfBackfill,
+  workflowIdOfRun,
+  type RunBackfillInput,
+} from '../domain/run-job.ts';
+import { describeRun } from './schedule-options.ts';
+import { TEMPORAL_DEADLINE_MS, type SyncDependencies } from './sync.ts';
+
+/** The process that accepted a backfill starts it at once; after this time the reconciler does. */
+const GRACE_MS = 5 * SECOND_MS;
+/** Beyond the limit, occurrences are counted up to here, to say how many there are. */
+const COUNTED_AT_MOST = 100_000;
+
+/**
+ * Stores a backfill of a job that the caller's transaction has locked: one queued run for each occurrence from
+ * `from` to `to`, both included; with `onlyMissing`, for each that has none. An occurrence that fell due a moment ago,
+ * and whose run may still start, is not missing. Returns the id, and how many runs there are.
+ * @throws SchedulerError `too_many`, which says how many there would have been
+ */
+export async function insertRunsOfBackfill(
+  transaction: Database,
+  job: JobRow,
+  input: BackfillInput,
+  now: Date,
+): Promise<{ id: string; count: number }> {
+  const from = new Date(input.from);
+  const to = new Date(input.to);
+  const taken = input.onlyMissing ? await listInstantsWithRun(transaction, job.id, from, to) : new Set();
+  const isUndecided = (instant: number) => input.onlyMissing && instant > job.accounted_to.getTime();
+  const instants: number[] = [];
+  for (const instant of iterateOccurrences(compileSchedule(job.schedule), from.getTime() - 1)) {
+    if (instant > to.getTime() || instants.length > COUNTED_AT_MOST) break;
+    if (!taken.has(instant) && !isUndecided(instant)) instants.push(instant);
+  }
+  if (instants.length > MAX_BACKFILL) {
+    const number = instants.length > COUNTED_AT_MOST ? `more than ${COUNTED_AT_MOST}` : instants.length;
+    throw new SchedulerError(
+      'too_many',
+      `From ${input.from} to ${input.to} there are ${number} occurrences; one backfill takes ${MAX_BACKFILL} at most. Split it.`,
+    );
+  }
+  const backfillId = uuidv7();
+  await insertBackfill(transaction, {
+    id: backfillId,
+    jobId: job.id,
+    overlap: input.overlap,
+    createdAt: now,
+  });
+  const checkAt = new Date(now.getTime() + GRACE_MS);
+  const runs = instants.map((instant): NewRun => {
+    const id = uuidv7();
+    return {
+      id,
+      job_id: job.id,
+      namespace: job.namespace,
+      job_generation: job.generation,
+      trigger: 'backfill',
+      scheduled_at: new Date(instant),
+      started_at: null,
+      ended_at: null,
+      state: 'queued',
+      reason: null,
+      attempts: '[]',
+      workflow_id: workflowIdOfRun(id),
+      temporal_run_id: null,
+      backfill_id: backfillId,
+      check_at: checkAt,
+    };
+  });
+  await insertAbsentRuns(transaction, runs);
+  return { id: backfillId, count: runs.length };
+}
+
+/**
+ * Starts the workflow of a backfill that is stored. It may have been started before.
+ * @returns whether the runs of the backfill are still in its hands, or were given up with it, or are left to others
+ */
+export async function startBackfill(
+  { db, temporal, taskQueue }: SyncDependencies,
+  job: JobRow,
+  backfillId: string,
+): Promise<'underWay' | 'cancelled' | 'over'> {
+  const { overlap, runs } = await findBackfill(db, backfillId);
+  const input: RunBackfillInput = {
+    jobId: job.id,
+    generation: job.schedule_generation,
+    overlap,
+    ...(job.timeout === null ? {} : { timeoutMs: durationMs(job.timeout) }),
+    runs: runs.map((run) => ({
+      runId: run.id,
+      workflowId: run.workflow_id,
+      scheduledAt: run.scheduled_at.toISOString(),
+    })),
+  };
+  const workflowId = workflowIdOfBackfill(backfillId);
+  return await temporal.withDeadline(Date.now() + TEMPORAL_DEADLINE_MS, async () => {
+    try {
+      await temporal.workflow.start(RUN_BACKFILL_WORKFLOW, {
+        workflowId,
+        workflowIdReusePolicy: 'REJECT_DUPLICATE',
+        taskQueue,
+        args: [input],
+        ...describeRun(job),
+      });
+      return 'underWay';
+    } catch (error) {
+      if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+      const { status } = await temporal.workflow.getHandle(workflowId).describe();
+      if (status.name === 'RUNNING') return 'underWay';
+      return status.name === 'CANCELLED' || status.name === 'TERMINATED' ? 'cancelled' : 'over';
+    }
+  });
+}
+
+/** Starts a backfill that was just stored, if Temporal can be reached; else the reconciler does. */
+export async function tryStartBackfill(
+  dependencies: SyncDependencies,
+  job: JobRow,
+  backfillId: string,
+): Promise<void> {
+  try {
+    await dependencies.outage.attempt(() => startBackfill(dependencies, job, backfillId));
+  } catch (error) {
+    dependencies.logger.warn({ err: error, jobId: job.id, backfillId }, 'could not start a backfill yet');
+  }
+}

@@ -1,0 +1,28 @@
+import { ScheduleClient, type Client, type WorkflowService } from '@temporalio/client';
+
+/**
+ * A schedule client whose updates are made from what it described last: each sends the conflict token of that
+ * description, and the server drops the update if the schedule has changed since. It does so without a word, so that
+ * one has to describe the schedule again to see. The SDK's own client sends none, and the last of two updates at once
+ * wins. For one update at a time.
+ */
+export class ComparingScheduleClient extends ScheduleClient {
+  private conflictToken: Uint8Array | undefined;
+
+  constructor(client: Client) {
+    super({ ...client.schedule.options, connection: client.connection });
+  }
+
+  protected override async _describeSchedule(scheduleId: string) {
+    const description = await super._describeSchedule(scheduleId);
+    this.conflictToken = description.conflictToken ?? undefined;
+    return description;
+  }
+
+  override get workflowService(): WorkflowService {
+    const service = super.workflowService;
+    const updateSchedule = (request: Parameters<WorkflowService['updateSchedule']>[0]) =>
+      service.updateSchedule({ ...request, conflictToken: this.conflictToken ?? null });
+    return Object.create(service, { updateSchedule: { value: updateSchedule } }) as WorkflowService;
+  }
+}

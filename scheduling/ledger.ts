@@ -1,0 +1,95 @@
+import type { Database } from '../db/database.ts';
+import { advanceAccounts, listToAccount, type AccountAdvance } from '../db/accounts.ts';
+import { countScheduledRuns, insertAbsentRuns, listKnownRuns } from '../db/runs.ts';
+import type { JobRow, NewRun } from '../db/schema.ts';
+import { compileSchedule } from '../domain/compile-schedule.ts';
+import { durationMs } from '../domain/duration.ts';
+import { SECOND_MS } from '../domain/milliseconds.ts';
+import { iterateOccurrences, occurrences } from '../domain/occurrences.ts';
+import { occurrenceRun } from './occurrence-run.ts';
+
+// The account of occurrences: every one that falls due gets a row in `runs`, whether or not it became a run. Usually the
+// worker writes it when the run begins; what it did not write is written here, as queued, for open-runs.ts to settle.
+
+/** So long after it was due, an occurrence may be without a row. */
+const GRACE_MS = 10 * SECOND_MS;
+/** A job is looked at no more often than this, however often it fires. */
+const LEAST_PERIOD_MS = 15 * SECOND_MS;
+const JOBS_AT_ONCE = 200;
+/** Of one job, in one statement. */
+const OCCURRENCES_AT_ONCE = 1_000;
+
+/** When to account for a job next, if all up to `accountedTo` is done; null if it will have no more occurrences. Pure. */
+export function nextAccountAt(job: Pick<JobRow, 'schedule' | 'state'>, accountedTo: Date, now: Date) {
+  if (job.state !== 'active') return null;
+  const [next] = occurrences(compileSchedule(job.schedule), accountedTo.getTime(), 1);
+  if (next === undefined) return null;
+  return new Date(Math.max(next + jitterOf(job) + GRACE_MS, now.getTime() + LEAST_PERIOD_MS));
+}
+
+const jitterOf = ({ schedule }: Pick<JobRow, 'schedule'>) =>
+  schedule.jitter === undefined ? 0 : durationMs(schedule.jitter);
+
+/** The instants of a job that are due up to `until` and not accounted for, and up to where these are all. Pure. */
+function findDue(job: JobRow, until: Date): { instants: number[]; accountedTo: Date } {
+  const instants: number[] = [];
+  if (until <= job.accounted_to) return { instants, accountedTo: job.accounted_to };
+  for (const instant of iterateOccurrences(compileSchedule(job.schedule), job.accounted_to.getTime())) {
+    if (instant > until.getTime()) break;
+    instants.push(instant);
+    if (instants.length === OCCURRENCES_AT_ONCE) return { instants, accountedTo: new Date(instant) };
+  }
+  return { instants, accountedTo: until };
+}
+
+/** Writes a row for each of these occurrences that has none, as far as the job's `maxRuns` goes. */
+async function writeRows(db: Database, job: JobRow, instants: number[]): Promise<void> {
+  const runs = instants.map((instant) => occurrenceRun(job, instant));
+  const { maxRuns } = job.schedule;
+  if (maxRuns === undefined) {
+    await insertAbsentRuns(db, runs);
+    return;
+  }
+  const counts = await countScheduledRuns(db, [job.id]);
+  const known = await listKnownRuns(
+    db,
+    runs.map(({ id }) => id),
+  );
+  const left = Math.max(0, maxRuns - (counts.get(job.id) ?? 0));
+  await insertAbsentRuns(db, runs.filter(({ id }) => !known.has(id)).slice(0, left));
+}
+
+/**
+ * Accounts for all that is due of a job, before it is paused, changed or deleted, in the transaction that does so. Of a
+ * paused job, that is what was due before the pause.
+ */
+export async function settleAccount(transaction: Database, job: JobRow, now: Date): Promise<void> {
+  if (job.state === 'completed') return;
+  const until = job.paused_at !== null && job.paused_at < now ? job.paused_at : now;
+  let accountedTo = job.accounted_to;
+  while (accountedTo < until) {
+    const due = findDue({ ...job, accounted_to: accountedTo }, until);
+    await writeRows(transaction, job, due.instants);
+    accountedTo = due.accountedTo;
+  }
+}
+
+/** Accounts for the jobs that it is time for, one batch of them. Returns how many jobs that were. */
+export async function accountForDue(db: Database, now: Date): Promise<number> {
+  const jobs = await listToAccount(db, now, JOBS_AT_ONCE);
+  const unlimited: NewRun[] = [];
+  const advances: AccountAdvance[] = [];
+  for (const job of jobs) {
+    const since = now.getTime() - GRACE_MS - jitterOf(job);
+    const until = new Date(Math.min(since, job.paused_at?.getTime() ?? Infinity));
+    const { instants, accountedTo } = findDue(job, until);
+    if (job.schedule.maxRuns === undefined)
+      unlimited.push(...instants.map((instant) => occurrenceRun(job, instant)));
+    else await writeRows(db, job, instants);
+    const accountAt = accountedTo < until ? now : nextAccountAt(job, accountedTo, now);
+    advances.push({ id: job.id, generation: job.generation, accountedTo, accountAt });
+  }
+  await insertAbsentRuns(db, unlimited);
+  await advanceAccounts(db, advances);
+  return jobs.length;
+}

@@ -1,0 +1,183 @@
+import {
+  WorkflowExecutionAlreadyStartedError,
+  WorkflowNotFoundError,
+  type Client,
+  type WorkflowExecutionDescription,
+} from '@temporalio/client';
+import { forgetObserved } from '../db/job-upkeep.ts';
+import { findJobOrTombstone } from '../db/jobs.ts';
+import { deferCheck, findNeighbours, listRunsToCheck, noteMadeUp, type Neighbours } from '../db/open-runs.ts';
+import { endRun, type RunEnd } from '../db/run-progress.ts';
+import type { JobRow, RunRow } from '../db/schema.ts';
+import { DAY_MS, SECOND_MS } from '../domain/milliseconds.ts';
+import { concurrently } from '../platform/concurrently.ts';
+import { startBackfill } from './backfill.ts';
+import { findClosingReason } from './closing-reason.ts';
+import { decideOccurrence } from './decide-occurrence.ts';
+import { startRun } from './start-run.ts';
+import { countBuffered, TEMPORAL_DEADLINE_MS, type SyncDependencies } from './sync.ts';
+import { isUnreachable } from './temporal-errors.ts';
+
+// The sweeper of open runs: asks Temporal about every run that has not ended by our records, so that each ends in the
+// right state, whoever died, and so that what is due and was not started is started, or said to be skipped or missed.
+
+const RUNS_AT_ONCE = 200;
+const CONCURRENCY = 8;
+/** A run that goes on is asked after again when it is twice as old, within these bounds. */
+const SOONEST_MS = 15 * SECOND_MS;
+const LATEST_MS = 120 * SECOND_MS;
+const WAIT_MS = 5 * SECOND_MS;
+/** The worker has this long to record how a run ended, once Temporal knows. */
+const RECORD_GRACE_MS = 5 * SECOND_MS;
+/** Temporal forgets closed workflows after its retention; a run that began before is not begun again. */
+const FORGOTTEN_AFTER_MS = DAY_MS;
+
+/** Looks after the open runs that it is time for, one batch of them. Returns how many runs that were. */
+export async function checkOpenRuns(dependencies: SyncDependencies, now: Date): Promise<number> {
+  const runs = await listRunsToCheck(dependencies.db, now, RUNS_AT_ONCE);
+  // The runs of one job one after another, as they were due: what becomes of one decides on the next.
+  const byJob = new Map<string, RunRow[]>();
+  for (const run of runs) byJob.set(run.job_id, [...(byJob.get(run.job_id) ?? []), run]);
+  await concurrently(byJob.entries(), CONCURRENCY, async ([jobId, ofJob]) => {
+    const job = await findJobOrTombstone(dependencies.db, jobId);
+    if (!job) return;
+    ofJob.sort((a, b) => a.scheduled_at.getTime() - b.scheduled_at.getTime());
+    for (const run of ofJob) {
+      try {
+        await checkRun(dependencies, job, run, now);
+      } catch (error) {
+        if (isUnreachable(error)) throw error;
+        // One run that can not be judged must not keep the others from it.
+        dependencies.logger.error({ err: error, jobId, runId: run.id }, 'could not look after a run');
+        await deferCheck(dependencies.db, run.id, new Date(now.getTime() + LATEST_MS));
+      }
+    }
+  });
+  return runs.length;
+}
+
+async function checkRun(dependencies: SyncDependencies, job: JobRow, run: RunRow, now: Date): Promise<void> {
+  const { db, temporal, outage } = dependencies;
+  const later = (ms: number) => new Date(now.getTime() + ms);
+  const found = await outage.attempt(() => describeRun(temporal, run));
+  if (!found) return settleUnknown(dependencies, job, run, now);
+  const { closeTime: closedAt } = found;
+  if (!closedAt) {
+    const ageMs = now.getTime() - (run.started_at ?? run.scheduled_at).getTime();
+    const waitMs = Math.min(Math.max(ageMs, SOONEST_MS), LATEST_MS);
+    return deferCheck(db, run.id, later(waitMs), found.runId);
+  }
+  if (now.getTime() - closedAt.getTime() < RECORD_GRACE_MS) return deferCheck(db, run.id, later(WAIT_MS));
+  await endRun(db, run.id, await findEnd(temporal, found, job), closedAt);
+}
+
+/** Undefined: Temporal knows no such workflow. */
+async function describeRun(
+  temporal: Client,
+  run: Pick<RunRow, 'workflow_id' | 'temporal_run_id'>,
+): Promise<WorkflowExecutionDescription | undefined> {
+  const handle = temporal.workflow.getHandle(run.workflow_id, run.temporal_run_id ?? undefined);
+  try {
+    return await temporal.withDeadline(Date.now() + TEMPORAL_DEADLINE_MS, () => handle.describe());
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return undefined;
+    throw error;
+  }
+}
+
+/** How a run ended whose workflow is closed, and which nobody recorded. */
+async function findEnd(temporal: Client, found: WorkflowExecutionDescription, job: JobRow): Promise<RunEnd> {
+  const { name } = found.status;
+  if (name === 'TIMED_OUT')
+    return { state: 'timedOut', reason: `it took longer than its timeout of ${job.timeout ?? 'then'}` };
+  if (name === 'CANCELLED') return { state: 'cancelled', reason: 'the run was cancelled' };
+  if (name === 'TERMINATED')
+    return { state: 'cancelled', reason: await findClosingReason(temporal, found, 'the run was terminated') };
+  if (name === 'COMPLETED')
+    return { state: 'skipped', reason: 'the schedule had been changed before it could start' };
+  return { state: 'failed', reason: await findClosingReason(temporal, found, 'its workflow failed') };
+}
+
+/** A run of which Temporal knows nothing: not started yet, or lost with Temporal's data. */
+async function settleUnknown(
+  dependencies: SyncDependencies,
+  job: JobRow,
+  run: RunRow,
+  now: Date,
+): Promise<void> {
+  const { db, logger } = dependencies;
+  if (run.state === 'running') {
+    const ageMs = now.getTime() - (run.started_at ?? run.created_at).getTime();
+    if (ageMs > FORGOTTEN_AFTER_MS)
+      return endRun(db, run.id, { state: 'failed', reason: 'Temporal has no record of it any more' }, now);
+    logger.warn({ jobId: job.id, runId: run.id }, 'Temporal has lost a run; starting it again');
+    return start(dependencies, job, run, now);
+  }
+  if (run.trigger !== 'schedule') {
+    if (job.deleted_at) return endRun(db, run.id, { state: 'skipped', reason: 'the job was deleted' }, now);
+    const { backfill_id: backfillId } = run;
+    if (backfillId === null) return start(dependencies, job, run, now);
+    const backfill = await dependencies.outage.attempt(() => startBackfill(dependencies, job, backfillId));
+    if (backfill === 'underWay') return deferCheck(db, run.id, new Date(now.getTime() + LATEST_MS));
+    if (backfill === 'over') return start(dependencies, job, run, now);
+    return endRun(db, run.id, { state: 'cancelled', reason: 'the backfill was cancelled' }, now);
+  }
+
+  const decision = decideOccurrence(await gatherFacts(dependencies, job, run, now));
+  if (decision.kind === 'wait') return deferCheck(db, run.id, new Date(now.getTime() + WAIT_MS));
+  if (decision.kind === 'end')
+    return endRun(db, run.id, { state: decision.state, reason: decision.reason }, now);
+  if (decision.isOverdue) {
+    logger.warn({ jobId: job.id, runId: run.id }, 'a schedule did not start what was due; writing it anew');
+    await forgetObserved(db, job.id, now, { rewrite: true });
+  }
+  await start(dependencies, job, run, now);
+}
+
+async function gatherFacts({ db, temporal }: SyncDependencies, job: JobRow, run: RunRow, now: Date) {
+  const neighbours = await findNeighbours(db, run);
+  const isBuffering = job.policy.overlap === 'bufferOne' || job.policy.overlap === 'bufferAll';
+  return {
+    scheduledAt: run.scheduled_at.getTime(),
+    now: now.getTime(),
+    overlap: job.policy.overlap,
+    catchupWindowMs: job.catchup_seconds * SECOND_MS,
+    schedulePutAt: job.schedule_put_at?.getTime(),
+    job: job.deleted_at ? ('deleted' as const) : job.state,
+    wasOverlapped: await wasOverlapped(temporal, neighbours, run.scheduled_at.getTime()),
+    hasLater: neighbours.hasLater,
+    hasOpen: neighbours.hasOpen,
+    buffered: isBuffering ? await countBuffered(temporal, job.id) : 0,
+  };
+}
+
+/** Between our record of a run's end and the end of its workflow, which is what Temporal goes by. */
+const CLOSING_MS = 10 * SECOND_MS;
+
+async function wasOverlapped(temporal: Client, { earlier }: Neighbours, due: number): Promise<boolean> {
+  for (const run of earlier) {
+    const endedAt = run.ended_at?.getTime() ?? Infinity;
+    if (endedAt >= due) return true;
+    if (endedAt < due - CLOSING_MS) continue;
+    const closedAt = (await describeRun(temporal, run))?.closeTime?.getTime() ?? 0;
+    if (closedAt >= due) return true;
+  }
+  return false;
+}
+
+async function start(dependencies: SyncDependencies, job: JobRow, run: RunRow, now: Date): Promise<void> {
+  const { db, outage, logger } = dependencies;
+  const checkAt = new Date(now.getTime() + SOONEST_MS);
+  try {
+    const temporalRunId = await outage.attempt(() => startRun(dependencies, job, run));
+    await noteMadeUp(db, run.id, temporalRunId, checkAt);
+    logger.info(
+      { jobId: job.id, runId: run.id, scheduledAt: run.scheduled_at },
+      'started a run that was due',
+    );
+  } catch (error) {
+    // Temporal was quicker, or did it long ago.
+    if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+    await deferCheck(db, run.id, checkAt);
+  }
+}

@@ -1,0 +1,109 @@
+import { ScheduleNotFoundError, type ScheduleSummary } from '@temporalio/client';
+import { forgetObserved, listScheduled, listSwept, type SweptJob } from '../db/job-upkeep.ts';
+import { MINUTE_MS } from '../domain/milliseconds.ts';
+import { SCHEDULE_ID_PREFIX, scheduleIdOf } from '../domain/run-job.ts';
+import { concurrently } from '../platform/concurrently.ts';
+import { deleteSchedule } from './put-schedule.ts';
+import { generationInNote } from './schedule-options.ts';
+import { TEMPORAL_DEADLINE_MS, type SyncDependencies } from './sync.ts';
+
+/** Temporal's list of schedules may lag behind: what changed since is not judged. */
+const LAG_MS = MINUTE_MS;
+const AT_ONCE = 500;
+const CONCURRENCY = 8;
+
+/** What a sweep found, and gave to the reconciler to mend. */
+export interface Swept {
+  orphans: number;
+  outdated: number;
+  lost: number;
+}
+
+/**
+ * Compares all of our Temporal Schedules with all jobs, both ways. A schedule without a job is deleted; one that is not of
+ * its job's generation, and a job whose schedule is gone, are marked for the reconciler. Only schedules whose ids
+ * begin as ours do are touched.
+ */
+export async function sweepSchedules(dependencies: SyncDependencies, now: Date): Promise<Swept> {
+  const swept: Swept = { orphans: 0, outdated: 0, lost: 0 };
+  const listed = new Set<string>();
+  for await (const schedules of inBatches(dependencies.temporal.schedule.list({ pageSize: AT_ONCE }))) {
+    const ids = schedules.map(({ scheduleId }) => scheduleId.slice(SCHEDULE_ID_PREFIX.length));
+    for (const id of ids) listed.add(id);
+    const jobs = await listSwept(dependencies.db, ids.filter(isUuid));
+    await concurrently(schedules, CONCURRENCY, (schedule) =>
+      judge(
+        dependencies,
+        schedule,
+        jobs.get(schedule.scheduleId.slice(SCHEDULE_ID_PREFIX.length)),
+        now,
+        swept,
+      ),
+    );
+  }
+  const before = new Date(now.getTime() - LAG_MS);
+  let lastId: string | undefined;
+  do {
+    const ids = await listScheduled(dependencies.db, before, lastId, AT_ONCE);
+    const unlisted = ids.filter((id) => !listed.has(id));
+    await concurrently(unlisted, CONCURRENCY, async (id) => {
+      if (await exists(dependencies, id)) return;
+      swept.lost++;
+      await forgetObserved(dependencies.db, id, now, { isGone: true });
+    });
+    lastId = ids.length === AT_ONCE ? ids[ids.length - 1] : undefined;
+  } while (lastId !== undefined);
+  return swept;
+}
+
+async function judge(
+  { db, temporal, logger }: SyncDependencies,
+  schedule: ScheduleSummary,
+  job: SweptJob | undefined,
+  now: Date,
+  swept: Swept,
+): Promise<void> {
+  const { scheduleId } = schedule;
+  if (!job || job.deleted_at !== null || job.state === 'completed') {
+    // The list may be behind: a job that is there by now keeps its schedule.
+    const jobId = scheduleId.slice(SCHEDULE_ID_PREFIX.length);
+    const current = isUuid(jobId) ? (await listSwept(db, [jobId])).get(jobId) : undefined;
+    if (current && current.deleted_at === null && current.state !== 'completed') return;
+    logger.warn({ scheduleId }, 'deleting a schedule that has no job');
+    await deleteSchedule(temporal, scheduleId);
+    swept.orphans++;
+    return;
+  }
+  const isPaused = job.state === 'paused';
+  const isOutdated =
+    generationInNote(schedule.state.note) !== job.schedule_generation || (isPaused && !schedule.state.paused);
+  if (!isOutdated) return;
+  swept.outdated++;
+  await forgetObserved(db, job.id, now);
+}
+
+async function exists({ temporal }: SyncDependencies, jobId: string): Promise<boolean> {
+  try {
+    const handle = temporal.schedule.getHandle(scheduleIdOf(jobId));
+    await temporal.withDeadline(Date.now() + TEMPORAL_DEADLINE_MS, () => handle.describe());
+    return true;
+  } catch (error) {
+    if (error instanceof ScheduleNotFoundError) return false;
+    throw error;
+  }
+}
+
+const isUuid = (text: string) => /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(text);
+
+/** Ours alone, in batches. */
+async function* inBatches(schedules: AsyncIterable<ScheduleSummary>): AsyncGenerator<ScheduleSummary[]> {
+  let batch: ScheduleSummary[] = [];
+  for await (const schedule of schedules) {
+    if (!schedule.scheduleId.startsWith(SCHEDULE_ID_PREFIX)) continue;
+    batch.push(schedule);
+    if (batch.length < AT_ONCE) continue;
+    yield batch;
+    batch = [];
+  }
+  if (batch.length > 0) yield batch;
+}

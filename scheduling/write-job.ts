@@ -1,0 +1,194 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { Database } from '../db/database.ts';
+import { insertJob, lockJob, updateJob } from '../db/jobs.ts';
+import { insertRevision } from '../db/revisions.ts';
+import type { JobChange, JobRow } from '../db/schema.ts';
+import { compileSchedule } from '../domain/compile-schedule.ts';
+import { durationMs } from '../domain/duration.ts';
+import type { JobInput, JobState } from '../domain/job.ts';
+import { lastOccurrence } from '../domain/last-occurrence.ts';
+import { SECOND_MS } from '../domain/milliseconds.ts';
+import type { RevisionAction, RevisionChanges } from '../domain/revision.ts';
+import { nextAccountAt, settleAccount } from './ledger.ts';
+
+/** Who writes, and when. */
+export interface Writer {
+  by: string;
+  now: Date;
+}
+
+/** A pause as its author gave it. */
+export interface Pause {
+  reason: string;
+  until: Date | null;
+}
+
+/** What is to become of a job. What is left out stays as it is. */
+export interface JobWrite {
+  action: RevisionAction;
+  definition?: JobInput;
+  state?: JobState;
+  /** With the state `paused`: why, and until when. */
+  pause?: Pause;
+  isDeleted?: true;
+}
+
+/** The process that wrote a job brings it to Temporal at once; after this time the reconciler does. */
+const GRACE_MS = 5 * SECOND_MS;
+
+/**
+ * Stores a new job, its first generation, in the caller's transaction.
+ * @throws SchedulerError `name_taken`
+ */
+export async function createJob(
+  transaction: Database,
+  job: { id: string; namespace: string; definition: JobInput },
+  { by, now }: Writer,
+): Promise<JobRow> {
+  const inserted = await insertJob(transaction, {
+    id: job.id,
+    namespace: job.namespace,
+    ...toColumns(job.definition, now),
+    state: 'active',
+    generation: 1,
+    schedule_generation: 1,
+    schedule_since: now,
+    accounted_to: now,
+    account_at: nextAccountAt({ schedule: job.definition.schedule, state: 'active' }, now, now),
+    sync_after: new Date(now.getTime() + GRACE_MS),
+    sync_error: null,
+    created_at: now,
+    updated_at: now,
+    deleted_at: null,
+  });
+  await insertRevision(transaction, {
+    jobId: job.id,
+    generation: 1,
+    at: now,
+    by,
+    action: 'created',
+    changes: {},
+  });
+  return inserted;
+}
+
+/**
+ * Changes a job: one transaction with the row, its next generation, its revision, and a run for every occurrence that
+ * was due until now. `decide` sees the locked row and says what to do; undefined: nothing. Returns the job as it then
+ * is, and undefined if there is none.
+ * @throws SchedulerError `name_taken`, and whatever `decide` throws; then nothing has changed
+ */
+export function writeJob(
+  db: Database,
+  place: { id: string; namespace?: string },
+  { by, now }: Writer,
+  decide: (job: JobRow) => JobWrite | undefined,
+): Promise<{ job: JobRow; changed: boolean } | undefined> {
+  return db.transaction().execute(async (transaction) => {
+    const job = await lockJob(transaction, place);
+    if (!job) return undefined;
+    const write = decide(job);
+    if (!write) return { job, changed: false };
+
+    const generation = job.generation + 1;
+    const change = toChange(write, by, now);
+    const touched = touchesSchedule(job, write);
+    if (touched) await settleAccount(transaction, job, now);
+    const state = write.state ?? job.state;
+    const schedule = write.definition?.schedule ?? job.schedule;
+    const written = await updateJob(transaction, job, {
+      ...change,
+      generation,
+      updated_at: now,
+      sync_after: new Date(now.getTime() + GRACE_MS),
+      sync_attempts: 0,
+      sync_error: null,
+      ...(touched
+        ? {
+            schedule_generation: generation,
+            schedule_since: now,
+            accounted_to: now,
+            account_at: write.isDeleted ? null : nextAccountAt({ schedule, state }, now, now),
+          }
+        : // Temporal holds nothing of what changed, so what it matched it still matches.
+          job.observed_generation === job.generation
+          ? { observed_generation: generation }
+          : {}),
+    });
+    await insertRevision(transaction, {
+      jobId: job.id,
+      generation,
+      at: now,
+      by,
+      action: write.action,
+      changes: findChanges(job, write),
+    });
+    return { job: written, changed: true };
+  });
+}
+
+/** A definition as it is stored. */
+function toColumns(definition: JobInput, now: Date) {
+  const finishesAt = lastOccurrence(compileSchedule(definition.schedule), now.getTime());
+  return {
+    name: definition.name,
+    description: definition.description,
+    labels: JSON.stringify(definition.labels),
+    schedule: JSON.stringify(definition.schedule),
+    target: JSON.stringify(definition.target),
+    policy: JSON.stringify(definition.policy),
+    catchup_seconds: Math.floor(durationMs(definition.policy.catchupWindow) / SECOND_MS),
+    retry: JSON.stringify(definition.retry),
+    timeout: definition.timeout ?? null,
+    finishes_at: finishesAt === undefined ? null : new Date(finishesAt),
+  };
+}
+
+function toChange({ definition, state, pause, isDeleted }: JobWrite, by: string, now: Date): JobChange {
+  const paused = pause && {
+    pause_reason: pause.reason,
+    paused_by: by,
+    paused_until: pause.until,
+  };
+  const notPaused = { pause_reason: null, paused_by: null, paused_at: null, paused_until: null };
+  return {
+    ...(definition ? toColumns(definition, now) : {}),
+    ...(state === undefined ? {} : { state }),
+    ...(state === 'paused' ? { paused_at: now } : {}),
+    ...(state === 'active' ? { ...notPaused, consecutive_failures: 0 } : {}),
+    ...(state === 'completed' ? notPaused : {}),
+    ...paused,
+    ...(isDeleted ? { deleted_at: now } : {}),
+  };
+}
+
+/** Tells whether a change concerns anything that the Temporal Schedule holds (schedule-options.ts). */
+function touchesSchedule(job: JobRow, { definition, state, pause, isDeleted }: JobWrite): boolean {
+  if (isDeleted || pause || (state !== undefined && state !== job.state)) return true;
+  if (!definition) return false;
+  return (
+    definition.name !== job.name ||
+    !isDeepStrictEqual(definition.schedule, job.schedule) ||
+    definition.policy.overlap !== job.policy.overlap ||
+    definition.policy.catchupWindow !== job.policy.catchupWindow ||
+    (definition.timeout ?? null) !== job.timeout
+  );
+}
+
+function findChanges(job: JobRow, { definition, state, pause }: JobWrite): RevisionChanges {
+  const changes: RevisionChanges = {};
+  const compare = (field: string, before: unknown, after: unknown) => {
+    if (!isDeepStrictEqual(before, after)) changes[field] = { before, after };
+  };
+  if (definition) {
+    const { timeout, ...fields } = definition;
+    for (const [field, after] of Object.entries(fields)) compare(field, job[field as keyof JobRow], after);
+    compare('timeout', job.timeout, timeout ?? null);
+  }
+  if (state !== undefined) compare('state', job.state, state);
+  if (pause) {
+    compare('pause.reason', job.pause_reason, pause.reason);
+    compare('pause.until', job.paused_until, pause.until);
+  }
+  return changes;
+}

@@ -1,0 +1,29 @@
+import { executeChild, ParentClosePolicy, workflowInfo } from '@temporalio/workflow';
+import type { RunBackfillInput, RunJobInput } from '../domain/run-job.ts';
+import { runJob } from './run-job.ts';
+
+/** Carries out the runs of a backfill, each as a workflow of its own. Runs that fail do not keep the others from running. */
+export async function runBackfill(input: RunBackfillInput): Promise<{ succeeded: number; failed: number }> {
+  const result = { succeeded: 0, failed: 0 };
+  const carryOut = async ({ runId, workflowId, scheduledAt }: RunBackfillInput['runs'][number]) => {
+    const { jobId, generation, timeoutMs } = input;
+    const run: RunJobInput = { jobId, generation, trigger: 'backfill', runId, scheduledAt };
+    try {
+      await executeChild(runJob, {
+        workflowId,
+        workflowIdReusePolicy: 'REJECT_DUPLICATE',
+        args: [run],
+        typedSearchAttributes: workflowInfo().typedSearchAttributes,
+        parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
+        ...(timeoutMs === undefined ? {} : { workflowExecutionTimeout: timeoutMs }),
+      });
+      result.succeeded++;
+    } catch {
+      // Its own record says why.
+      result.failed++;
+    }
+  };
+  if (input.overlap === 'allowAll') await Promise.all(input.runs.map(carryOut));
+  else for (const run of input.runs) await carryOut(run);
+  return result;
+}
