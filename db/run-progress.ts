@@ -46,19 +46,19 @@ export async function beginRun(
         ${run.trigger} = 'schedule' AND policy->>'overlap' <> 'allowAll' AND EXISTS (
           SELECT FROM runs
           WHERE job_id = jobs.id AND ended_at IS NULL AND made_up AND trigger = 'schedule' AND state = 'running' AND runs.id <> ${run.id}
-        ) AS overlaps
+        ) AS is_blocked
       FROM jobs WHERE id = ${run.jobId}
     ), judged AS (
       SELECT *,
         CASE
           WHEN deleted_at IS NOT NULL THEN 'the job was deleted'
           WHEN state = 'paused' AND ${run.trigger} = 'schedule' THEN 'the job is paused'
-          WHEN overlaps AND policy->>'overlap' = 'skip' THEN 'overlap: another run was under way'
+          WHEN is_blocked AND policy->>'overlap' = 'skip' THEN 'overlap: another run was under way'
         END AS skip_reason
       FROM job
     ), begun AS (
       SELECT *,
-        CASE WHEN skip_reason IS NOT NULL THEN 'skipped' WHEN overlaps THEN 'queued' ELSE 'running' END AS run_state
+        CASE WHEN skip_reason IS NOT NULL THEN 'skipped' WHEN is_blocked THEN 'queued' ELSE 'running' END AS run_state
       FROM judged
       WHERE NOT is_outdated OR EXISTS (SELECT FROM runs WHERE id = ${run.id})
     ), run AS (

@@ -123,7 +123,7 @@ export interface IdempotentAnswer {
 
 /** One row: who reconciles, and when it was last done. */
 interface ReconcilerTable {
-  only: Generated<boolean>;
+  single: Generated<boolean>;
   holder: string | null;
   lease_until: Timestamp;
   passed_at: Timestamp;

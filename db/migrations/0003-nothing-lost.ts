@@ -81,7 +81,7 @@ export async function up(db: Kysely<unknown>): Promise<void> {
 
   await sql`
     CREATE TABLE reconciler (
-      only        boolean PRIMARY KEY DEFAULT true CHECK (only),
+      single      boolean PRIMARY KEY DEFAULT true CHECK (single),
       holder      text,
       lease_until timestamptz NOT NULL DEFAULT 'epoch',
       passed_at   timestamptz NOT NULL DEFAULT 'epoch',
