@@ -25,19 +25,15 @@ test('without Temporal a job is accepted as pending, and a worker brings it ther
   const target = { type: 'http', url: `${stack.receiver.url}/later` };
   const job = await api.createJob({ name: 'accepted', schedule: { every: '1s' }, target });
   expect(job.sync).toEqual({ state: 'pending', generation: 1, observedGeneration: 0, error: null });
-  const unsaved = await request<{ code: string }>(`${cutOff.url}/jobs/${job.id}/run`, 'POST');
-  expect([unsaved.status, unsaved.body.code, unsaved.headers.get('retry-after')]).toEqual([
-    503,
-    'unavailable',
-    '2',
-  ]);
-  expect((await api.listRuns(job.id)).items).toEqual([]);
+  const queued = await api.runJob(job.id);
+  expect(queued).toMatchObject({ state: 'queued', trigger: 'manual' });
 
   await stack.startWorker();
   await waitFor('the job to be synced', async () => (await api.getJob(job.id)).sync.state === 'synced');
-  await waitFor('a run', async () =>
-    (await api.listRuns(job.id)).items.some((run) => run.state === 'succeeded'),
+  await waitFor('a run of the schedule', async () =>
+    (await api.listRuns(job.id)).items.some((run) => run.trigger === 'schedule' && run.state === 'succeeded'),
   );
+  await waitFor('the run by hand', async () => (await api.getRun(queued.id)).state === 'succeeded');
 
   await api.deleteJob(job.id);
   await waitFor('the schedule to be gone', async () =>

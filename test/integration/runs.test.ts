@@ -247,20 +247,42 @@ describe('a run', () => {
     }
   });
 
-  test('of a deleted job makes no call, and says why', async () => {
-    const job = await api.createJob({ name: 'gone', schedule: never, target: target('/gone') });
-    await api.deleteJob(job.id);
-    // As an outdated schedule would do it, which does not know yet that the job is gone.
-    const scheduledAt = '2030-01-01T00:00:00Z';
-    const handle = await stack.temporal.workflow.start('runJob', {
-      workflowId: `scheduler-job-${job.id}-${scheduledAt}`,
-      taskQueue: 'scheduler',
-      args: [{ jobId: job.id, generation: 1, trigger: 'schedule', scheduledAt }],
+  describe('that an outdated schedule starts', () => {
+    const startAt = async (jobId: string, generation: number, scheduledAt: string): Promise<unknown> => {
+      const handle = await stack.temporal.workflow.start('runJob', {
+        workflowId: `scheduler-job-${jobId}-${scheduledAt}`,
+        taskQueue: 'scheduler',
+        args: [{ jobId, generation, trigger: 'schedule', scheduledAt }],
+      });
+      return handle.result();
+    };
+
+    test('makes no call and is no run, if the job was deleted', async () => {
+      const job = await api.createJob({ name: 'gone', schedule: never, target: target('/gone') });
+      await api.deleteJob(job.id);
+      expect(await startAt(job.id, 1, '2030-01-01T00:00:00Z')).toMatchObject({ state: 'skipped' });
+      const { rows } = await stack.db.query('SELECT FROM runs WHERE job_id = $1', [job.id]);
+      expect(rows).toHaveLength(0);
+      expect(stack.receiver.callsTo('/gone')).toHaveLength(0);
     });
-    expect(await handle.result()).toMatchObject({ state: 'skipped' });
-    const { rows } = await stack.db.query('SELECT state, reason FROM runs WHERE job_id = $1', [job.id]);
-    expect(rows).toEqual([{ state: 'skipped', reason: 'the job was deleted' }]);
-    expect(stack.receiver.callsTo('/gone')).toHaveLength(0);
+
+    test('is a run if the newer schedule has it as well, and only then', async () => {
+      const job = await api.createJob({
+        name: 'changed',
+        schedule: { cron: '0 0 1 1 *' },
+        target: target('/changed'),
+      });
+      await api.pauseJob(job.id);
+      await api.resumeJob(job.id);
+      expect((await api.getJob(job.id)).sync).toMatchObject({ state: 'synced', generation: 3 });
+      await startAt(job.id, 1, '2030-01-01T00:00:00Z');
+      await startAt(job.id, 1, '2030-02-01T00:00:00Z');
+      await startAt(job.id, 1, '2020-01-01T00:00:00Z');
+      expect((await api.listRuns(job.id)).items).toMatchObject([
+        { state: 'succeeded', scheduledAt: '2030-01-01T00:00:00Z' },
+      ]);
+      expect(stack.receiver.callsTo('/changed')).toHaveLength(1);
+    });
   });
 
   test('stays readable after its job was deleted', async () => {

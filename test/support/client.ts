@@ -41,6 +41,9 @@ export function apiClient(baseUrl: string) {
     getJob: (id: string) => expectStatus(200, request<Job>(`${baseUrl}/jobs/${id}`)),
     listJobs: (query = '') => expectStatus(200, request<Page<Job>>(`${baseUrl}/jobs${query}`)),
     deleteJob: (id: string) => expectStatus(204, request<undefined>(`${baseUrl}/jobs/${id}`, 'DELETE')),
+    pauseJob: (id: string, pause: unknown = {}) =>
+      expectStatus(200, request<Job>(`${baseUrl}/jobs/${id}/pause`, 'POST', pause)),
+    resumeJob: (id: string) => expectStatus(200, request<Job>(`${baseUrl}/jobs/${id}/resume`, 'POST')),
     runJob: (id: string) => expectStatus(202, request<Run>(`${baseUrl}/jobs/${id}/run`, 'POST')),
     getRun: (id: string) => expectStatus(200, request<Run>(`${baseUrl}/runs/${id}`)),
     listRuns: (jobId: string, query = '') =>

@@ -1,0 +1,241 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import type { Run } from '../../domain/run.ts';
+import { apiClient } from '../support/client.ts';
+import { createStack, type Stack } from '../support/stack.ts';
+import { waitFor } from '../support/wait-for.ts';
+
+let stack: Stack;
+let api: ReturnType<typeof apiClient>;
+
+beforeAll(async () => {
+  stack = await createStack('reconcile');
+  const env = { SWEEP_INTERVAL_SECONDS: '1', RUN_RETENTION_DAYS: '30' };
+  const [service] = await Promise.all([stack.startApi(), stack.startWorker(env)]);
+  api = apiClient(service.url);
+});
+afterAll(() => stack.stop());
+
+const never = { cron: '0 0 1 1 *' };
+const target = (path: string) => ({ type: 'http', url: stack.receiver.url + path });
+const scheduleOf = (jobId: string) => stack.temporal.schedule.getHandle(`scheduler-job-${jobId}`);
+const exists = (jobId: string) =>
+  scheduleOf(jobId)
+    .describe()
+    .then(
+      () => true,
+      () => false,
+    );
+/** A schedule's list entry may lag behind by a minute, so what changed within it is not judged. */
+const ageSchedule = (jobId: string) =>
+  stack.db.query(`UPDATE jobs SET schedule_put_at = now() - interval '10 min' WHERE id = $1`, [jobId]);
+
+describe('the sweep', () => {
+  test('makes a lost schedule anew', async () => {
+    const job = await api.createJob({ name: 'lost', schedule: never, target: target('/lost') });
+    await scheduleOf(job.id).delete();
+    await ageSchedule(job.id);
+    await waitFor('the schedule to be there again', () => exists(job.id));
+    await waitFor('the job to be synced', async () => (await api.getJob(job.id)).sync.state === 'synced');
+  });
+
+  test('deletes a schedule of ours that has no job, and leaves those of others alone', async () => {
+    const action = {
+      type: 'startWorkflow' as const,
+      workflowType: 'runJob',
+      taskQueue: 'scheduler',
+      args: [],
+    };
+    const orphan = '019ab1c0-7e11-7cc3-98c4-dc0c0c07398f';
+    const spec = { intervals: [{ every: '1 day' }] };
+    await stack.temporal.schedule.create({ scheduleId: `scheduler-job-${orphan}`, spec, action });
+    await stack.temporal.schedule.create({ scheduleId: 'somebody-elses', spec, action });
+    await waitFor('the orphan to be gone', async () => !(await exists(orphan)));
+    expect((await stack.temporal.schedule.getHandle('somebody-elses').describe()).scheduleId).toBe(
+      'somebody-elses',
+    );
+  });
+
+  test('brings back what somebody changed in Temporal: a generation, and a pause that was taken off', async () => {
+    const job = await api.createJob({ name: 'tampered', schedule: never, target: target('/tampered') });
+    await api.pauseJob(job.id, { reason: 'maintenance' });
+    await scheduleOf(job.id).unpause('I know better');
+    await waitFor('the pause', async () => (await scheduleOf(job.id).describe()).state.paused);
+  });
+});
+
+test('a database that was restored from a backup, and is behind Temporal, wins', async () => {
+  const job = await api.createJob({ name: 'restored', schedule: never, target: target('/restored') });
+  await api.pauseJob(job.id);
+  await api.resumeJob(job.id);
+  await stack.db.query('DELETE FROM job_revisions WHERE job_id = $1 AND generation > 1', [job.id]);
+  await stack.db.query(
+    'UPDATE jobs SET generation = 1, schedule_generation = 1, observed_generation = 0 WHERE id = $1',
+    [job.id],
+  );
+  await waitFor('the job to be synced', async () => (await api.getJob(job.id)).sync.state === 'synced');
+  expect((await api.getJob(job.id)).sync.generation).toBe(4);
+  expect((await scheduleOf(job.id).describe()).action.args).toMatchObject([{ generation: 4 }]);
+});
+
+describe('an occurrence that Temporal did not start', () => {
+  /** As if the schedule had been made only now, though the job is older. */
+  const makeDue = (jobId: string, seconds: number) =>
+    stack.db.query(
+      `UPDATE jobs SET accounted_to = now() - make_interval(secs => $2), account_at = now() WHERE id = $1`,
+      [jobId, seconds],
+    );
+  const runsOf = async (jobId: string) => (await api.allRuns(jobId)).reverse();
+  const settled = (jobId: string, count: number) =>
+    waitFor(
+      `${count} runs to have ended`,
+      async () => {
+        const runs = await runsOf(jobId);
+        return runs.length >= count && runs.every((run) => run.endedAt !== null) ? runs : undefined;
+      },
+      90_000,
+    );
+
+  test('is started, once, under the id that Temporal would have used', async () => {
+    const job = await api.createJob({
+      name: 'made up',
+      schedule: { every: '1h' },
+      target: target('/made-up'),
+      policy: { overlap: 'allowAll', catchupWindow: '1d' },
+    });
+    await makeDue(job.id, 3 * 3_600);
+    const runs = await settled(job.id, 3);
+    expect(runs.map(({ state }) => state)).toEqual(['succeeded', 'succeeded', 'succeeded']);
+    for (const run of runs) {
+      expect(Date.parse(run.scheduledAt) % 3_600_000).toBe(0);
+      expect(run.temporal.workflowId).toBe(`scheduler-job-${job.id}-${run.scheduledAt}`);
+    }
+    await makeDue(job.id, 3 * 3_600);
+    await waitFor('the account to be made again', async () => {
+      const { rows } = await stack.db.query<{ done: boolean }>(
+        `SELECT accounted_to > now() - interval '1 min' AS done FROM jobs WHERE id = $1`,
+        [job.id],
+      );
+      return rows[0]?.done;
+    });
+    expect(await runsOf(job.id)).toHaveLength(3);
+    expect(stack.receiver.callsTo('/made-up')).toHaveLength(3);
+  });
+
+  test('is missed beyond the catchup window', async () => {
+    const job = await api.createJob({
+      name: 'missed',
+      schedule: { every: '1h' },
+      target: target('/missed'),
+      policy: { overlap: 'allowAll', catchupWindow: '1h30m' },
+    });
+    await makeDue(job.id, 4 * 3_600);
+    const runs = await settled(job.id, 4);
+    const states = runs.map(({ state }) => state);
+    expect(states.slice(0, 2)).toEqual(['missed', 'missed']);
+    expect(states[3]).toBe('succeeded');
+    expect(runs[0]?.reason).toBe('it could not start within the catchup window');
+    expect(stack.receiver.callsTo('/missed')).toHaveLength(
+      states.filter((state) => state === 'succeeded').length,
+    );
+  });
+
+  test('with overlap "bufferAll" runs after the one before it, with "skip" not while another goes on', async () => {
+    for (const overlap of ['bufferAll', 'skip']) {
+      let underWay = 0;
+      let most = 0;
+      stack.receiver.respond(`/${overlap}`, (_, response) => {
+        most = Math.max(most, ++underWay);
+        setTimeout(() => {
+          underWay--;
+          response.end('ok');
+        }, 500);
+      });
+      const job = await api.createJob({
+        name: overlap,
+        schedule: { every: '1h' },
+        target: target(`/${overlap}`),
+        policy: { overlap, catchupWindow: '1d' },
+      });
+      await makeDue(job.id, 3 * 3_600);
+      const runs = await settled(job.id, 3);
+      const states = runs.map(({ state }) => state);
+      expect(states).toEqual(
+        overlap === 'skip' ? ['succeeded', 'skipped', 'skipped'] : ['succeeded', 'succeeded', 'succeeded'],
+      );
+      expect(most).toBe(1);
+    }
+  });
+
+  test('is skipped, and says so, when the overlap policy kept Temporal from starting it', async () => {
+    stack.receiver.respond('/slow', (_, response) => void setTimeout(() => response.end('ok'), 5_500));
+    const job = await api.createJob({ name: 'slow', schedule: { every: '2s' }, target: target('/slow') });
+    const runs = await waitFor('runs that were skipped', async () => {
+      const all = await runsOf(job.id);
+      return all.filter((run) => run.state === 'skipped').length >= 2 ? all : undefined;
+    });
+    await api.deleteJob(job.id);
+    const skipped = runs.filter((run) => run.state === 'skipped');
+    for (const run of skipped) expect(run.reason).toBe('overlap: another run was under way');
+    const times = runs.map((run) => Date.parse(run.scheduledAt));
+    expect(times).toEqual(times.map((_, index) => (times[0] as number) + index * 2_000));
+  });
+});
+
+test('a run ends as its workflow did, even if no worker could record it', async () => {
+  const hang = (path: string) => stack.receiver.respond(path, () => undefined);
+  const make = async (name: string, more = {}) => {
+    hang(`/${name}`);
+    const job = await api.createJob({
+      name,
+      schedule: never,
+      target: { ...target(`/${name}`), timeout: '10m' },
+      ...more,
+    });
+    return (await api.runJob(job.id)).id;
+  };
+  const ids = [await make('terminated'), await make('cancelled'), await make('timed-out', { timeout: '5s' })];
+  await waitFor('the calls', () =>
+    ['/terminated', '/cancelled', '/timed-out'].every((path) => stack.receiver.callsTo(path).length === 1),
+  );
+  const [terminated, cancelled] = ids.map((id) => stack.temporal.workflow.getHandle(`scheduler-run-${id}`));
+  await terminated?.terminate('enough of it');
+  await cancelled?.cancel();
+  const runs = await waitFor('the runs to end', async () => {
+    const all: Run[] = await Promise.all(ids.map((id) => api.getRun(id)));
+    return all.every((run) => run.endedAt !== null) ? all : undefined;
+  });
+  expect(runs.map(({ state, reason }) => [state, reason])).toEqual([
+    ['cancelled', 'the run was terminated: enough of it'],
+    ['cancelled', 'the run was cancelled'],
+    ['timedOut', 'it took longer than its timeout of 5s'],
+  ]);
+});
+
+test('runs are forgotten after the retention, and maxRuns goes on counting them', async () => {
+  const job = await api.createJob({
+    name: 'old',
+    schedule: { cron: '0 0 1 1 *', maxRuns: 5 },
+    target: target('/old'),
+  });
+  await stack.db.query(
+    `INSERT INTO runs (id, job_id, namespace, job_generation, trigger, scheduled_at, ended_at, state, workflow_id)
+     SELECT gen_random_uuid(), $1, 'default', 1, 'schedule', day, day,
+            CASE WHEN extract(day FROM day) = 3 THEN 'skipped' ELSE 'succeeded' END, 'w'
+     FROM generate_series(timestamptz '2020-01-01Z', '2020-01-04Z', '1 day') AS day`,
+    [job.id],
+  );
+  await waitFor('the runs to be forgotten', async () => (await api.allRuns(job.id)).length === 0);
+  expect((await api.getJob(job.id)).status.upcoming).toHaveLength(2);
+});
+
+test('a reconciler that has fallen silent is woken: the workers do its passes, and make its schedule anew', async () => {
+  const handle = stack.temporal.schedule.getHandle('scheduler-reconciler');
+  expect((await handle.describe()).action).toMatchObject({ workflowType: 'reconcile' });
+  await handle.delete();
+  for await (const { workflowId, runId } of stack.temporal.workflow.list({
+    query: 'WorkflowType = "reconcile" AND ExecutionStatus = "Running"',
+  })) {
+    await stack.temporal.workflow.getHandle(workflowId, runId).terminate();
+  }
+  await waitFor('its schedule to be there again', () => handle.describe().catch(() => undefined));
+});
