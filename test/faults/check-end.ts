@@ -1,0 +1,74 @@
+import { toText, type Finding, type FindingKind } from './findings.ts';
+import { statesAt, type JobHistory } from './history.ts';
+import type { FaultLog, FaultRecord } from './log.ts';
+import { RECOVERY_MS } from './near-faults.ts';
+
+const OPEN_STATES = ['queued', 'running'];
+
+/** Finds what has not come to its end, and jobs that are not as their clients left them. */
+export function checkEnd(log: FaultLog, histories: ReadonlyMap<string, JobHistory>): Finding[] {
+  const findings: Finding[] = [];
+  const find = (kind: FindingKind, job: string | null, detail: string) =>
+    findings.push({ kind, job, scheduledAt: null, detail });
+
+  for (const run of log.runs) {
+    if (OPEN_STATES.includes(run.state))
+      find('stuck', run.job, `run ${run.id} for ${toText(run.scheduledAt)} is ${run.state}`);
+    if (run.state === 'failed')
+      find('state', run.job, `run ${run.id} for ${toText(run.scheduledAt)} failed: ${run.reason ?? ''}`);
+  }
+  for (const { workflowId, status } of log.workflows) {
+    if (status === 'RUNNING') find('stuck', null, `workflow ${workflowId} is open`);
+    else if (status !== 'COMPLETED') find('state', null, `workflow ${workflowId} is ${status}`);
+  }
+  const present = new Map(log.jobs.map((job) => [job.id, job]));
+  for (const job of log.jobs) {
+    if (!job.synced) find('stuck', job.id, 'not synced with Temporal');
+    if (job.deleted && job.scheduled) find('state', job.id, 'deleted, and Temporal still has its schedule');
+    if (!job.deleted && !job.scheduled && job.state !== 'completed')
+      find('state', job.id, `${job.state}, and Temporal has no schedule of it`);
+  }
+  for (const [id, history] of histories) {
+    const [state, ...others] = statesAt(history, log.horizon);
+    if (!state || others.length > 0) continue;
+    const job = present.get(id);
+    if (!state.exists) {
+      if (job && !job.deleted) find('state', id, 'deleted by its client, and still there');
+      continue;
+    }
+    if (!job || job.deleted) {
+      find('state', id, 'not deleted by its client, and gone');
+      continue;
+    }
+    if (JSON.stringify(job.schedule) !== JSON.stringify(state.schedule))
+      find(
+        'state',
+        id,
+        `its schedule is ${JSON.stringify(job.schedule)}, not ${JSON.stringify(state.schedule)}`,
+      );
+    const over =
+      state.schedule?.kind === 'at' && Math.max(...state.schedule.instants) < log.horizon && !state.paused;
+    const wanted = over ? ['completed'] : state.paused ? ['paused'] : ['active'];
+    if (!wanted.includes(job.state)) find('state', id, `it is ${job.state}, not ${wanted.join(' or ')}`);
+  }
+  return findings;
+}
+
+/** How long the service took to be well again after a fault; undefined if it was not seen to be. */
+export function recoveryMs({ judgedFrom, recovery }: FaultRecord): number | undefined {
+  const { readyAt, onTimeAt, syncedAt } = recovery;
+  if (readyAt === null || onTimeAt === null || syncedAt === null) return undefined;
+  return Math.max(0, readyAt - judgedFrom, onTimeAt - judgedFrom, syncedAt - judgedFrom);
+}
+
+/** Finds faults from which the service did not recover in time. */
+export function checkRecovery(faults: readonly FaultRecord[]): Finding[] {
+  return faults.flatMap((fault): Finding[] => {
+    const took = recoveryMs(fault);
+    if (took !== undefined && took <= RECOVERY_MS) return [];
+    const { readyAt, onTimeAt, syncedAt } = fault.recovery;
+    const after = (at: number | null) => (at === null ? 'never seen' : `${at - fault.judgedFrom} ms`);
+    const detail = `fault ${fault.number} (${fault.kind}, ${fault.detail}): ready ${after(readyAt)}, on time ${after(onTimeAt)}, synced ${after(syncedAt)}`;
+    return [{ kind: 'recovery', job: null, scheduledAt: null, detail }];
+  });
+}

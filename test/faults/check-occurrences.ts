@@ -1,0 +1,134 @@
+import { toText, type Finding, type FindingKind } from './findings.ts';
+import { expectedInstants, TOLERANCE_MS, type Change, type JobHistory } from './history.ts';
+import type { Traces } from './index-log.ts';
+import type { FaultRecord } from './log.ts';
+import { faultBetween, lateAfter, ON_TIME_MS, RECOVERY_MS } from './near-faults.ts';
+
+/** What came of the occurrences of one job. */
+export interface OccurrenceCheck {
+  findings: Finding[];
+  /** Occurrences that had to have a run, and those that had one. */
+  expected: number;
+  called: number;
+  /** Occurrences that may rightly have gone without a run: overlapped, or overtaken by a pause or a deletion. */
+  excused: number;
+  /** How long after its nominal time each expected occurrence was called first. */
+  latenesses: number[];
+}
+
+/** Compares the expected occurrences of a job with all traces that it left. `faults` are in the order of their start. */
+export function checkOccurrences(
+  history: JobHistory,
+  traces: ReadonlyMap<number, Traces>,
+  faults: readonly FaultRecord[],
+  horizon: number,
+): OccurrenceCheck {
+  const result: OccurrenceCheck = { findings: [], expected: 0, called: 0, excused: 0, latenesses: [] };
+  const expected = expectedInstants(history, horizon);
+  const find = (kind: FindingKind, instant: number, detail: string) =>
+    result.findings.push({ kind, job: history.jobId, scheduledAt: toText(instant), detail });
+
+  for (const [instant, expectation] of expected) {
+    if (expectation !== 'must') continue;
+    result.expected++;
+    const found = traces.get(instant) ?? { calls: [], workflows: [], runs: [] };
+    const [first] = found.calls;
+    if (first) {
+      result.called++;
+      result.latenesses.push(first.at - instant);
+      const deadline = lateAfter(faults, instant);
+      if (first.at > deadline)
+        find(
+          'late',
+          instant,
+          `called ${first.at - instant} ms after its time, ${first.at - deadline} ms too late`,
+        );
+      continue;
+    }
+    const excuse = findExcuse(history, instant, traces, faults);
+    if (excuse === undefined) {
+      find('missing', instant, `no call; ${describe(found)}`);
+      continue;
+    }
+    result.excused++;
+    if (!found.runs.some(isRecordedAsNotRun))
+      find('silent', instant, `${excuse}, and no record says so; ${describe(found)}`);
+  }
+
+  for (const [instant, found] of traces) {
+    if (instant > horizon) continue;
+    const runs = new Set([...found.calls.map(({ run }) => run), ...found.runs.map(({ id }) => id)]);
+    if (runs.size > 1) find('duplicate', instant, `${runs.size} runs: ${[...runs].join(', ')}`);
+    const executions = new Set(found.workflows.map(({ executionId }) => executionId));
+    if (executions.size > 1)
+      find('duplicate', instant, `${executions.size} executions in Temporal: ${[...executions].join(', ')}`);
+    if (expected.has(instant)) continue;
+    if (found.calls.length > 0) find('phantom', instant, `called, and not due; ${describe(found)}`);
+    else if (found.workflows.length > 0 && !skippedBesideChange(history, instant, found, faults))
+      find('phantom', instant, `started, and not due; ${describe(found)}`);
+  }
+  return result;
+}
+
+const isRecordedAsNotRun = ({ state }: { state: string }) => state === 'skipped' || state === 'missed';
+
+/** Why an occurrence that was due rightly has no call; undefined if there is no good reason. */
+function findExcuse(
+  history: JobHistory,
+  instant: number,
+  traces: ReadonlyMap<number, Traces>,
+  faults: readonly FaultRecord[],
+): string | undefined {
+  // Overtaken: the job was paused or deleted before this occurrence was late.
+  const deadline = lateAfter(faults, instant);
+  const ended = history.changes.find(
+    ({ kind, until }) => (kind === 'pause' || kind === 'delete') && until + TOLERANCE_MS >= instant,
+  );
+  if (ended && ended.from <= deadline) return `overtaken by a ${ended.kind}`;
+
+  if (history.overlap !== 'skip') return undefined;
+  // Overlapped: an earlier one was still under way, or late because of a fault. The service has to say so.
+  const recorded = traces.get(instant)?.runs.some(isRecordedAsNotRun) ?? false;
+  if (!recorded) return undefined;
+  const delayed = faultBetween(faults, instant - RECOVERY_MS, instant + ON_TIME_MS);
+  return delayed || hasEarlierUnderWay(traces, instant) ? 'overlapped' : undefined;
+}
+
+function hasEarlierUnderWay(traces: ReadonlyMap<number, Traces>, instant: number): boolean {
+  for (const [earlier, { calls, workflows }] of traces) {
+    if (earlier >= instant || earlier < instant - 10 * RECOVERY_MS) continue;
+    if (calls.some(({ at }) => at >= instant - TOLERANCE_MS)) return true;
+    if (workflows.some(({ closedAt }) => closedAt === null || closedAt >= instant)) return true;
+  }
+  return false;
+}
+
+/**
+ * A workflow that was started by a schedule that was out of date, and whose first step saw so: no call, and its result
+ * says skipped. Right only while the change may not have arrived in Temporal yet.
+ */
+function skippedBesideChange(
+  { changes }: JobHistory,
+  instant: number,
+  { workflows }: Traces,
+  faults: readonly FaultRecord[],
+): boolean {
+  if (workflows.some(({ status, resultState }) => status !== 'COMPLETED' || resultState !== 'skipped'))
+    return false;
+  return changes.some(
+    (change: Change) =>
+      change.from - TOLERANCE_MS <= instant && instant <= lateAfter(faults, change.until) + TOLERANCE_MS,
+  );
+}
+
+function describe({ calls, workflows, runs }: Traces): string {
+  const parts = [
+    ...calls.map(({ run, at, attempt }) => `call of ${run} at ${toText(at)}, attempt ${attempt}`),
+    ...workflows.map(
+      ({ status, startedAt, resultState }) =>
+        `workflow ${status} ${resultState ?? ''} started at ${toText(startedAt)}`,
+    ),
+    ...runs.map(({ id, state, reason }) => `run ${id} ${state} (${reason ?? ''})`),
+  ];
+  return parts.length === 0 ? 'no trace of it anywhere' : parts.join('; ');
+}

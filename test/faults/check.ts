@@ -1,0 +1,139 @@
+import { checkCalls } from './check-calls.ts';
+import { checkEnd, checkRecovery, recoveryMs } from './check-end.ts';
+import { checkManual } from './check-manual.ts';
+import { checkOccurrences } from './check-occurrences.ts';
+import { FAILURES, type Finding, type FindingKind } from './findings.ts';
+import { historyOf, type JobHistory } from './history.ts';
+import { getOrPut, indexLog } from './index-log.ts';
+import type { FaultLog, FaultRecord } from './log.ts';
+
+/** Median and maximum, in milliseconds. */
+export interface Spread {
+  count: number;
+  median: number;
+  p99: number;
+  max: number;
+}
+
+/** What the checker says of a log. */
+export interface Report {
+  passed: boolean;
+  findings: Finding[];
+  counts: Record<FindingKind, number>;
+  figures: {
+    seed: number;
+    minutes: number;
+    jobs: number;
+    operations: number;
+    apiCalls: number;
+    /** Of API calls that had no answer, or none but "try again". */
+    apiCallsRepeated: number;
+    expectedOccurrences: number;
+    calledOccurrences: number;
+    excusedOccurrences: number;
+    expectedManualRuns: number;
+    calledManualRuns: number;
+    targetCalls: number;
+    repeatedCalls: number;
+    workflows: number;
+    faults: number;
+    pointsNotReached: number;
+    unexpectedExits: number;
+  };
+  /** From nominal time to first call, of expected occurrences. */
+  lateness: Spread;
+  /** By kind of fault. */
+  recovery: Record<string, Spread>;
+}
+
+/**
+ * Judges a log, in the manner of Jepsen's checker for Chronos: what should have happened follows from what the clients
+ * asked for, and is compared with what the target and Temporal saw. Pure.
+ */
+export function check(log: FaultLog): Report {
+  const faults = [...log.faults].sort((a, b) => a.startedAt - b.startedAt);
+  const index = indexLog(log);
+  const histories = new Map<string, JobHistory>();
+  for (const [job, operations] of index.operationsOf) histories.set(job, historyOf(job, operations));
+
+  const findings: Finding[] = [];
+  let [expected, called, excused] = [0, 0, 0];
+  const latenesses: number[] = [];
+  for (const [job, history] of histories) {
+    const result = checkOccurrences(history, index.occurrencesOf.get(job) ?? new Map(), faults, log.horizon);
+    findings.push(...result.findings);
+    latenesses.push(...result.latenesses);
+    expected += result.expected;
+    called += result.called;
+    excused += result.excused;
+  }
+  for (const [job, occurrences] of index.occurrencesOf) {
+    if (histories.has(job)) continue;
+    // A creation of which the client never learnt: its job may be there, and nobody knows since when.
+    if (log.jobs.some(({ id, name }) => id === job && isUnknownCreation(log, name))) continue;
+    const detail = `${occurrences.size} occurrences of a job that nobody created`;
+    findings.push({ kind: 'phantom', job, scheduledAt: null, detail });
+  }
+  for (const { workflowId } of index.unreadable)
+    findings.push({ kind: 'phantom', job: null, scheduledAt: null, detail: `workflow ${workflowId}` });
+
+  const manual = checkManual(index, log.operations, faults);
+  const calls = checkCalls(log.calls, faults);
+  findings.push(...manual.findings, ...calls.findings, ...checkEnd(log, histories), ...checkRecovery(faults));
+
+  const counts: Record<FindingKind, number> = {
+    missing: 0,
+    duplicate: 0,
+    phantom: 0,
+    stuck: 0,
+    repeated: 0,
+    state: 0,
+    recovery: 0,
+    late: 0,
+    silent: 0,
+  };
+  for (const { kind } of findings) counts[kind]++;
+  const apiCalls = log.operations.reduce((sum, operation) => sum + operation.calls.length, 0);
+  return {
+    passed: FAILURES.every((kind) => counts[kind] === 0),
+    findings,
+    counts,
+    figures: {
+      seed: log.seed,
+      minutes: Math.round((log.horizon - log.startedAt) / 6_000) / 10,
+      jobs: histories.size,
+      operations: log.operations.length,
+      apiCalls,
+      apiCallsRepeated: apiCalls - log.operations.length,
+      expectedOccurrences: expected,
+      calledOccurrences: called,
+      excusedOccurrences: excused,
+      expectedManualRuns: manual.expected,
+      calledManualRuns: manual.called,
+      targetCalls: log.calls.length,
+      repeatedCalls: calls.repeated,
+      workflows: log.workflows.length,
+      faults: faults.length,
+      pointsNotReached: faults.filter(({ reached }) => !reached).length,
+      unexpectedExits: log.exits.length,
+    },
+    lateness: spreadOf(latenesses),
+    recovery: recoveryByKind(faults),
+  };
+}
+
+const isUnknownCreation = ({ operations }: FaultLog, name: string) =>
+  operations.some(({ kind, jobName, jobId }) => kind === 'create' && jobName === name && jobId === null);
+
+function recoveryByKind(faults: readonly FaultRecord[]): Record<string, Spread> {
+  const byKind = new Map<string, number[]>();
+  for (const fault of faults)
+    getOrPut(byKind, fault.kind, () => []).push(recoveryMs(fault) ?? Number.POSITIVE_INFINITY);
+  return Object.fromEntries([...byKind].sort().map(([kind, took]) => [kind, spreadOf(took)]));
+}
+
+function spreadOf(values: number[]): Spread {
+  const sorted = [...values].sort((a, b) => a - b);
+  const at = (share: number) => sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? 0;
+  return { count: sorted.length, median: at(0.5), p99: at(0.99), max: at(1) };
+}

@@ -1,0 +1,164 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Cluster } from './cluster.ts';
+import { fromApiSchedule } from './job-choice.ts';
+import type { JobRecord, RunRecord, TargetCall, WorkflowRecord } from './log.ts';
+
+const POLL_MS = 1_000;
+/** Temporal's lists come some moments after the fact: they are believed once they have not changed for so long. */
+const STEADY_MS = 6_000;
+
+const SCHEDULE_ID = /^scheduler-job-([0-9a-f-]{36})$/;
+
+/** What there is at the end, read from Temporal, the tables and the API. */
+export interface Collected {
+  workflows: WorkflowRecord[];
+  runs: RunRecord[];
+  jobs: JobRecord[];
+}
+
+/** Waits until nothing is under way any more and nothing changes; at most for `timeoutMs`. */
+export async function awaitSettled(cluster: Cluster, timeoutMs: number): Promise<boolean> {
+  let steadySince = Date.now();
+  let before = '';
+  for (const deadline = Date.now() + timeoutMs; Date.now() < deadline; await sleep(POLL_MS)) {
+    const seen = await describeState(cluster).catch(() => undefined);
+    const now = JSON.stringify(seen);
+    const busy = !seen || seen.open > 0 || seen.unsynced > 0 || seen.orphans > 0;
+    if (busy || now !== before) steadySince = Date.now();
+    before = now;
+    if (Date.now() - steadySince >= STEADY_MS) return true;
+  }
+  return false;
+}
+
+async function describeState(cluster: Cluster) {
+  const { db, target, temporalClient } = cluster;
+  const [{ count }, { count: openWorkflows }, { rows }, scheduled] = await Promise.all([
+    temporalClient.workflow.count("WorkflowType = 'runJob'"),
+    temporalClient.workflow.count("WorkflowType = 'runJob' AND ExecutionStatus = 'Running'"),
+    db.query<{ runs: string; unsynced: string; deleted: string[] }>(
+      `SELECT (SELECT count(*) FROM runs WHERE ended_at IS NULL) AS runs,
+              (SELECT count(*) FROM jobs WHERE observed_generation <> generation) AS unsynced,
+              (SELECT coalesce(json_agg(id), '[]') FROM jobs WHERE deleted_at IS NOT NULL) AS deleted`,
+    ),
+    listScheduled(cluster),
+  ]);
+  const [tables] = rows;
+  return {
+    workflows: count,
+    calls: target.calls.length,
+    open: openWorkflows + Number(tables?.runs),
+    unsynced: Number(tables?.unsynced),
+    orphans: (tables?.deleted ?? []).filter((id) => scheduled.has(id)).length,
+  };
+}
+
+/** Reads everything that is there at the end. */
+export async function collect(cluster: Cluster, calls: readonly TargetCall[]): Promise<Collected> {
+  const [workflows, runs, jobs] = await Promise.all([
+    listWorkflows(cluster, calls),
+    listRuns(cluster),
+    listJobs(cluster),
+  ]);
+  return { workflows, runs, jobs };
+}
+
+async function listWorkflows(
+  { temporalClient }: Cluster,
+  calls: readonly TargetCall[],
+): Promise<WorkflowRecord[]> {
+  const called = new Set(
+    calls.flatMap(({ job, run, scheduledAt }) => [
+      `scheduler-job-${job}-${new Date(scheduledAt).toISOString().replace('.000Z', 'Z')}`,
+      `scheduler-run-${run}`,
+    ]),
+  );
+  const workflows: WorkflowRecord[] = [];
+  const query = "WorkflowType = 'runJob'";
+  for await (const { workflowId, runId, status, startTime, closeTime } of temporalClient.workflow.list({
+    query,
+  })) {
+    const unexplained = status.name === 'COMPLETED' && !called.has(workflowId);
+    const result = unexplained
+      ? ((await temporalClient.workflow.getHandle(workflowId, runId).result()) as { state?: string })
+      : undefined;
+    workflows.push({
+      workflowId,
+      executionId: runId,
+      status: status.name,
+      startedAt: startTime.getTime(),
+      closedAt: closeTime?.getTime() ?? null,
+      resultState: result?.state ?? null,
+    });
+  }
+  return workflows;
+}
+
+/** From the table, for the runs of deleted jobs are in no list of the API. */
+async function listRuns({ db }: Cluster): Promise<RunRecord[]> {
+  const { rows } = await db.query<{
+    id: string;
+    job_id: string;
+    trigger: string;
+    scheduled_at: Date;
+    state: string;
+    reason: string | null;
+    attempts: number;
+  }>(
+    'SELECT id, job_id, trigger, scheduled_at, state, reason, jsonb_array_length(attempts) AS attempts FROM runs',
+  );
+  return rows.map(({ id, job_id, trigger, scheduled_at, state, reason, attempts }) => ({
+    id,
+    job: job_id,
+    trigger,
+    scheduledAt: scheduled_at.getTime(),
+    state,
+    reason,
+    attempts,
+  }));
+}
+
+interface ApiJob {
+  id: string;
+  name: string;
+  state: string;
+  schedule: Record<string, unknown>;
+  sync: { state: string };
+}
+
+/** What the API says of the jobs that there are, and the tables of those that are not any more. */
+async function listJobs(cluster: Cluster): Promise<JobRecord[]> {
+  const scheduled = await listScheduled(cluster);
+  const jobs: JobRecord[] = [];
+  const [api] = cluster.apis;
+  for (let path: string | undefined = '/jobs?limit=100'; path !== undefined;) {
+    const answer: Response = await fetch(`${api?.url}${path}`);
+    const { items, nextCursor } = (await answer.json()) as { items: ApiJob[]; nextCursor: string | null };
+    for (const { id, name, state, schedule, sync } of items) {
+      jobs.push({
+        ...{ id, name, state, deleted: false },
+        ...{
+          synced: sync.state === 'synced',
+          schedule: fromApiSchedule(schedule),
+          scheduled: scheduled.has(id),
+        },
+      });
+    }
+    path = nextCursor === null ? undefined : `/jobs?limit=100&cursor=${nextCursor}`;
+  }
+  const { rows } = await cluster.db.query<{ id: string; name: string; state: string; synced: boolean }>(
+    'SELECT id, name, state, observed_generation = generation AS synced FROM jobs WHERE deleted_at IS NOT NULL',
+  );
+  for (const row of rows)
+    jobs.push({ ...row, deleted: true, schedule: null, scheduled: scheduled.has(row.id) });
+  return jobs;
+}
+
+async function listScheduled({ temporalClient }: Cluster): Promise<Set<string>> {
+  const ids = new Set<string>();
+  for await (const { scheduleId } of temporalClient.schedule.list()) {
+    const job = SCHEDULE_ID.exec(scheduleId)?.[1];
+    if (job !== undefined) ids.add(job);
+  }
+  return ids;
+}

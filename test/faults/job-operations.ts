@@ -1,0 +1,183 @@
+import { randomUUID } from 'node:crypto';
+import type { Random } from '../support/random.ts';
+import { callApi, type ApiPlace, type ApiRequest, type ApiResult } from './api-caller.ts';
+import { chooseOverlap, chooseSchedule, toApiSchedule, type Load } from './job-choice.ts';
+import type { OperationKind, OperationRecord, Overlap, PlainSchedule } from './log.ts';
+
+/** A job as its clients see it. */
+export interface BenchJob {
+  name: string;
+  id: string;
+  overlap: Overlap;
+  schedule: PlainSchedule;
+  paused: boolean;
+  /** A client is about to change it: the others leave it alone, but for its labels. */
+  busy: boolean;
+  gone: boolean;
+}
+
+/** What the API offers of what the bench would use. */
+export interface Features {
+  put: boolean;
+  patch: boolean;
+}
+
+/** What an operation needs. */
+export interface OperationContext {
+  apis: readonly ApiPlace[];
+  random: Random;
+  targetUrl: string;
+  load: Load;
+  features: Features;
+  jobs: BenchJob[];
+  operations: OperationRecord[];
+  /** Of the first call, when it matters. */
+  first?: number;
+}
+
+/** Reads from the API's own document what it can do. */
+export async function readFeatures(api: ApiPlace): Promise<Features> {
+  const document = (await (await fetch(`${api.url}/openapi.json`)).json()) as {
+    paths: Record<string, Record<string, unknown>>;
+  };
+  const methods = document.paths['/jobs/{id}'] ?? {};
+  return { put: 'put' in methods, patch: 'patch' in methods };
+}
+
+/** Creates a job. Undefined if it was refused, or if nobody knows. */
+export async function createJob(
+  context: OperationContext,
+  name = `job-${randomUUID()}`,
+): Promise<BenchJob | undefined> {
+  const { random, jobs, load } = context;
+  const schedule = chooseSchedule(random, load, true);
+  const overlap = chooseOverlap(random);
+  const result = await callApi(
+    context.apis,
+    random,
+    {
+      method: 'POST',
+      path: '/jobs',
+      body: jobInput(context, { name, overlap, schedule }),
+      idempotencyKey: randomUUID(),
+    },
+    context.first,
+  );
+  let id = result.answer?.status === 201 ? (result.answer.body as { id: string }).id : undefined;
+  // Made by an earlier call whose answer was lost.
+  if (id === undefined && result.answer?.status === 409) id = await findByName(context, name, result);
+  note(
+    context,
+    { kind: 'create', jobName: name, jobId: id ?? null, schedule, overlap },
+    result,
+    id !== undefined,
+  );
+  if (id === undefined) return undefined;
+  const job: BenchJob = { name, id, overlap, schedule, paused: false, busy: false, gone: false };
+  jobs.push(job);
+  return job;
+}
+
+async function findByName({ apis, random }: OperationContext, name: string, result: ApiResult) {
+  const found = await callApi(apis, random, { method: 'GET', path: `/jobs?name=${name}` });
+  result.calls.push(...found.calls);
+  const { items } = (found.answer?.body ?? { items: [] }) as { items: { id: string }[] };
+  return items[0]?.id;
+}
+
+/** Gives a job a new schedule, as a whole or in part. */
+export async function changeJob(context: OperationContext, job: BenchJob): Promise<void> {
+  const { random, features } = context;
+  const schedule = chooseSchedule(random, context.load, false);
+  const whole = features.put && (!features.patch || random.chance(0.5));
+  const request: ApiRequest = whole
+    ? { method: 'PUT', path: pathOf(job), body: jobInput(context, { ...job, schedule }) }
+    : { method: 'PATCH', path: pathOf(job), body: { schedule: replacing(job.schedule, schedule) } };
+  const result = await callApi(context.apis, random, request, context.first);
+  const done = result.answer?.status === 200;
+  if (done) job.schedule = schedule;
+  note(context, { kind: 'change', schedule, ...named(job) }, result, done);
+  if (!result.answer) await deleteJob(context, job);
+}
+
+/** A merge patch (RFC 7396) from one schedule to another: what the old one has and the new one has not becomes null. */
+function replacing(from: PlainSchedule, to: PlainSchedule): Record<string, unknown> {
+  const absent = Object.fromEntries(Object.keys(toApiSchedule(from)).map((key) => [key, null]));
+  return { ...absent, ...toApiSchedule(to) };
+}
+
+/** Changes a label and nothing else, also while another client changes the job. */
+export async function labelJob(context: OperationContext, job: BenchJob): Promise<void> {
+  const body = { labels: { mark: String(context.random.integer(1, 1_000_000)) } };
+  const result = await callApi(context.apis, context.random, { method: 'PATCH', path: pathOf(job), body });
+  note(context, { kind: 'label', ...named(job) }, result, result.answer?.status === 200);
+}
+
+/** Pauses a job, or resumes it. */
+export async function setPaused(context: OperationContext, job: BenchJob, paused: boolean): Promise<void> {
+  const kind = paused ? 'pause' : 'resume';
+  const request: ApiRequest = { method: 'POST', path: `${pathOf(job)}/${kind}` };
+  const result = await callApi(context.apis, context.random, request, context.first);
+  const done = result.answer?.status === 200;
+  if (done) job.paused = paused;
+  note(context, { kind, ...named(job) }, result, done);
+  // Nobody knows what it does now: it has to go, or it could not be judged any more.
+  if (!result.answer) await deleteJob(context, job);
+}
+
+/** Runs a job now. */
+export async function runJob(context: OperationContext, job: BenchJob): Promise<void> {
+  const request: ApiRequest = {
+    method: 'POST',
+    path: `${pathOf(job)}/run`,
+    idempotencyKey: randomUUID(),
+  };
+  const result = await callApi(context.apis, context.random, request, context.first);
+  const done = result.answer?.status === 202;
+  const runId = done ? (result.answer?.body as { id: string }).id : null;
+  note(context, { kind: 'run', runId, ...named(job) }, result, done);
+}
+
+/** Deletes a job. One that is not there any more was deleted by an earlier call whose answer was lost. */
+export async function deleteJob(context: OperationContext, job: BenchJob): Promise<void> {
+  job.gone = true;
+  const request: ApiRequest = { method: 'DELETE', path: pathOf(job) };
+  const result = await callApi(context.apis, context.random, request, context.first);
+  const { status } = result.answer ?? {};
+  const done = status === 204 || (status === 404 && result.calls.length > 1);
+  note(context, { kind: 'delete', ...named(job) }, result, done);
+}
+
+const pathOf = ({ id }: BenchJob) => `/jobs/${id}`;
+const named = ({ name, id }: BenchJob) => ({ jobName: name, jobId: id });
+
+function jobInput(
+  { targetUrl }: OperationContext,
+  { name, overlap, schedule }: Pick<BenchJob, 'name' | 'overlap' | 'schedule'>,
+) {
+  return {
+    name,
+    schedule: toApiSchedule(schedule),
+    target: { type: 'http', url: `${targetUrl}/${name}`, timeout: '20s' },
+    policy: { overlap, catchupWindow: '1h' },
+    // A target that is cut off for a while must not make a run fail.
+    retry: { maxAttempts: 50, initialInterval: '1s', backoffCoefficient: 1.5, maxInterval: '3s' },
+  };
+}
+
+function note(
+  { operations }: OperationContext,
+  what: { kind: OperationKind; jobName: string; jobId: string | null } & Partial<OperationRecord>,
+  { calls, answer }: ApiResult,
+  done: boolean,
+): void {
+  operations.push({
+    id: randomUUID(),
+    schedule: null,
+    overlap: null,
+    runId: null,
+    ...what,
+    calls,
+    outcome: done ? 'done' : answer ? 'refused' : 'unknown',
+  });
+}

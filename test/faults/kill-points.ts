@@ -1,0 +1,91 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Cluster, Member } from './cluster.ts';
+import type { FaultContext, FaultOutcome } from './fault.ts';
+
+const POINT_TIMEOUT_MS = 15_000;
+/** A held call is let go again when nobody has found out by then whose it is. */
+const SEARCH_TIMEOUT_MS = 3_000;
+
+/** kill -9 of a worker whose HTTP call stands in the wire, and has not reached the target. */
+export async function killBeforeCall({ cluster, random }: FaultContext): Promise<FaultOutcome> {
+  const { toTarget } = cluster;
+  toTarget.hold();
+  try {
+    const bytes = await toTarget.held(POINT_TIMEOUT_MS);
+    const head = bytes?.toString('latin1') ?? '';
+    const worker = await findWorker(cluster, {
+      job: readHeader(head, 'x-scheduler-job'),
+      run: readHeader(head, 'x-scheduler-run'),
+      scheduledAt: readHeader(head, 'x-scheduler-scheduled-at'),
+    });
+    const victim = worker ?? random.pick(cluster.workers);
+    const startedAt = Date.now();
+    victim.kill();
+    // Its connections go with it; only then the calls of the others may go on.
+    await sleep(50);
+    return { detail: victim.name, reached: worker !== undefined, startedAt, endedAt: startedAt };
+  } finally {
+    toTarget.restore();
+  }
+}
+
+/**
+ * kill -9 of a worker whose call was answered, and whose record of it does not reach Postgres. Half of the time nothing
+ * of it reaches Temporal either, so that nobody knows of the answer.
+ */
+export async function killAnswered({ cluster, random }: FaultContext): Promise<FaultOutcome> {
+  const tellsNobody = random.chance(0.5);
+  const pending = await cluster.target.holdNext(POINT_TIMEOUT_MS);
+  const worker =
+    pending &&
+    (await findWorker(cluster, {
+      ...pending.call,
+      scheduledAt: new Date(pending.call.scheduledAt).toISOString(),
+    }));
+  if (!pending || !worker) {
+    pending?.answer();
+    const victim = random.pick(cluster.workers);
+    const startedAt = Date.now();
+    victim.kill();
+    return { detail: victim.name, reached: false, startedAt, endedAt: startedAt };
+  }
+  worker.toPostgres.hold();
+  if (tellsNobody) worker.toTemporal.hold();
+  const startedAt = Date.now();
+  pending.answer();
+  // What it wants to tell Postgres now is the record, or a transaction of the reconciler: give the record its time.
+  const held = await worker.toPostgres.held(SEARCH_TIMEOUT_MS);
+  await sleep(100);
+  worker.kill();
+  const endedAt = Date.now();
+  await sleep(50);
+  worker.toPostgres.restore();
+  worker.toTemporal.restore();
+  const knows = tellsNobody ? 'nobody knows' : 'Temporal may know';
+  return { detail: `${worker.name}, ${knows}`, reached: held !== undefined, startedAt, endedAt };
+}
+
+const readHeader = (head: string, name: string) => new RegExp(`^${name}: *(.*?)\\r?$`, 'im').exec(head)?.[1];
+
+/** Asks Temporal which worker carries out the activity of a run: its identity begins with the process id. */
+async function findWorker(
+  { temporalClient, workers }: Cluster,
+  call: { job: string | undefined; run: string | undefined; scheduledAt: string | undefined },
+): Promise<Member | undefined> {
+  if (call.scheduledAt === undefined) return undefined;
+  const nominal = call.scheduledAt.replace('.000Z', 'Z');
+  const ids = [`scheduler-job-${call.job}-${nominal}`, `scheduler-run-${call.run}`];
+  for (const deadline = Date.now() + SEARCH_TIMEOUT_MS; Date.now() < deadline;) {
+    for (const id of ids) {
+      const described = await temporalClient
+        .withDeadline(Date.now() + 1_000, () => temporalClient.workflow.getHandle(id).describe())
+        .catch(() => undefined);
+      for (const { lastWorkerIdentity } of described?.raw.pendingActivities ?? []) {
+        const worker = workers.find(({ pid }) => lastWorkerIdentity?.startsWith(`${pid()}@`));
+        if (worker) return worker;
+      }
+    }
+    await sleep(20);
+  }
+  return undefined;
+}

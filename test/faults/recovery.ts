@@ -1,0 +1,54 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Cluster } from './cluster.ts';
+import type { FaultRecord } from './log.ts';
+
+const POLL_MS = 250;
+/** Longer than recovery may take, so that one that takes longer is measured too. */
+const PATIENCE_MS = 60_000;
+/** A call within this time of its nominal time is in time. */
+const IN_TIME_MS = 3_000;
+
+/** Watches the service after a fault until it is well again: see `FaultRecord`. */
+export async function awaitRecovery(cluster: Cluster, judgedFrom: number): Promise<FaultRecord['recovery']> {
+  const recovery: FaultRecord['recovery'] = { readyAt: null, onTimeAt: null, syncedAt: null };
+  const { calls } = cluster.target;
+  let seen = calls.length;
+  while (seen > 0 && (calls[seen - 1]?.at ?? 0) >= judgedFrom) seen--;
+  for (;;) {
+    for (; seen < calls.length && recovery.onTimeAt === null; seen++) {
+      const { at, scheduledAt } = calls[seen] as (typeof calls)[number];
+      // The nominal time of a run that was asked for has milliseconds, and says nothing about schedules.
+      if (scheduledAt % 1_000 === 0 && scheduledAt >= judgedFrom && at - scheduledAt <= IN_TIME_MS)
+        recovery.onTimeAt = at;
+    }
+    const [ready, synced] = await Promise.all([
+      recovery.readyAt === null ? allReady(cluster) : true,
+      recovery.syncedAt === null ? allSynced(cluster, judgedFrom) : true,
+    ]);
+    const now = Date.now();
+    if (ready) recovery.readyAt ??= now;
+    if (synced) recovery.syncedAt ??= now;
+    const { readyAt, onTimeAt, syncedAt } = recovery;
+    if (readyAt !== null && onTimeAt !== null && syncedAt !== null) return recovery;
+    if (now > judgedFrom + PATIENCE_MS) return recovery;
+    await sleep(POLL_MS);
+  }
+}
+
+async function allReady({ apis, workers }: Cluster): Promise<boolean> {
+  const answers = await Promise.all([...apis, ...workers].map((member) => member.isReady()));
+  return answers.every(Boolean);
+}
+
+/** Whether all jobs that were changed before an instant, and not since, have arrived in Temporal. */
+async function allSynced({ db }: Cluster, before: number): Promise<boolean> {
+  try {
+    const { rowCount } = await db.query(
+      'SELECT 1 FROM jobs WHERE observed_generation <> generation AND updated_at < $1 LIMIT 1',
+      [new Date(before)],
+    );
+    return rowCount === 0;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,108 @@
+import { appendFileSync } from 'node:fs';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { createRandom } from '../support/random.ts';
+import { waitFor } from '../support/wait-for.ts';
+import { check, type Report } from './check.ts';
+import { startClients } from './clients.ts';
+import { startCluster, type Cluster } from './cluster.ts';
+import { awaitSettled, collect } from './collect.ts';
+import { injectFaults } from './injector.ts';
+import { readFeatures, type BenchJob, type OperationContext } from './job-operations.ts';
+import type { Load } from './job-choice.ts';
+import type { FaultLog, FaultRecord } from './log.ts';
+import { writeLog, writeReport } from './log-files.ts';
+
+/** How a run of the bench is asked for. */
+export interface FaultRunOptions {
+  faults: number;
+  /** The target is called at least for so many runs. */
+  targets: number;
+  seed: number;
+  /** Where logs, data and the report go. */
+  folder: string;
+  say: (text: string) => void;
+}
+
+const JOBS = 24;
+/** What a fault takes on average, with what it takes to recover. */
+const SECONDS_PER_FAULT = 10;
+/** More would measure the machine. */
+const MAX_RATE = 5;
+const QUIET_MS = 30_000;
+const SETTLE_TIMEOUT_MS = 180_000;
+const MAX_EXTRA_MS = 600_000;
+
+/** Runs the bench once, from bringing up the servers to the checker's report. */
+export async function runFaults(options: FaultRunOptions): Promise<Report> {
+  const { folder, seed, say } = options;
+  const cluster = await startCluster(folder, createRandom(seed), say);
+  try {
+    const log = await run(options, cluster);
+    writeLog(folder, log);
+    const report = check(log);
+    writeReport(folder, report);
+    return report;
+  } finally {
+    await cluster.stop();
+  }
+}
+
+async function run(options: FaultRunOptions, cluster: Cluster): Promise<FaultLog> {
+  const { faults: count, targets, seed, folder, say } = options;
+  const everybody = [...cluster.apis, ...cluster.workers];
+  await waitFor('all processes to be ready', async () => {
+    const ready = await Promise.all(everybody.map((member) => member.isReady()));
+    return ready.every(Boolean);
+  });
+  const startedAt = Date.now();
+  const features = await readFeatures(cluster.apis[0] as (typeof cluster.apis)[0]);
+  say(`Seed ${seed}: ${count} faults, ${targets} targets. PUT ${features.put}, PATCH ${features.patch}.`);
+  const shared: Omit<OperationContext, 'random'> = {
+    apis: cluster.apis,
+    targetUrl: cluster.targetUrl,
+    load: chooseLoad(count, targets),
+    features,
+    jobs: [] as BenchJob[],
+    operations: [],
+  };
+  const clients = startClients(shared, seed + 1);
+  await waitFor('the first jobs to run', () => cluster.target.calls.length > JOBS / 2, 120_000);
+
+  const distinctRuns = () => new Set(cluster.target.calls.map(({ run }) => run)).size;
+  const onFault = (fault: FaultRecord) => {
+    appendFileSync(path.join(folder, 'faults.ndjson'), `${JSON.stringify(fault)}\n`);
+    const { readyAt, onTimeAt, syncedAt } = fault.recovery;
+    const slowest = Math.max(...[readyAt, onTimeAt, syncedAt].map((at) => at ?? Infinity)) - fault.judgedFrom;
+    const seconds = Math.round((Date.now() - startedAt) / 1_000);
+    say(
+      `${seconds} s: fault ${fault.number}/${count}, ${fault.kind} (${fault.detail}${fault.reached ? '' : ', point not reached'}): ` +
+        `well after ${slowest} ms; ${distinctRuns()} runs, ${shared.operations.length} operations`,
+    );
+  };
+  const context = { cluster, random: createRandom(seed), caller: { ...shared, random: createRandom(seed) } };
+  const faults = await injectFaults(context, count, onFault);
+
+  // The quiet after: what is still missing has time to come, and the service shows that it goes on.
+  await sleep(QUIET_MS);
+  for (const deadline = Date.now() + MAX_EXTRA_MS; distinctRuns() < targets && Date.now() < deadline;)
+    await sleep(500);
+  await clients.stop();
+  await clients.pauseAll();
+  say('All jobs are paused; waiting until nothing is under way.');
+  const settled = await awaitSettled(cluster, SETTLE_TIMEOUT_MS);
+  if (!settled) say('It has not settled in time: the report says what is left.');
+  const horizon = Date.now();
+  const { workflows, runs, jobs } = await collect(cluster, cluster.target.calls);
+  const { operations } = shared;
+  return {
+    ...{ seed, startedAt, horizon, operations, faults, workflows, runs, jobs },
+    calls: cluster.target.calls,
+    exits: cluster.exits,
+  };
+}
+
+function chooseLoad(faults: number, targets: number): Load {
+  const rate = Math.min(MAX_RATE, (1.2 * targets) / (faults * SECONDS_PER_FAULT + QUIET_MS / 1_000));
+  return { jobs: JOBS, periodSeconds: JOBS / rate };
+}

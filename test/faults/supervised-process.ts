@@ -1,0 +1,92 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { startLogged, type LoggedProcess } from '../../local/processes.ts';
+
+/** What the supervisor waits before it starts a process that has ended once more. */
+const RESTART_PAUSE_MS = 200;
+
+/** An API or worker that is started again whenever it ends, as any supervisor would. */
+export interface SupervisedProcess {
+  name: string;
+  /** Where it answers /readyz, and an API everything else. */
+  url: string;
+  /** Of the process that runs now. */
+  pid: () => number;
+  /** Between SIGSTOP and SIGCONT. */
+  isStopped: () => boolean;
+  /** kill -9. */
+  kill: () => void;
+  /** SIGSTOP, for a while; then on. */
+  freeze: (durationMs: number) => Promise<void>;
+  isReady: () => Promise<boolean>;
+  stop: () => Promise<void>;
+}
+
+/** Starts `dist/<kind>/main.js` under supervision. `onExit` is told of ends that `kill` did not cause. */
+export function supervise(options: {
+  kind: 'api' | 'worker';
+  name: string;
+  port: number;
+  env: Record<string, string>;
+  logFile: string;
+  onExit: (detail: string) => void;
+}): SupervisedProcess {
+  const { kind, name, port, env, logFile, onExit } = options;
+  const url = `http://127.0.0.1:${port}`;
+  let current: LoggedProcess;
+  let stopping = false;
+  let killed = false;
+  let frozen = false;
+
+  const start = () =>
+    startLogged(process.execPath, [`dist/${kind}/main.js`], {
+      env: { PATH: process.env['PATH'], PORT: String(port), WORKER_PORT: String(port), ...env },
+      logFile,
+      // With a channel, so that it ends when the bench is killed.
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    });
+  const signal = (wanted: NodeJS.Signals) => void current.child.kill(wanted);
+  current = start();
+  const running = (async () => {
+    for (;;) {
+      const { code, signal: by, lastWords } = await current.exited;
+      if (stopping) return;
+      if (!killed) onExit(`ended with ${code ?? by ?? 'nothing'}: ${lastWords}`);
+      killed = false;
+      await sleep(RESTART_PAUSE_MS);
+      current = start();
+    }
+  })();
+
+  return {
+    name,
+    url,
+    pid: () => current.child.pid ?? 0,
+    isStopped: () => frozen,
+    kill: () => {
+      killed = true;
+      signal('SIGKILL');
+    },
+    freeze: async (durationMs) => {
+      frozen = true;
+      signal('SIGSTOP');
+      await sleep(durationMs);
+      signal('SIGCONT');
+      frozen = false;
+    },
+    isReady: () =>
+      fetch(`${url}/readyz`, { signal: AbortSignal.timeout(3_000) })
+        .then(async (answer) => {
+          const { status } = (await answer.json()) as { status: string };
+          return answer.status === 200 && status !== 'degraded';
+        })
+        .catch(() => false),
+    stop: async () => {
+      stopping = true;
+      signal('SIGCONT');
+      signal('SIGTERM');
+      const timer = setTimeout(() => signal('SIGKILL'), 40_000);
+      await running;
+      clearTimeout(timer);
+    },
+  };
+}
