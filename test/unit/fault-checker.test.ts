@@ -1,0 +1,367 @@
+import { describe, expect, test } from '@jest/globals';
+import { check } from '../faults/check.ts';
+import type { FindingKind } from '../faults/findings.ts';
+import type { FaultLog, OperationKind, OperationRecord, PlainSchedule, TargetCall } from '../faults/log.ts';
+import { isDue } from '../faults/oracle.ts';
+import { createRandom, type Random } from '../support/random.ts';
+
+// A log as the bench writes it, of a service without a fault; then one thing is made wrong, and the checker has to say
+// so, with the right word. Each is done at many random places.
+const BEGIN = Date.UTC(2026, 0, 1);
+const HORIZON = BEGIN + 600_000;
+const PLACES = 40;
+const FAULT = { startedAt: BEGIN + 300_000, endedAt: BEGIN + 303_000 };
+
+const idOf = (number: number) => `00000000-0000-7000-8000-${String(number).padStart(12, '0')}`;
+const runOf = (job: string, instant: number) => `run of ${job} at ${instant}`;
+const toText = (instant: number) => new Date(instant).toISOString().replace('.000Z', 'Z');
+
+/** What is done to a job, and when, in seconds from the beginning; each takes 100 ms. */
+type Step = [kind: OperationKind, second: number, schedule?: PlainSchedule];
+
+const JOBS: { overlap: 'allowAll' | 'bufferAll' | 'skip'; steps: Step[] }[] = [
+  { overlap: 'allowAll', steps: [['create', 10.3, { kind: 'every', seconds: 4, offset: 1 }]] },
+  { overlap: 'bufferAll', steps: [['create', 20.3, { kind: 'cron', step: 7 }]] },
+  { overlap: 'skip', steps: [['create', 30.3, { kind: 'every', seconds: 5, offset: 0 }]] },
+  {
+    overlap: 'allowAll',
+    steps: [
+      ['create', 12.3, { kind: 'every', seconds: 6, offset: 2 }],
+      ['pause', 100.5],
+      ['resume', 160.5],
+      ['run', 200.5],
+      ['delete', 450.5],
+    ],
+  },
+  {
+    overlap: 'bufferAll',
+    steps: [
+      ['create', 15.3, { kind: 'every', seconds: 9, offset: 3 }],
+      ['change', 250.5, { kind: 'cron', step: 8 }],
+      ['label', 260.5],
+    ],
+  },
+  {
+    overlap: 'allowAll',
+    steps: [
+      ['create', 40.3, { kind: 'at', instants: [60, 61, 90, 150].map((second) => BEGIN + second * 1_000) }],
+    ],
+  },
+];
+
+/** The runs that a service without fault would make: by the instant before which each step took effect. */
+function cleanLog(): FaultLog {
+  const log: FaultLog = {
+    ...{ seed: 0, startedAt: BEGIN, horizon: HORIZON },
+    ...{ operations: [], calls: [], faults: [], workflows: [], runs: [], jobs: [], exits: [] },
+  };
+  JOBS.forEach(({ overlap, steps }, index) => {
+    const job = idOf(index);
+    steps.forEach(([kind, second, schedule], step) => {
+      const calledAt = BEGIN + second * 1_000;
+      const operation: OperationRecord = {
+        ...{ id: `${job}/${step}`, kind, jobName: `job ${index}`, jobId: job },
+        schedule: schedule ?? null,
+        overlap: kind === 'create' ? overlap : null,
+        calls: [
+          { api: 1, method: 'POST', path: '/', calledAt, endedAt: calledAt + 100, status: 200, code: null },
+        ],
+        outcome: 'done',
+        runId: kind === 'run' ? idOf(900 + index) : null,
+      };
+      log.operations.push(operation);
+      if (kind === 'run') addRun(log, job, calledAt + 50, operation.runId ?? '', true);
+    });
+    for (let instant = BEGIN; instant <= HORIZON; instant += 1_000) {
+      const schedule = scheduleAt(steps, instant);
+      if (schedule && isDue(schedule, instant)) addRun(log, job, instant, runOf(job, instant), false);
+    }
+    const last = steps[steps.length - 1]?.[0];
+    const schedule =
+      scheduleAt(
+        steps.filter(([kind]) => kind !== 'delete'),
+        HORIZON,
+      ) ?? null;
+    log.jobs.push({
+      ...{ id: job, name: `job ${index}`, deleted: last === 'delete', synced: true, schedule },
+      state: schedule?.kind === 'at' ? 'completed' : 'active',
+      scheduled: last !== 'delete' && schedule?.kind !== 'at',
+    });
+  });
+  log.faults.push({
+    ...{ number: 1, kind: 'kill worker', detail: 'worker-1', reached: true, ...FAULT },
+    judgedFrom: FAULT.endedAt,
+    recovery: {
+      readyAt: FAULT.endedAt + 2_000,
+      onTimeAt: FAULT.endedAt + 1_000,
+      syncedAt: FAULT.endedAt + 300,
+    },
+  });
+  return log;
+}
+
+function scheduleAt(steps: Step[], instant: number): PlainSchedule | undefined {
+  let schedule: PlainSchedule | undefined;
+  let active = false;
+  for (const [kind, second, given] of steps) {
+    if (BEGIN + second * 1_000 >= instant) break;
+    schedule = given ?? schedule;
+    if (kind === 'create' || kind === 'resume') active = true;
+    if (kind === 'pause' || kind === 'delete') active = false;
+  }
+  return active ? schedule : undefined;
+}
+
+function addRun(log: FaultLog, job: string, scheduledAt: number, run: string, manual: boolean): void {
+  const at = scheduledAt + 120;
+  log.calls.push({ at, job, run, key: run, scheduledAt, attempt: 1 });
+  log.workflows.push({
+    workflowId: manual ? `scheduler-run-${run}` : `scheduler-job-${job}-${toText(scheduledAt)}`,
+    executionId: `execution of ${run}`,
+    ...{ status: 'COMPLETED', startedAt: at - 60, closedAt: at + 60, resultState: null },
+  });
+  log.runs.push({
+    ...{ id: run, job, scheduledAt, state: 'succeeded', reason: null, attempts: 1 },
+    trigger: manual ? 'manual' : 'schedule',
+  });
+}
+
+/** Forgets a run wherever it left a trace. */
+function dropRun(log: FaultLog, run: string): void {
+  log.calls = log.calls.filter((call) => call.run !== run);
+  log.runs = log.runs.filter(({ id }) => id !== run);
+  log.workflows = log.workflows.filter(({ executionId }) => executionId !== `execution of ${run}`);
+}
+
+const isNearChange = (call: TargetCall) =>
+  JOBS[Number(call.job.slice(-12))]?.steps.some(
+    ([, second]) => Math.abs(BEGIN + second * 1_000 - call.scheduledAt) < 40_000,
+  );
+const isNearFault = ({ at }: TargetCall) => at > FAULT.startedAt - 10_000 && at < FAULT.endedAt + 40_000;
+/** A call that no fault and no change of its job is near to, and that is an occurrence's. */
+const pickCall = (log: FaultLog, random: Random, wanted: (call: TargetCall) => boolean = () => true) =>
+  random.pick(
+    log.calls.filter(
+      (call) => call.run.startsWith('run of') && !isNearChange(call) && !isNearFault(call) && wanted(call),
+    ),
+  );
+const workflowOf = (log: FaultLog, { run }: TargetCall) =>
+  log.workflows.find(({ executionId }) => executionId === `execution of ${run}`) as FaultLog['workflows'][0];
+const runRecordOf = (log: FaultLog, { run }: TargetCall) =>
+  log.runs.find(({ id }) => id === run) as FaultLog['runs'][0];
+
+/** Plants something at many places, each in a log of its own; gives the kinds of findings of each. */
+function plant(spoil: (log: FaultLog, random: Random) => void): FindingKind[][] {
+  return Array.from({ length: PLACES }, (_, seed) => {
+    const log = cleanLog();
+    spoil(log, createRandom(seed));
+    return [...new Set(check(log).findings.map(({ kind }) => kind))];
+  });
+}
+const everywhere = (...kinds: FindingKind[]) => Array.from({ length: PLACES }, () => kinds);
+
+test('a clean log has no findings, and its figures are right', () => {
+  const report = check(cleanLog());
+  expect(report.findings).toEqual([]);
+  expect(report.passed).toBe(true);
+  expect(report.figures.calledOccurrences).toBe(report.figures.expectedOccurrences);
+  expect(report.figures.expectedOccurrences).toBeGreaterThan(400);
+  expect(report.figures).toMatchObject({ expectedManualRuns: 1, calledManualRuns: 1, repeatedCalls: 0 });
+  expect(report.recovery['kill worker']).toEqual({ count: 1, median: 2_000, p99: 2_000, max: 2_000 });
+});
+
+describe('what is missing', () => {
+  test('an occurrence without any trace', () => {
+    expect(plant((log, random) => dropRun(log, pickCall(log, random).run))).toEqual(everywhere('missing'));
+  });
+  test('an occurrence whose workflow completed and whose run is recorded, without a call', () => {
+    expect(
+      plant((log, random) => {
+        const { run } = pickCall(log, random);
+        log.calls = log.calls.filter((call) => call.run !== run);
+      }),
+    ).toEqual(everywhere('missing'));
+  });
+  test('also beside a fault', () => {
+    expect(
+      plant((log, random) => {
+        const beside = log.calls.filter(
+          (call) => isNearFault(call) && !isNearChange(call) && call.job !== idOf(2),
+        );
+        dropRun(log, random.pick(beside).run);
+      }),
+    ).toEqual(everywhere('missing'));
+  });
+  test('a skipped occurrence of a job that skips none, and of one that does where nothing overlaps', () => {
+    const skip = (log: FaultLog, call: TargetCall) => {
+      log.calls = log.calls.filter(({ run }) => run !== call.run);
+      runRecordOf(log, call).state = 'skipped';
+    };
+    expect(plant((log, random) => skip(log, pickCall(log, random)))).toEqual(everywhere('missing'));
+  });
+  test('a run that was asked for', () => {
+    expect(plant((log) => dropRun(log, idOf(903)))).toEqual(everywhere('missing'));
+  });
+  test('an occurrence of the old schedule just before it changed', () => {
+    expect(plant((log) => dropRun(log, runOf(idOf(4), BEGIN + 246_000)))).toEqual(everywhere('missing'));
+  });
+});
+
+describe('what is there twice', () => {
+  test('two runs of one occurrence', () => {
+    expect(
+      plant((log, random) => {
+        const call = pickCall(log, random);
+        log.calls.push({ ...call, at: call.at + 50, run: 'another', key: 'another' });
+      }),
+    ).toEqual(everywhere('duplicate'));
+  });
+  test('two executions in Temporal, even when one of them made no call', () => {
+    expect(
+      plant((log, random) => {
+        const workflow = workflowOf(log, pickCall(log, random));
+        log.workflows.push({ ...workflow, executionId: 'another' });
+      }),
+    ).toEqual(everywhere('duplicate'));
+  });
+  test('a run that calls for two occurrences, or under two keys', () => {
+    expect(
+      plant((log, random) => {
+        const call = pickCall(log, random);
+        const spoilt = random.pick([{ key: 'another' }, { scheduledAt: call.scheduledAt - 500 }]);
+        log.calls.push({ ...call, at: FAULT.startedAt, ...spoilt });
+      }).every((kinds) => kinds.includes('duplicate')),
+    ).toBe(true);
+  });
+  test('a call that came again, and no fault was near; beside one it is counted', () => {
+    expect(
+      plant((log, random) => {
+        const call = pickCall(log, random);
+        log.calls.push({ ...call, at: call.at + 900, attempt: 2 });
+      }),
+    ).toEqual(everywhere('repeated'));
+    const log = cleanLog();
+    const call = log.calls.find(({ at }) => at > FAULT.startedAt) as TargetCall;
+    log.calls.push({ ...call, at: call.at + 9_000 });
+    expect(check(log)).toMatchObject({ passed: true, figures: { repeatedCalls: 1 } });
+  });
+});
+
+describe('what nobody asked for', () => {
+  test('an occurrence between two', () => {
+    expect(
+      plant((log, random) => {
+        const { job, scheduledAt } = pickCall(log, random, (call) => call.job !== idOf(5));
+        addRun(log, job, scheduledAt + 1_000, 'phantom', false);
+      }),
+    ).toEqual(everywhere('phantom'));
+  });
+  test('one that is shifted: it is missing where it should be as well', () => {
+    expect(
+      plant((log, random) => {
+        const call = pickCall(log, random, ({ job }) => job !== idOf(5));
+        dropRun(log, call.run);
+        addRun(log, call.job, call.scheduledAt + random.pick([-1, 1]) * 1_000, 'shifted', false);
+      }),
+    ).toEqual(everywhere('missing', 'phantom'));
+  });
+  test('of a paused job, a deleted one, after the last instant, by an old schedule', () => {
+    const instants: [number, number][] = [
+      [3, 128],
+      [3, 500],
+      [5, 151],
+      [4, 309],
+    ];
+    for (const [job, second] of instants) {
+      const log = cleanLog();
+      addRun(log, idOf(job), BEGIN + second * 1_000, 'phantom', false);
+      expect(check(log).findings.map(({ kind }) => kind)).toEqual(['phantom']);
+    }
+  });
+  test('of a job that nobody made, and a run that nobody was told of', () => {
+    const log = cleanLog();
+    addRun(log, idOf(77), BEGIN + 60_000, 'phantom', false);
+    addRun(log, idOf(0), BEGIN + 60_500, idOf(999), true);
+    expect(check(log).findings.map(({ kind }) => kind)).toEqual(['phantom', 'phantom']);
+  });
+  test('a workflow without a call, but for one that was skipped beside a pause', () => {
+    const withSkipped = (second: number) => {
+      const log = cleanLog();
+      const at = BEGIN + second * 1_000;
+      addRun(log, idOf(3), at, 'skipped', false);
+      log.calls = log.calls.filter(({ run }) => run !== 'skipped');
+      for (const run of log.runs) if (run.id === 'skipped') run.state = 'skipped';
+      for (const workflow of log.workflows)
+        if (workflow.executionId === 'execution of skipped') workflow.resultState = 'skipped';
+      return check(log).findings.map(({ kind }) => kind);
+    };
+    expect(withSkipped(104)).toEqual([]);
+    expect(withSkipped(128)).toEqual(['phantom']);
+  });
+});
+
+describe('what is late, stuck, or not as it was left', () => {
+  test('a call long after its time, but for one that a fault held up', () => {
+    expect(
+      plant((log, random) => {
+        pickCall(log, random, ({ at }) => at < FAULT.startedAt - 70_000 || at > FAULT.endedAt).at += 31_000;
+      }),
+    ).toEqual(everywhere('late'));
+    const log = cleanLog();
+    (log.calls.find(({ at }) => at > FAULT.startedAt) as TargetCall).at = FAULT.endedAt + 29_000;
+    expect(check(log).counts.late).toBe(0);
+  });
+  test('a run, a workflow, a job that does not get to Temporal', () => {
+    expect(
+      plant((log, random) => {
+        const call = pickCall(log, random);
+        random.pick<() => void>([
+          () => (runRecordOf(log, call).state = random.pick(['queued', 'running'])),
+          () => (workflowOf(log, call).status = 'RUNNING'),
+          () => (random.pick(log.jobs).synced = false),
+        ])();
+      }),
+    ).toEqual(everywhere('stuck'));
+  });
+  test('a change that was lost, a job that is back, a schedule without a job', () => {
+    const spoils: ((jobs: FaultLog['jobs']) => void)[] = [
+      ([job]) => job && (job.schedule = { kind: 'every', seconds: 4, offset: 2 }),
+      ([job]) => job && (job.state = 'paused'),
+      ([job]) => job && (job.scheduled = false),
+      (jobs) => jobs.splice(0, 1),
+      ([, , , job]) => job && (job.scheduled = true),
+      ([, , , job]) => job && Object.assign(job, { deleted: false, scheduled: true }),
+    ];
+    for (const spoil of spoils) {
+      const log = cleanLog();
+      spoil(log.jobs);
+      expect(check(log).findings.map(({ kind }) => kind)).toEqual(['state']);
+    }
+  });
+  test('a service that was not well again in time', () => {
+    for (const readyAt of [null, FAULT.endedAt + 30_001]) {
+      const log = cleanLog();
+      for (const { recovery } of log.faults) recovery.readyAt = readyAt;
+      expect(check(log)).toMatchObject({ passed: false, counts: { recovery: 1 } });
+    }
+  });
+});
+
+describe('what an operation leaves open', () => {
+  const spoilPause = (change: (pause: OperationRecord) => void) => {
+    const log = cleanLog();
+    change(log.operations.find(({ kind }) => kind === 'pause') as OperationRecord);
+    return log;
+  };
+  test('while it is under way, both is right', () => {
+    const log = spoilPause(({ calls }) => calls[0] && (calls[0].endedAt += 20_000));
+    for (const second of [104, 116]) addRun(log, idOf(3), BEGIN + second * 1_000, `extra ${second}`, false);
+    expect(check(log).findings).toEqual([]);
+    addRun(log, idOf(3), BEGIN + 128_000, 'phantom', false);
+    expect(check(log).findings.map(({ kind }) => kind)).toEqual(['phantom']);
+  });
+  test('what was refused changes nothing', () => {
+    const log = spoilPause((pause) => (pause.outcome = 'refused'));
+    expect(check(log).counts.missing).toBeGreaterThan(5);
+  });
+});
