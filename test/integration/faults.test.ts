@@ -1,0 +1,29 @@
+import { mkdirSync } from 'node:fs';
+import path from 'node:path';
+import { expect, test } from '@jest/globals';
+import { FAILURES } from '../faults/findings.ts';
+import { runFaults } from '../faults/run.ts';
+import { showReport } from '../faults/show-report.ts';
+import { fromRunner } from '../support/environment.ts';
+
+// The short form of npm run test:faults, on servers of its own: those of the other tests are not to be killed. Its logs
+// stay with theirs, in the folder that the runner names when a test fails.
+test('20 faults, 500 targets: nothing is missing, twice, made up or stuck, and the service recovers', async () => {
+  const folder = path.join(fromRunner('folder'), 'faults');
+  mkdirSync(folder);
+  const said: string[] = [];
+  const report = await runFaults({
+    faults: 20,
+    targets: 500,
+    seed: 1,
+    folder,
+    say: (text) => said.push(text),
+  });
+  const failures = report.findings.filter(({ kind }) => FAILURES.includes(kind));
+  // The whole report, where there is something to be found in it.
+  if (failures.length > 0) console.log([...said, showReport(report)].join('\n'));
+  expect(failures).toEqual([]);
+  expect(report.figures.faults).toBe(20);
+  expect(report.figures.calledOccurrences + report.figures.calledManualRuns).toBeGreaterThanOrEqual(500);
+  expect(report.figures.calledOccurrences).toBeGreaterThan(300);
+}, 900_000);
