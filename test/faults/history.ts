@@ -88,7 +88,7 @@ export function statesAt({ changes }: JobHistory, instant: number): JobState[] {
 export type Expectation = 'must' | 'may' | 'none';
 
 /** Judges one instant of a job. */
-export function expectationAt(history: JobHistory, instant: number): Expectation {
+function expectationAt(history: JobHistory, instant: number): Expectation {
   const due = statesAt(history, instant).map(
     ({ exists, paused, schedule }) => exists && !paused && schedule !== null && isDue(schedule, instant),
   );

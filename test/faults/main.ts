@@ -37,12 +37,15 @@ const folder = values.folder ?? mkdtempSync(path.join(os.tmpdir(), 'scheduler-fa
 // Postgres may have to run as another user, who must be able to enter it.
 spawnSync('chmod', ['755', folder]);
 say(`Logs and data are in ${folder}.`);
+const abort = new AbortController();
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => abort.abort());
 const report = await runFaults({
   faults: Number(values.faults),
   targets: Number(values.targets),
   seed: Number(values.seed ?? Math.floor(Math.random() * 1_000_000)),
   folder,
   say,
+  signal: abort.signal,
 });
 say(showReport(report));
 for (const data of ['postgres', 'temporal.db', 'temporal.db-shm', 'temporal.db-wal'])

@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import type { TargetCall } from './log.ts';
 
 /** A call whose answer waits. */
-export interface PendingCall {
+interface PendingCall {
   call: TargetCall;
   answer: () => void;
 }

@@ -22,6 +22,8 @@ export interface FaultRunOptions {
   /** Where logs, data and the report go. */
   folder: string;
   say: (text: string) => void;
+  /** Stops everything when it is aborted; the run then fails. */
+  signal?: AbortSignal;
 }
 
 const JOBS = 24;
@@ -35,10 +37,13 @@ const MAX_EXTRA_MS = 600_000;
 
 /** Runs the bench once, from bringing up the servers to the checker's report. */
 export async function runFaults(options: FaultRunOptions): Promise<Report> {
-  const { folder, seed, say } = options;
+  const { folder, seed, say, signal } = options;
   const cluster = await startCluster(folder, createRandom(seed), say);
   try {
-    const log = await run(options, cluster);
+    const aborted = new Promise<never>((_, reject) => {
+      signal?.addEventListener('abort', () => reject(new Error('the run was broken off')));
+    });
+    const log = await Promise.race([run(options, cluster), aborted]);
     writeLog(folder, log);
     const report = check(log);
     writeReport(folder, report);
