@@ -21,6 +21,9 @@ export function checkEnd(log: FaultLog, histories: ReadonlyMap<string, JobHistor
     if (status === 'RUNNING') find('stuck', null, `workflow ${workflowId} is open`);
     else if (status !== 'COMPLETED') find('state', null, `workflow ${workflowId} is ${status}`);
   }
+  for (const { jobId, calls } of log.operations)
+    for (const { method, path, status } of calls)
+      if (status === 500) find('state', jobId, `${method} ${path} was answered with 500`);
   const present = new Map(log.jobs.map((job) => [job.id, job]));
   for (const job of log.jobs) {
     if (!job.synced) find('stuck', job.id, 'not synced with Temporal');

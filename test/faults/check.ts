@@ -33,6 +33,8 @@ export interface Report {
     excusedOccurrences: number;
     expectedManualRuns: number;
     calledManualRuns: number;
+    /** Runs of which at least one call came, also those that were not sure to be expected. */
+    runsCalled: number;
     targetCalls: number;
     repeatedCalls: number;
     workflows: number;
@@ -110,6 +112,7 @@ export function check(log: FaultLog): Report {
       excusedOccurrences: excused,
       expectedManualRuns: manual.expected,
       calledManualRuns: manual.called,
+      runsCalled: new Set(log.calls.map(({ run }) => run)).size,
       targetCalls: log.calls.length,
       repeatedCalls: calls.repeated,
       workflows: log.workflows.length,
