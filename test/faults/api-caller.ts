@@ -15,6 +15,7 @@ export interface ApiRequest {
   path: string;
   body?: unknown;
   idempotencyKey?: string;
+  ifMatch?: string;
 }
 
 /** The last answer, and all calls that it took. */
@@ -62,7 +63,8 @@ function chooseApi(apis: readonly ApiPlace[], random: Random): number {
   return (chosen + 1) % apis.length;
 }
 
-async function callOnce(api: ApiPlace, number: number, { method, path, body, idempotencyKey }: ApiRequest) {
+async function callOnce(api: ApiPlace, number: number, request: ApiRequest) {
+  const { method, path, body, idempotencyKey, ifMatch } = request;
   const call: ApiCall = {
     api: number + 1,
     method,
@@ -79,6 +81,7 @@ async function callOnce(api: ApiPlace, number: number, { method, path, body, ide
       headers: {
         ...(body === undefined ? {} : { 'content-type': 'application/json' }),
         ...(idempotencyKey === undefined ? {} : { 'idempotency-key': idempotencyKey }),
+        ...(ifMatch === undefined ? {} : { 'if-match': ifMatch }),
       },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });

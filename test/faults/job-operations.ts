@@ -106,10 +106,21 @@ function replacing(from: PlainSchedule, to: PlainSchedule): Record<string, unkno
   return { ...absent, ...toApiSchedule(to) };
 }
 
-/** Changes a label and nothing else, also while another client changes the job. */
+/**
+ * Changes a label and nothing else, also while another client changes the job. Half of the time only if the job is
+ * still what it was when it was read; a 412 is then as good an answer.
+ */
 export async function labelJob(context: OperationContext, job: BenchJob): Promise<void> {
-  const body = { labels: { mark: String(context.random.integer(1, 1_000_000)) } };
-  const result = await callApi(context.apis, context.random, { method: 'PATCH', path: pathOf(job), body });
+  const { apis, random } = context;
+  const body = { labels: { mark: String(random.integer(1, 1_000_000)) } };
+  let ifMatch: string | undefined;
+  if (random.chance(0.5)) {
+    const { answer } = await callApi(apis, random, { method: 'GET', path: pathOf(job) });
+    const { sync } = (answer?.body ?? {}) as { sync?: { generation: number } };
+    ifMatch = sync && `"${sync.generation}"`;
+  }
+  const request: ApiRequest = { method: 'PATCH', path: pathOf(job), body };
+  const result = await callApi(apis, random, ifMatch === undefined ? request : { ...request, ifMatch });
   note(context, { kind: 'label', ...named(job) }, result, result.answer?.status === 200);
 }
 
