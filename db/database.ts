@@ -19,6 +19,8 @@ export function createDatabase(config: Config, logger: Logger, name: string): Da
   });
   // An idle connection that breaks must not end the process; the next query opens a new one.
   pool.on('error', (error) => logger.warn({ err: error }, 'lost an idle database connection'));
+  // Nor one that breaks between two queries of a transaction: its next query fails, and says so to whoever sent it.
+  pool.on('connect', (client) => client.on('error', () => undefined));
   return new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) });
 }
 
