@@ -21,6 +21,8 @@ export function checkEnd(log: FaultLog, histories: ReadonlyMap<string, JobHistor
     if (status === 'RUNNING') find('stuck', null, `workflow ${workflowId} is open`);
     else if (status !== 'COMPLETED') find('state', null, `workflow ${workflowId} is ${status}`);
   }
+  for (const { process, at, detail } of log.exits)
+    find('state', null, `${process} ended by itself at ${toText(at)}: ${detail}`);
   for (const { jobId, calls } of log.operations)
     for (const { method, path, status } of calls)
       if (status === 500) find('state', jobId, `${method} ${path} was answered with 500`);

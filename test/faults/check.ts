@@ -6,6 +6,7 @@ import { FAILURES, type Finding, type FindingKind } from './findings.ts';
 import { historyOf, type JobHistory } from './history.ts';
 import { getOrPut, indexLog } from './index-log.ts';
 import type { FaultLog, FaultRecord } from './log.ts';
+import { RECOVERY_MS } from './near-faults.ts';
 
 /** Median and maximum, in milliseconds. */
 export interface Spread {
@@ -31,6 +32,8 @@ export interface Report {
     expectedOccurrences: number;
     calledOccurrences: number;
     excusedOccurrences: number;
+    /** More than 30 s after their nominal time, whatever faults came between. */
+    calledAfter30Seconds: number;
     expectedManualRuns: number;
     calledManualRuns: number;
     /** Runs of which at least one call came, also those that were not sure to be expected. */
@@ -110,6 +113,7 @@ export function check(log: FaultLog): Report {
       expectedOccurrences: expected,
       calledOccurrences: called,
       excusedOccurrences: excused,
+      calledAfter30Seconds: latenesses.filter((ms) => ms > RECOVERY_MS).length,
       expectedManualRuns: manual.expected,
       calledManualRuns: manual.called,
       runsCalled: new Set(log.calls.map(({ run }) => run)).size,

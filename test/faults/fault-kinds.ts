@@ -55,36 +55,56 @@ const apis = (cluster: Cluster) => cluster.apis;
 const workers = (cluster: Cluster) => cluster.workers;
 const both = (cluster: Cluster) => [...cluster.apis, ...cluster.workers];
 
+/** What a fault takes hold of. Two that share something are not injected together. */
+type Hold = 'API' | 'workers' | 'Postgres' | 'Temporal' | 'target';
+
 /** All kinds of faults, and how often each is in a deck of twenty. Each kind comes before one comes once more than that. */
-export const FAULTS: Record<string, { fault: Fault; times: number }> = {
-  'kill API after commit, before Temporal': { fault: killAfterCommit, times: 2 },
-  'kill API': { fault: killAny(apis), times: 1 },
-  'kill worker before its call leaves': { fault: killBeforeCall, times: 2 },
-  'kill worker after the answer, before the record': { fault: killAnswered, times: 2 },
-  'kill worker': { fault: killAny(workers), times: 1 },
-  'kill Temporal': { fault: killServer((cluster) => cluster.temporal), times: 2 },
-  'kill Postgres': { fault: killServer((cluster) => cluster.postgres), times: 2 },
-  'stop API for 5 s': { fault: freeze(apis, 5), times: 1 },
-  'stop worker for 5 s': { fault: freeze(workers, 5), times: 1 },
-  'stop API or worker for 30 s': { fault: freeze(both, 30), times: 1 },
+export const FAULTS: Record<string, { fault: Fault; times: number; holds: Hold[] }> = {
+  'kill API after commit, before Temporal': {
+    fault: killAfterCommit,
+    times: 2,
+    holds: ['API', 'Postgres', 'Temporal'],
+  },
+  'kill API': { fault: killAny(apis), times: 1, holds: ['API'] },
+  'kill worker before its call leaves': {
+    fault: killBeforeCall,
+    times: 2,
+    holds: ['workers', 'target', 'Temporal'],
+  },
+  'kill worker after the answer, before the record': {
+    fault: killAnswered,
+    times: 2,
+    holds: ['workers', 'target', 'Postgres', 'Temporal'],
+  },
+  'kill worker': { fault: killAny(workers), times: 1, holds: ['workers'] },
+  'kill Temporal': { fault: killServer((cluster) => cluster.temporal), times: 2, holds: ['Temporal'] },
+  'kill Postgres': { fault: killServer((cluster) => cluster.postgres), times: 2, holds: ['Postgres'] },
+  'stop API for 5 s': { fault: freeze(apis, 5), times: 1, holds: ['API'] },
+  'stop worker for 5 s': { fault: freeze(workers, 5), times: 1, holds: ['workers'] },
+  'stop API or worker for 30 s': { fault: freeze(both, 30), times: 1, holds: ['API', 'workers'] },
   'cut API from Postgres': {
     fault: cut('API–Postgres', (cluster) => cluster.apis.map(({ toPostgres }) => toPostgres)),
     times: 1,
+    holds: ['API'],
   },
   'cut API from Temporal': {
     fault: cut('API–Temporal', (cluster) => cluster.apis.map(({ toTemporal }) => toTemporal)),
     times: 1,
+    holds: ['API'],
   },
   'cut worker from Postgres': {
     fault: cut('worker–Postgres', (cluster) => cluster.workers.map(({ toPostgres }) => toPostgres)),
     times: 1,
+    holds: ['workers'],
   },
   'cut worker from Temporal': {
     fault: cut('worker–Temporal', (cluster) => cluster.workers.map(({ toTemporal }) => toTemporal)),
     times: 1,
+    holds: ['workers'],
   },
   'cut workers from the target': {
     fault: cut('worker–target', (cluster) => [cluster.toTarget]),
     times: 1,
+    holds: ['target'],
   },
 };

@@ -31,7 +31,11 @@ export async function injectFaults(
   while (faults.length < count) {
     await sleep(random.integer(200, 1_500));
     const kinds = [draw()];
-    if (faults.length + 1 < count && random.chance(PAIRS)) kinds.push(draw());
+    if (faults.length + 1 < count && random.chance(PAIRS)) {
+      const second = draw();
+      if (shareNothing(kinds[0] as string, second)) kinds.push(second);
+      else deck.push(second);
+    }
     const injected = await Promise.all(
       kinds.map(async (kind, index): Promise<FaultRecord> => {
         const begun = Date.now();
@@ -58,6 +62,11 @@ export async function injectFaults(
     }
   }
   return faults;
+}
+
+function shareNothing(one: string, other: string): boolean {
+  const held = FAULTS[one]?.holds ?? [];
+  return !FAULTS[other]?.holds.some((thing) => held.includes(thing));
 }
 
 function shuffle<Value>(values: Value[], random: Random): Value[] {

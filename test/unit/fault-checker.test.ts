@@ -338,6 +338,13 @@ describe('what is late, stuck, or not as it was left', () => {
       expect(check(log).findings.map(({ kind }) => kind)).toEqual(['state']);
     }
   });
+  test('a process that ended by itself, and an answer that says nothing but that something is wrong', () => {
+    const log = cleanLog();
+    log.exits.push({ at: BEGIN + 1_000, process: 'worker-1', detail: 'an error that nobody caught' });
+    const [call] = log.operations[0]?.calls ?? [];
+    if (call) call.status = 500;
+    expect(check(log)).toMatchObject({ passed: false, counts: { state: 2 } });
+  });
   test('a service that was not well again in time', () => {
     for (const readyAt of [null, FAULT.endedAt + 30_001]) {
       const log = cleanLog();
