@@ -50,6 +50,13 @@ module.exports = {
       from: { pathNot: '^(test|bench)/' },
       to: { path: '^(test|bench)/' },
     },
+    {
+      name: 'the-checker-is-independent',
+      severity: 'error',
+      comment: 'what judges the service under faults shares no code with it, not even types',
+      from: { path: '^test/faults/(check|findings|history|index-log|log|near-faults|oracle)[a-z-]*[.]ts$' },
+      to: { path: '^(domain|platform|db|scheduling|activities|workflows|api|worker|local|bench)/' },
+    },
     { name: 'no-circular', severity: 'error', from: {}, to: { circular: true } },
   ],
   options: {
