@@ -17,24 +17,26 @@ export class ServerAwayError extends Error {
 
 /** After a call failed, the next one tries no sooner than this. */
 const PAUSE_MS = 500;
+/** One call may fail by itself; after so many in a row the server is taken to be away. */
+const FAILURES = 2;
 
 /** `isAway` tells, by a call's error, whether the server could not be reached. */
 export function createOutage(name: string, isAway: (error: unknown) => boolean): Outage {
-  let away = false;
+  let failures = 0;
   let tryAgainAt = 0;
   return {
     attempt: async (call) => {
-      if (away) {
+      if (failures >= FAILURES) {
         if (Date.now() < tryAgainAt) throw new ServerAwayError(name);
         // Whoever comes meanwhile does not wait along.
         tryAgainAt = Infinity;
       }
       try {
         const result = await call();
-        away = false;
+        failures = 0;
         return result;
       } catch (error) {
-        away = isAway(error);
+        failures = isAway(error) ? failures + 1 : 0;
         tryAgainAt = Date.now() + PAUSE_MS;
         throw error;
       }

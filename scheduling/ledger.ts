@@ -13,6 +13,8 @@ import { occurrenceRun } from './occurrence-run.ts';
 
 /** So long after it was due, an occurrence may be without a row. */
 const GRACE_MS = 10 * SECOND_MS;
+/** The run may be about to begin: Temporal is not asked after it sooner than this. */
+const CHECK_AFTER_MS = 3 * SECOND_MS;
 /** A job is looked at no more often than this, however often it fires. */
 const LEAST_PERIOD_MS = 15 * SECOND_MS;
 const JOBS_AT_ONCE = 200;
@@ -30,6 +32,12 @@ export function nextAccountAt(job: Pick<JobRow, 'schedule' | 'state'>, accounted
 const jitterOf = ({ schedule }: Pick<JobRow, 'schedule'>) =>
   schedule.jitter === undefined ? 0 : durationMs(schedule.jitter);
 
+/** The runs of occurrences that are due and may have none. */
+function queuedRuns(job: JobRow, instants: number[], now: Date): NewRun[] {
+  const checkAt = new Date(now.getTime() + CHECK_AFTER_MS);
+  return instants.map((instant) => ({ ...occurrenceRun(job, instant), check_at: checkAt }));
+}
+
 /** The instants of a job that are due up to `until` and not accounted for, and up to where these are all. Pure. */
 function findDue(job: JobRow, until: Date): { instants: number[]; accountedTo: Date } {
   const instants: number[] = [];
@@ -43,8 +51,8 @@ function findDue(job: JobRow, until: Date): { instants: number[]; accountedTo: D
 }
 
 /** Writes a row for each of these occurrences that has none, as far as the job's `maxRuns` goes. */
-async function writeRows(db: Database, job: JobRow, instants: number[]): Promise<void> {
-  const runs = instants.map((instant) => occurrenceRun(job, instant));
+async function writeRows(db: Database, job: JobRow, instants: number[], now: Date): Promise<void> {
+  const runs = queuedRuns(job, instants, now);
   const { maxRuns } = job.schedule;
   if (maxRuns === undefined) {
     await insertAbsentRuns(db, runs);
@@ -69,7 +77,7 @@ export async function settleAccount(transaction: Database, job: JobRow, now: Dat
   let accountedTo = job.accounted_to;
   while (accountedTo < until) {
     const due = findDue({ ...job, accounted_to: accountedTo }, until);
-    await writeRows(transaction, job, due.instants);
+    await writeRows(transaction, job, due.instants, now);
     accountedTo = due.accountedTo;
   }
 }
@@ -83,9 +91,8 @@ export async function accountForDue(db: Database, now: Date): Promise<number> {
     const since = now.getTime() - GRACE_MS - jitterOf(job);
     const until = new Date(Math.min(since, job.paused_at?.getTime() ?? Infinity));
     const { instants, accountedTo } = findDue(job, until);
-    if (job.schedule.maxRuns === undefined)
-      unlimited.push(...instants.map((instant) => occurrenceRun(job, instant)));
-    else await writeRows(db, job, instants);
+    if (job.schedule.maxRuns === undefined) unlimited.push(...queuedRuns(job, instants, now));
+    else await writeRows(db, job, instants, now);
     const accountAt = accountedTo < until ? now : nextAccountAt(job, accountedTo, now);
     advances.push({ id: job.id, generation: job.generation, accountedTo, accountAt });
   }

@@ -45,7 +45,10 @@ describe('pause and resume', () => {
       status: { nextRunAt: null },
       sync: { state: 'synced', generation: 2 },
     });
-    expect((await describeSchedule(job.id)).state).toMatchObject({ paused: true, note: 'maintenance' });
+    expect((await describeSchedule(job.id)).state).toMatchObject({
+      paused: true,
+      note: 'generation 2, paused: maintenance',
+    });
     // The same again changes nothing; another reason does.
     expect((await pause(job.id, { reason: 'maintenance' })).body.sync.generation).toBe(2);
     expect((await pause(job.id, { reason: 'still' })).body).toMatchObject({
@@ -79,7 +82,7 @@ describe('pause and resume', () => {
       schedule: { every: '1s' },
       target: target('/napping'),
     });
-    const until = soon(3);
+    const until = soon(8);
     expect((await pause(job.id, { until })).body.pause).toMatchObject({
       until: until.replace('.000Z', 'Z'),
       reason: '',
@@ -185,7 +188,10 @@ describe('the end of a job', () => {
       job.id,
     ]);
     expect(rows.length).toBeGreaterThanOrEqual(2);
-    expect(new Set(rows.map((row) => row.state))).toEqual(new Set(['succeeded']));
+    // On a slow machine one may have been due while the one before it went on.
+    expect(rows.filter((row) => row.state !== 'skipped').every((row) => row.state === 'succeeded')).toBe(
+      true,
+    );
   });
 
   test('pauseAfterFailures: so many in a row, counted anew after a success', async () => {
