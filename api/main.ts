@@ -1,8 +1,7 @@
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { createDatabase } from '../db/database.ts';
 import { requireCurrentSchema } from '../db/migrate.ts';
 import { pingDatabase } from '../db/unavailable.ts';
+import { DAY_MS } from '../domain/milliseconds.ts';
 import { readConfig } from '../platform/config.ts';
 import { createLogger } from '../platform/logger.ts';
 import { createOutage } from '../platform/outage.ts';
@@ -13,6 +12,7 @@ import { ensureReconciler } from '../scheduling/reconciler-schedule.ts';
 import { ensureSearchAttributes } from '../scheduling/search-attributes.ts';
 import { isUnreachable } from '../scheduling/temporal-errors.ts';
 import { createApp } from './app.ts';
+import { createHttpServer } from './http-server.ts';
 
 // npm run api: the REST API. Any number of these may run side by side.
 const logger = createLogger({ level: process.env['LOG_LEVEL'] || 'info', name: 'api' });
@@ -32,46 +32,29 @@ try {
     logger.error({ err: error }, 'could not make sure of the search attributes and the reconciler');
   });
 
-  const app = createApp({
+  const server = createHttpServer((request, response) => void handle(request, response));
+  const handle = createApp({
     db,
     temporal,
     outage: createOutage('Temporal', isUnreachable),
     taskQueue: config.TEMPORAL_TASK_QUEUE,
     logger,
     temporalUiUrl: config.TEMPORAL_UI_URL,
+    runRetentionMs: config.RUN_RETENTION_DAYS * DAY_MS,
     now: () => new Date(),
-  });
-  const handle = app.callback();
-  const server = createServer((request, response) => void handle(request, response));
-  const port = await listen(config.HOST, config.PORT);
+    isStopping: server.isStopping,
+  }).callback();
+  const port = await server.listen(config.HOST, config.PORT);
   announceReady(port);
   logger.info({ host: config.HOST, port }, 'API is listening');
 
   const reason = await stopRequested;
   logger.info({ reason }, 'stopping');
   await shutDown(logger, 30_000, {
-    server: () =>
-      new Promise((resolve) => {
-        server.close(resolve);
-        server.closeIdleConnections();
-      }),
+    server: server.stop,
     temporal: () => temporal.connection.close(),
     database: () => db.destroy(),
   });
-
-  function listen(host: string, wanted: number): Promise<number> {
-    return new Promise((resolve, reject) => {
-      server.once('error', (error: NodeJS.ErrnoException) => {
-        const taken = error.code === 'EADDRINUSE';
-        reject(
-          taken
-            ? new Error(`Port ${wanted} on ${host} is taken; set PORT to another one.`, { cause: error })
-            : error,
-        );
-      });
-      server.listen(wanted, host, () => resolve((server.address() as AddressInfo).port));
-    });
-  }
 } catch (error) {
   failStart(logger, error);
 }

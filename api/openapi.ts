@@ -1,7 +1,7 @@
 import { OpenAPIRegistry, OpenApiGeneratorV31, type ResponseConfig } from '@asteasolutions/zod-to-openapi';
 import { z } from 'zod';
 import type { ErrorCode } from '../domain/errors.ts';
-import { errorsOf, type Operation } from './operation.ts';
+import { errorsOf, JSON_TYPES, type Operation } from './operation.ts';
 import { Problem, PROBLEMS, toProblem } from './problem.ts';
 import { SchedulerError } from '../domain/errors.ts';
 
@@ -18,7 +18,9 @@ export function createOpenApiDocument(operations: readonly Operation[], version:
       tag,
       params,
       query,
+      headers,
       body,
+      bodyTypes,
       bodyOptional,
       bodyExamples,
     } = operation;
@@ -32,13 +34,17 @@ export function createOpenApiDocument(operations: readonly Operation[], version:
       request: {
         ...(params ? { params } : {}),
         ...(query ? { query } : {}),
+        ...(headers ? { headers } : {}),
         ...(body
           ? {
               body: {
                 required: bodyOptional !== true,
-                content: {
-                  'application/json': { schema: body, ...(bodyExamples ? { examples: bodyExamples } : {}) },
-                },
+                content: Object.fromEntries(
+                  (bodyTypes ?? JSON_TYPES).map((type) => [
+                    type,
+                    { schema: body, ...(bodyExamples ? { examples: bodyExamples } : {}) },
+                  ]),
+                ),
               },
             }
           : {}),
@@ -88,20 +94,23 @@ function answerResponses({ answers }: Operation): Record<string, ResponseConfig>
 }
 
 function errorResponses(operation: Operation): Record<string, ResponseConfig> {
+  const all = errorsOf(operation);
   const responses: Record<string, ResponseConfig> = {};
-  for (const code of errorsOf(operation)) {
-    const { status, title } = PROBLEMS[code];
+  for (const status of new Set(all.map((code) => PROBLEMS[code].status))) {
     if (status in operation.answers) continue;
+    const codes = all.filter((code) => PROBLEMS[code].status === status);
     responses[status] = {
-      description: title,
+      description: codes.map((code) => PROBLEMS[code].title).join('; '),
       content: {
         'application/problem+json': {
           schema: Problem,
-          examples: { [code]: { value: exampleOf(code, operation.path) } },
+          examples: Object.fromEntries(
+            codes.map((code) => [code, { value: exampleOf(code, operation.path) }]),
+          ),
         },
       },
-      ...(code === 'unavailable'
-        ? { headers: z.object({ 'Retry-After': z.string().meta({ description: 'Seconds.' }) }) }
+      ...(codes.some((code) => PROBLEMS[code].retryAfterSeconds !== undefined)
+        ? { headers: z.object({ 'Retry-After': z.string().optional().meta({ description: 'Seconds.' }) }) }
         : {}),
     };
   }

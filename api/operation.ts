@@ -15,28 +15,36 @@ export interface ApiDependencies {
   logger: Logger;
   /** Where the Temporal Web UI is, if it is known. */
   temporalUiUrl: string | undefined;
+  /** So long after they ended, runs are forgotten. */
+  runRetentionMs: number;
   /** The clock, so that a test can bring its own. */
   now: () => Date;
+  /** Whether this process has been asked to end. */
+  isStopping: () => boolean;
 }
 
 /** What a handler answers. */
-interface Answer {
+export interface Answer {
   status: number;
   headers?: Record<string, string>;
   body?: unknown;
 }
 
 /** A handler's input, as its operation's schemas have parsed it. */
-interface Input<Params, Query, Body> {
+export interface Input<Params, Query, Body, Headers> {
   params: Params;
   query: Query;
   body: Body;
+  headers: Headers;
+  /** The body as it was sent. */
+  sent: unknown;
+  method: string;
   /** The request's own path and query, to build links from. */
   url: URL;
 }
 
 /** One operation of the API: the router, the validation and the OpenAPI document are all made from it. */
-export interface Operation<Params = unknown, Query = unknown, Body = unknown> {
+export interface Operation<Params = unknown, Query = unknown, Body = unknown, Headers = unknown> {
   method: 'get' | 'post' | 'put' | 'patch' | 'delete';
   /** As OpenAPI writes it: `/jobs/{id}`. */
   path: string;
@@ -46,7 +54,11 @@ export interface Operation<Params = unknown, Query = unknown, Body = unknown> {
   tag: string;
   params?: z.ZodObject & z.ZodType<Params>;
   query?: z.ZodObject & z.ZodType<Query>;
+  /** Named as the document shall show them; handlers get them by these names. */
+  headers?: z.ZodObject & z.ZodType<Headers>;
   body?: z.ZodType<Body>;
+  /** What the body may be sent as; JSON, if nothing else is said. */
+  bodyTypes?: readonly string[];
   /** True: a request without a body counts as one with an empty object. */
   bodyOptional?: true;
   /** Named variants of the body, for the document. */
@@ -55,21 +67,27 @@ export interface Operation<Params = unknown, Query = unknown, Body = unknown> {
   answers: Record<number, { description: string; schema?: z.ZodType; headers?: Record<string, string> }>;
   /** False for an operation that answers whatever the databases do: it has no `unavailable`. */
   needsStorage?: false;
-  /** The errors beyond those that follow from having params, a query or a body. */
+  /** The errors beyond those that follow from having params, a query, headers or a body. */
   errors?: ErrorCode[];
-  handle: (input: Input<Params, Query, Body>, dependencies: ApiDependencies) => Promise<Answer>;
+  handle: (input: Input<Params, Query, Body, Headers>, dependencies: ApiDependencies) => Promise<Answer>;
 }
 
+/** What a body is sent as, unless its operation says otherwise. */
+export const JSON_TYPES: readonly string[] = ['application/json'];
+
 /** Declares an operation; the handler's input has the types of the schemas. */
-export function operation<Params, Query, Body>(definition: Operation<Params, Query, Body>): Operation {
+export function operation<Params, Query, Body, Headers>(
+  definition: Operation<Params, Query, Body, Headers>,
+): Operation {
   return definition as unknown as Operation;
 }
 
 /** The errors that an operation can answer: its own, and those that follow from its shape. */
 export function errorsOf(definition: Operation): ErrorCode[] {
   const errors = new Set<ErrorCode>(definition.errors);
-  if (definition.params || definition.query || definition.body) errors.add('invalid');
-  if (definition.body)
+  const { params, query, headers, body } = definition;
+  if (params || query || headers || body) errors.add('invalid');
+  if (body)
     for (const code of ['not_json', 'body_too_large', 'unsupported_media_type'] as const) errors.add(code);
   errors.add('internal');
   if (definition.needsStorage !== false) errors.add('unavailable');

@@ -1,7 +1,7 @@
 import type { LastRun } from '../db/runs.ts';
 import type { JobRow, RunRow } from '../db/schema.ts';
 import { toInstant } from '../domain/instant.ts';
-import type { Job, SyncState } from '../domain/job.ts';
+import type { Job, JobInput, SyncState } from '../domain/job.ts';
 import { occurrences } from '../domain/occurrences.ts';
 import type { Attempt, Run } from '../domain/run.ts';
 import { compileSchedule } from '../domain/compile-schedule.ts';
@@ -25,20 +25,28 @@ export function upcomingOf(job: JobRow, scheduledRuns: number, after: number, li
   return occurrences(compileSchedule(job.schedule), after, Math.max(0, Math.min(limit, left)));
 }
 
+/** What the author of a job has said, as a request would say it. */
+export function definitionOf(job: JobRow): JobInput {
+  return {
+    name: job.name,
+    description: job.description,
+    labels: job.labels,
+    schedule: job.schedule,
+    target: job.target,
+    policy: job.policy,
+    retry: job.retry,
+    ...(job.timeout === null ? {} : { timeout: job.timeout }),
+  };
+}
+
 /** A job as the API answers it. */
 export function presentJob(job: JobRow, { lastRun, scheduledRuns }: RunsOfJob, now: Date): Job {
   const upcoming = upcomingOf(job, scheduledRuns, now.getTime(), UPCOMING);
   return {
     id: job.id,
     namespace: job.namespace,
-    name: job.name,
-    description: job.description,
-    labels: job.labels,
+    ...definitionOf(job),
     schedule: { ...job.schedule, summary: summarize(job.schedule) },
-    target: job.target,
-    policy: job.policy,
-    retry: job.retry,
-    ...(job.timeout === null ? {} : { timeout: job.timeout }),
     state: job.state,
     pause: presentPause(job),
     status: {

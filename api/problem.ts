@@ -2,13 +2,13 @@ import { z } from 'zod';
 import { isDatabaseUnavailable } from '../db/unavailable.ts';
 import { SchedulerError, type ErrorCode } from '../domain/errors.ts';
 
-/** The one place that knows which status an error has. */
-export const PROBLEMS: Record<ErrorCode, { status: number; title: string }> = {
+/** The one place that knows which status an error has, and after how long a caller may try again. */
+export const PROBLEMS: Record<ErrorCode, { status: number; title: string; retryAfterSeconds?: number }> = {
   not_json: { status: 400, title: 'The body is not JSON' },
   not_found: { status: 404, title: 'Not found' },
   method_not_allowed: { status: 405, title: 'Method not allowed' },
   name_taken: { status: 409, title: 'The name is taken' },
-  idempotency_in_flight: { status: 409, title: 'The same request is under way' },
+  idempotency_in_flight: { status: 409, title: 'The same request is under way', retryAfterSeconds: 1 },
   completed: { status: 409, title: 'The job is completed' },
   precondition_failed: { status: 412, title: 'The precondition failed' },
   body_too_large: { status: 413, title: 'The body is too large' },
@@ -17,11 +17,8 @@ export const PROBLEMS: Record<ErrorCode, { status: number; title: string }> = {
   idempotency_mismatch: { status: 422, title: 'The idempotency key was used otherwise' },
   too_many: { status: 422, title: 'Too many at once' },
   internal: { status: 500, title: 'Internal error' },
-  unavailable: { status: 503, title: 'Temporarily unavailable' },
+  unavailable: { status: 503, title: 'Temporarily unavailable', retryAfterSeconds: 2 },
 };
-
-/** Seconds after which a caller may try again when the service is unavailable. */
-export const RETRY_AFTER_SECONDS = 2;
 
 /** An error as it is answered: application/problem+json, RFC 9457. */
 export const Problem = z

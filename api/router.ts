@@ -3,8 +3,8 @@ import type { Middleware } from 'koa';
 import { invalid } from '../domain/errors.ts';
 import { findUnstorable, jsonBody } from './middleware/json-body.ts';
 import type { RequestState } from './middleware/request-context.ts';
-import type { ApiDependencies, Operation } from './operation.ts';
-import { parseInput } from './validation.ts';
+import { JSON_TYPES, type ApiDependencies, type Operation } from './operation.ts';
+import { parseHeaders, parseInput } from './validation.ts';
 
 /** Routes every operation: parse, handle, answer. */
 export function createRouter(
@@ -15,7 +15,14 @@ export function createRouter(
   for (const operation of operations) {
     const path = operation.path.replace(/\{(\w+)\}/g, ':$1');
     const steps = [
-      ...(operation.body ? [jsonBody({ optional: operation.bodyOptional === true })] : []),
+      ...(operation.body
+        ? [
+            jsonBody({
+              optional: operation.bodyOptional === true,
+              types: operation.bodyTypes ?? JSON_TYPES,
+            }),
+          ]
+        : []),
       handler(operation, dependencies),
     ];
     router.register(path, [operation.method], steps);
@@ -30,12 +37,17 @@ function handler(operation: Operation, dependencies: ApiDependencies): Middlewar
     const params =
       operation.params && parseInput(operation.params, (context as unknown as { params: unknown }).params);
     const query = operation.query && parseInput(operation.query, { ...context.query });
-    const body = operation.body && parseInput(operation.body, (context.request as { body?: unknown }).body);
+    const headers = operation.headers && parseHeaders(operation.headers, context.headers);
+    const { body: sent } = context.request as { body?: unknown };
+    const body = operation.body && parseInput(operation.body, sent);
     const { logger } = context.state;
-    const answer = await operation.handle({ params, query, body, url }, { ...dependencies, logger });
+    const answer = await operation.handle(
+      { params, query, headers, body, sent, method: context.method, url },
+      { ...dependencies, logger },
+    );
     context.status = answer.status;
     if (answer.headers) context.set(answer.headers);
-    if (answer.body === undefined) context.body = null;
+    if (answer.body === undefined || answer.body === null) context.body = null;
     else {
       context.type = 'application/json';
       context.body = JSON.stringify(answer.body);

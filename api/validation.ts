@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import type { z } from 'zod';
 import { invalid, type FieldError } from '../domain/errors.ts';
 
@@ -14,6 +15,19 @@ export function parseInput<Schema extends z.ZodType>(schema: Schema, input: unkn
   const result = schema.safeParse(input, { error: explain });
   if (result.success) return result.data;
   throw invalid(result.error.issues.flatMap((issue) => toFieldErrors(issue, [])).slice(0, MAX_ERRORS));
+}
+
+/**
+ * Parses those headers that a schema names.
+ * @throws SchedulerError `invalid` that lists all faults by the names of the headers
+ */
+export function parseHeaders(schema: z.ZodObject, headers: IncomingHttpHeaders): unknown {
+  const given = Object.keys(schema.shape).map((name) => [name, headers[name.toLowerCase()]]);
+  const result = schema.safeParse(Object.fromEntries(given), { error: explain });
+  if (result.success) return result.data;
+  throw invalid(
+    result.error.issues.map(({ path, code, message }) => ({ path: String(path[0]), code, message })),
+  );
 }
 
 /** How the message of a missing field begins: zod keeps no other trace of what was missing. */

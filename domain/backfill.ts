@@ -25,3 +25,22 @@ export const BackfillInput = z
   })
   .meta({ id: 'BackfillInput' });
 export type BackfillInput = z.infer<typeof BackfillInput>;
+
+/** A backfill that was accepted. */
+export const Backfill = z
+  .strictObject({
+    id: z.uuid(),
+    jobId: z.uuid(),
+    overlap: BackfillOverlap,
+    count: z.int().meta({ description: 'How many runs it has made, all queued.' }),
+  })
+  .meta({
+    id: 'Backfill',
+    example: {
+      id: '01a2047b-f3bf-75a1-b4d3-c8083758e9d4',
+      jobId: '019ab1c0-7e11-7cc3-98c4-dc0c0c07398f',
+      overlap: 'bufferAll',
+      count: 7,
+    },
+  });
+export type Backfill = z.infer<typeof Backfill>;

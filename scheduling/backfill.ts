@@ -27,15 +27,16 @@ const COUNTED_AT_MOST = 100_000;
 /**
  * Stores a backfill of a job that the caller's transaction has locked: one queued run for each occurrence from
  * `from` to `to`, both included; with `onlyMissing`, for each that has none. An occurrence that fell due a moment ago,
- * and whose run may still start, is not missing. Returns the id, and how many runs there are.
+ * and whose run may still start, is not missing. Returns how many runs there are.
  * @throws SchedulerError `too_many`, which says how many there would have been
  */
 export async function insertRunsOfBackfill(
   transaction: Database,
+  backfillId: string,
   job: JobRow,
   input: BackfillInput,
   now: Date,
-): Promise<{ id: string; count: number }> {
+): Promise<number> {
   const from = new Date(input.from);
   const to = new Date(input.to);
   const taken = input.onlyMissing ? await listInstantsWithRun(transaction, job.id, from, to) : new Set();
@@ -52,7 +53,6 @@ export async function insertRunsOfBackfill(
       `From ${input.from} to ${input.to} there are ${number} occurrences; one backfill takes ${MAX_BACKFILL} at most. Split it.`,
     );
   }
-  const backfillId = uuidv7();
   await insertBackfill(transaction, {
     id: backfillId,
     jobId: job.id,
@@ -81,7 +81,7 @@ export async function insertRunsOfBackfill(
     };
   });
   await insertAbsentRuns(transaction, runs);
-  return { id: backfillId, count: runs.length };
+  return runs.length;
 }
 
 /**

@@ -1,5 +1,4 @@
 import type { Client } from '@temporalio/client';
-import { v7 as uuidv7 } from 'uuid';
 import type { Database } from '../db/database.ts';
 import { insertRun } from '../db/runs.ts';
 import type { JobRow, RunRow } from '../db/schema.ts';
@@ -13,8 +12,7 @@ import { TEMPORAL_DEADLINE_MS, type SyncDependencies } from './sync.ts';
 const GRACE_MS = 5 * SECOND_MS;
 
 /** Stores a run of a job that somebody asked for now. Nobody has started it yet; the reconciler would. */
-export function insertManualRun(db: Database, job: JobRow, now: Date): Promise<RunRow> {
-  const id = uuidv7();
+export function insertManualRun(db: Database, id: string, job: JobRow, now: Date): Promise<RunRow> {
   return insertRun(db, {
     id,
     job_id: job.id,

@@ -91,7 +91,7 @@ export function writeJob(
     if (!write) return { job, changed: false };
 
     const generation = job.generation + 1;
-    const change = toChange(write, by, now);
+    const change = toChange(job, write, by, now);
     const touched = touchesSchedule(job, write);
     if (touched) await settleAccount(transaction, job, now);
     const state = write.state ?? job.state;
@@ -144,7 +144,12 @@ function toColumns(definition: JobInput, now: Date) {
   };
 }
 
-function toChange({ definition, state, pause, isDeleted }: JobWrite, by: string, now: Date): JobChange {
+function toChange(
+  job: JobRow,
+  { definition, state, pause, isDeleted }: JobWrite,
+  by: string,
+  now: Date,
+): JobChange {
   const paused = pause && {
     pause_reason: pause.reason,
     paused_by: by,
@@ -153,6 +158,10 @@ function toChange({ definition, state, pause, isDeleted }: JobWrite, by: string,
   const notPaused = { pause_reason: null, paused_by: null, paused_at: null, paused_until: null };
   return {
     ...(definition ? toColumns(definition, now) : {}),
+    // Of a schedule that has had its last occurrence there is none after now, and it is to be completed still.
+    ...(definition && isDeepStrictEqual(definition.schedule, job.schedule)
+      ? { finishes_at: job.finishes_at }
+      : {}),
     ...(state === undefined ? {} : { state }),
     ...(state === 'paused' ? { paused_at: now } : {}),
     ...(state === 'active' ? { ...notPaused, consecutive_failures: 0 } : {}),

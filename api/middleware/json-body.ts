@@ -2,16 +2,17 @@ import type { Middleware } from 'koa';
 import { koaBody } from 'koa-body';
 import { invalid, SchedulerError } from '../../domain/errors.ts';
 
-const MAX_BODY_BYTES = 1_048_576;
+export const MAX_BODY_BYTES = 1_048_576;
 const MAX_DEPTH = 32;
 
 /**
  * Reads a JSON body into `context.request.body`, and refuses everything that could not be stored as it is. An `optional`
- * body that is not there is an empty object.
+ * body that is not there is an empty object. `types` are the content types that are taken.
  */
-export function jsonBody({ optional }: { optional: boolean }): Middleware {
+export function jsonBody({ optional, types }: { optional: boolean; types: readonly string[] }): Middleware {
   const parse = koaBody({
     json: true,
+    jsonTypes: [...types],
     text: false,
     urlencoded: false,
     multipart: false,
@@ -23,16 +24,18 @@ export function jsonBody({ optional }: { optional: boolean }): Middleware {
   });
   return async (context, next) => {
     // null: there is no body at all.
-    const isEmpty = context.get('content-length') === '0' || context.is('json') === null;
+    const isEmpty = context.get('content-length') === '0' || context.is([...types]) === null;
     if (isEmpty && optional) {
       (context.request as { body?: unknown }).body = {};
       await next();
       return;
     }
-    if (!isEmpty && context.is('json', '+json') === false) {
+    if (!isEmpty && context.is([...types]) === false) {
+      // RFC 5789, 2.2.
+      if (context.method === 'PATCH') context.set('Accept-Patch', types.join(', '));
       throw new SchedulerError(
         'unsupported_media_type',
-        `The body is ${context.get('content-type') || 'of no named type'}; send it as Content-Type: application/json.`,
+        `The body is ${context.get('content-type') || 'of no named type'}; send it as Content-Type: ${types.join(' or ')}.`,
       );
     }
     await parse(context, async () => undefined);

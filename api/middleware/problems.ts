@@ -1,6 +1,6 @@
 import type { Middleware } from 'koa';
 import { SchedulerError } from '../../domain/errors.ts';
-import { RETRY_AFTER_SECONDS, toProblem, toSchedulerError } from '../problem.ts';
+import { PROBLEMS, toProblem, toSchedulerError } from '../problem.ts';
 import type { RequestState } from './request-context.ts';
 
 /** Answers every error, and every path that nothing answered, as application/problem+json. */
@@ -29,7 +29,8 @@ export function problems(): Middleware<RequestState> {
       context.status = problem.status;
       context.type = 'application/problem+json';
       context.body = JSON.stringify(problem);
-      if (error.code === 'unavailable') context.set('Retry-After', String(RETRY_AFTER_SECONDS));
+      const { retryAfterSeconds } = PROBLEMS[error.code];
+      if (retryAfterSeconds !== undefined) context.set('Retry-After', String(retryAfterSeconds));
     }
   };
 }

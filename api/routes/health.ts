@@ -7,9 +7,9 @@ const Live = z.strictObject({ status: z.literal('ok') }).meta({ id: 'Live', exam
 const Part = z.enum(['up', 'down']);
 const Readiness = z
   .strictObject({
-    status: z.enum(['ready', 'degraded', 'unavailable']).meta({
+    status: z.enum(['ready', 'degraded', 'unavailable', 'stopping']).meta({
       description:
-        'degraded: jobs are accepted, and scheduled once Temporal is back. unavailable: without Postgres nothing works.',
+        'degraded: jobs are accepted, and scheduled once Temporal is back. unavailable: without Postgres nothing works. stopping: this process ends as soon as it has answered what is under way.',
     }),
     postgres: Part,
     temporal: Part,
@@ -50,9 +50,9 @@ export const readyz = operation({
   needsStorage: false,
   answers: {
     200: { description: 'It can, if need be without Temporal.', schema: Readiness },
-    503: { description: 'It can not: Postgres is away.', schema: Readiness },
+    503: { description: 'It can not: Postgres is away, or the process ends.', schema: Readiness },
   },
-  async handle(_, { db, temporal }) {
+  async handle(_, { db, temporal, isStopping }) {
     const [postgresState, temporalState] = await Promise.all([
       isUp(pingDatabase(db)),
       isUp(
@@ -61,9 +61,15 @@ export const readyz = operation({
         ),
       ),
     ]);
-    const status = postgresState === 'down' ? 'unavailable' : temporalState === 'down' ? 'degraded' : 'ready';
+    const status = isStopping()
+      ? 'stopping'
+      : postgresState === 'down'
+        ? 'unavailable'
+        : temporalState === 'down'
+          ? 'degraded'
+          : 'ready';
     return {
-      status: status === 'unavailable' ? 503 : 200,
+      status: status === 'ready' || status === 'degraded' ? 200 : 503,
       body: { status, postgres: postgresState, temporal: temporalState },
     };
   },

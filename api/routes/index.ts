@@ -1,7 +1,11 @@
 import type { Operation } from '../operation.ts';
+import { backfillJob } from './backfill.ts';
+import { patchJob, removeJob, replaceJob } from './change-job.ts';
 import { livez, readyz } from './health.ts';
-import { createJob, getJob, getJobs, removeJob, runJobNow } from './jobs.ts';
+import { createJob, getJob, getJobs } from './jobs.ts';
 import { pauseJobRoute, resumeJobRoute } from './pause.ts';
+import { getRevisionsOfJob } from './revisions.ts';
+import { runJobNow } from './run-job.ts';
 import { getUpcoming, previewSchedule } from './schedules.ts';
 import { getRun, getRunsOfJob } from './runs.ts';
 
@@ -10,10 +14,14 @@ export const operations: Operation[] = [
   createJob,
   getJobs,
   getJob,
+  replaceJob,
+  patchJob,
   removeJob,
   pauseJobRoute,
   resumeJobRoute,
   runJobNow,
+  backfillJob,
+  getRevisionsOfJob,
   getUpcoming,
   previewSchedule,
   getRunsOfJob,

@@ -1,13 +1,12 @@
 import { z } from 'zod';
-import { findJob } from '../../db/jobs.ts';
 import type { JobRow } from '../../db/schema.ts';
 import { invalid, SchedulerError } from '../../domain/errors.ts';
 import { Instant, toInstant } from '../../domain/instant.ts';
 import { Job } from '../../domain/job.ts';
-import { syncJob } from '../../scheduling/sync.ts';
 import { writeJob, type JobWrite } from '../../scheduling/write-job.ts';
+import { IfMatchHeaders, requireMatch } from '../if-match.ts';
+import { answerWritten, CALLER, JOB_HEADERS, JobIdParams, NAMESPACE } from '../job-resource.ts';
 import { operation, type ApiDependencies } from '../operation.ts';
-import { answerJob, CALLER, etagOf, JobIdParams, NAMESPACE } from './jobs.ts';
 
 const PauseInput = z
   .strictObject({
@@ -25,24 +24,25 @@ const PauseInput = z
 
 /**
  * Pauses or resumes a job, brings it to Temporal, and answers it.
- * @throws SchedulerError `not_found`, or `completed` for a job that has had its last occurrence
+ * @throws SchedulerError `not_found`, `completed` for a job that has had its last occurrence, or `precondition_failed`
  */
 async function changeState(
   id: string,
+  headers: IfMatchHeaders,
   dependencies: ApiDependencies,
   now: Date,
   decide: (job: JobRow) => JobWrite | undefined,
 ) {
   const place = { id, namespace: NAMESPACE };
   const written = await writeJob(dependencies.db, place, { by: CALLER, now }, (job) => {
-    if (job.state !== 'completed') return decide(job);
-    const message = `The job ${id} has had its last occurrence; it can neither be paused nor resumed.`;
-    throw new SchedulerError('completed', message);
+    if (job.state === 'completed') {
+      const message = `The job ${id} has had its last occurrence; it can neither be paused nor resumed. A new schedule makes it active again.`;
+      throw new SchedulerError('completed', message);
+    }
+    requireMatch(headers, job);
+    return decide(job);
   });
-  if (!written) throw new SchedulerError('not_found', `There is no job with the id ${id}.`);
-  if (written.changed) await syncJob(dependencies, id);
-  const job = (await findJob(dependencies.db, NAMESPACE, id)) ?? written.job;
-  return { status: 200, headers: { ETag: etagOf(job) }, body: await answerJob(job, dependencies) };
+  return answerWritten(id, written, dependencies);
 }
 
 export const pauseJobRoute = operation({
@@ -54,23 +54,24 @@ export const pauseJobRoute = operation({
     'From now on no occurrence starts; those that fall due meanwhile are not made up for. Runs asked for by hand still start.',
   tag: 'Jobs',
   params: JobIdParams,
+  headers: IfMatchHeaders,
   body: PauseInput,
   bodyOptional: true,
   bodyExamples: {
     reason: { summary: 'For a while', value: { reason: 'maintenance', until: '2099-01-01T06:00:00Z' } },
   },
   answers: {
-    200: { description: 'The job, paused.', schema: Job, headers: { ETag: 'Generation of the job.' } },
+    200: { description: 'The job, paused.', schema: Job, headers: JOB_HEADERS },
   },
-  errors: ['not_found', 'completed'],
-  async handle({ params, body }, dependencies) {
+  errors: ['not_found', 'completed', 'precondition_failed'],
+  async handle({ params, headers, body }, dependencies) {
     const now = dependencies.now();
     if (body.until !== undefined && Date.parse(body.until) <= now.getTime()) {
       const message = `${body.until} is in the past; it is now ${toInstant(now.getTime())}`;
       throw invalid([{ path: 'until', code: 'in_the_past', message }]);
     }
     const until = body.until === undefined ? null : new Date(body.until);
-    return changeState(params.id, dependencies, now, (job) => {
+    return changeState(params.id, headers, dependencies, now, (job) => {
       const pause = { reason: body.reason, until };
       const isSame =
         job.pause_reason === pause.reason && job.paused_until?.getTime() === pause.until?.getTime();
@@ -88,12 +89,13 @@ export const resumeJobRoute = operation({
   description: 'A job that is not paused stays as it is. If Temporal has lost its schedule, it is made anew.',
   tag: 'Jobs',
   params: JobIdParams,
+  headers: IfMatchHeaders,
   answers: {
-    200: { description: 'The job, active.', schema: Job, headers: { ETag: 'Generation of the job.' } },
+    200: { description: 'The job, active.', schema: Job, headers: JOB_HEADERS },
   },
-  errors: ['not_found', 'completed'],
-  async handle({ params }, dependencies) {
-    return changeState(params.id, dependencies, dependencies.now(), ({ state }) =>
+  errors: ['not_found', 'completed', 'precondition_failed'],
+  async handle({ params, headers }, dependencies) {
+    return changeState(params.id, headers, dependencies, dependencies.now(), ({ state }) =>
       state === 'paused' ? { action: 'resumed', state: 'active' } : undefined,
     );
   },

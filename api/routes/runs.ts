@@ -4,15 +4,20 @@ import type { RunRow } from '../../db/schema.ts';
 import { SchedulerError } from '../../domain/errors.ts';
 import { Instant } from '../../domain/instant.ts';
 import { Run } from '../../domain/run.ts';
+import { JobIdParams, NAMESPACE, requireJob } from '../job-resource.ts';
 import { operation, type ApiDependencies } from '../operation.ts';
 import { decodeCursor, pageOf, pageQuery, toPage } from '../page.ts';
 import { presentRun } from '../present.ts';
-import { JobIdParams, NAMESPACE, requireJob } from './jobs.ts';
 
-const presentFor = ({ temporalUiUrl, temporal }: ApiDependencies) => {
+/** Presents runs with links to where this service's Temporal is looked at. */
+export const presentFor = ({ temporalUiUrl, temporal }: ApiDependencies) => {
   const where = { uiUrl: temporalUiUrl, namespace: temporal.options.namespace };
   return (run: RunRow) => presentRun(run, where);
 };
+
+/** The error for a run that there is not. */
+export const noSuchRun = (id: string) =>
+  new SchedulerError('not_found', `There is no run with the id ${id}.`);
 
 const RunPlace = z.strictObject({ scheduledAt: Instant, id: z.uuid() });
 
@@ -33,7 +38,7 @@ export const getRunsOfJob = operation({
   },
   errors: ['not_found'],
   async handle({ params, query, url }, dependencies) {
-    const job = await requireJob(dependencies, params.id);
+    const job = await requireJob(dependencies.db, params.id);
     const place = decodeCursor(RunPlace, query.cursor);
     const after = place && { scheduledAt: new Date(place.scheduledAt), id: place.id };
     const rows = await listRuns(dependencies.db, { jobId: job.id, after, limit: query.limit + 1 });
@@ -57,7 +62,7 @@ export const getRun = operation({
   errors: ['not_found'],
   async handle({ params }, dependencies) {
     const run = await findRun(dependencies.db, NAMESPACE, params.id);
-    if (!run) throw new SchedulerError('not_found', `There is no run with the id ${params.id}.`);
+    if (!run) throw noSuchRun(params.id);
     return { status: 200, body: presentFor(dependencies)(run) };
   },
 });

@@ -9,9 +9,9 @@ import { Schedule } from '../../domain/schedule.ts';
 import { findWarnings, Warning } from '../../domain/schedule-warnings.ts';
 import { summarize } from '../../domain/schedule-words.ts';
 import { toLocalTime } from '../../domain/time-zone.ts';
+import { JobIdParams, requireJob } from '../job-resource.ts';
 import { operation } from '../operation.ts';
 import { upcomingOf } from '../present.ts';
-import { JobIdParams, requireJob } from './jobs.ts';
 
 const MAX_TIMES = 100;
 
@@ -112,7 +112,7 @@ export const getUpcoming = operation({
   answers: { 200: { description: 'When it fires.', schema: Upcoming } },
   errors: ['not_found'],
   async handle({ params, query }, dependencies) {
-    const job = await requireJob(dependencies, params.id);
+    const job = await requireJob(dependencies.db, params.id);
     const counts = await countScheduledRuns(dependencies.db, [job.id]);
     const after = query.from === undefined ? dependencies.now().getTime() : Date.parse(query.from);
     const instants = upcomingOf(job, counts.get(job.id) ?? 0, after, query.limit);

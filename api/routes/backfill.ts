@@ -1,0 +1,87 @@
+import { findBackfill } from '../../db/backfills.ts';
+import { lockJob } from '../../db/jobs.ts';
+import { Backfill, BackfillInput, MAX_BACKFILL } from '../../domain/backfill.ts';
+import { invalid, type FieldError } from '../../domain/errors.ts';
+import { toInstant } from '../../domain/instant.ts';
+import { insertRunsOfBackfill, tryStartBackfill } from '../../scheduling/backfill.ts';
+import { answerOnce, IDEMPOTENCY_ERRORS, IdempotencyHeaders, REPLAYED_HEADER } from '../idempotency.ts';
+import { JobIdParams, NAMESPACE, noSuchJob } from '../job-resource.ts';
+import { operation } from '../operation.ts';
+
+/** What is wrong with the instants of a backfill: nothing, if the list is empty. */
+function findFaults(
+  { from, to, onlyMissing }: BackfillInput,
+  now: number,
+  runRetentionMs: number,
+): FieldError[] {
+  const faults: FieldError[] = [];
+  const remembered = now - runRetentionMs;
+  if (Date.parse(to) > now) {
+    const message = `${to} is in the future; it is now ${toInstant(now)}`;
+    faults.push({ path: 'to', code: 'in_the_future', message });
+  }
+  if (Date.parse(from) > Date.parse(to)) {
+    faults.push({ path: 'to', code: 'before_from', message: `lies before from (${from})` });
+  }
+  if (onlyMissing && Date.parse(from) < remembered) {
+    const message = `runs are forgotten some time after they ended, so what is missing is known from ${toInstant(remembered)} on only; begin later, or leave onlyMissing out`;
+    faults.push({ path: 'from', code: 'forgotten', message });
+  }
+  return faults;
+}
+
+export const backfillJob = operation({
+  method: 'post',
+  path: '/jobs/{id}/backfill',
+  operationId: 'backfillJob',
+  summary: 'Run past occurrences of a job',
+  description: `Makes a run, with the trigger \`backfill\`, for each occurrence of the job's present schedule from \`from\` to \`to\`, both included; with \`onlyMissing\`, for each that has no run. Skipped and missed occurrences have none. A backfill takes ${MAX_BACKFILL} occurrences at most, and does not count for \`maxRuns\`. Also of a paused or completed job. Cancelling the backfill's workflow in Temporal cancels those of its runs that are open.`,
+  tag: 'Jobs',
+  params: JobIdParams,
+  headers: IdempotencyHeaders,
+  body: BackfillInput,
+  bodyExamples: {
+    missing: {
+      summary: 'What was missed in an outage',
+      value: { from: '2026-11-01T00:00:00Z', to: '2026-11-02T00:00:00Z', onlyMissing: true },
+    },
+  },
+  answers: {
+    202: {
+      description: 'The backfill. Its runs are queued.',
+      schema: Backfill,
+      headers: { Location: 'Path of the runs of the job.', ...REPLAYED_HEADER },
+    },
+  },
+  errors: ['not_found', 'too_many', ...IDEMPOTENCY_ERRORS],
+  async handle(input, dependencies) {
+    const jobId = input.params.id;
+    const answer = (backfill: Omit<Backfill, 'jobId'>) => ({
+      status: 202,
+      headers: { Location: `/jobs/${jobId}/runs` },
+      body: { id: backfill.id, jobId, overlap: backfill.overlap, count: backfill.count },
+    });
+    return answerOnce(input, dependencies, {
+      make: async (transaction, id) => {
+        const { body } = input;
+        const now = dependencies.now();
+        // Locked, so that two backfills at once do not both find the same occurrences missing.
+        const job = await lockJob(transaction, { id: jobId, namespace: NAMESPACE });
+        if (!job) throw noSuchJob(jobId);
+        const faults = findFaults(body, now.getTime(), dependencies.runRetentionMs);
+        if (faults.length > 0) throw invalid(faults);
+        const count = await insertRunsOfBackfill(transaction, id, job, body, now);
+        return { id, job, overlap: body.overlap, count };
+      },
+      answer: async ({ job, ...backfill }) => {
+        if (backfill.count > 0) await tryStartBackfill(dependencies, job, backfill.id);
+        return answer(backfill);
+      },
+      // The reconciler has started it meanwhile, or is about to.
+      answerLate: async (id) => {
+        const { overlap, runs } = await findBackfill(dependencies.db, id);
+        return answer({ id, overlap, count: runs.length });
+      },
+    });
+  },
+});

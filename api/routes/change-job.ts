@@ -1,0 +1,153 @@
+import { isDeepStrictEqual } from 'node:util';
+import { z } from 'zod';
+import type { JobRow } from '../../db/schema.ts';
+import { invalid } from '../../domain/errors.ts';
+import { Job, JobInput } from '../../domain/job.ts';
+import { mergePatch } from '../../domain/merge-patch.ts';
+import { findNeverFiring } from '../../domain/never-firing.ts';
+import { syncJob } from '../../scheduling/sync.ts';
+import { writeJob, type JobWrite } from '../../scheduling/write-job.ts';
+import { IfMatchHeaders, requireMatch } from '../if-match.ts';
+import { answerWritten, CALLER, JOB_HEADERS, JobIdParams, NAMESPACE, noSuchJob } from '../job-resource.ts';
+import { MAX_BODY_BYTES } from '../middleware/json-body.ts';
+import { operation, type ApiDependencies } from '../operation.ts';
+import { definitionOf } from '../present.ts';
+import { parseInput } from '../validation.ts';
+
+const WHAT_FOLLOWS =
+  'What changes nothing makes no new generation. A new schedule makes a completed job active again; a paused one stays paused. Runs that are under way go on as they began.';
+
+const JobPatch = z
+  .record(z.string(), z.unknown(), {
+    error: 'must be an object: the fields to change, null to take one away',
+  })
+  .meta({
+    id: 'JobPatch',
+    description:
+      'A JSON merge patch (RFC 7396) of the fields of JobInput. null takes a field away, so that its default holds; objects are merged; lists are replaced.',
+    example: { labels: { team: 'billing', obsolete: null }, policy: { overlap: 'allowAll' } },
+  });
+
+const answers = { 200: { description: 'The job.', schema: Job, headers: JOB_HEADERS } };
+
+/** Gives a job the definition that `define` makes of it, under its lock; brings it to Temporal, and answers it. */
+async function changeJob(
+  id: string,
+  headers: IfMatchHeaders,
+  dependencies: ApiDependencies,
+  define: (job: JobRow) => JobInput,
+) {
+  const now = dependencies.now();
+  const place = { id, namespace: NAMESPACE };
+  const written = await writeJob(dependencies.db, place, { by: CALLER, now }, (job): JobWrite | undefined => {
+    requireMatch(headers, job);
+    const definition = define(job);
+    if (isDeepStrictEqual(definition, definitionOf(job))) return undefined;
+    if (isDeepStrictEqual(definition.schedule, job.schedule)) return { action: 'changed', definition };
+    const faults = findNeverFiring(definition.schedule, now.getTime());
+    if (faults.length > 0) throw invalid(faults);
+    return {
+      action: 'changed',
+      definition,
+      ...(job.state === 'completed' ? { state: 'active' as const } : {}),
+    };
+  });
+  return answerWritten(id, written, dependencies);
+}
+
+/**
+ * A job's definition with a patch applied.
+ * @throws SchedulerError `invalid` with all faults of the result
+ */
+function patchDefinition(job: JobRow, patch: z.infer<typeof JobPatch>): JobInput {
+  const current = definitionOf(job);
+  // Also a field that there is not and that is to be taken away is a fault: it is misspelt, or read-only.
+  const unknown = Object.entries(patch).filter(([name]) => !Object.hasOwn(JobInput.shape, name));
+  const merged = { ...(mergePatch(current, patch) as object), ...Object.fromEntries(unknown) };
+  const definition = parseInput(JobInput, merged);
+  // Patch by patch, a job could become larger than any request.
+  if (sizeOf(definition) > Math.max(MAX_BODY_BYTES, sizeOf(current))) {
+    const message = `with the patch, the job would be larger than ${MAX_BODY_BYTES} bytes`;
+    throw invalid([{ path: '', code: 'too_large', message }]);
+  }
+  return definition;
+}
+
+const sizeOf = (definition: JobInput) => Buffer.byteLength(JSON.stringify(definition));
+
+export const replaceJob = operation({
+  method: 'put',
+  path: '/jobs/{id}',
+  operationId: 'replaceJob',
+  summary: 'Replace a job',
+  description: `Gives the job a whole new definition: what the body leaves out gets its default. ${WHAT_FOLLOWS} Makes no job where there is none.`,
+  tag: 'Jobs',
+  params: JobIdParams,
+  headers: IfMatchHeaders,
+  body: JobInput,
+  bodyExamples: {
+    cron: {
+      summary: 'Every Tuesday at nine in Berlin',
+      value: {
+        name: 'weekly-report',
+        schedule: { cron: '0 9 * * TUE', timeZone: 'Europe/Berlin' },
+        target: { type: 'http', url: 'https://example.com/hooks/report', body: { report: 'weekly' } },
+      },
+    },
+  },
+  answers,
+  errors: ['not_found', 'name_taken', 'precondition_failed'],
+  async handle({ params, headers, body }, dependencies) {
+    return changeJob(params.id, headers, dependencies, () => body);
+  },
+});
+
+export const patchJob = operation({
+  method: 'patch',
+  path: '/jobs/{id}',
+  operationId: 'patchJob',
+  summary: 'Change fields of a job',
+  description: `Merges the body into the definition of the job (RFC 7396). Patches that arrive at once are all applied, one after another. To change the kind of a schedule, take the fields of the old kind away with null, or use PUT. ${WHAT_FOLLOWS}`,
+  tag: 'Jobs',
+  params: JobIdParams,
+  headers: IfMatchHeaders,
+  body: JobPatch,
+  bodyTypes: ['application/merge-patch+json', 'application/json'],
+  bodyExamples: {
+    labels: { summary: 'One label more, one less', value: { labels: { team: 'billing', obsolete: null } } },
+    schedule: {
+      summary: 'An interval instead of a cron',
+      value: { schedule: { cron: null, dayMatch: null, dst: null, every: '15m' } },
+    },
+  },
+  answers,
+  errors: ['not_found', 'name_taken', 'precondition_failed'],
+  async handle({ params, headers, body }, dependencies) {
+    return changeJob(params.id, headers, dependencies, (job) => patchDefinition(job, body));
+  },
+});
+
+export const removeJob = operation({
+  method: 'delete',
+  path: '/jobs/{id}',
+  operationId: 'deleteJob',
+  summary: 'Delete a job',
+  description:
+    'From now on no run of it starts. Its runs stay readable under `/runs/{id}`, its revisions under `/jobs/{id}/revisions`, and its name is free again.',
+  tag: 'Jobs',
+  params: JobIdParams,
+  headers: IfMatchHeaders,
+  answers: { 204: { description: 'The job is deleted.' } },
+  errors: ['not_found', 'precondition_failed'],
+  async handle({ params, headers }, dependencies) {
+    const writer = { by: CALLER, now: dependencies.now() };
+    const place = { id: params.id, namespace: NAMESPACE };
+    const tombstone = await writeJob(dependencies.db, place, writer, (job) => {
+      requireMatch(headers, job);
+      return { action: 'deleted', isDeleted: true };
+    });
+    if (!tombstone) throw noSuchJob(params.id);
+    await syncJob(dependencies, tombstone.job.id);
+    return { status: 204 };
+  },
+});

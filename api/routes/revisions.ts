@@ -1,0 +1,53 @@
+import { z } from 'zod';
+import { findJobOrTombstone } from '../../db/jobs.ts';
+import { listRevisions } from '../../db/revisions.ts';
+import type { RevisionRow } from '../../db/schema.ts';
+import { toInstant } from '../../domain/instant.ts';
+import { Revision } from '../../domain/revision.ts';
+import { JobIdParams, NAMESPACE, noSuchJob } from '../job-resource.ts';
+import { operation } from '../operation.ts';
+import { decodeCursor, pageOf, pageQuery, toPage } from '../page.ts';
+
+const RevisionPlace = z.strictObject({ generation: z.int32() });
+
+const presentRevision = ({ generation, at, by, action, changes }: RevisionRow): Revision => ({
+  generation,
+  at: toInstant(at.getTime()),
+  by,
+  action,
+  changes,
+});
+
+export const getRevisionsOfJob = operation({
+  method: 'get',
+  path: '/jobs/{id}/revisions',
+  operationId: 'listRevisionsOfJob',
+  summary: 'List the changes of a job, the latest first',
+  description:
+    'Who changed what, and when. Readable of a deleted job too, as long as there are runs of it: the first entry says who deleted it.',
+  tag: 'Jobs',
+  params: JobIdParams,
+  query: z.strictObject(pageQuery),
+  answers: {
+    200: {
+      description: 'One page of changes.',
+      schema: pageOf(Revision, 'RevisionPage'),
+      headers: { Link: 'The next page, if there is one.' },
+    },
+  },
+  errors: ['not_found'],
+  async handle({ params, query, url }, { db }) {
+    const job = await findJobOrTombstone(db, params.id);
+    if (job?.namespace !== NAMESPACE) throw noSuchJob(params.id);
+    const place = decodeCursor(RevisionPlace, query.cursor);
+    const rows = await listRevisions(db, {
+      jobId: job.id,
+      beforeGeneration: place?.generation,
+      limit: query.limit + 1,
+    });
+    return {
+      status: 200,
+      ...toPage(rows, query.limit, url, presentRevision, ({ generation }) => ({ generation })),
+    };
+  },
+});
