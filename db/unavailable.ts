@@ -2,8 +2,11 @@ import { sql } from 'kysely';
 import pg from 'pg';
 import type { Database } from './database.ts';
 
-/** SQLSTATEs that say "not now": connection exceptions, shutdown and start-up, too many connections, read-only standby. */
-const SQLSTATES = /^(08...|57P0[1-3]|53300|25006)$/;
+/**
+ * SQLSTATEs that say "not now": connection exceptions, shutdown and start-up, too many connections, read-only standby; a
+ * statement that waited too long for others, or that was given up so that others could go on.
+ */
+const SQLSTATES = /^(08...|57P0[1-3]|53300|25006|57014|55P03|40P01|40001)$/;
 const NETWORK = [
   'ECONNREFUSED',
   'ECONNRESET',

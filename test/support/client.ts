@@ -1,4 +1,6 @@
+import type { Backfill } from '../../domain/backfill.ts';
 import type { Job } from '../../domain/job.ts';
+import type { Revision } from '../../domain/revision.ts';
 import type { Run } from '../../domain/run.ts';
 
 /** An answer of the API. */
@@ -14,12 +16,16 @@ interface Page<Item> {
 }
 
 /** Calls the API as any client would. */
-export async function request<Body>(url: string, method = 'GET', body?: unknown): Promise<ApiAnswer<Body>> {
+export async function request<Body>(
+  url: string,
+  method = 'GET',
+  body?: unknown,
+  headers: Record<string, string> = {},
+): Promise<ApiAnswer<Body>> {
   const response = await fetch(url, {
     method,
-    ...(body === undefined
-      ? {}
-      : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
+    headers: { ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
   });
   const text = await response.text();
   return {
@@ -40,6 +46,14 @@ export function apiClient(baseUrl: string) {
     createJob: (job: unknown) => expectStatus(201, request<Job>(`${baseUrl}/jobs`, 'POST', job)),
     getJob: (id: string) => expectStatus(200, request<Job>(`${baseUrl}/jobs/${id}`)),
     listJobs: (query = '') => expectStatus(200, request<Page<Job>>(`${baseUrl}/jobs${query}`)),
+    putJob: (id: string, job: unknown) =>
+      expectStatus(200, request<Job>(`${baseUrl}/jobs/${id}`, 'PUT', job)),
+    patchJob: (id: string, patch: unknown) =>
+      expectStatus(200, request<Job>(`${baseUrl}/jobs/${id}`, 'PATCH', patch)),
+    listRevisions: (id: string, query = '') =>
+      expectStatus(200, request<Page<Revision>>(`${baseUrl}/jobs/${id}/revisions${query}`)),
+    backfill: (id: string, input: unknown) =>
+      expectStatus(202, request<Backfill>(`${baseUrl}/jobs/${id}/backfill`, 'POST', input)),
     deleteJob: (id: string) => expectStatus(204, request<undefined>(`${baseUrl}/jobs/${id}`, 'DELETE')),
     pauseJob: (id: string, pause: unknown = {}) =>
       expectStatus(200, request<Job>(`${baseUrl}/jobs/${id}/pause`, 'POST', pause)),
