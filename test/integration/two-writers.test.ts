@@ -1,0 +1,72 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import type { Job } from '../../domain/job.ts';
+import { apiClient, request } from '../support/client.ts';
+import { createStack, type Stack } from '../support/stack.ts';
+
+const WRITES = 500;
+const LANES = 16;
+
+let stack: Stack;
+let urls: string[];
+let api: ReturnType<typeof apiClient>;
+
+beforeAll(async () => {
+  stack = await createStack('two-writers');
+  // No worker: nobody puts right what the two leave behind.
+  urls = (await Promise.all([stack.startApi(), stack.startApi()])).map(({ url }) => url);
+  api = apiClient(urls[0] as string);
+});
+afterAll(() => stack.stop());
+
+const definition = (seconds: number) => ({
+  name: 'contested',
+  schedule: { every: `${seconds}s` },
+  target: { type: 'http', url: 'https://example.com/' },
+});
+
+test(`two processes change one job ${WRITES} times at once: Temporal holds the last generation`, async () => {
+  const { id } = await api.createJob(definition(10_000));
+  const acknowledged: { generation: number; every: string }[] = [];
+  let next = 1;
+  const lane = async (url: string) => {
+    for (let number = next++; number <= WRITES; number = next++) {
+      const job = definition(10_000 + number);
+      const answer = await (number % 3 === 0
+        ? request<Job>(`${url}/jobs/${id}`, 'PUT', job)
+        : request<Job>(`${url}/jobs/${id}`, 'PATCH', { schedule: job.schedule }));
+      expect([answer.status, answer.headers.get('etag')]).toEqual([200, `"${answer.body.sync.generation}"`]);
+      const { schedule } = answer.body as { schedule: { every: string } };
+      acknowledged.push({ generation: answer.body.sync.generation, every: schedule.every });
+    }
+  };
+  const started = performance.now();
+  await Promise.all(Array.from({ length: LANES }, (_, index) => lane(urls[index % 2] as string)));
+  const seconds = (performance.now() - started) / 1_000;
+  console.log(`${WRITES} writes took ${seconds.toFixed(1)} s`);
+
+  const last = acknowledged.reduce((one, other) => (other.generation > one.generation ? other : one));
+  const job = await api.getJob(id);
+  // Each write was a change, none was lost, and the last that was acknowledged is what is there.
+  expect(job.sync).toEqual({
+    state: 'synced',
+    generation: WRITES + 1,
+    observedGeneration: WRITES + 1,
+    error: null,
+  });
+  expect(last.generation).toBe(WRITES + 1);
+  expect(job.schedule).toMatchObject({ every: last.every });
+  const schedule = await stack.temporal.schedule.getHandle(`scheduler-job-${id}`).describe();
+  expect(schedule.action.args).toEqual([{ jobId: id, generation: WRITES + 1, trigger: 'schedule' }]);
+  expect(schedule.spec.intervals?.map(({ every }) => every)).toEqual([parseInt(last.every, 10) * 1_000]);
+
+  // Every generation has its revision, and each begins where the one before ended.
+  const { rows } = await stack.db.query<{ before: string; after: string }>(
+    `SELECT changes->'schedule'->'before'->>'every' AS before, changes->'schedule'->'after'->>'every' AS after
+     FROM job_revisions WHERE job_id = $1 AND generation > 1 ORDER BY generation`,
+    [id],
+  );
+  expect(rows).toHaveLength(WRITES);
+  for (const [index, row] of rows.entries())
+    expect(row.before).toBe(index === 0 ? '10000s' : rows[index - 1]?.after);
+  expect(rows[WRITES - 1]?.after).toBe(last.every);
+});
