@@ -37,9 +37,9 @@ export const getRevisionsOfJob = operation({
   },
   errors: ['not_found'],
   async handle({ params, query, url }, { db }) {
+    const place = decodeCursor(RevisionPlace, query.cursor);
     const job = await findJobOrTombstone(db, params.id);
     if (job?.namespace !== NAMESPACE) throw noSuchJob(params.id);
-    const place = decodeCursor(RevisionPlace, query.cursor);
     const rows = await listRevisions(db, {
       jobId: job.id,
       beforeGeneration: place?.generation,

@@ -2,6 +2,8 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Problem } from '../../api/problem.ts';
 import { createStack, type Stack } from '../support/stack.ts';
 
+const ABSENT = '01a2047b-f3bf-75a1-b4d3-c8083758e9d4';
+
 let stack: Stack;
 let url: string;
 
@@ -35,7 +37,7 @@ async function send(
 
 async function countRows(): Promise<number> {
   const { rows } = await stack.db.query<{ count: string }>(
-    'SELECT (SELECT count(*) FROM jobs) + (SELECT count(*) FROM runs) AS count',
+    'SELECT (SELECT count(*) FROM jobs) + (SELECT count(*) FROM runs) + (SELECT count(*) FROM idempotency_keys) AS count',
   );
   return Number(rows[0]?.count);
 }
@@ -324,6 +326,70 @@ describe('a job that can not be', () => {
   });
 });
 
+describe('a change that can not be', () => {
+  const merge = { 'content-type': 'application/merge-patch+json' };
+  test.each<[string, string, string, string | undefined, Record<string, string>, number, string, RegExp]>([
+    ['a PUT of nothing', 'PUT', '', undefined, {}, 400, '', /empty/],
+    ['a PUT of half a job', 'PUT', '', '{"name":"x"}', {}, 422, 'schedule', /required|needs/],
+    ['a PUT as a merge patch', 'PUT', '', '{}', merge, 415, '', /: application\/json\./],
+    ['a PATCH of nothing', 'PATCH', '', undefined, {}, 400, '', /empty/],
+    ['a PATCH that is null', 'PATCH', '', 'null', merge, 422, '', /must be an object/],
+    ['a PATCH that is a list', 'PATCH', '', '[{"op":"remove"}]', merge, 422, '', /must be an object/],
+    ['a PATCH that is a text', 'PATCH', '', '"name"', {}, 422, '', /must be an object/],
+    ['a PATCH that is no JSON', 'PATCH', '', '{"name":', merge, 400, '', /JSON/],
+    ['a PATCH with a NUL byte', 'PATCH', '', '{"labels":{"a":"\\u0000"}}', merge, 422, 'labels.a', /NUL/],
+    ['a PATCH of a prototype', 'PATCH', '', '{"__proto__":{"a":1}}', merge, 400, '', /prototype/],
+    ['a PATCH of another kind', 'PATCH', '', '{}', { 'content-type': 'text/plain' }, 415, '', /merge-patch/],
+    ['an If-Match without quotes', 'PATCH', '', '{}', { 'if-match': '3' }, 422, 'If-Match', /double quotes/],
+    [
+      'an If-Match of a DELETE',
+      'DELETE',
+      '',
+      undefined,
+      { 'if-match': '"' },
+      422,
+      'If-Match',
+      /double quotes/,
+    ],
+    ['an If-Match of a pause', 'POST', '/pause', '{}', { 'if-match': 'x' }, 422, 'If-Match', /double quotes/],
+    [
+      'an empty key',
+      'POST',
+      '/run',
+      undefined,
+      { 'idempotency-key': '' },
+      422,
+      'Idempotency-Key',
+      /1 to 255/,
+    ],
+    ['a backfill of nothing', 'POST', '/backfill', '{}', {}, 422, 'from', /required/],
+    ['a backfill of no object', 'POST', '/backfill', '5', {}, 422, '', /must be an object/],
+    [
+      'a backfill until the year 9999',
+      'POST',
+      '/backfill',
+      '{"from":"2026-01-01T00:00:00Z","to":"9999-01-01T00:00:00Z"}',
+      {},
+      422,
+      'to',
+      /2100/,
+    ],
+    [
+      'a backfill by a merge patch',
+      'POST',
+      '/backfill',
+      '{"from":"2026-01-01T00:00:00Z","to":"2026-01-01T00:00:00Z"}',
+      merge,
+      415,
+      '',
+      /: application\/json\./,
+    ],
+  ])('%s', async (_, method, path, body, headers, status, place, message) => {
+    const answer = await send(method, `/jobs/${ABSENT}${path}`, body, headers);
+    await expectRefusal(answer, status, place, message);
+  });
+});
+
 describe('a query that can not be', () => {
   test.each([
     ['limit=0', 'limit', /at least 1/],
@@ -344,12 +410,23 @@ describe('a query that can not be', () => {
     ['GET', '/jobs/5'],
     ['GET', '/jobs/not-a-uuid'],
     ['DELETE', '/jobs/not-a-uuid'],
+    ['GET', '/jobs/not-a-uuid/revisions'],
     ['POST', '/jobs/not-a-uuid/run'],
     ['GET', '/jobs/not-a-uuid/runs'],
     ['GET', '/runs/not-a-uuid'],
     ['GET', "/jobs/'; DROP TABLE jobs; --"],
   ])('%s %s: an id that is no UUID', async (method, path) => {
     await expectRefusal(await send(method, path), 422, 'id', /UUID/);
+  });
+
+  test.each([
+    ['limit=0', 'limit', /at least 1/],
+    ['cursor=made-up', 'cursor', /not a cursor/],
+    // A generation that no column could hold: {"generation":99999999999}
+    ['cursor=eyJnZW5lcmF0aW9uIjo5OTk5OTk5OTk5OX0', 'cursor', /not a cursor/],
+    ['generation=1', 'generation', /no such field/],
+  ])('GET /jobs/{id}/revisions?%s', async (query, path, message) => {
+    await expectRefusal(await send('GET', `/jobs/${ABSENT}/revisions?${query}`), 422, path, message);
   });
 
   test('a path that can not be decoded', async () => {
