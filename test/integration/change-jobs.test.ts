@@ -156,12 +156,11 @@ describe('PATCH /jobs/{id}', () => {
 
   test('patches that arrive at once are all applied', async () => {
     const { id } = await api.createJob({ ...job('crowded'), labels: {} });
-    const labels = Array.from({ length: 20 }, (_, index) => [`lane${index}`, 'x']);
-    await Promise.all(labels.map(([key]) => api.patchJob(id, { labels: { [key as string]: 'x' } })));
-    expect(await api.getJob(id)).toMatchObject({
-      labels: Object.fromEntries(labels),
-      sync: { state: 'synced', generation: 21 },
-    });
+    const keys = Array.from({ length: 20 }, (_, index) => `lane${index}`);
+    await Promise.all(keys.map((key) => api.patchJob(id, { labels: { [key]: 'x' } })));
+    const { labels, sync } = await api.getJob(id);
+    expect(Object.keys(labels).sort()).toEqual(keys.sort());
+    expect(sync).toMatchObject({ state: 'synced', generation: 21 });
   });
 
   test('a job does not grow larger than a request, patch by patch', async () => {

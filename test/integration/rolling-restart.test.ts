@@ -1,0 +1,171 @@
+import { connect } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import type { Problem } from '../../api/problem.ts';
+import type { Job } from '../../domain/job.ts';
+import { apiClient, request, type ApiAnswer } from '../support/client.ts';
+import { createStack, type ServiceProcess, type Stack } from '../support/stack.ts';
+import { waitFor } from '../support/wait-for.ts';
+
+const LANES = 4;
+const TICKING = 3;
+
+let stack: Stack;
+
+beforeAll(async () => {
+  stack = await createStack('rolling-restart');
+});
+afterAll(() => stack.stop());
+
+/** A client that tries the next process when one is away or not ready, as HTTP clients do; what it sends is idempotent. */
+function retryingClient(urls: string[]) {
+  const retried = { connections: 0, unavailable: 0, inFlight: 0 };
+  let turn = 0;
+  const send = async (method: string, path: string, body?: unknown, headers?: Record<string, string>) => {
+    const deadline = Date.now() + 30_000;
+    for (;;) {
+      let answer: ApiAnswer<unknown> | undefined;
+      try {
+        answer = await request(`${urls[turn++ % urls.length]}${path}`, method, body, headers);
+      } catch (error) {
+        // fetch says so of any connection that could not be made or broke.
+        if (!(error instanceof TypeError)) throw error;
+        retried.connections++;
+      }
+      if (answer?.status === 503) retried.unavailable++;
+      else if (answer?.status === 409 && (answer.body as Problem).code === 'idempotency_in_flight')
+        retried.inFlight++;
+      else if (answer) return answer;
+      if (Date.now() > deadline) throw new Error(`${method} ${path} was retried in vain`);
+      await sleep(50);
+    }
+  };
+  return { send, retried };
+}
+
+async function restart(
+  kind: 'api' | 'worker',
+  service: ServiceProcess,
+  env: Record<string, string>,
+): Promise<ServiceProcess> {
+  await service.stop('SIGTERM');
+  const { code, signal, lastWords } = await service.process.exited;
+  expect({ kind, code, signal, lastWords: code === 0 ? '' : lastWords }).toEqual({
+    kind,
+    code: 0,
+    signal: null,
+    lastWords: '',
+  });
+  return kind === 'api' ? stack.startApi(env) : stack.startWorker(env);
+}
+
+test('processes that are restarted one after another lose no request and no run, and double none', async () => {
+  const apis = await Promise.all([stack.startApi(), stack.startApi()]);
+  const workers = await Promise.all([stack.startWorker(), stack.startWorker()]);
+  const urls = apis.map(({ url }) => url);
+  const { send, retried } = retryingClient(urls);
+
+  const ticking: Job[] = [];
+  for (let index = 0; index < TICKING; index++) {
+    const answer = await send('POST', '/jobs', {
+      name: `tick ${index}`,
+      schedule: { every: '1s' },
+      target: { type: 'http', url: `${stack.receiver.url}/tick/${index}` },
+      policy: { overlap: 'allowAll' },
+    });
+    expect(answer.status).toBe(201);
+    ticking.push(answer.body as Job);
+  }
+
+  let isOver = false;
+  const made: string[] = [];
+  const lane = async (laneIndex: number) => {
+    for (let round = 0; !isOver; round++) {
+      const name = `lane ${laneIndex} round ${round}`;
+      const definition = {
+        name,
+        schedule: { every: '1h' },
+        target: { type: 'http', url: 'https://example.com/' },
+      };
+      const created = await send('POST', '/jobs', definition, {
+        'idempotency-key': name.replaceAll(' ', '-'),
+      });
+      expect([created.status, (created.body as Job).name]).toEqual([201, name]);
+      const { id } = created.body as Job;
+      const patched = await send('PATCH', `/jobs/${id}`, { labels: { round: `${round}` } });
+      expect([patched.status, (patched.body as Job).labels]).toEqual([200, { round: `${round}` }]);
+      const read = await send('GET', `/jobs/${id}`);
+      expect([read.status, read.headers.get('etag')]).toEqual([200, '"2"']);
+      made.push(name);
+    }
+  };
+  const load = Promise.all(Array.from({ length: LANES }, (_, index) => lane(index)));
+  // A fault of the load shall be told at the end, not end the process.
+  load.catch(() => undefined);
+  for (let round = 0; round < 2; round++) {
+    for (let index = 0; index < 2; index++) {
+      const port = new URL(urls[index] as string).port;
+      apis[index] = await restart('api', apis[index] as ServiceProcess, { PORT: port });
+      workers[index] = await restart('worker', workers[index] as ServiceProcess, {});
+    }
+  }
+  isOver = true;
+  await load;
+  console.log(`${made.length} rounds of requests; retried: ${JSON.stringify(retried)}`);
+
+  // Every job was made once, and changed once.
+  const { rows } = await stack.db.query<{ name: string; generation: number }>(
+    `SELECT name, generation FROM jobs WHERE name LIKE 'lane %'`,
+  );
+  expect(rows.map(({ name }) => name).sort()).toEqual(made.sort());
+  expect(new Set(rows.map(({ generation }) => generation))).toEqual(new Set([2]));
+
+  const api = apiClient(urls[0] as string);
+  const until = Math.floor(Date.now() / 1_000) * 1_000;
+  for (const [index, job] of ticking.entries()) {
+    const since = Date.parse(job.createdAt);
+    const isInRange = (at: string) => Date.parse(at) > since && Date.parse(at) <= until;
+    const due = Math.floor(until / 1_000) - Math.floor(since / 1_000);
+    const runs = await waitFor(`the ${due} runs of job ${index} to end`, async () => {
+      const found = (await api.allRuns(job.id)).filter((run) => isInRange(run.scheduledAt));
+      return found.length >= due && found.every((run) => run.endedAt !== null) ? found : undefined;
+    });
+    expect(runs).toHaveLength(due);
+    expect(new Set(runs.map((run) => run.scheduledAt)).size).toBe(due);
+    expect(new Set(runs.map((run) => `${run.trigger} ${run.state}`))).toEqual(
+      new Set(['schedule succeeded']),
+    );
+    // The target saw each occurrence, under the one key of its run.
+    const calls = stack.receiver.callsTo(`/tick/${index}`).map(({ headers }) => ({
+      at: String(headers['x-scheduler-scheduled-at']),
+      key: String(headers['idempotency-key']),
+    }));
+    const called = new Set(calls.filter(({ at }) => isInRange(at)).map(({ at, key }) => `${at} ${key}`));
+    expect([...called].sort()).toEqual(runs.map((run) => `${run.scheduledAt} ${run.id}`).sort());
+    await api.deleteJob(job.id);
+  }
+});
+
+test('who is connected when the API is asked to end is answered once more, and told so', async () => {
+  const service = await stack.startApi();
+  const { hostname, port } = new URL(service.url);
+  const socket = connect(Number(port), hostname);
+  await new Promise((resolve) => socket.once('connect', resolve));
+  let text = '';
+  socket.setEncoding('utf8').on('data', (part: string) => (text += part));
+  const closed = new Promise((resolve) => socket.once('close', resolve));
+
+  service.process.child.kill('SIGTERM');
+  await waitFor('new connections to be refused', () =>
+    fetch(`${service.url}/livez`, { headers: { connection: 'close' } }).then(
+      () => false,
+      () => true,
+    ),
+  );
+  socket.write('GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n');
+  await closed;
+  expect(text).toMatch(/^HTTP\/1\.1 503 /);
+  expect(text).toMatch(/\r\nConnection: close\r\n/i);
+  expect(text).toContain('"status":"stopping"');
+  expect((await service.process.exited).code).toBe(0);
+});
