@@ -29,7 +29,8 @@ function retryingClient(urls: string[]) {
         answer = await request(`${urls[turn++ % urls.length]}${path}`, method, body, headers);
       } catch (error) {
         // fetch says so of any connection that could not be made or broke.
-        if (!(error instanceof TypeError)) throw error;
+        if ((error as Error).message !== 'fetch failed' && (error as Error).message !== 'terminated')
+          throw error;
         retried.connections++;
       }
       if (answer?.status === 503) retried.unavailable++;
