@@ -18,7 +18,7 @@ export interface Writer {
 }
 
 /** A pause as its author gave it. */
-export interface Pause {
+interface Pause {
   reason: string;
   until: Date | null;
 }

@@ -15,10 +15,14 @@ const document = JSON.parse(JSON.stringify(createOpenApiDocument(operations, '0.
 interface OperationObject {
   operationId: string;
   summary?: string;
+  parameters?: { name: string; in: string; required: boolean }[];
   requestBody?: {
     content: Record<string, { schema: object; examples?: Record<string, { value: unknown }> }>;
   };
-  responses: Record<string, { description: string; content?: Record<string, { schema: object }> }>;
+  responses: Record<
+    string,
+    { description: string; content?: Record<string, { schema: object; examples?: Record<string, unknown> }> }
+  >;
 }
 
 const ajv = new Ajv2020({ strict: false, allErrors: true });
@@ -81,11 +85,14 @@ describe('the OpenAPI document', () => {
   test.each(all.filter(({ operation }) => operation.requestBody))(
     '$name has request examples that its schema accepts',
     ({ operation, path, method }) => {
-      const content = operation.requestBody?.content['application/json'];
-      expect(Object.keys(content?.examples ?? {}).length).toBeGreaterThan(0);
-      for (const { value } of Object.values(content?.examples ?? {})) {
-        const pointer = `/paths/${escape(path)}/${method}/requestBody/content/${escape('application/json')}/schema`;
-        expect(faultsOf(pointer, value)).toBe('');
+      const content = operation.requestBody?.content ?? {};
+      expect(Object.keys(content)).toContain('application/json');
+      for (const [type, { examples }] of Object.entries(content)) {
+        expect(Object.keys(examples ?? {}).length).toBeGreaterThan(0);
+        for (const { value } of Object.values(examples ?? {})) {
+          const pointer = `/paths/${escape(path)}/${method}/requestBody/content/${escape(type)}/schema`;
+          expect(faultsOf(pointer, value)).toBe('');
+        }
       }
     },
   );
@@ -96,6 +103,37 @@ describe('the OpenAPI document', () => {
       expect(faultsOf(`/components/schemas/${name}`, example)).toBe('');
     },
   );
+
+  test('shows the headers that operations take', () => {
+    const withHeader = (name: string) =>
+      all
+        .filter(({ operation }) =>
+          operation.parameters?.some((one) => one.in === 'header' && one.name === name),
+        )
+        .map((one) => one.name);
+    expect(withHeader('If-Match')).toEqual([
+      'PUT /jobs/{id}',
+      'PATCH /jobs/{id}',
+      'DELETE /jobs/{id}',
+      'POST /jobs/{id}/pause',
+      'POST /jobs/{id}/resume',
+    ]);
+    expect(withHeader('Idempotency-Key')).toEqual([
+      'POST /jobs',
+      'POST /jobs/{id}/run',
+      'POST /jobs/{id}/backfill',
+    ]);
+  });
+
+  test('names each of several errors that share a status', () => {
+    const examplesOf = (path: string, status: string) =>
+      Object.keys(
+        document.paths[path]?.['post']?.responses[status]?.content?.['application/problem+json']?.examples ??
+          {},
+      ).sort();
+    expect(examplesOf('/jobs', '409')).toEqual(['idempotency_in_flight', 'name_taken']);
+    expect(examplesOf('/jobs/{id}/backfill', '422')).toEqual(['idempotency_mismatch', 'invalid', 'too_many']);
+  });
 
   test('the examples of jobs and runs are what the service itself would accept as such', () => {
     expect(Job.safeParse(document.components.schemas['Job']?.example).error?.issues).toBeUndefined();
