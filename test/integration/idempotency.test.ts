@@ -131,6 +131,17 @@ test('a request that was refused leaves no key behind', async () => {
   expect(await count(`SELECT count(*) FROM idempotency_keys WHERE key LIKE 'refused-%'`)).toBe(2);
 });
 
+test('of many at once that must all be refused, each is told why', async () => {
+  await api.createJob(job('taken'));
+  const answers = await Promise.all(
+    Array.from({ length: 20 }, (_, index) => post<Problem>('/jobs', 'taken-1', job('taken'), index % 2)),
+  );
+  expect(new Set(answers.map(({ status, body }) => `${status} ${body.code}`))).toEqual(
+    new Set(['409 name_taken']),
+  );
+  expect(await count(`SELECT count(*) FROM idempotency_keys WHERE key = 'taken-1'`)).toBe(0);
+});
+
 describe('a first request that was never answered', () => {
   const unanswer = (key: string, lockedFor: string) =>
     stack.db.query(

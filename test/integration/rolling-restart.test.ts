@@ -147,6 +147,41 @@ test('processes that are restarted one after another lose no request and no run,
   }
 });
 
+const untilRefused = (url: string) =>
+  waitFor('new connections to be refused', () =>
+    fetch(`${url}/livez`, { headers: { connection: 'close' } }).then(
+      () => false,
+      () => true,
+    ),
+  );
+
+test('a request that is under way when the API is asked to end is answered', async () => {
+  const service = await stack.startApi();
+  const { id } = await apiClient(service.url).createJob({
+    name: 'under way',
+    schedule: { every: '1h' },
+    target: { type: 'http', url: 'https://example.com/' },
+  });
+  const blocker = await stack.db.connect();
+  await blocker.query('BEGIN');
+  await blocker.query('SELECT FROM jobs WHERE id = $1 FOR UPDATE', [id]);
+  const answer = request<Job>(`${service.url}/jobs/${id}`, 'PATCH', { labels: { a: 'b' } });
+  await waitFor('the request to wait for the row', async () => {
+    const { rows } = await stack.db.query(
+      `SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
+    );
+    return rows.length > 0;
+  });
+  service.process.child.kill('SIGTERM');
+  await untilRefused(service.url);
+  await blocker.query('COMMIT');
+  blocker.release();
+  const { status, headers, body } = await answer;
+  expect([status, headers.get('connection'), body.labels]).toEqual([200, 'close', { a: 'b' }]);
+  expect(body.sync.state).toBe('synced');
+  expect((await service.process.exited).code).toBe(0);
+});
+
 test('who is connected when the API is asked to end is answered once more, and told so', async () => {
   const service = await stack.startApi();
   const { hostname, port } = new URL(service.url);
@@ -157,12 +192,7 @@ test('who is connected when the API is asked to end is answered once more, and t
   const closed = new Promise((resolve) => socket.once('close', resolve));
 
   service.process.child.kill('SIGTERM');
-  await waitFor('new connections to be refused', () =>
-    fetch(`${service.url}/livez`, { headers: { connection: 'close' } }).then(
-      () => false,
-      () => true,
-    ),
-  );
+  await untilRefused(service.url);
   socket.write('GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n');
   await closed;
   expect(text).toMatch(/^HTTP\/1\.1 503 /);
