@@ -10,13 +10,15 @@ export interface Observation {
   specVersion: string;
   specHash: string | null;
   putAt: Date | null;
+  /** When to account for the job's occurrences, if that is not to stay as it is. */
+  accountAt?: Date;
 }
 
 /** Notes that Temporal matches this generation of a job; never goes back to an older one. */
 export async function setObserved(
   db: Database,
   job: Pick<JobRow, 'id' | 'generation'>,
-  { specVersion, specHash, putAt }: Observation,
+  { specVersion, specHash, putAt, accountAt }: Observation,
 ): Promise<void> {
   await db
     .updateTable('jobs')
@@ -27,6 +29,7 @@ export async function setObserved(
       spec_version: specVersion,
       spec_hash: specHash,
       schedule_put_at: putAt,
+      ...(accountAt === undefined ? {} : { account_at: accountAt }),
     })
     .where('id', '=', job.id)
     .where('generation', '>=', job.generation)

@@ -32,6 +32,12 @@ export function nextAccountAt(job: Pick<JobRow, 'schedule' | 'state'>, accounted
 const jitterOf = ({ schedule }: Pick<JobRow, 'schedule'>) =>
   schedule.jitter === undefined ? 0 : durationMs(schedule.jitter);
 
+/** Tells whether an active job has occurrences up to now that are not accounted for. Pure. */
+export function isDueSince(job: JobRow, now: Date): boolean {
+  const [next] = occurrences(compileSchedule(job.schedule), job.accounted_to.getTime(), 1);
+  return job.state === 'active' && next !== undefined && next <= now.getTime();
+}
+
 /** The runs of occurrences that are due and may have none. */
 function queuedRuns(job: JobRow, instants: number[], now: Date): NewRun[] {
   const checkAt = new Date(now.getTime() + CHECK_AFTER_MS);
@@ -88,7 +94,11 @@ export async function accountForDue(db: Database, now: Date): Promise<number> {
   const unlimited: NewRun[] = [];
   const advances: AccountAdvance[] = [];
   for (const job of jobs) {
-    const since = now.getTime() - GRACE_MS - jitterOf(job);
+    // What was due before the schedule was written Temporal does not start: there is nothing to wait for.
+    const since = Math.max(
+      now.getTime() - GRACE_MS - jitterOf(job),
+      Math.min(now.getTime(), job.schedule_put_at?.getTime() ?? 0),
+    );
     const until = new Date(Math.min(since, job.paused_at?.getTime() ?? Infinity));
     const { instants, accountedTo } = findDue(job, until);
     if (job.schedule.maxRuns === undefined) unlimited.push(...queuedRuns(job, instants, now));

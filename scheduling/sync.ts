@@ -8,6 +8,7 @@ import { SECOND_MS } from '../domain/milliseconds.ts';
 import { scheduleIdOf } from '../domain/run-job.ts';
 import type { Logger } from '../platform/logger.ts';
 import type { Outage } from '../platform/outage.ts';
+import { isDueSince } from './ledger.ts';
 import { deleteSchedule, putSchedule, type PutResult } from './put-schedule.ts';
 import { specVersionAt } from './spec-version.ts';
 import { isUnreachable } from './temporal-errors.ts';
@@ -64,10 +65,14 @@ export async function syncJob(
       continue;
     }
     written = job.schedule_generation;
+    const now = new Date();
+    const putAt = result.kind === 'written' ? now : result.kind === 'kept' ? job.schedule_put_at : null;
     await setObserved(db, job, {
       specVersion,
       specHash: result.kind === 'deleted' ? null : result.specHash,
-      putAt: result.kind === 'written' ? new Date() : result.kind === 'kept' ? job.schedule_put_at : null,
+      putAt,
+      // What Temporal will never start is not to wait for its turn.
+      ...(result.kind === 'written' && isDueSince(job, now) ? { accountAt: now } : {}),
     });
   }
 }
