@@ -1,0 +1,75 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { apiClient, request } from '../support/client.ts';
+import { fromRunner } from '../support/environment.ts';
+import { startProxy, type Proxy } from '../support/proxy.ts';
+import { createStack, type ServiceProcess, type Stack } from '../support/stack.ts';
+import { waitFor } from '../support/wait-for.ts';
+
+// 1,000 jobs are made while nobody reaches Temporal; half of them fall due meanwhile.
+const JOBS = 1_000;
+const LANES = 8;
+
+let stack: Stack;
+let proxy: Proxy;
+let service: ServiceProcess;
+
+beforeAll(async () => {
+  stack = await createStack('temporal-away');
+  const [, port] = fromRunner('temporalAddress').split(':');
+  proxy = await startProxy(Number(port));
+  const env = { TEMPORAL_ADDRESS: `127.0.0.1:${proxy.port}` };
+  [service] = await Promise.all([stack.startApi(env), stack.startWorker(env), stack.startWorker(env)]);
+});
+afterAll(async () => {
+  await stack.stop();
+  await proxy.stop();
+});
+
+const count = async (what: string) => {
+  const { rows } = await stack.db.query<{ count: string }>(`SELECT count(*) FROM ${what}`);
+  return Number(rows[0]?.count);
+};
+
+test('jobs made without Temporal are all accepted, and each of their occurrences has its run soon after its return', async () => {
+  const api = apiClient(service.url);
+  proxy.cut();
+  await waitFor('the API to be degraded, and ready', async () => {
+    const { status, body } = await request<{ status: string }>(`${service.url}/readyz`);
+    return status === 200 && body.status === 'degraded';
+  });
+
+  const dueOf = (index: number) => (index % 2 === 0 ? 2_000 : 3_600_000 * 24);
+  const begun = Date.now();
+  const createSome = async (first: number) => {
+    for (let index = first; index < JOBS; index += LANES) {
+      const at = new Date(Math.ceil((Date.now() + dueOf(index)) / 1_000) * 1_000).toISOString();
+      const job = await api.createJob({
+        name: `made-meanwhile-${index}`,
+        schedule: { at },
+        target: { type: 'http', url: `${stack.receiver.url}/${index}` },
+      });
+      expect(job.sync.state).toBe('pending');
+    }
+  };
+  await Promise.all(Array.from({ length: LANES }, (_, first) => createSome(first)));
+  // One caller in a while finds out whether Temporal is back; the others do not wait for it.
+  expect(Date.now() - begun).toBeLessThan(120_000);
+  await waitFor('the last of them to be due', async () => (await count(DUE)) === JOBS / 2);
+  expect(stack.receiver.calls).toHaveLength(0);
+
+  proxy.restore();
+  await waitFor('the first job to be synced', async () => (await count(SYNCED)) > 0, 10_000);
+  await waitFor('all jobs to be synced', async () => (await count(SYNCED)) === JOBS, 90_000);
+  await waitFor('all that were due to have run', async () => (await count(SUCCEEDED)) === JOBS / 2, 90_000);
+
+  expect(await count('runs')).toBe(JOBS / 2);
+  const paths = stack.receiver.calls.map(({ path }) => path);
+  expect(paths).toHaveLength(JOBS / 2);
+  expect(new Set(paths).size).toBe(JOBS / 2);
+  await waitFor('nothing to be left over', async () => (await count(UNSYNCED)) === 0);
+}, 400_000);
+
+const DUE = `jobs WHERE finishes_at <= now()`;
+const SYNCED = `jobs WHERE schedule_put_at IS NOT NULL`;
+const UNSYNCED = `jobs WHERE observed_generation <> generation`;
+const SUCCEEDED = `runs WHERE state = 'succeeded'`;
