@@ -28,6 +28,8 @@ export interface Stack {
 export async function createStack(name: string): Promise<Stack> {
   const { databaseUrl, dropDatabase } = await createTestDatabase(name, TEMPLATE_DATABASE);
   const db = new pg.Pool({ connectionString: databaseUrl, max: 4 });
+  // The database is dropped by force, which may cut a connection that is just being closed.
+  db.on('error', () => undefined);
   const connection = await Connection.connect({ address: fromRunner('temporalAddress') });
   const receiver = await startReceiver();
   const processes: ServiceProcess[] = [];
