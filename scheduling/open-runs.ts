@@ -171,6 +171,9 @@ async function start(dependencies: SyncDependencies, job: JobRow, run: RunRow, n
   try {
     const temporalRunId = await outage.attempt(() => startRun(dependencies, job, run));
     await noteMadeUp(db, run.id, temporalRunId, checkAt);
+    // The schedule did not count this one.
+    if (run.trigger === 'schedule' && job.schedule.maxRuns !== undefined)
+      await forgetObserved(db, job.id, now, { rewrite: true });
     logger.info(
       { jobId: job.id, runId: run.id, scheduledAt: run.scheduled_at },
       'started a run that was due',
