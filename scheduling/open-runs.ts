@@ -4,7 +4,7 @@ import {
   type Client,
   type WorkflowExecutionDescription,
 } from '@temporalio/client';
-import { forgetObserved } from '../db/job-upkeep.ts';
+import { forgetObserved } from '../db/sync-state.ts';
 import { findJobOrTombstone } from '../db/jobs.ts';
 import { deferCheck, findNeighbours, listRunsToCheck, noteMadeUp, type Neighbours } from '../db/open-runs.ts';
 import { endRun, type RunEnd } from '../db/run-progress.ts';

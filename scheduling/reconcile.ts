@@ -1,12 +1,7 @@
-import {
-  claimUnsynced,
-  listFinished,
-  listOutdatedSpecs,
-  listPausesOver,
-  releaseUnsynced,
-} from '../db/job-upkeep.ts';
+import { listFinished, listPausesOver } from '../db/job-upkeep.ts';
 import { noteReconciled, releaseLease, takeLease } from '../db/reconciler.ts';
 import { removeOldKeys, removeOldRuns, removeOldTombstones } from '../db/retention.ts';
+import { claimUnsynced, listOutdatedSpecs, releaseUnsynced } from '../db/sync-state.ts';
 import { DAY_MS, SECOND_MS } from '../domain/milliseconds.ts';
 import { concurrently } from '../platform/concurrently.ts';
 import { accountForDue } from './ledger.ts';

@@ -1,5 +1,6 @@
 import { ScheduleNotFoundError, type ScheduleSummary } from '@temporalio/client';
-import { forgetObserved, listScheduled, listSwept, type SweptJob } from '../db/job-upkeep.ts';
+import { listScheduled, listSwept, type SweptJob } from '../db/sweep.ts';
+import { forgetObserved } from '../db/sync-state.ts';
 import { MINUTE_MS } from '../domain/milliseconds.ts';
 import { SCHEDULE_ID_PREFIX, scheduleIdOf } from '../domain/run-job.ts';
 import { concurrently } from '../platform/concurrently.ts';

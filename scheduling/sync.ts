@@ -1,6 +1,6 @@
 import { ScheduleNotFoundError, type Client } from '@temporalio/client';
 import type { Database } from '../db/database.ts';
-import { raiseGeneration, setObserved, setSyncError } from '../db/job-upkeep.ts';
+import { raiseGeneration, setObserved, setSyncError } from '../db/sync-state.ts';
 import { findJobOrTombstone } from '../db/jobs.ts';
 import { countScheduledRuns } from '../db/runs.ts';
 import type { JobRow } from '../db/schema.ts';
