@@ -3,19 +3,15 @@ import { v7 as uuidv7 } from 'uuid';
 import { findBackfill, insertBackfill, listInstantsWithRun } from '../db/backfills.ts';
 import type { Database } from '../db/database.ts';
 import { insertAbsentRuns } from '../db/runs.ts';
-import type { JobRow, NewRun } from '../db/schema.ts';
+import type { JobRow } from '../db/schema.ts';
 import { MAX_BACKFILL, type BackfillInput } from '../domain/backfill.ts';
 import { compileSchedule } from '../domain/compile-schedule.ts';
 import { durationMs } from '../domain/duration.ts';
 import { SchedulerError } from '../domain/errors.ts';
 import { SECOND_MS } from '../domain/milliseconds.ts';
 import { iterateOccurrences } from '../domain/occurrences.ts';
-import {
-  RUN_BACKFILL_WORKFLOW,
-  workflowIdOfBackfill,
-  workflowIdOfRun,
-  type RunBackfillInput,
-} from '../domain/run-job.ts';
+import { RUN_BACKFILL_WORKFLOW, workflowIdOfBackfill, type RunBackfillInput } from '../domain/run-job.ts';
+import { requestedRun } from './queued-run.ts';
 import { describeRun } from './schedule-options.ts';
 import { TEMPORAL_DEADLINE_MS, type SyncDependencies } from './sync.ts';
 
@@ -60,26 +56,15 @@ export async function insertRunsOfBackfill(
     createdAt: now,
   });
   const checkAt = new Date(now.getTime() + GRACE_MS);
-  const runs = instants.map((instant): NewRun => {
-    const id = uuidv7();
-    return {
-      id,
-      job_id: job.id,
-      namespace: job.namespace,
-      job_generation: job.generation,
+  const runs = instants.map((instant) => ({
+    ...requestedRun(job, {
+      id: uuidv7(),
       trigger: 'backfill',
-      scheduled_at: new Date(instant),
-      started_at: null,
-      ended_at: null,
-      state: 'queued',
-      reason: null,
-      attempts: '[]',
-      workflow_id: workflowIdOfRun(id),
-      temporal_run_id: null,
-      backfill_id: backfillId,
-      check_at: checkAt,
-    };
-  });
+      scheduledAt: new Date(instant),
+      checkAt,
+    }),
+    backfill_id: backfillId,
+  }));
   await insertAbsentRuns(transaction, runs);
   return runs.length;
 }

@@ -6,7 +6,7 @@ import { compileSchedule } from '../domain/compile-schedule.ts';
 import { durationMs } from '../domain/duration.ts';
 import { SECOND_MS } from '../domain/milliseconds.ts';
 import { iterateOccurrences, occurrences } from '../domain/occurrences.ts';
-import { occurrenceRun } from './occurrence-run.ts';
+import { occurrenceRun } from './queued-run.ts';
 
 // The account of occurrences: every one that falls due gets a row in `runs`, whether or not it became a run. Usually the
 // worker writes it when the run begins; what it did not write is written here, as queued, for open-runs.ts to settle.

@@ -4,7 +4,8 @@ import { insertRun } from '../db/runs.ts';
 import type { JobRow, RunRow } from '../db/schema.ts';
 import { durationMs } from '../domain/duration.ts';
 import { SECOND_MS } from '../domain/milliseconds.ts';
-import { RUN_JOB_WORKFLOW, workflowIdOfRun, type RunJobInput } from '../domain/run-job.ts';
+import { RUN_JOB_WORKFLOW, type RunJobInput } from '../domain/run-job.ts';
+import { requestedRun } from './queued-run.ts';
 import { describeRun } from './schedule-options.ts';
 import { TEMPORAL_DEADLINE_MS, type SyncDependencies } from './sync.ts';
 
@@ -13,22 +14,8 @@ const GRACE_MS = 5 * SECOND_MS;
 
 /** Stores a run of a job that somebody asked for now. Nobody has started it yet; the reconciler would. */
 export function insertManualRun(db: Database, id: string, job: JobRow, now: Date): Promise<RunRow> {
-  return insertRun(db, {
-    id,
-    job_id: job.id,
-    namespace: job.namespace,
-    job_generation: job.generation,
-    trigger: 'manual',
-    scheduled_at: now,
-    started_at: null,
-    ended_at: null,
-    state: 'queued',
-    reason: null,
-    attempts: '[]',
-    workflow_id: workflowIdOfRun(id),
-    temporal_run_id: null,
-    check_at: new Date(now.getTime() + GRACE_MS),
-  });
+  const checkAt = new Date(now.getTime() + GRACE_MS);
+  return insertRun(db, requestedRun(job, { id, trigger: 'manual', scheduledAt: now, checkAt }));
 }
 
 /**

@@ -4,7 +4,7 @@ import { insertAbsentRuns } from '../db/runs.ts';
 import { compileSchedule } from '../domain/compile-schedule.ts';
 import { suppressedOccurrences } from '../domain/occurrences.ts';
 import { clockChanges } from '../domain/time-zone.ts';
-import { occurrenceRun } from './occurrence-run.ts';
+import { occurrenceRun } from './queued-run.ts';
 
 /** So far back, in case no worker ran for a while. */
 const LOOK_BACK_MS = 2 * 86_400_000;
