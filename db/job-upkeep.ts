@@ -16,29 +16,35 @@ export function listPausesOver(db: Database, now: Date, limit: number): Promise<
     .execute();
 }
 
-/**
- * Active jobs that have had their last occurrence: all are accounted for, or `maxRuns` is reached, and no run is open.
- */
-export async function listFinished(
-  db: Database,
-  now: Date,
-  limit: number,
-): Promise<Pick<JobRow, 'id' | 'policy'>[]> {
-  // Two parts, for each has an index of its own.
-  const { rows } = await sql<Pick<JobRow, 'id' | 'policy'>>`
-    WITH finished AS (
-      SELECT id FROM jobs
-      WHERE state = 'active' AND deleted_at IS NULL AND finishes_at <= ${now} AND accounted_to >= finishes_at
-      UNION
-      SELECT id FROM jobs
-      WHERE state = 'active' AND deleted_at IS NULL AND schedule->>'maxRuns' IS NOT NULL
-        AND (schedule->>'maxRuns')::bigint <= runs_removed + (
-          SELECT count(*) FROM runs
-          WHERE job_id = jobs.id AND trigger = 'schedule' AND state NOT IN ('skipped', 'missed'))
-    )
-    SELECT id, policy FROM jobs
-    WHERE id IN (SELECT id FROM finished)
-      AND NOT EXISTS (SELECT FROM runs WHERE job_id = jobs.id AND ended_at IS NULL)
+/** A job that has had its last occurrence, as of a generation. */
+export type FinishedJob = Pick<JobRow, 'id' | 'policy' | 'generation'>;
+
+const NO_OPEN_RUN = sql<boolean>`NOT EXISTS (SELECT FROM runs WHERE runs.job_id = jobs.id AND runs.ended_at IS NULL)`;
+
+/** Active jobs that have no further occurrence, whose occurrences are all accounted for, and that have no open run. */
+export function listFinished(db: Database, now: Date, limit: number): Promise<FinishedJob[]> {
+  return db
+    .selectFrom('jobs')
+    .select(['id', 'policy', 'generation'])
+    .where('state', '=', 'active')
+    .where('deleted_at', 'is', null)
+    .where('finishes_at', '<=', now)
+    .whereRef('accounted_to', '>=', 'finishes_at')
+    .where(NO_OPEN_RUN)
+    .limit(limit)
+    .execute();
+}
+
+/** Active jobs of which a run ended after `since`, whose `maxRuns` are used up, and that have no open run. */
+export async function listUsedUp(db: Database, since: Date, limit: number): Promise<FinishedJob[]> {
+  const { rows } = await sql<FinishedJob>`
+    SELECT id, policy, generation FROM jobs
+    WHERE state = 'active' AND deleted_at IS NULL AND schedule->>'maxRuns' IS NOT NULL
+      AND id IN (SELECT job_id FROM runs WHERE ended_at > ${since} AND trigger = 'schedule')
+      AND ${NO_OPEN_RUN}
+      AND (schedule->>'maxRuns')::bigint <= runs_removed + (
+        SELECT count(*) FROM runs
+        WHERE job_id = jobs.id AND trigger = 'schedule' AND state NOT IN ('skipped', 'missed'))
     LIMIT ${limit}`.execute(db);
   return rows;
 }

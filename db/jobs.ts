@@ -51,14 +51,17 @@ export function lockJob(
   transaction: Database,
   place: { id: string; namespace?: string },
 ): Promise<JobRow | undefined> {
-  return transaction
-    .selectFrom('jobs')
-    .selectAll()
-    .where('id', '=', place.id)
-    .$if(place.namespace !== undefined, (query) => query.where('namespace', '=', place.namespace as string))
-    .where('deleted_at', 'is', null)
-    .forUpdate()
-    .executeTakeFirst();
+  return (
+    transaction
+      .selectFrom('jobs')
+      .selectAll()
+      .where('id', '=', place.id)
+      .$if(place.namespace !== undefined, (query) => query.where('namespace', '=', place.namespace as string))
+      .where('deleted_at', 'is', null)
+      // Not FOR UPDATE: runs refer to the job, and whoever inserts one must not have to wait for its lock.
+      .forNoKeyUpdate()
+      .executeTakeFirst()
+  );
 }
 
 /** A job that has not been deleted. */

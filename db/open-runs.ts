@@ -31,24 +31,43 @@ export async function deferCheck(
     .execute();
 }
 
-/** Notes that the reconciler has started a run, and when to look at it again. */
-export async function noteMadeUp(
-  db: Database,
-  runId: string,
-  temporalRunId: string,
-  checkAt: Date,
-): Promise<void> {
+/** Notes that the reconciler is about to start a run. */
+export async function noteMadeUp(db: Database, runId: string): Promise<void> {
+  await db.updateTable('runs').set({ made_up: true }).where('id', '=', runId).execute();
+}
+
+/** The occurrences of a job that nobody has started, the earliest first. */
+const line = (db: Database, jobId: string) =>
+  db
+    .selectFrom('runs')
+    .select('id')
+    .where('job_id', '=', jobId)
+    .where('ended_at', 'is', null)
+    .where('trigger', '=', 'schedule')
+    .where('temporal_run_id', 'is', null)
+    .orderBy('scheduled_at')
+    .limit(1);
+
+/** Tells whether an occurrence is the earliest of its job that nobody has started. */
+export async function isFirstInLine(db: Database, run: Pick<RunRow, 'id' | 'job_id'>): Promise<boolean> {
+  const first = await line(db, run.job_id).executeTakeFirst();
+  return first?.id === run.id;
+}
+
+/** Has the earliest occurrence of a job that nobody has started looked at soon: its turn is next. */
+export async function bringForward(db: Database, jobId: string, checkAt: Date): Promise<void> {
   await db
     .updateTable('runs')
-    .set({ made_up: true, temporal_run_id: temporalRunId, check_at: checkAt })
-    .where('id', '=', runId)
+    .set({ check_at: checkAt })
+    .where('id', 'in', line(db, jobId))
+    .where('check_at', '>', checkAt)
     .execute();
 }
 
 /** What an occurrence has to know of the other scheduled runs of its job. */
 export interface Neighbours {
   /** Those due before it that Temporal has started, the latest first. */
-  earlier: Pick<RunRow, 'id' | 'ended_at' | 'workflow_id' | 'temporal_run_id'>[];
+  earlier: Pick<RunRow, 'id' | 'started_at' | 'ended_at' | 'workflow_id' | 'temporal_run_id'>[];
   /** Tells whether one due after it has been started. */
   hasLater: boolean;
   /** Tells whether any is under way. */
@@ -67,7 +86,7 @@ export async function findNeighbours(db: Database, run: RunRow): Promise<Neighbo
     .where('id', '<>', run.id);
   const [earlier, later, open] = await Promise.all([
     started
-      .select(['id', 'ended_at', 'workflow_id', 'temporal_run_id'])
+      .select(['id', 'started_at', 'ended_at', 'workflow_id', 'temporal_run_id'])
       .where('scheduled_at', '<', run.scheduled_at)
       .orderBy('scheduled_at', 'desc')
       .limit(EARLIER)

@@ -113,6 +113,17 @@ export async function recordAttempt(
   );
 }
 
+/** Ends an occurrence that nobody has started; one that was started in this very moment is left alone. */
+export async function endUnstarted(db: Database, runId: string, end: RunEnd, endedAt: Date): Promise<void> {
+  await db
+    .updateTable('runs')
+    .set({ state: end.state, reason: end.reason, ended_at: endedAt })
+    .where('id', '=', runId)
+    .where('state', '=', 'queued')
+    .where('temporal_run_id', 'is', null)
+    .execute();
+}
+
 /** Ends a run that has not ended, without another attempt. */
 export async function endRun(db: Database, runId: string, end: RunEnd, endedAt: Date): Promise<void> {
   await updateAndJudge(

@@ -29,13 +29,17 @@ export async function setObserved(
       spec_version: specVersion,
       spec_hash: specHash,
       schedule_put_at: putAt,
-      ...(accountAt === undefined ? {} : { account_at: accountAt }),
+      ...(accountAt === undefined ? {} : { account_at: ifUnchanged(job, accountAt) }),
     })
     .where('id', '=', job.id)
     .where('generation', '>=', job.generation)
     .where('observed_generation', '<=', job.generation)
     .execute();
 }
+
+/** For a job that has changed meanwhile, the newer write has said when. */
+const ifUnchanged = ({ generation }: Pick<JobRow, 'generation'>, accountAt: Date) =>
+  sql<Date>`CASE WHEN generation = ${generation} THEN ${accountAt} ELSE account_at END`;
 
 /** Notes why Temporal could not be made to match this generation, and when to try again. */
 export async function setSyncError(
@@ -125,7 +129,7 @@ export async function claimUnsynced(
         .where('sync_after', '<=', now)
         .orderBy('sync_after')
         .limit(limit)
-        .forUpdate()
+        .forNoKeyUpdate()
         .skipLocked(),
     )
     .returning('id')
@@ -143,10 +147,11 @@ export async function releaseUnsynced(db: Database, ids: string[], now: Date): P
     .execute();
 }
 
-/** Jobs whose schedules were made by an older version of specs. */
+/** Jobs whose schedules were made by an older version of specs, but for those that Temporal refused a while ago. */
 export function listOutdatedSpecs(
   db: Database,
   specVersion: string,
+  now: Date,
   limit: number,
 ): Promise<{ id: string }[]> {
   return db
@@ -156,6 +161,8 @@ export function listOutdatedSpecs(
     .where('deleted_at', 'is', null)
     .whereRef('observed_generation', '=', 'generation')
     .where(sql<string>`spec_version COLLATE "C"`, '<', specVersion)
+    .where('sync_after', '<=', now)
+    .orderBy('sync_after')
     .limit(limit)
     .execute();
 }

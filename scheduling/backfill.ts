@@ -8,15 +8,12 @@ import { MAX_BACKFILL, type BackfillInput } from '../domain/backfill.ts';
 import { compileSchedule } from '../domain/compile-schedule.ts';
 import { durationMs } from '../domain/duration.ts';
 import { SchedulerError } from '../domain/errors.ts';
-import { SECOND_MS } from '../domain/milliseconds.ts';
 import { iterateOccurrences } from '../domain/occurrences.ts';
 import { RUN_BACKFILL_WORKFLOW, workflowIdOfBackfill, type RunBackfillInput } from '../domain/run-job.ts';
 import { requestedRun } from './queued-run.ts';
 import { describeRun } from './schedule-options.ts';
-import { TEMPORAL_DEADLINE_MS, type SyncDependencies } from './sync.ts';
+import { INLINE_GRACE_MS, TEMPORAL_DEADLINE_MS, type SyncDependencies } from './sync.ts';
 
-/** The process that accepted a backfill starts it at once; after this time the reconciler does. */
-const GRACE_MS = 5 * SECOND_MS;
 /** Beyond the limit, occurrences are counted up to here, to say how many there are. */
 const COUNTED_AT_MOST = 100_000;
 
@@ -35,27 +32,23 @@ export async function insertRunsOfBackfill(
 ): Promise<number> {
   const from = new Date(input.from);
   const to = new Date(input.to);
-  const taken = input.onlyMissing ? await listInstantsWithRun(transaction, job.id, from, to) : new Set();
   const isUndecided = (instant: number) => input.onlyMissing && instant > job.accounted_to.getTime();
-  const instants: number[] = [];
+  const due: number[] = [];
   for (const instant of iterateOccurrences(compileSchedule(job.schedule), from.getTime() - 1)) {
-    if (instant > to.getTime() || instants.length > COUNTED_AT_MOST) break;
-    if (!taken.has(instant) && !isUndecided(instant)) instants.push(instant);
+    if (instant > to.getTime() || isUndecided(instant)) break;
+    due.push(instant);
+    if (due.length > COUNTED_AT_MOST) throw tooMany(input, `more than ${COUNTED_AT_MOST}`);
   }
-  if (instants.length > MAX_BACKFILL) {
-    const number = instants.length > COUNTED_AT_MOST ? `more than ${COUNTED_AT_MOST}` : instants.length;
-    throw new SchedulerError(
-      'too_many',
-      `From ${input.from} to ${input.to} there are ${number} occurrences; one backfill takes ${MAX_BACKFILL} at most. Split it.`,
-    );
-  }
+  const taken = input.onlyMissing ? await listInstantsWithRun(transaction, job.id, from, to) : new Set();
+  const instants = due.filter((instant) => !taken.has(instant));
+  if (instants.length > MAX_BACKFILL) throw tooMany(input, String(instants.length));
   await insertBackfill(transaction, {
     id: backfillId,
     jobId: job.id,
     overlap: input.overlap,
     createdAt: now,
   });
-  const checkAt = new Date(now.getTime() + GRACE_MS);
+  const checkAt = new Date(now.getTime() + INLINE_GRACE_MS);
   const runs = instants.map((instant) => ({
     ...requestedRun(job, {
       id: uuidv7(),
@@ -68,6 +61,12 @@ export async function insertRunsOfBackfill(
   await insertAbsentRuns(transaction, runs);
   return runs.length;
 }
+
+const tooMany = ({ from, to, onlyMissing }: BackfillInput, number: string) =>
+  new SchedulerError(
+    'too_many',
+    `From ${from} to ${to} there are ${number} occurrences${onlyMissing ? ' without a run' : ''}; one backfill takes ${MAX_BACKFILL} at most. Split it.`,
+  );
 
 /**
  * Starts the workflow of a backfill that is stored. It may have been started before.

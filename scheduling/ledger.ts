@@ -1,11 +1,13 @@
 import type { Database } from '../db/database.ts';
-import { advanceAccounts, listToAccount, type AccountAdvance } from '../db/accounts.ts';
+import { advanceAccounts, listToAccount, type AccountAdvance } from '../db/ledger.ts';
+import { isDatabaseUnavailable } from '../db/unavailable.ts';
 import { countScheduledRuns, insertAbsentRuns, listKnownRuns } from '../db/runs.ts';
 import type { JobRow, NewRun } from '../db/schema.ts';
 import { compileSchedule } from '../domain/compile-schedule.ts';
 import { durationMs } from '../domain/duration.ts';
 import { SECOND_MS } from '../domain/milliseconds.ts';
 import { iterateOccurrences, occurrences } from '../domain/occurrences.ts';
+import type { Logger } from '../platform/logger.ts';
 import { occurrenceRun } from './queued-run.ts';
 
 // The account of occurrences: every one that falls due gets a row in `runs`, whether or not it became a run. Usually the
@@ -17,7 +19,10 @@ const GRACE_MS = 10 * SECOND_MS;
 const CHECK_AFTER_MS = 3 * SECOND_MS;
 /** A job is looked at no more often than this, however often it fires. */
 const LEAST_PERIOD_MS = 15 * SECOND_MS;
-const JOBS_AT_ONCE = 200;
+/** Of one call of `accountForDue`. */
+export const JOBS_AT_ONCE = 200;
+/** A job that can not be accounted for is tried again after this time. */
+const FAILED_PERIOD_MS = 300 * SECOND_MS;
 /** Of one job, in one statement. */
 const OCCURRENCES_AT_ONCE = 1_000;
 
@@ -74,8 +79,8 @@ async function writeRows(db: Database, job: JobRow, instants: number[], now: Dat
 }
 
 /**
- * Accounts for all that is due of a job, before it is paused, changed or deleted, in the transaction that does so. Of a
- * paused job, that is what was due before the pause.
+ * Writes a row for all that is due of a job and has none: before it is paused, changed or deleted, in the transaction
+ * that does so. Of a paused job, that is what was due before the pause.
  */
 export async function settleAccount(transaction: Database, job: JobRow, now: Date): Promise<void> {
   if (job.state === 'completed') return;
@@ -89,24 +94,39 @@ export async function settleAccount(transaction: Database, job: JobRow, now: Dat
 }
 
 /** Accounts for the jobs that it is time for, one batch of them. Returns how many jobs that were. */
-export async function accountForDue(db: Database, now: Date): Promise<number> {
+export async function accountForDue(
+  { db, logger }: { db: Database; logger: Logger },
+  now: Date,
+): Promise<number> {
   const jobs = await listToAccount(db, now, JOBS_AT_ONCE);
   const unlimited: NewRun[] = [];
   const advances: AccountAdvance[] = [];
   for (const job of jobs) {
-    // What was due before the schedule was written Temporal does not start: there is nothing to wait for.
-    const since = Math.max(
-      now.getTime() - GRACE_MS - jitterOf(job),
-      Math.min(now.getTime(), job.schedule_put_at?.getTime() ?? 0),
-    );
-    const until = new Date(Math.min(since, job.paused_at?.getTime() ?? Infinity));
-    const { instants, accountedTo } = findDue(job, until);
-    if (job.schedule.maxRuns === undefined) unlimited.push(...queuedRuns(job, instants, now));
-    else await writeRows(db, job, instants, now);
-    const accountAt = accountedTo < until ? now : nextAccountAt(job, accountedTo, now);
-    advances.push({ id: job.id, generation: job.generation, accountedTo, accountAt });
+    const { id, generation } = job;
+    try {
+      const until = accountableTo(job, now);
+      const { instants, accountedTo } = findDue(job, until);
+      if (job.schedule.maxRuns === undefined) unlimited.push(...queuedRuns(job, instants, now));
+      else await writeRows(db, job, instants, now);
+      const accountAt = accountedTo < until ? now : nextAccountAt(job, accountedTo, now);
+      advances.push({ id, generation, accountedTo, accountAt });
+    } catch (error) {
+      if (isDatabaseUnavailable(error)) throw error;
+      // Such as a time zone that this version does not know: it must not keep the others from being accounted for.
+      logger.error({ err: error, jobId: id }, 'could not account for a job');
+      const accountAt = new Date(now.getTime() + FAILED_PERIOD_MS);
+      advances.push({ id, generation, accountedTo: job.accounted_to, accountAt });
+    }
   }
   await insertAbsentRuns(db, unlimited);
   await advanceAccounts(db, advances);
   return jobs.length;
+}
+
+/** Up to when what is due and has no row is not about to get one from its worker. */
+function accountableTo(job: JobRow, now: Date): Date {
+  const aWhileAgo = now.getTime() - GRACE_MS - jitterOf(job);
+  // What was due before the schedule was written Temporal does not start: there is nothing to wait for.
+  const beforeSchedule = Math.min(now.getTime(), job.schedule_put_at?.getTime() ?? 0);
+  return new Date(Math.min(Math.max(aWhileAgo, beforeSchedule), job.paused_at?.getTime() ?? Infinity));
 }

@@ -6,11 +6,22 @@ import {
 } from '@temporalio/client';
 import { forgetObserved } from '../db/sync-state.ts';
 import { findJobOrTombstone } from '../db/jobs.ts';
-import { deferCheck, findNeighbours, listRunsToCheck, noteMadeUp, type Neighbours } from '../db/open-runs.ts';
-import { endRun, type RunEnd } from '../db/run-progress.ts';
+import {
+  bringForward,
+  deferCheck,
+  findNeighbours,
+  isFirstInLine,
+  listRunsToCheck,
+  noteMadeUp,
+  type Neighbours,
+} from '../db/open-runs.ts';
+import { endRun, endUnstarted, type RunEnd } from '../db/run-progress.ts';
 import type { JobRow, RunRow } from '../db/schema.ts';
+import { durationMs } from '../domain/duration.ts';
 import { DAY_MS, SECOND_MS } from '../domain/milliseconds.ts';
+import type { RunJobResult } from '../domain/run-job.ts';
 import { concurrently } from '../platform/concurrently.ts';
+import { ServerAwayError } from '../platform/outage.ts';
 import { startBackfill } from './backfill.ts';
 import { findClosingReason } from './closing-reason.ts';
 import { decideOccurrence } from './decide-occurrence.ts';
@@ -21,12 +32,17 @@ import { isUnreachable } from './temporal-errors.ts';
 // The sweeper of open runs: asks Temporal about every run that has not ended by our records, so that each ends in the
 // right state, whoever died, and so that what is due and was not started is started, or said to be skipped or missed.
 
-const RUNS_AT_ONCE = 200;
+/** Of one call of `checkOpenRuns`. */
+export const RUNS_AT_ONCE = 200;
 const CONCURRENCY = 8;
 /** A run that goes on is asked after again when it is twice as old, within these bounds. */
 const SOONEST_MS = 15 * SECOND_MS;
 const LATEST_MS = 120 * SECOND_MS;
+/** What has to wait is asked after again when it has waited twice as long, within these bounds. */
 const WAIT_MS = 5 * SECOND_MS;
+const LONGEST_WAIT_MS = 30 * SECOND_MS;
+/** Whoever's turn is next, once the run that is under way has ended, is asked after this often. */
+const TURN_MS = 1 * SECOND_MS;
 /** The worker has this long to record how a run ended, once Temporal knows. */
 const RECORD_GRACE_MS = 5 * SECOND_MS;
 /** Temporal forgets closed workflows after its retention; a run that began before is not begun again. */
@@ -46,10 +62,11 @@ export async function checkOpenRuns(dependencies: SyncDependencies, now: Date): 
       try {
         await checkRun(dependencies, job, run, now);
       } catch (error) {
-        if (isUnreachable(error)) throw error;
-        // One run that can not be judged must not keep the others from it.
+        // One run that can not be judged must not keep the others from it, not even by taking too long.
+        if (error instanceof ServerAwayError) throw error;
         dependencies.logger.error({ err: error, jobId, runId: run.id }, 'could not look after a run');
-        await deferCheck(dependencies.db, run.id, new Date(now.getTime() + LATEST_MS));
+        const waitMs = isUnreachable(error) ? WAIT_MS : LATEST_MS;
+        await deferCheck(dependencies.db, run.id, new Date(now.getTime() + waitMs));
       }
     }
   });
@@ -59,7 +76,7 @@ export async function checkOpenRuns(dependencies: SyncDependencies, now: Date): 
 async function checkRun(dependencies: SyncDependencies, job: JobRow, run: RunRow, now: Date): Promise<void> {
   const { db, temporal, outage } = dependencies;
   const later = (ms: number) => new Date(now.getTime() + ms);
-  const found = await outage.attempt(() => describeRun(temporal, run));
+  const found = await outage.attempt(() => describeWorkflow(temporal, run));
   if (!found) return settleUnknown(dependencies, job, run, now);
   const { closeTime: closedAt } = found;
   if (!closedAt) {
@@ -72,7 +89,7 @@ async function checkRun(dependencies: SyncDependencies, job: JobRow, run: RunRow
 }
 
 /** Undefined: Temporal knows no such workflow. */
-async function describeRun(
+async function describeWorkflow(
   temporal: Client,
   run: Pick<RunRow, 'workflow_id' | 'temporal_run_id'>,
 ): Promise<WorkflowExecutionDescription | undefined> {
@@ -93,9 +110,22 @@ async function findEnd(temporal: Client, found: WorkflowExecutionDescription, jo
   if (name === 'CANCELLED') return { state: 'cancelled', reason: 'the run was cancelled' };
   if (name === 'TERMINATED')
     return { state: 'cancelled', reason: await findClosingReason(temporal, found, 'the run was terminated') };
-  if (name === 'COMPLETED')
-    return { state: 'skipped', reason: 'the schedule had been changed before it could start' };
+  if (name === 'COMPLETED') return await findResult(temporal, found);
   return { state: 'failed', reason: await findClosingReason(temporal, found, 'its workflow failed') };
+}
+
+/** What a workflow answered of which there is no record: it was none of the job's, or the record was lost with a backup. */
+async function findResult(
+  temporal: Client,
+  { workflowId, runId }: WorkflowExecutionDescription,
+): Promise<RunEnd> {
+  const handle = temporal.workflow.getHandle(workflowId, runId);
+  const result = (await temporal.withDeadline(Date.now() + TEMPORAL_DEADLINE_MS, () =>
+    handle.result(),
+  )) as RunJobResult;
+  return result.state === 'succeeded'
+    ? { state: 'succeeded', reason: 'recorded afterwards, as its workflow answered' }
+    : { state: 'skipped', reason: 'the schedule had been changed before it could start' };
 }
 
 /** A run of which Temporal knows nothing: not started yet, or lost with Temporal's data. */
@@ -105,7 +135,7 @@ async function settleUnknown(
   run: RunRow,
   now: Date,
 ): Promise<void> {
-  const { db, logger } = dependencies;
+  const { db, outage, logger } = dependencies;
   if (run.state === 'running') {
     const ageMs = now.getTime() - (run.started_at ?? run.created_at).getTime();
     if (ageMs > FORGOTTEN_AFTER_MS)
@@ -124,27 +154,37 @@ async function settleUnknown(
   }
 
   const decision = decideOccurrence(await gatherFacts(dependencies, job, run, now));
-  if (decision.kind === 'wait') return deferCheck(db, run.id, new Date(now.getTime() + WAIT_MS));
-  if (decision.kind === 'end')
-    return endRun(db, run.id, { state: decision.state, reason: decision.reason }, now);
+  if (decision.kind === 'wait') {
+    const waitedMs = now.getTime() - run.created_at.getTime();
+    const byAge = Math.min(Math.max(waitedMs, WAIT_MS), LONGEST_WAIT_MS);
+    const isNext = decision.for === 'run' && (await isFirstInLine(db, run));
+    return deferCheck(db, run.id, new Date(now.getTime() + (isNext ? TURN_MS : byAge)));
+  }
   if (decision.isOverdue) {
     logger.warn({ jobId: job.id, runId: run.id }, 'a schedule did not start what was due; writing it anew');
     await forgetObserved(db, job.id, now, { rewrite: true });
   }
-  await start(dependencies, job, run, now);
+  if (decision.kind === 'start') return start(dependencies, job, run, now);
+  // Between the question and the answer Temporal may have started it after all.
+  if (await outage.attempt(() => describeWorkflow(dependencies.temporal, run)))
+    return deferCheck(db, run.id, new Date(now.getTime() + WAIT_MS));
+  await endUnstarted(db, run.id, { state: decision.state, reason: decision.reason }, now);
 }
 
 async function gatherFacts({ db, temporal }: SyncDependencies, job: JobRow, run: RunRow, now: Date) {
   const neighbours = await findNeighbours(db, run);
   const isBuffering = job.policy.overlap === 'bufferOne' || job.policy.overlap === 'bufferAll';
+  const due = run.scheduled_at.getTime();
   return {
-    scheduledAt: run.scheduled_at.getTime(),
+    scheduledAt: due,
     now: now.getTime(),
     overlap: job.policy.overlap,
     catchupWindowMs: job.catchup_seconds * SECOND_MS,
+    jitterMs: job.schedule.jitter === undefined ? 0 : durationMs(job.schedule.jitter),
     schedulePutAt: job.schedule_put_at?.getTime(),
     job: job.deleted_at ? ('deleted' as const) : job.state,
-    wasOverlapped: await wasOverlapped(temporal, neighbours, run.scheduled_at.getTime()),
+    wasOverlapped: await wasOverlapped(temporal, neighbours, due),
+    wasWaitedFor: neighbours.earlier.some(({ started_at }) => (started_at?.getTime() ?? 0) > due),
     hasLater: neighbours.hasLater,
     hasOpen: neighbours.hasOpen,
     buffered: isBuffering ? await countBuffered(temporal, job.id) : 0,
@@ -159,7 +199,7 @@ async function wasOverlapped(temporal: Client, { earlier }: Neighbours, due: num
     const endedAt = run.ended_at?.getTime() ?? Infinity;
     if (endedAt >= due) return true;
     if (endedAt < due - CLOSING_MS) continue;
-    const closedAt = (await describeRun(temporal, run))?.closeTime?.getTime() ?? 0;
+    const closedAt = (await describeWorkflow(temporal, run))?.closeTime?.getTime() ?? 0;
     if (closedAt >= due) return true;
   }
   return false;
@@ -169,8 +209,11 @@ async function start(dependencies: SyncDependencies, job: JobRow, run: RunRow, n
   const { db, outage, logger } = dependencies;
   const checkAt = new Date(now.getTime() + SOONEST_MS);
   try {
+    // Noted first: from the moment it runs, others must be able to see that the schedule knows nothing of it.
+    if (run.trigger === 'schedule') await noteMadeUp(db, run.id);
     const temporalRunId = await outage.attempt(() => startRun(dependencies, job, run));
-    await noteMadeUp(db, run.id, temporalRunId, checkAt);
+    await deferCheck(db, run.id, checkAt, temporalRunId);
+    await bringForward(db, run.job_id, new Date(now.getTime() + TURN_MS));
     // The schedule did not count this one.
     if (run.trigger === 'schedule' && job.schedule.maxRuns !== undefined)
       await forgetObserved(db, job.id, now, { rewrite: true });

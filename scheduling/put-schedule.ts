@@ -12,7 +12,7 @@ import { scheduleOptions } from './schedule-options.ts';
 
 /** What became of a schedule. */
 export type PutResult =
-  /** It was made or changed, and read back. */
+  /** It was made; or changed, and read back. */
   | { kind: 'written'; specHash: string }
   /** It was what it should be already. */
   | { kind: 'kept'; specHash: string }

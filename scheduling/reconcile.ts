@@ -1,11 +1,13 @@
-import { listFinished, listPausesOver } from '../db/job-upkeep.ts';
-import { noteReconciled, releaseLease, takeLease } from '../db/reconciler.ts';
+import { randomUUID } from 'node:crypto';
+import { listFinished, listPausesOver, listUsedUp, type FinishedJob } from '../db/job-upkeep.ts';
+import { noteReconciled, releaseLease, takeLease, type ReconcilerState } from '../db/reconciler.ts';
 import { removeOldKeys, removeOldRuns, removeOldTombstones } from '../db/retention.ts';
 import { claimUnsynced, listOutdatedSpecs, releaseUnsynced } from '../db/sync-state.ts';
-import { DAY_MS, SECOND_MS } from '../domain/milliseconds.ts';
+import { isDatabaseUnavailable } from '../db/unavailable.ts';
+import { DAY_MS, MINUTE_MS, SECOND_MS } from '../domain/milliseconds.ts';
 import { concurrently } from '../platform/concurrently.ts';
-import { accountForDue } from './ledger.ts';
-import { checkOpenRuns } from './open-runs.ts';
+import { accountForDue, JOBS_AT_ONCE } from './ledger.ts';
+import { checkOpenRuns, RUNS_AT_ONCE } from './open-runs.ts';
 import { specVersionAt } from './spec-version.ts';
 import { recordSuppressed } from './suppressed.ts';
 import { sweepSchedules } from './sweep-schedules.ts';
@@ -15,8 +17,6 @@ import { writeJob } from './write-job.ts';
 
 /** What reconciling takes. */
 export interface ReconcileDependencies extends SyncDependencies {
-  /** Names this process, for the lease. */
-  holder: string;
   runRetentionMs: number;
   sweepIntervalMs: number;
 }
@@ -33,6 +33,8 @@ const BATCH = 100;
 const CONCURRENCY = 8;
 /** Nobody else takes on what a pass has taken on, for this long. */
 const CLAIM_MS = 15 * SECOND_MS;
+/** A run may be recorded so long after it ended. */
+const LATE_RECORD_MS = MINUTE_MS;
 const REMOVED_AT_ONCE = 1_000;
 /** How long an idempotency key is kept. */
 const KEY_RETENTION_MS = DAY_MS;
@@ -43,15 +45,20 @@ const KEY_RETENTION_MS = DAY_MS;
  * all schedules with all jobs. One process at a time does it: undefined if another one holds the lease.
  */
 export async function reconcile(dependencies: ReconcileDependencies): Promise<PassResult | undefined> {
-  const { db, holder, logger } = dependencies;
+  const { db, logger } = dependencies;
+  const holder = randomUUID();
   const lease = () => takeLease(db, holder, new Date(), new Date(Date.now() + LEASE_MS));
   const state = await lease();
   if (!state) return undefined;
+  let isLost = false;
   const renewal = setInterval(() => {
-    lease().catch((error: unknown) => logger.warn({ err: error }, 'could not renew the lease'));
+    lease().then(
+      (renewed) => (isLost ||= renewed === undefined),
+      (error: unknown) => logger.warn({ err: error }, 'could not renew the lease'),
+    );
   }, RENEW_MS);
   try {
-    const result = await pass(dependencies, state.sweptAt);
+    const result = await pass(dependencies, state, () => isLost);
     await noteReconciled(db, { passed_at: new Date() });
     return result;
   } finally {
@@ -60,7 +67,11 @@ export async function reconcile(dependencies: ReconcileDependencies): Promise<Pa
   }
 }
 
-async function pass(dependencies: ReconcileDependencies, sweptAt: Date): Promise<PassResult> {
+async function pass(
+  dependencies: ReconcileDependencies,
+  { passedAt, sweptAt }: ReconcilerState,
+  isLost: () => boolean,
+): Promise<PassResult> {
   const { db, logger, runRetentionMs, sweepIntervalMs } = dependencies;
   const result: PassResult = {};
   const deadline = Date.now() + PASS_MS;
@@ -69,11 +80,11 @@ async function pass(dependencies: ReconcileDependencies, sweptAt: Date): Promise
   /** Repeats a step as long as it finds a full batch; one that fails does not keep the others from being done. */
   const step = async (name: string, fullBatch: number, work: (now: Date) => Promise<number>) => {
     try {
-      let count: number;
-      do {
+      let count = Infinity;
+      while (count >= fullBatch && Date.now() < deadline && !isLost()) {
         count = await work(new Date());
         if (count > 0) result[name] = (result[name] ?? 0) + count;
-      } while (count >= fullBatch && Date.now() < deadline);
+      }
     } catch (error) {
       // Temporal being away is said once, by whoever finds out; it is no fault of the step.
       if (isUnreachable(error)) logger.debug({ err: error, step: name }, 'Temporal can not be reached');
@@ -84,11 +95,19 @@ async function pass(dependencies: ReconcileDependencies, sweptAt: Date): Promise
 
   await step('resumed', BATCH, (now) => endPauses(dependencies, now));
   await step('synced', BATCH, (now) => syncUnsynced(dependencies, now));
-  await step('accounted', Infinity, (now) => accountForDue(db, now));
-  await step('runsChecked', Infinity, (now) => checkOpenRuns(dependencies, now));
-  await step('completed', BATCH, (now) => completeFinished(dependencies, now));
+  await step('accounted', JOBS_AT_ONCE, (now) => accountForDue(dependencies, now));
+  await step('runsChecked', RUNS_AT_ONCE, (now) => checkOpenRuns(dependencies, now));
+  await step('completed', BATCH, async (now) =>
+    complete(dependencies, await listFinished(db, now, BATCH), now),
+  );
+  await step('completed', BATCH, async (now) =>
+    complete(dependencies, await listUsedUp(db, new Date(passedAt.getTime() - LATE_RECORD_MS), BATCH), now),
+  );
   await step('renewed', BATCH, (now) => renewSpecs(dependencies, now));
   if (Date.now() - sweptAt.getTime() > sweepIntervalMs) {
+    await step('completed', BATCH, async (now) =>
+      complete(dependencies, await listUsedUp(db, new Date(0), BATCH), now),
+    );
     await step('swept', Infinity, async (now) => {
       const swept = await sweepSchedules(dependencies, now);
       await noteReconciled(db, { swept_at: now });
@@ -111,29 +130,51 @@ async function endPauses(dependencies: ReconcileDependencies, now: Date): Promis
   const { db } = dependencies;
   const jobs = await listPausesOver(db, now, BATCH);
   for (const { id } of jobs) {
-    await writeJob(db, { id }, { by: 'pause.until', now }, (job) =>
-      job.state === 'paused' && job.paused_until !== null && job.paused_until <= now
-        ? { action: 'resumed', state: 'active' }
-        : undefined,
-    );
-    await syncJob(dependencies, id);
+    await unlessItFails(dependencies, id, async () => {
+      await writeJob(db, { id }, { by: 'pause.until', now }, (job) => {
+        if (job.state !== 'paused' || job.paused_until === null || job.paused_until > now) return undefined;
+        // What is due at the end of the pause, or since, is to run, however late this is noticed.
+        return { action: 'resumed', state: 'active', since: new Date(job.paused_until.getTime() - 1) };
+      });
+      await syncJob(dependencies, id);
+    });
   }
   return jobs.length;
 }
 
-async function completeFinished(dependencies: ReconcileDependencies, now: Date): Promise<number> {
+async function complete(
+  dependencies: ReconcileDependencies,
+  jobs: FinishedJob[],
+  now: Date,
+): Promise<number> {
   const { db } = dependencies;
-  const jobs = await listFinished(db, now, BATCH);
-  for (const { id, policy } of jobs) {
-    await writeJob(db, { id }, { by: 'policy.onCompletion', now }, (job) => {
-      if (job.state !== 'active') return undefined;
-      return policy.onCompletion === 'delete'
-        ? { action: 'deleted', isDeleted: true }
-        : { action: 'completed', state: 'completed' };
+  for (const { id, policy, generation } of jobs) {
+    await unlessItFails(dependencies, id, async () => {
+      await writeJob(db, { id }, { by: 'policy.onCompletion', now }, (job) => {
+        // Whoever changed it in this moment may have given it more to do.
+        if (job.state !== 'active' || job.generation !== generation) return undefined;
+        return policy.onCompletion === 'delete'
+          ? { action: 'deleted', isDeleted: true }
+          : { action: 'completed', state: 'completed' };
+      });
+      await syncJob(dependencies, id);
     });
-    await syncJob(dependencies, id);
   }
   return jobs.length;
+}
+
+/** One job that can not be dealt with must not keep the others from it. */
+async function unlessItFails(
+  { logger }: ReconcileDependencies,
+  jobId: string,
+  work: () => Promise<void>,
+): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    if (isDatabaseUnavailable(error)) throw error;
+    logger.error({ err: error, jobId }, 'could not reconcile a job');
+  }
 }
 
 async function syncUnsynced(dependencies: ReconcileDependencies, now: Date): Promise<number> {
@@ -152,7 +193,7 @@ async function syncUnsynced(dependencies: ReconcileDependencies, now: Date): Pro
 }
 
 async function renewSpecs(dependencies: ReconcileDependencies, now: Date): Promise<number> {
-  const jobs = await listOutdatedSpecs(dependencies.db, specVersionAt(now.getTime()), BATCH);
+  const jobs = await listOutdatedSpecs(dependencies.db, specVersionAt(now.getTime()), now, BATCH);
   let reached = 0;
   await concurrently(jobs, CONCURRENCY, async ({ id }) => {
     if ((await syncJob(dependencies, id)) === 'reached') reached++;

@@ -3,18 +3,14 @@ import type { Database } from '../db/database.ts';
 import { insertRun } from '../db/runs.ts';
 import type { JobRow, RunRow } from '../db/schema.ts';
 import { durationMs } from '../domain/duration.ts';
-import { SECOND_MS } from '../domain/milliseconds.ts';
 import { RUN_JOB_WORKFLOW, type RunJobInput } from '../domain/run-job.ts';
 import { requestedRun } from './queued-run.ts';
 import { describeRun } from './schedule-options.ts';
-import { TEMPORAL_DEADLINE_MS, type SyncDependencies } from './sync.ts';
-
-/** The process that accepted a run starts it at once; after this time the reconciler does. */
-const GRACE_MS = 5 * SECOND_MS;
+import { INLINE_GRACE_MS, TEMPORAL_DEADLINE_MS, type SyncDependencies } from './sync.ts';
 
 /** Stores a run of a job that somebody asked for now. Nobody has started it yet; the reconciler would. */
 export function insertManualRun(db: Database, id: string, job: JobRow, now: Date): Promise<RunRow> {
-  const checkAt = new Date(now.getTime() + GRACE_MS);
+  const checkAt = new Date(now.getTime() + INLINE_GRACE_MS);
   return insertRun(db, requestedRun(job, { id, trigger: 'manual', scheduledAt: now, checkAt }));
 }
 

@@ -8,7 +8,7 @@ import { SECOND_MS } from '../domain/milliseconds.ts';
 import { scheduleIdOf } from '../domain/run-job.ts';
 import type { Logger } from '../platform/logger.ts';
 import type { Outage } from '../platform/outage.ts';
-import { isDueSince } from './ledger.ts';
+import { isDueSince, settleAccount } from './ledger.ts';
 import { deleteSchedule, putSchedule, type PutResult } from './put-schedule.ts';
 import { specVersionAt } from './spec-version.ts';
 import { isUnreachable } from './temporal-errors.ts';
@@ -25,6 +25,9 @@ export interface SyncDependencies {
 
 /** Calls to Temporal are given up after this time, so that a caller gets its answer. */
 export const TEMPORAL_DEADLINE_MS = 5_000;
+
+/** The process that stored something brings it to Temporal at once; after this time the reconciler does. */
+export const INLINE_GRACE_MS = 5 * SECOND_MS;
 
 /** A job that Temporal refused is tried again after two seconds, then four, and so on up to this. */
 const LONGEST_BACK_OFF_MS = 300 * SECOND_MS;
@@ -87,7 +90,10 @@ async function bringToTemporal({ db, temporal, taskQueue }: SyncDependencies, jo
     await deleteSchedule(temporal, scheduleIdOf(job.id));
     return { kind: 'deleted' as const };
   }
-  const counts = await countScheduledRuns(db, job.schedule.maxRuns === undefined ? [] : [job.id]);
+  const isCounted = job.schedule.maxRuns !== undefined;
+  // What is due already Temporal will not start, and it counts.
+  if (isCounted) await settleAccount(db, job, new Date());
+  const counts = await countScheduledRuns(db, isCounted ? [job.id] : []);
   return await putSchedule(temporal, taskQueue, job, counts.get(job.id) ?? 0);
 }
 

@@ -10,6 +10,7 @@ import { lastOccurrence } from '../domain/last-occurrence.ts';
 import { SECOND_MS } from '../domain/milliseconds.ts';
 import type { RevisionAction, RevisionChanges } from '../domain/revision.ts';
 import { nextAccountAt, settleAccount } from './ledger.ts';
+import { INLINE_GRACE_MS } from './sync.ts';
 
 /** Who writes, and when. */
 export interface Writer {
@@ -31,10 +32,9 @@ export interface JobWrite {
   /** With the state `paused`: why, and until when. */
   pause?: Pause;
   isDeleted?: true;
+  /** From when on the changed job is to be accounted for, if not from now on: see `pause.until`. */
+  since?: Date;
 }
-
-/** The process that wrote a job brings it to Temporal at once; after this time the reconciler does. */
-const GRACE_MS = 5 * SECOND_MS;
 
 /**
  * Stores a new job, its first generation, in the caller's transaction.
@@ -55,7 +55,7 @@ export async function createJob(
     schedule_since: now,
     accounted_to: now,
     account_at: nextAccountAt({ schedule: job.definition.schedule, state: 'active' }, now, now),
-    sync_after: new Date(now.getTime() + GRACE_MS),
+    sync_after: new Date(now.getTime() + INLINE_GRACE_MS),
     sync_error: null,
     created_at: now,
     updated_at: now,
@@ -81,7 +81,7 @@ export async function createJob(
 export function writeJob(
   db: Database,
   place: { id: string; namespace?: string },
-  { by, now }: Writer,
+  { by, now: asked }: Writer,
   decide: (job: JobRow) => JobWrite | undefined,
 ): Promise<{ job: JobRow; changed: boolean } | undefined> {
   return db.transaction().execute(async (transaction) => {
@@ -89,6 +89,9 @@ export function writeJob(
     if (!job) return undefined;
     const write = decide(job);
     if (!write) return { job, changed: false };
+    // Whoever had to wait for the lock must not turn back the time of who held it.
+    const now = new Date(Math.max(asked.getTime(), job.updated_at.getTime()));
+    const since = write.since ?? now;
 
     const generation = job.generation + 1;
     const change = toChange(job, write, by, now);
@@ -100,15 +103,15 @@ export function writeJob(
       ...change,
       generation,
       updated_at: now,
-      sync_after: new Date(now.getTime() + GRACE_MS),
+      sync_after: new Date(now.getTime() + INLINE_GRACE_MS),
       sync_attempts: 0,
       sync_error: null,
       ...(touched
         ? {
             schedule_generation: generation,
-            schedule_since: now,
-            accounted_to: now,
-            account_at: write.isDeleted ? null : nextAccountAt({ schedule, state }, now, now),
+            schedule_since: since,
+            accounted_to: since,
+            account_at: write.isDeleted ? null : nextAccountAt({ schedule, state }, since, now),
           }
         : // Temporal holds nothing of what changed, so what it matched it still matches.
           job.observed_generation === job.generation

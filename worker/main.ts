@@ -1,4 +1,3 @@
-import { hostname } from 'node:os';
 import { NativeConnection, Worker } from '@temporalio/worker';
 import { createActivities, createReconcilerActivities } from '../activities/index.ts';
 import { createGuardedDispatcher } from '../activities/guarded-dispatcher.ts';
@@ -44,7 +43,6 @@ try {
     outage: createOutage('Temporal', isUnreachable),
     taskQueue: config.TEMPORAL_TASK_QUEUE,
     logger,
-    holder: `${hostname()}:${process.pid}`,
     runRetentionMs: config.RUN_RETENTION_DAYS * DAY_MS,
     sweepIntervalMs: config.SWEEP_INTERVAL_SECONDS * SECOND_MS,
   };

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { findLastPass } from '../db/reconciler.ts';
 import { SECOND_MS } from '../domain/milliseconds.ts';
 import { ensureReconciler } from '../scheduling/reconciler-schedule.ts';
+import { ensureSearchAttributes } from '../scheduling/search-attributes.ts';
 import { reconcile, type ReconcileDependencies } from '../scheduling/reconcile.ts';
 
 const PERIOD_MS = 2 * SECOND_MS;
@@ -13,7 +14,7 @@ const SILENCE_MS = 10 * SECOND_MS;
  * worker does its passes, until it is stopped.
  */
 export function startReconcileTimer(dependencies: ReconcileDependencies) {
-  const { db, logger } = dependencies;
+  const { db, temporal, outage, taskQueue, logger } = dependencies;
   const abort = new AbortController();
   const running = (async () => {
     while (!abort.signal.aborted) {
@@ -25,9 +26,9 @@ export function startReconcileTimer(dependencies: ReconcileDependencies) {
         const result = await reconcile(dependencies);
         if (!result) continue;
         logger.info({ ...result }, 'the reconciler was silent; a worker did its pass');
-        await dependencies.outage.attempt(() =>
-          ensureReconciler(dependencies.temporal, dependencies.taskQueue),
-        );
+        // A Temporal that was set up anew knows none of it.
+        await outage.attempt(() => ensureSearchAttributes(temporal));
+        await outage.attempt(() => ensureReconciler(temporal, taskQueue));
       } catch (error) {
         logger.warn({ err: error }, 'could not wake the reconciler');
       }

@@ -1,4 +1,10 @@
-import { executeChild, ParentClosePolicy, workflowInfo } from '@temporalio/workflow';
+import {
+  CancellationScope,
+  CancelledFailure,
+  executeChild,
+  ParentClosePolicy,
+  workflowInfo,
+} from '@temporalio/workflow';
 import type { RunBackfillInput, RunJobInput } from '../domain/run-job.ts';
 import { runJob } from './run-job.ts';
 
@@ -25,5 +31,8 @@ export async function runBackfill(input: RunBackfillInput): Promise<{ succeeded:
   };
   if (input.overlap === 'allowAll') await Promise.all(input.runs.map(carryOut));
   else for (const run of input.runs) await carryOut(run);
+  // Cancelled, it must not seem to be complete: then others would start what it left.
+  if (CancellationScope.current().consideredCancelled)
+    throw new CancelledFailure('the backfill was cancelled');
   return result;
 }

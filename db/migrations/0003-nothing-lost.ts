@@ -15,6 +15,13 @@ export async function up(db: Kysely<unknown>): Promise<void> {
       ADD COLUMN sync_attempts       integer NOT NULL DEFAULT 0,
       ADD COLUMN runs_removed        integer NOT NULL DEFAULT 0`.execute(db);
   await sql`UPDATE jobs SET schedule_generation = generation, schedule_since = updated_at`.execute(db);
+  await sql`UPDATE jobs SET account_at = NULL WHERE deleted_at IS NOT NULL OR state = 'completed'`.execute(
+    db,
+  );
+  // The schedules that are there get a note of their generation, and are read back.
+  await sql`UPDATE jobs SET observed_generation = 0 WHERE deleted_at IS NULL AND state <> 'completed'`.execute(
+    db,
+  );
   await sql`ALTER TABLE jobs ALTER COLUMN schedule_generation DROP DEFAULT, ALTER COLUMN schedule_since DROP DEFAULT,
     ALTER COLUMN accounted_to DROP DEFAULT, ALTER COLUMN account_at DROP DEFAULT, ALTER COLUMN sync_after DROP DEFAULT`.execute(
     db,

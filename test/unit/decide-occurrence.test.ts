@@ -14,7 +14,9 @@ const decide = (more: Partial<DueOccurrence> = {}) =>
     catchupWindowMs: HOUR,
     schedulePutAt: DUE + SECOND,
     job: 'active',
+    jitterMs: 0,
     wasOverlapped: false,
+    wasWaitedFor: false,
     hasLater: false,
     hasOpen: false,
     buffered: 0,
@@ -22,7 +24,8 @@ const decide = (more: Partial<DueOccurrence> = {}) =>
   });
 
 const start = { kind: 'start', isOverdue: false };
-const wait = { kind: 'wait' };
+const waitForSchedule = { kind: 'wait', for: 'schedule' };
+const waitForRun = { kind: 'wait', for: 'run' };
 const skipped = { kind: 'end', state: 'skipped' };
 const missed = { kind: 'end', state: 'missed' };
 const POLICIES = ['skip', 'bufferOne', 'bufferAll', 'cancelOther', 'terminateOther', 'allowAll'] as const;
@@ -36,7 +39,7 @@ describe('an occurrence that is due and of which Temporal has no workflow', () =
 
   test.each(POLICIES)('%s: is left to its schedule for a minute, and then started', (overlap) => {
     const schedulePutAt = DUE - HOUR;
-    expect(decide({ overlap, schedulePutAt })).toEqual(wait);
+    expect(decide({ overlap, schedulePutAt })).toEqual(waitForSchedule);
     expect(decide({ overlap, schedulePutAt, now: DUE + 61 * SECOND })).toEqual({
       kind: 'start',
       isOverdue: true,
@@ -56,18 +59,29 @@ describe('an occurrence that is due and of which Temporal has no workflow', () =
   test('skip: is skipped if another run was under way when it was due, and waits for one that began later', () => {
     expect(decide({ wasOverlapped: true })).toMatchObject(skipped);
     expect(decide({ wasOverlapped: true, now: DUE + 2 * HOUR })).toMatchObject(skipped);
-    expect(decide({ hasOpen: true })).toEqual(wait);
+    expect(decide({ hasOpen: true })).toEqual(waitForRun);
   });
 
-  test('bufferOne: waits in the buffer, and is skipped if it is not there', () => {
-    expect(decide({ overlap: 'bufferOne', wasOverlapped: true, buffered: 1 })).toEqual(wait);
-    expect(decide({ overlap: 'bufferOne', wasOverlapped: true })).toMatchObject(skipped);
+  test('bufferOne: waits for its turn, and is skipped only if another one has waited', () => {
+    const due = { overlap: 'bufferOne', wasOverlapped: true } as const;
+    expect(decide({ ...due, buffered: 1 })).toEqual(waitForSchedule);
+    expect(decide({ ...due, hasOpen: true })).toEqual(waitForRun);
+    expect(decide(due)).toEqual(start);
+    expect(decide({ ...due, wasWaitedFor: true })).toMatchObject(skipped);
+  });
+
+  test('with a catchup window of less than a minute its schedule is given up sooner; jitter is not lateness', () => {
+    const due = { schedulePutAt: DUE - HOUR, catchupWindowMs: 20 * SECOND };
+    expect(decide({ ...due, now: DUE + 10 * SECOND })).toEqual(waitForSchedule);
+    expect(decide({ ...due, now: DUE + 11 * SECOND })).toEqual({ kind: 'start', isOverdue: true });
+    expect(decide({ ...due, now: DUE + 21 * SECOND })).toMatchObject({ ...missed, isOverdue: true });
+    expect(decide({ ...due, now: DUE + 21 * SECOND, jitterMs: 15 * SECOND })).toEqual(waitForSchedule);
   });
 
   test('bufferAll: waits for its turn, however late that is', () => {
     const late = { overlap: 'bufferAll', now: DUE + 2 * HOUR } as const;
-    expect(decide({ ...late, buffered: 3 })).toEqual(wait);
-    expect(decide({ ...late, hasOpen: true })).toEqual(wait);
+    expect(decide({ ...late, buffered: 3 })).toEqual(waitForSchedule);
+    expect(decide({ ...late, hasOpen: true })).toEqual(waitForRun);
     expect(decide({ ...late, wasOverlapped: true })).toEqual(start);
     expect(decide(late)).toMatchObject(missed);
   });

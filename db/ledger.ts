@@ -8,6 +8,7 @@ export function listToAccount(db: Database, now: Date, limit: number): Promise<J
     .selectFrom('jobs')
     .selectAll()
     .where('account_at', '<=', now)
+    .where('deleted_at', 'is', null)
     .orderBy('account_at')
     .limit(limit)
     .execute();
