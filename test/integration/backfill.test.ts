@@ -76,6 +76,17 @@ describe('POST /jobs/{id}/backfill', () => {
     await untilAllEnded(id, 5);
   });
 
+  test('cancelled in Temporal, it starts nothing more, and its runs are cancelled', async () => {
+    const { id } = await createJob('cancelled');
+    stack.receiver.respond('/cancelled', () => undefined);
+    const backfill = await api.backfill(id, { from: hoursAgo(4), to: hoursAgo(1) });
+    await waitFor('the first call', () => stack.receiver.callsTo('/cancelled').length === 1);
+    await stack.temporal.workflow.getHandle(`scheduler-backfill-${backfill.id}`).cancel();
+    const runs = await untilAllEnded(id, 4);
+    expect(new Set(runs.map((run) => run.state))).toEqual(new Set(['cancelled']));
+    expect(stack.receiver.callsTo('/cancelled')).toHaveLength(1);
+  });
+
   test('without onlyMissing it runs again what has run; with it, only what has not', async () => {
     const { id } = await createJob('missing');
     const range = { from: hoursAgo(6), to: hoursAgo(3) };

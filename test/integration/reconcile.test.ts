@@ -166,6 +166,47 @@ describe('an occurrence that Temporal did not start', () => {
     }
   });
 
+  test('that falls due in the very moment in which a pause ends is started', async () => {
+    const at = new Date(Math.ceil(Date.now() / 1_000) * 1_000 + 6_000).toISOString();
+    const job = await api.createJob({ name: 'at the end', schedule: { at }, target: target('/at-the-end') });
+    await api.pauseJob(job.id, { until: at });
+    expect(await settled(job.id, 1)).toMatchObject([{ state: 'succeeded', trigger: 'schedule' }]);
+  });
+
+  test('counts for maxRuns, and is not made up for beyond it', async () => {
+    const job = await api.createJob({
+      name: 'three of many',
+      schedule: { every: '1h', maxRuns: 3 },
+      target: target('/three-of-many'),
+      policy: { overlap: 'allowAll', catchupWindow: '1d' },
+    });
+    await makeDue(job.id, 8 * 3_600);
+    await waitFor('the job to be completed', async () => (await api.getJob(job.id)).state === 'completed');
+    expect((await runsOf(job.id)).map(({ state }) => state)).toEqual(['succeeded', 'succeeded', 'succeeded']);
+    expect(await exists(job.id)).toBe(false);
+  });
+
+  test('does not keep others from being accounted for when it can not be', async () => {
+    const make = (name: string) =>
+      api.createJob({
+        name,
+        schedule: { every: '1h' },
+        target: target(`/${name}`),
+        policy: { overlap: 'allowAll', catchupWindow: '1d' },
+      });
+    const [broken, sound] = [await make('broken'), await make('sound')];
+    // As a newer version may have stored it.
+    await stack.db.query(
+      `UPDATE jobs SET schedule = '{"cron":"0 * * * *","timeZone":"Mars/Olympus"}' WHERE id = $1`,
+      [broken.id],
+    );
+    await makeDue(broken.id, 3_600 * 2);
+    await makeDue(sound.id, 3_600);
+    expect(await settled(sound.id, 1)).toMatchObject([{ state: 'succeeded' }]);
+    await stack.db.query(`DELETE FROM job_revisions WHERE job_id = $1`, [broken.id]);
+    await stack.db.query(`DELETE FROM jobs WHERE id = $1`, [broken.id]);
+  });
+
   test('is skipped, and says so, when the overlap policy kept Temporal from starting it', async () => {
     stack.receiver.respond('/slow', (_, response) => void setTimeout(() => response.end('ok'), 5_500));
     const job = await api.createJob({ name: 'slow', schedule: { every: '2s' }, target: target('/slow') });
