@@ -24,6 +24,11 @@ export function temporalConnectionOptions(config: Config) {
 
 /** A Temporal client that connects with its first call, and again by itself after an outage. */
 export function createTemporalClient(config: Config): Client {
-  const connection = Connection.lazy({ ...temporalConnectionOptions(config), connectTimeout: 5_000 });
+  const connection = Connection.lazy({
+    ...temporalConnectionOptions(config),
+    connectTimeout: 5_000,
+    // By default the pauses between two attempts grow to two minutes: so long nobody would see that Temporal is back.
+    channelArgs: { 'grpc.initial_reconnect_backoff_ms': 500, 'grpc.max_reconnect_backoff_ms': 2_000 },
+  });
   return new Client({ connection, namespace: config.TEMPORAL_NAMESPACE });
 }

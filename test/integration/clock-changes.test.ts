@@ -57,9 +57,10 @@ test('a schedule whose clock changes were worked out long ago, or by other data,
   expect(current.intervals?.length).toBeGreaterThan(0);
   // As if it came from the year before, with its instants spelled out otherwise.
   await handle.update((previous) => ({ ...previous, spec: { ...previous.spec, intervals: [] } }));
-  await stack.db.query("UPDATE jobs SET spec_version = 'clock changes to 2026, tz 1999a' WHERE id = $1", [
-    job.id,
-  ]);
+  await stack.db.query(
+    `UPDATE jobs SET spec_version = 'clock changes to 2026, tz 1999a', spec_hash = 'another' WHERE id = $1`,
+    [job.id],
+  );
   await waitFor(
     'the schedule to be renewed',
     async () => (await handle.describe()).spec.intervals?.length === current.intervals?.length,
@@ -72,4 +73,22 @@ test('a schedule whose clock changes were worked out long ago, or by other data,
     return rows[0]?.spec_version !== 'clock changes to 2026, tz 1999a';
   });
   expect((await api.getJob(job.id)).sync).toMatchObject({ state: 'synced', generation: 1 });
+});
+
+test('a schedule that newer data would make just the same is left alone', async () => {
+  const job = await api.createJob({ name: 'the same', schedule: { every: '1h' }, target });
+  const handle = stack.temporal.schedule.getHandle(`scheduler-job-${job.id}`);
+  const stale = 'clock changes to 2026, tz 1999a';
+  await stack.db.query('UPDATE jobs SET spec_version = $2, sync_after = now() WHERE id = $1', [
+    job.id,
+    stale,
+  ]);
+  await waitFor('its version to be noted', async () => {
+    const { rows } = await stack.db.query<{ spec_version: string }>(
+      'SELECT spec_version FROM jobs WHERE id = $1',
+      [job.id],
+    );
+    return rows[0]?.spec_version !== stale;
+  });
+  expect((await handle.describe()).info.lastUpdatedAt).toBeUndefined();
 });
