@@ -72,3 +72,36 @@ test('without Postgres the API answers 503 with Retry-After, lives on, and heals
   await service.stop();
   await proxy.stop();
 });
+
+test('a call whose record failed is recorded later, and not made again; nor does the death of its worker repeat it', async () => {
+  const api = apiClient((await stack.startApi()).url);
+  const direct = new URL(stack.databaseUrl);
+  const proxy = await startProxy(Number(direct.port));
+  direct.port = String(proxy.port);
+  const taskQueue = 'outages-of-the-record';
+  const worker = await stack.startWorker({ DATABASE_URL: direct.href, TEMPORAL_TASK_QUEUE: taskQueue });
+  const queued = await stack.startApi({ TEMPORAL_TASK_QUEUE: taskQueue });
+  stack.receiver.respond('/unrecorded', (_, response) => {
+    proxy.cut();
+    response.end('ok');
+  });
+  const job = await api.createJob({
+    name: 'unrecorded',
+    schedule: { at: '2090-01-01T00:00:00Z' },
+    target: { type: 'http', url: `${stack.receiver.url}/unrecorded` },
+  });
+  const { id } = await apiClient(queued.url).runJob(job.id);
+  await waitFor('the outcome to be known to Temporal', async () => {
+    const { raw } = await stack.temporal.workflow.getHandle(`scheduler-run-${id}`).describe();
+    const [activity] = raw.pendingActivities ?? [];
+    return (activity?.attempt ?? 0) >= 2 && activity?.heartbeatDetails?.payloads?.length;
+  });
+  expect(await api.getRun(id)).toMatchObject({ state: 'running', attempts: [] });
+  // Another worker finds the outcome in Temporal.
+  await worker.stop('SIGKILL');
+  await stack.startWorker({ TEMPORAL_TASK_QUEUE: taskQueue });
+  await waitFor('the record', async () => (await api.getRun(id)).state === 'succeeded');
+  expect((await api.getRun(id)).attempts).toMatchObject([{ number: 1, statusCode: 200 }]);
+  expect(stack.receiver.callsTo('/unrecorded')).toHaveLength(1);
+  await proxy.stop();
+});
