@@ -7,7 +7,7 @@ import { reconcile, type ReconcileDependencies } from '../scheduling/reconcile.t
 
 const PERIOD_MS = 2 * SECOND_MS;
 /** So long after the last pass ended, wherever it was, the workers take the next one on themselves. */
-const SILENCE_MS = 10 * SECOND_MS;
+const SILENCE_MS = 6 * SECOND_MS;
 
 /**
  * Watches over the reconciler, which depends on Temporal like everything that it mends: when it has fallen silent, this
