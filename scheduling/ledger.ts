@@ -34,7 +34,8 @@ export function nextAccountAt(job: Pick<JobRow, 'schedule' | 'state'>, accounted
   return new Date(Math.max(next + jitterOf(job) + GRACE_MS, now.getTime() + LEAST_PERIOD_MS));
 }
 
-const jitterOf = ({ schedule }: Pick<JobRow, 'schedule'>) =>
+/** By so much, in milliseconds, each start of a job may be put off. Pure. */
+export const jitterOf = ({ schedule }: Pick<JobRow, 'schedule'>) =>
   schedule.jitter === undefined ? 0 : durationMs(schedule.jitter);
 
 /** Tells whether an active job has occurrences up to now that are not accounted for. Pure. */

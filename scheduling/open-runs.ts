@@ -17,7 +17,6 @@ import {
 } from '../db/open-runs.ts';
 import { endRun, endUnstarted, type RunEnd } from '../db/run-progress.ts';
 import type { JobRow, RunRow } from '../db/schema.ts';
-import { durationMs } from '../domain/duration.ts';
 import { DAY_MS, SECOND_MS } from '../domain/milliseconds.ts';
 import type { RunJobResult } from '../domain/run-job.ts';
 import { concurrently } from '../platform/concurrently.ts';
@@ -25,8 +24,9 @@ import { ServerAwayError } from '../platform/outage.ts';
 import { startBackfill } from './backfill.ts';
 import { findClosingReason } from './closing-reason.ts';
 import { decideOccurrence } from './decide-occurrence.ts';
+import { jitterOf } from './ledger.ts';
 import { startRun } from './start-run.ts';
-import { countBuffered, TEMPORAL_DEADLINE_MS, type SyncDependencies } from './sync.ts';
+import { findSchedule, TEMPORAL_DEADLINE_MS, type SyncDependencies } from './sync.ts';
 import { isUnreachable } from './temporal-errors.ts';
 
 // The sweeper of open runs: asks Temporal about every run that has not ended by our records, so that each ends in the
@@ -171,8 +171,11 @@ async function settleUnknown(
   await endUnstarted(db, run.id, { state: decision.state, reason: decision.reason }, now);
 }
 
+const NOBODY: Neighbours = { earlier: [], hasLater: false, hasOpen: false };
+
 async function gatherFacts({ db, temporal }: SyncDependencies, job: JobRow, run: RunRow, now: Date) {
-  const neighbours = await findNeighbours(db, run);
+  // With allowAll the others do not matter, and in a burst there are many to ask after.
+  const neighbours = job.policy.overlap === 'allowAll' ? NOBODY : await findNeighbours(db, run);
   const isBuffering = job.policy.overlap === 'bufferOne' || job.policy.overlap === 'bufferAll';
   const due = run.scheduled_at.getTime();
   return {
@@ -180,14 +183,14 @@ async function gatherFacts({ db, temporal }: SyncDependencies, job: JobRow, run:
     now: now.getTime(),
     overlap: job.policy.overlap,
     catchupWindowMs: job.catchup_seconds * SECOND_MS,
-    jitterMs: job.schedule.jitter === undefined ? 0 : durationMs(job.schedule.jitter),
+    jitterMs: jitterOf(job),
     schedulePutAt: job.schedule_put_at?.getTime(),
     job: job.deleted_at ? ('deleted' as const) : job.state,
     wasOverlapped: await wasOverlapped(temporal, neighbours, due),
     wasWaitedFor: neighbours.earlier.some(({ started_at }) => (started_at?.getTime() ?? 0) > due),
     hasLater: neighbours.hasLater,
     hasOpen: neighbours.hasOpen,
-    buffered: isBuffering ? await countBuffered(temporal, job.id) : 0,
+    buffered: isBuffering ? Number((await findSchedule(temporal, job.id))?.raw.info?.bufferSize ?? 0) : 0,
   };
 }
 

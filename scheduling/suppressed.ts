@@ -2,12 +2,13 @@ import type { Database } from '../db/database.ts';
 import { listActiveInZone, listTimeZones } from '../db/job-upkeep.ts';
 import { insertAbsentRuns } from '../db/runs.ts';
 import { compileSchedule } from '../domain/compile-schedule.ts';
+import { DAY_MS } from '../domain/milliseconds.ts';
 import { suppressedOccurrences } from '../domain/occurrences.ts';
 import { clockChanges } from '../domain/time-zone.ts';
 import { occurrenceRun } from './queued-run.ts';
 
 /** So far back, in case no worker ran for a while. */
-const LOOK_BACK_MS = 2 * 86_400_000;
+const LOOK_BACK_MS = 2 * DAY_MS;
 const BATCH = 200;
 
 /**

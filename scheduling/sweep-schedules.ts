@@ -1,12 +1,13 @@
-import { ScheduleNotFoundError, type ScheduleSummary } from '@temporalio/client';
+import type { ScheduleSummary } from '@temporalio/client';
+import { validate as isUuid } from 'uuid';
 import { listScheduled, listSwept, type SweptJob } from '../db/sweep.ts';
 import { forgetObserved } from '../db/sync-state.ts';
 import { MINUTE_MS } from '../domain/milliseconds.ts';
-import { SCHEDULE_ID_PREFIX, scheduleIdOf } from '../domain/run-job.ts';
+import { SCHEDULE_ID_PREFIX } from '../domain/run-job.ts';
 import { concurrently } from '../platform/concurrently.ts';
 import { deleteSchedule } from './put-schedule.ts';
 import { generationInNote } from './schedule-options.ts';
-import { TEMPORAL_DEADLINE_MS, type SyncDependencies } from './sync.ts';
+import { findSchedule, type SyncDependencies } from './sync.ts';
 
 /** Temporal's list of schedules may lag behind: what changed since is not judged. */
 const LAG_MS = MINUTE_MS;
@@ -29,17 +30,14 @@ export async function sweepSchedules(dependencies: SyncDependencies, now: Date):
   const swept: Swept = { orphans: 0, outdated: 0, lost: 0 };
   const listed = new Set<string>();
   for await (const schedules of inBatches(dependencies.temporal.schedule.list({ pageSize: AT_ONCE }))) {
-    const ids = schedules.map(({ scheduleId }) => scheduleId.slice(SCHEDULE_ID_PREFIX.length));
+    const ids = schedules.map(jobIdOf);
     for (const id of ids) listed.add(id);
-    const jobs = await listSwept(dependencies.db, ids.filter(isUuid));
+    const jobs = await listSwept(
+      dependencies.db,
+      ids.filter((id) => isUuid(id)),
+    );
     await concurrently(schedules, CONCURRENCY, (schedule) =>
-      judge(
-        dependencies,
-        schedule,
-        jobs.get(schedule.scheduleId.slice(SCHEDULE_ID_PREFIX.length)),
-        now,
-        swept,
-      ),
+      judge(dependencies, schedule, jobs.get(jobIdOf(schedule)), now, swept),
     );
   }
   const before = new Date(now.getTime() - LAG_MS);
@@ -48,7 +46,7 @@ export async function sweepSchedules(dependencies: SyncDependencies, now: Date):
     const ids = await listScheduled(dependencies.db, before, lastId, AT_ONCE);
     const unlisted = ids.filter((id) => !listed.has(id));
     await concurrently(unlisted, CONCURRENCY, async (id) => {
-      if (await exists(dependencies, id)) return;
+      if (await findSchedule(dependencies.temporal, id)) return;
       swept.lost++;
       await forgetObserved(dependencies.db, id, now, { isGone: true });
     });
@@ -67,7 +65,7 @@ async function judge(
   const { scheduleId } = schedule;
   if (!job || job.deleted_at !== null || job.state === 'completed') {
     // The list may be behind: a job that is there by now keeps its schedule.
-    const jobId = scheduleId.slice(SCHEDULE_ID_PREFIX.length);
+    const jobId = jobIdOf(schedule);
     const current = isUuid(jobId) ? (await listSwept(db, [jobId])).get(jobId) : undefined;
     if (current && current.deleted_at === null && current.state !== 'completed') return;
     logger.warn({ scheduleId }, 'deleting a schedule that has no job');
@@ -83,18 +81,7 @@ async function judge(
   await forgetObserved(db, job.id, now);
 }
 
-async function exists({ temporal }: SyncDependencies, jobId: string): Promise<boolean> {
-  try {
-    const handle = temporal.schedule.getHandle(scheduleIdOf(jobId));
-    await temporal.withDeadline(Date.now() + TEMPORAL_DEADLINE_MS, () => handle.describe());
-    return true;
-  } catch (error) {
-    if (error instanceof ScheduleNotFoundError) return false;
-    throw error;
-  }
-}
-
-const isUuid = (text: string) => /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(text);
+const jobIdOf = ({ scheduleId }: ScheduleSummary) => scheduleId.slice(SCHEDULE_ID_PREFIX.length);
 
 /** Ours alone, in batches. */
 async function* inBatches(schedules: AsyncIterable<ScheduleSummary>): AsyncGenerator<ScheduleSummary[]> {

@@ -1,4 +1,4 @@
-import { ScheduleNotFoundError, type Client } from '@temporalio/client';
+import { ScheduleNotFoundError, type Client, type ScheduleDescription } from '@temporalio/client';
 import type { Database } from '../db/database.ts';
 import { raiseGeneration, setObserved, setSyncError } from '../db/sync-state.ts';
 import { findJobOrTombstone } from '../db/jobs.ts';
@@ -108,14 +108,16 @@ async function raiseAbove({ db, logger }: SyncDependencies, jobId: string, gener
   await raiseGeneration(db, job, generation + 1, new Date());
 }
 
-/** How many starts wait in the buffer of a job's schedule for other runs to end. A schedule that is gone has none. */
-export async function countBuffered(temporal: Client, jobId: string): Promise<number> {
+/** The Temporal Schedule of a job; undefined if there is none. */
+export async function findSchedule(
+  temporal: Client,
+  jobId: string,
+): Promise<ScheduleDescription | undefined> {
+  const handle = temporal.schedule.getHandle(scheduleIdOf(jobId));
   try {
-    const handle = temporal.schedule.getHandle(scheduleIdOf(jobId));
-    const { raw } = await temporal.withDeadline(Date.now() + TEMPORAL_DEADLINE_MS, () => handle.describe());
-    return Number(raw.info?.bufferSize ?? 0);
+    return await temporal.withDeadline(Date.now() + TEMPORAL_DEADLINE_MS, () => handle.describe());
   } catch (error) {
-    if (error instanceof ScheduleNotFoundError) return 0;
+    if (error instanceof ScheduleNotFoundError) return undefined;
     throw error;
   }
 }
