@@ -16,27 +16,6 @@ export function findRun(db: Database, namespace: string, id: string): Promise<Ru
     .executeTakeFirst();
 }
 
-/** One page of a job's runs, the latest nominal time first, beginning after the given place. */
-export function listRuns(
-  db: Database,
-  filter: { jobId: string; after?: { scheduledAt: Date; id: string } | undefined; limit: number },
-): Promise<RunRow[]> {
-  const { after } = filter;
-  return db
-    .selectFrom('runs')
-    .selectAll()
-    .where('job_id', '=', filter.jobId)
-    .$if(after !== undefined, (query) =>
-      query.where((eb) =>
-        eb(eb.refTuple('scheduled_at', 'id'), '<', eb.tuple(after?.scheduledAt as Date, after?.id as string)),
-      ),
-    )
-    .orderBy('scheduled_at', 'desc')
-    .orderBy('id', 'desc')
-    .limit(filter.limit)
-    .execute();
-}
-
 /** What a list of jobs shows of each job's latest run. */
 export type LastRun = Pick<RunRow, 'id' | 'job_id' | 'scheduled_at' | 'state'>;
 

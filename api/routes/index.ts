@@ -7,7 +7,7 @@ import { pauseJobRoute, resumeJobRoute } from './pause.ts';
 import { getRevisionsOfJob } from './revisions.ts';
 import { runJobNow } from './run-job.ts';
 import { getUpcoming, previewSchedule } from './schedules.ts';
-import { getRun, getRunsOfJob } from './runs.ts';
+import { getRun, getRuns, getRunsOfJob } from './runs.ts';
 
 /** Every operation of the API. The router and the OpenAPI document are both made from this list. */
 export const operations: Operation[] = [
@@ -25,6 +25,7 @@ export const operations: Operation[] = [
   getUpcoming,
   previewSchedule,
   getRunsOfJob,
+  getRuns,
   getRun,
   livez,
   readyz,

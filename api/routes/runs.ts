@@ -1,11 +1,12 @@
 import { z } from 'zod';
-import { findRun, listRuns } from '../../db/runs.ts';
+import { listRuns } from '../../db/run-lists.ts';
+import { findRun } from '../../db/runs.ts';
 import type { RunRow } from '../../db/schema.ts';
 import { SchedulerError } from '../../domain/errors.ts';
 import { Instant } from '../../domain/instant.ts';
-import { Run } from '../../domain/run.ts';
+import { Run, RunState, Trigger } from '../../domain/run.ts';
 import { JobIdParams, NAMESPACE, requireJob } from '../job-resource.ts';
-import { operation, type ApiDependencies } from '../operation.ts';
+import { operation, type Answer, type ApiDependencies } from '../operation.ts';
 import { decodeCursor, pageOf, pageQuery, toPage } from '../page.ts';
 import { presentRun } from '../present.ts';
 
@@ -21,6 +22,67 @@ export const noSuchRun = (id: string) =>
 
 const RunPlace = z.strictObject({ scheduledAt: Instant, id: z.uuid() });
 
+/** Written as a list with commas; given so to whoever calls, and to the document, which shows an array. */
+const RunStates = z.preprocess(
+  (text, context) => {
+    const states = typeof text === 'string' ? text.split(',') : [];
+    if (states.length > 0 && states.every((state) => RunState.safeParse(state).success)) return states;
+    context.addIssue({
+      code: 'custom',
+      message: `must be one or several of ${RunState.options.join(', ')}, separated by commas`,
+    });
+    return z.NEVER;
+  },
+  z.array(RunState).meta({ param: { style: 'form', explode: false } }),
+);
+
+/** In a query, a plus sign that was not escaped arrives as a blank: `18:00:00 01:00`. */
+const QueryInstant = z.preprocess(
+  (text) => (typeof text === 'string' ? text.replace(/ (?=\d\d:\d\d$)/, '+') : text),
+  Instant,
+);
+
+/** The query of every list of runs. */
+const RunsQuery = z
+  .strictObject({
+    ...pageQuery,
+    state: RunStates.optional().meta({ description: 'Only runs in one of these states: `failed,timedOut`.' }),
+    trigger: Trigger.optional().meta({ description: 'Only runs that exist for this reason.' }),
+    from: QueryInstant.optional().meta({ description: 'Only runs with a `scheduledAt` from then on.' }),
+    to: QueryInstant.optional().meta({ description: 'Only runs with a `scheduledAt` before then.' }),
+  })
+  .refine(({ from, to }) => from === undefined || to === undefined || Date.parse(from) < Date.parse(to), {
+    path: ['to'],
+    error: 'must be after from: from is the first instant that counts, to the first that does not',
+  });
+
+const RUN_PAGE = {
+  200: {
+    description: 'One page of runs.',
+    schema: pageOf(Run, 'RunPage'),
+    headers: { Link: 'The next page, if there is one.' },
+  },
+};
+
+/** Of one job, or of all. @throws SchedulerError `not_found` for a job that there is not */
+async function answerPage(
+  { query, url }: { query: z.output<typeof RunsQuery>; url: URL },
+  dependencies: ApiDependencies,
+  jobId?: string,
+): Promise<Answer> {
+  const { limit, state: states, trigger, from, to } = query;
+  const place = decodeCursor(RunPlace, query.cursor);
+  if (jobId !== undefined) await requireJob(dependencies.db, jobId);
+  const of = jobId === undefined ? { namespace: NAMESPACE } : { jobId };
+  const rows = await listRuns(
+    dependencies.db,
+    { of, states, trigger, from: from ? new Date(from) : undefined, to: to ? new Date(to) : undefined },
+    { after: place && { scheduledAt: new Date(place.scheduledAt), id: place.id }, limit: limit + 1 },
+  );
+  const toPlace = (run: RunRow) => ({ scheduledAt: run.scheduled_at.toISOString(), id: run.id });
+  return { status: 200, ...toPage(rows, limit, url, presentFor(dependencies), toPlace) };
+}
+
 export const getRunsOfJob = operation({
   method: 'get',
   path: '/jobs/{id}/runs',
@@ -28,23 +90,22 @@ export const getRunsOfJob = operation({
   summary: 'List the runs of a job, the latest first',
   tag: 'Runs',
   params: JobIdParams,
-  query: z.strictObject(pageQuery),
-  answers: {
-    200: {
-      description: 'One page of runs.',
-      schema: pageOf(Run, 'RunPage'),
-      headers: { Link: 'The next page, if there is one.' },
-    },
-  },
+  query: RunsQuery,
+  answers: RUN_PAGE,
   errors: ['not_found'],
-  async handle({ params, query, url }, dependencies) {
-    const job = await requireJob(dependencies.db, params.id);
-    const place = decodeCursor(RunPlace, query.cursor);
-    const after = place && { scheduledAt: new Date(place.scheduledAt), id: place.id };
-    const rows = await listRuns(dependencies.db, { jobId: job.id, after, limit: query.limit + 1 });
-    const toPlace = (run: RunRow) => ({ scheduledAt: run.scheduled_at.toISOString(), id: run.id });
-    return { status: 200, ...toPage(rows, query.limit, url, presentFor(dependencies), toPlace) };
-  },
+  handle: (input, dependencies) => answerPage(input, dependencies, input.params.id),
+});
+
+export const getRuns = operation({
+  method: 'get',
+  path: '/runs',
+  operationId: 'listRuns',
+  summary: 'List the runs of all jobs, the latest first',
+  description: 'Also those of jobs that have been deleted.',
+  tag: 'Runs',
+  query: RunsQuery,
+  answers: RUN_PAGE,
+  handle: (input, dependencies) => answerPage(input, dependencies),
 });
 
 export const getRun = operation({

@@ -429,6 +429,34 @@ describe('a query that can not be', () => {
     await expectRefusal(await send('GET', `/jobs/${ABSENT}/revisions?${query}`), 422, path, message);
   });
 
+  test.each([
+    ['limit=0', 'limit', /at least 1/],
+    ['cursor=made-up', 'cursor', /not a cursor/],
+    // A place of another list: {"id":5}
+    ['cursor=eyJpZCI6NX0', 'cursor', /not a cursor/],
+    ['state=sleeping', 'state', /one or several of queued, running, .*, separated by commas/],
+    ['state=failed,sleeping', 'state', /separated by commas/],
+    ['state=failed,', 'state', /separated by commas/],
+    ['state=', 'state', /separated by commas/],
+    ['state=failed&state=running', 'state', /separated by commas/],
+    ['state=FAILED', 'state', /failed/],
+    ['state=failed%00', 'state', /NUL/],
+    ['trigger=cron', 'trigger', /"schedule" or "manual"/],
+    ['trigger=manual,backfill', 'trigger', /"schedule" or "manual"/],
+    ['from=yesterday', 'from', /RFC 3339 with an offset/],
+    ['from=2026-01-01', 'from', /RFC 3339 with an offset/],
+    ['to=2026-01-01T00:00:00', 'to', /RFC 3339 with an offset/],
+    ['to=2026-02-30T00:00:00Z', 'to', /RFC 3339 with an offset/],
+    ['to=9999-01-01T00:00:00Z', 'to', /2100/],
+    ['from=2026-01-01T00:00:00Z&from=2026-01-01T00:00:00Z', 'from', /must be a string/],
+    ['from=2026-01-01T00:00:00Z&to=2026-01-01T01:00:00%2B01:00', 'to', /must be after from/],
+    ['from=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z', 'to', /must be after from/],
+    ['job=5', 'job', /no such field/],
+  ])('GET /runs?%s, and of a job', async (query, path, message) => {
+    await expectRefusal(await send('GET', `/runs?${query}`), 422, path, message);
+    await expectRefusal(await send('GET', `/jobs/${ABSENT}/runs?${query}`), 422, path, message);
+  });
+
   test('a path that can not be decoded', async () => {
     const answer = await send('GET', '/jobs/%E0%A4%A');
     expect(answer.status).toBeGreaterThanOrEqual(400);

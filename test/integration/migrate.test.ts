@@ -17,12 +17,17 @@ test('several processes may migrate at once; a service refuses a schema that is 
   try {
     const logFile = path.join(fromRunner('folder'), 'migrate-api.log');
     await expect(startServiceProcess('api', logFile, env)).rejects.toThrow(
-      /lacks the migrations 0001-jobs-and-runs, 0002-policy-and-pause, 0003-nothing-lost; run \\"npm run migrate\\"/,
+      /lacks the migrations 0001-jobs-and-runs, 0002-policy-and-pause, 0003-nothing-lost, 0005-run-lists; run \\"npm run migrate\\"/,
     );
     await expect(startServiceProcess('worker', logFile, env)).rejects.toThrow(/lacks the migrations/);
 
     const applied = await Promise.all(databases.map((database) => migrate(database)));
-    expect(applied.flat()).toEqual(['0001-jobs-and-runs', '0002-policy-and-pause', '0003-nothing-lost']);
+    expect(applied.flat()).toEqual([
+      '0001-jobs-and-runs',
+      '0002-policy-and-pause',
+      '0003-nothing-lost',
+      '0005-run-lists',
+    ]);
     await requireCurrentSchema(db);
 
     const history = db.withTables<{ kysely_migration: { name: string; timestamp: string } }>();

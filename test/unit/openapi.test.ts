@@ -15,7 +15,7 @@ const document = JSON.parse(JSON.stringify(createOpenApiDocument(operations, '0.
 interface OperationObject {
   operationId: string;
   summary?: string;
-  parameters?: { name: string; in: string; required: boolean }[];
+  parameters?: { name: string; in: string; required: boolean; style?: string; explode?: boolean }[];
   requestBody?: {
     content: Record<string, { schema: object; examples?: Record<string, { value: unknown }> }>;
   };
@@ -63,6 +63,7 @@ describe('the OpenAPI document', () => {
       'GET /jobs/{id}/upcoming',
       'POST /schedules/preview',
       'GET /jobs/{id}/runs',
+      'GET /runs',
       'GET /runs/{id}',
       'GET /livez',
       'GET /readyz',
@@ -123,6 +124,17 @@ describe('the OpenAPI document', () => {
       'POST /jobs/{id}/run',
       'POST /jobs/{id}/backfill',
     ]);
+  });
+
+  test('shows that several states of runs are written with commas', () => {
+    for (const path of ['/runs', '/jobs/{id}/runs'])
+      expect(document.paths[path]?.['get']?.parameters?.find(({ name }) => name === 'state')).toMatchObject({
+        in: 'query',
+        required: false,
+        style: 'form',
+        explode: false,
+        schema: { type: 'array', items: { $ref: '#/components/schemas/RunState' } },
+      });
   });
 
   test('names each of several errors that share a status', () => {

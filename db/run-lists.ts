@@ -1,0 +1,72 @@
+import type { RunState, Trigger } from '../domain/run.ts';
+import type { Database } from './database.ts';
+import type { RunRow } from './schema.ts';
+
+/** A run's place in every list of runs. */
+interface Place {
+  scheduledAt: Date;
+  id: string;
+}
+
+/** Which runs a list holds. */
+interface RunFilter {
+  /** All runs of a namespace, also those of deleted jobs, or the runs of one job. */
+  of: { namespace: string } | { jobId: string };
+  states?: readonly RunState[] | undefined;
+  trigger?: Trigger | undefined;
+  /** Of the nominal time, inclusive. */
+  from?: Date | undefined;
+  /** Of the nominal time, exclusive. */
+  to?: Date | undefined;
+}
+
+/**
+ * One page of runs, the latest nominal time first, beginning after the given place. Reads about as many rows as the page
+ * has, whatever the table holds: each way to filter has an index in the list's order. But for two, which pass over what
+ * they leave out: a trigger together with states, and the trigger `schedule`, which most runs have.
+ */
+export function listRuns(
+  db: Database,
+  filter: RunFilter,
+  page: { after?: Place | undefined; limit: number },
+): Promise<RunRow[]> {
+  const ofState = (state?: RunState) =>
+    selectRuns(db, filter, page.after)
+      .$if(state !== undefined, (query) => query.where('state', '=', state as RunState))
+      .orderBy('scheduled_at', 'desc')
+      .orderBy('id', 'desc')
+      .limit(page.limit);
+  const [first, ...others] = new Set(filter.states);
+  if (others.length === 0) return ofState(first).execute();
+  // Each state by itself is a walk along its index, and the walks are merged. With `state IN (…)` the planner would have
+  // to choose between sorting all of these runs and passing over all the others.
+  const part = (state?: RunState) => db.selectFrom(ofState(state).as('run')).selectAll();
+  return others
+    .reduce((union, state) => union.unionAll(part(state)), part(first))
+    .orderBy('scheduled_at', 'desc')
+    .orderBy('id', 'desc')
+    .limit(page.limit)
+    .execute();
+}
+
+function selectRuns(db: Database, { of, trigger, from, to }: RunFilter, after: Place | undefined) {
+  // Only the earlier of the two bounds matters. Given both, Postgres may begin its walk at the other, far away.
+  const bound = after !== undefined && (to === undefined || after.scheduledAt < to) ? after : to;
+  return db
+    .selectFrom('runs')
+    .selectAll()
+    .where((eb) => ('jobId' in of ? eb('job_id', '=', of.jobId) : eb('namespace', '=', of.namespace)))
+    .$if(trigger !== undefined, (query) => query.where('trigger', '=', trigger as Trigger))
+    .$if(from !== undefined, (query) => query.where('scheduled_at', '>=', from as Date))
+    .$if(bound !== undefined, (query) =>
+      query.where((eb) =>
+        bound instanceof Date
+          ? eb('scheduled_at', '<', bound)
+          : eb(
+              eb.refTuple('scheduled_at', 'id'),
+              '<',
+              eb.tuple((bound as Place).scheduledAt, (bound as Place).id),
+            ),
+      ),
+    );
+}
