@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { durationSchema } from './duration.ts';
+import { findUrlFault } from './target-url.ts';
 
 const HEADER_NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 // RFC 9110, 5.5: visible characters, spaces and tabs. Above all no line break, which would begin another header.
@@ -42,21 +43,6 @@ const Url = z
     if (fault) context.addIssue({ code: 'custom', message: fault });
   })
   .meta({ format: 'uri', example: 'https://example.com/hooks/report' });
-
-function findUrlFault(text: string): string | undefined {
-  const shown = JSON.stringify(text.slice(0, 200));
-  let url: URL;
-  try {
-    url = new URL(text);
-  } catch {
-    return `${shown} is not a URL; write such as "https://example.com/path"`;
-  }
-  if (url.protocol !== 'http:' && url.protocol !== 'https:') return `${shown} is no http or https URL`;
-  if (url.username !== '' || url.password !== '') {
-    return 'the URL holds credentials, which every log on the way would show; put them into a header';
-  }
-  return undefined;
-}
 
 /** An HTTP call. */
 export const HttpTarget = z
