@@ -1,0 +1,185 @@
+/** A special range with its first and last address, and the neighbours that are public. */
+export interface SpecialRange {
+  name: string;
+  first: string;
+  last: string;
+  /** Where the neighbour belongs to another special range, there is none. */
+  before?: string;
+  after?: string;
+}
+
+/**
+ * IANA's registries of special-purpose addresses for IPv4 and IPv6 (RFC 6890, and what was added since), with multicast
+ * and what RFC 4291 and RFC 3879 have withdrawn.
+ */
+export const SPECIAL_RANGES: SpecialRange[] = [
+  { name: 'this network', first: '0.0.0.0', last: '0.255.255.255', after: '1.0.0.0' },
+  { name: 'private', first: '10.0.0.0', last: '10.255.255.255', before: '9.255.255.255', after: '11.0.0.0' },
+  {
+    name: 'shared',
+    first: '100.64.0.0',
+    last: '100.127.255.255',
+    before: '100.63.255.255',
+    after: '100.128.0.0',
+  },
+  {
+    name: 'loopback',
+    first: '127.0.0.0',
+    last: '127.255.255.255',
+    before: '126.255.255.255',
+    after: '128.0.0.0',
+  },
+  {
+    name: 'link-local',
+    first: '169.254.0.0',
+    last: '169.254.255.255',
+    before: '169.253.255.255',
+    after: '169.255.0.0',
+  },
+  {
+    name: 'private',
+    first: '172.16.0.0',
+    last: '172.31.255.255',
+    before: '172.15.255.255',
+    after: '172.32.0.0',
+  },
+  {
+    name: 'protocol assignments',
+    first: '192.0.0.0',
+    last: '192.0.0.255',
+    before: '191.255.255.255',
+    after: '192.0.1.0',
+  },
+  { name: 'service continuity', first: '192.0.0.0', last: '192.0.0.7' },
+  { name: 'dummy address', first: '192.0.0.8', last: '192.0.0.8' },
+  { name: 'port control anycast', first: '192.0.0.9', last: '192.0.0.9' },
+  { name: 'TURN anycast', first: '192.0.0.10', last: '192.0.0.10' },
+  { name: 'NAT64 discovery', first: '192.0.0.170', last: '192.0.0.171' },
+  { name: 'TEST-NET-1', first: '192.0.2.0', last: '192.0.2.255', before: '192.0.1.255', after: '192.0.3.0' },
+  {
+    name: 'AS112',
+    first: '192.31.196.0',
+    last: '192.31.196.255',
+    before: '192.31.195.255',
+    after: '192.31.197.0',
+  },
+  {
+    name: 'AMT',
+    first: '192.52.193.0',
+    last: '192.52.193.255',
+    before: '192.52.192.255',
+    after: '192.52.194.0',
+  },
+  {
+    name: '6to4 relay',
+    first: '192.88.99.0',
+    last: '192.88.99.255',
+    before: '192.88.98.255',
+    after: '192.88.100.0',
+  },
+  {
+    name: 'private',
+    first: '192.168.0.0',
+    last: '192.168.255.255',
+    before: '192.167.255.255',
+    after: '192.169.0.0',
+  },
+  {
+    name: 'direct AS112',
+    first: '192.175.48.0',
+    last: '192.175.48.255',
+    before: '192.175.47.255',
+    after: '192.175.49.0',
+  },
+  {
+    name: 'benchmarking',
+    first: '198.18.0.0',
+    last: '198.19.255.255',
+    before: '198.17.255.255',
+    after: '198.20.0.0',
+  },
+  {
+    name: 'TEST-NET-2',
+    first: '198.51.100.0',
+    last: '198.51.100.255',
+    before: '198.51.99.255',
+    after: '198.51.101.0',
+  },
+  {
+    name: 'TEST-NET-3',
+    first: '203.0.113.0',
+    last: '203.0.113.255',
+    before: '203.0.112.255',
+    after: '203.0.114.0',
+  },
+  { name: 'multicast', first: '224.0.0.0', last: '239.255.255.255', before: '223.255.255.255' },
+  { name: 'reserved', first: '240.0.0.0', last: '255.255.255.254' },
+  { name: 'broadcast', first: '255.255.255.255', last: '255.255.255.255' },
+
+  { name: 'unspecified', first: '::', last: '::' },
+  { name: 'loopback', first: '::1', last: '::1' },
+  { name: 'IPv4-compatible', first: '::2', last: '::255.255.255.255' },
+  { name: 'IPv4-translated', first: '::ffff:0:0.0.0.0', last: '::ffff:0:255.255.255.255' },
+  { name: 'NAT64', first: '64:ff9b::', last: '64:ff9b::255.255.255.255' },
+  { name: 'local NAT64', first: '64:ff9b:1::', last: '64:ff9b:1:ffff:ffff:ffff:ffff:ffff' },
+  { name: 'discard', first: '100::', last: '100::ffff:ffff:ffff:ffff' },
+  { name: 'dummy prefix', first: '100:0:0:1::', last: '100:0:0:1:ffff:ffff:ffff:ffff' },
+  { name: 'nobody’s, below', first: '1::', last: '1fff:ffff:ffff:ffff:ffff:ffff:ffff:ffff', after: '2000::' },
+  {
+    name: 'protocol assignments',
+    first: '2001::',
+    last: '2001:1ff:ffff:ffff:ffff:ffff:ffff:ffff',
+    before: '2000:ffff:ffff:ffff:ffff:ffff:ffff:ffff',
+    after: '2001:200::',
+  },
+  { name: 'Teredo', first: '2001::', last: '2001:0:ffff:ffff:ffff:ffff:ffff:ffff' },
+  { name: 'port control anycast', first: '2001:1::1', last: '2001:1::1' },
+  { name: 'TURN anycast', first: '2001:1::2', last: '2001:1::2' },
+  { name: 'DNS-SD anycast', first: '2001:1::3', last: '2001:1::3' },
+  { name: 'benchmarking', first: '2001:2::', last: '2001:2:0:ffff:ffff:ffff:ffff:ffff' },
+  { name: 'AMT', first: '2001:3::', last: '2001:3:ffff:ffff:ffff:ffff:ffff:ffff' },
+  { name: 'AS112', first: '2001:4:112::', last: '2001:4:112:ffff:ffff:ffff:ffff:ffff' },
+  { name: 'ORCHID', first: '2001:10::', last: '2001:1f:ffff:ffff:ffff:ffff:ffff:ffff' },
+  { name: 'ORCHIDv2', first: '2001:20::', last: '2001:2f:ffff:ffff:ffff:ffff:ffff:ffff' },
+  { name: 'drone remote ID', first: '2001:30::', last: '2001:3f:ffff:ffff:ffff:ffff:ffff:ffff' },
+  {
+    name: 'documentation',
+    first: '2001:db8::',
+    last: '2001:db8:ffff:ffff:ffff:ffff:ffff:ffff',
+    before: '2001:db7:ffff:ffff:ffff:ffff:ffff:ffff',
+    after: '2001:db9::',
+  },
+  {
+    name: '6to4',
+    first: '2002::',
+    last: '2002:ffff:ffff:ffff:ffff:ffff:ffff:ffff',
+    before: '2001:ffff:ffff:ffff:ffff:ffff:ffff:ffff',
+    after: '2003::',
+  },
+  {
+    name: 'direct AS112',
+    first: '2620:4f:8000::',
+    last: '2620:4f:8000:ffff:ffff:ffff:ffff:ffff',
+    before: '2620:4f:7fff:ffff:ffff:ffff:ffff:ffff',
+    after: '2620:4f:8001::',
+  },
+  {
+    name: 'documentation',
+    first: '3fff::',
+    last: '3fff:fff:ffff:ffff:ffff:ffff:ffff:ffff',
+    before: '3ffe:ffff:ffff:ffff:ffff:ffff:ffff:ffff',
+    after: '3fff:1000::',
+  },
+  {
+    name: 'nobody’s, above',
+    first: '4000::',
+    last: 'fbff:ffff:ffff:ffff:ffff:ffff:ffff:ffff',
+    before: '3fff:ffff:ffff:ffff:ffff:ffff:ffff:ffff',
+  },
+  { name: 'segment routing', first: '5f00::', last: '5f00:ffff:ffff:ffff:ffff:ffff:ffff:ffff' },
+  { name: 'unique local', first: 'fc00::', last: 'fdff:ffff:ffff:ffff:ffff:ffff:ffff:ffff' },
+  { name: 'nobody’s', first: 'fe00::', last: 'fe7f:ffff:ffff:ffff:ffff:ffff:ffff:ffff' },
+  { name: 'link-local', first: 'fe80::', last: 'febf:ffff:ffff:ffff:ffff:ffff:ffff:ffff' },
+  { name: 'site-local', first: 'fec0::', last: 'feff:ffff:ffff:ffff:ffff:ffff:ffff:ffff' },
+  { name: 'multicast', first: 'ff00::', last: 'ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff' },
+];
