@@ -24,7 +24,10 @@ test.each([
   '[::1]',
   '[::ffff:127.0.0.1]',
   '0.0.0.0',
+  '①②⑦.⓪.⓪.①',
+  '[::127.0.0.1]',
   '169.254.169.254',
+  '168.63.129.16',
 ])('http://%s is not called without leave', async (host) => {
   const port = new URL(stack.receiver.url).port;
   const job = await api.createJob({
