@@ -1,78 +1,104 @@
 import type { Dispatcher } from 'undici';
 import { durationMs } from '../domain/duration.ts';
-import type { HttpTarget } from '../domain/target.ts';
+import { judgeStatus, type Verdict } from '../domain/http-status.ts';
+import { retryAfterMs } from '../domain/retry-after.ts';
+import type { Retry } from '../domain/retry.ts';
+import type { TargetAnswer } from '../domain/target.ts';
+import { blotOut } from './blot-out.ts';
+import { BadRedirectError, followRedirect, MAX_REDIRECTS } from './follow-redirect.ts';
 import { ForbiddenAddressError } from './guarded-dispatcher.ts';
+import type { PreparedCall } from './prepare-call.ts';
 
-/** How a call ended. `retryable` tells whether another call could end better. */
+/** How a call ended. */
 export interface CallOutcome {
-  succeeded: boolean;
-  retryable: boolean;
+  verdict: Verdict;
   statusCode: number | null;
   error: string | null;
   responseExcerpt: string | null;
+  /** For so many milliseconds the target asks to be left alone. */
+  retryAfterMs?: number;
 }
 
-const EXCERPT_BYTES = 1_024;
+/** What the author of the job says about how a call is made and judged. */
+export type CallRules = Pick<TargetAnswer, 'timeout' | 'successStatus' | 'followRedirects'> &
+  Pick<Retry, 'retryStatus'>;
+
+/** Characters of an answer that are kept. */
+const EXCERPT_LENGTH = 1_024;
 /** An answer is read so far, for the connection to be used again; a longer one is cut off. */
 const MAX_ANSWER_BYTES = 64 * 1_024;
-/** Statuses below 500 that speak of the moment rather than of the request (RFC 9110, RFC 8470, RFC 6585). */
-const RETRYABLE_STATUSES = [408, 425, 429];
+const MAX_ERROR_LENGTH = 500;
 
 /**
- * Makes one HTTP call. Never throws: whatever goes wrong is an outcome. A 2xx answer is success; 5xx, 408, 425, 429,
- * a broken connection and a timeout are worth another call; everything else is final.
+ * Makes one HTTP call. Never throws: whatever goes wrong is an outcome. A broken connection and a timeout are worth
+ * another call; a forbidden address is final; a status is judged by the rules. No secret of the call is in the outcome.
  */
 export async function callHttp(
   dispatcher: Dispatcher,
-  target: HttpTarget,
-  extraHeaders: Record<string, string>,
+  call: PreparedCall,
+  rules: CallRules,
   cancelled: AbortSignal,
 ): Promise<CallOutcome> {
-  const timeout = AbortSignal.timeout(durationMs(target.timeout));
+  const timeout = AbortSignal.timeout(durationMs(rules.timeout));
   try {
-    const url = new URL(target.url);
-    const { statusCode, headers, body } = await dispatcher.request({
-      origin: url.origin,
-      path: url.pathname + url.search,
-      method: target.method,
-      ...prepareContent(target, extraHeaders),
-      signal: AbortSignal.any([timeout, cancelled]),
-      // Both bounds stand in the signal already.
-      headersTimeout: 0,
-      bodyTimeout: 0,
-    });
+    const signal = AbortSignal.any([timeout, cancelled]);
+    const { statusCode, headers, body } = await request(dispatcher, call, rules, signal);
     const answer = await readAnswer(body);
-    const succeeded = statusCode >= 200 && statusCode < 300;
+    const verdict = judgeStatus(statusCode, rules);
+    const askedForMs = retryAfterMs(statusCode, single(headers['retry-after']), Date.now());
     return {
-      succeeded,
-      retryable: !succeeded && (statusCode >= 500 || RETRYABLE_STATUSES.includes(statusCode)),
+      verdict,
       statusCode,
-      error: succeeded ? null : `the target answered ${statusCode}`,
-      responseExcerpt: toExcerpt(answer, headers['content-type']),
+      error: verdict === 'succeeded' ? null : `the target answered ${statusCode}`,
+      responseExcerpt: toExcerpt(answer, headers, call.secrets),
+      ...(askedForMs === undefined ? {} : { retryAfterMs: askedForMs }),
     };
   } catch (error) {
-    const message = timeout.aborted ? `no complete answer within ${target.timeout}` : describe(error);
+    const isFinal = error instanceof ForbiddenAddressError || error instanceof BadRedirectError;
+    const message = timeout.aborted ? `no complete answer within ${rules.timeout}` : describe(error);
     return {
-      succeeded: false,
-      retryable: !(error instanceof ForbiddenAddressError),
+      verdict: isFinal ? 'final' : 'retryable',
       statusCode: null,
-      error: message,
+      error: blotOut(message, call.secrets).slice(0, MAX_ERROR_LENGTH),
       responseExcerpt: null,
     };
   }
 }
 
-function prepareContent(target: HttpTarget, extraHeaders: Record<string, string>) {
-  const headers: Record<string, string> = { 'user-agent': 'durable-job-scheduler', ...extraHeaders };
-  const isText = typeof target.body === 'string';
-  if (target.body !== undefined)
-    headers['content-type'] = isText ? 'text/plain; charset=utf-8' : 'application/json';
-  // The author's headers win over ours, in whatever case they are written.
-  for (const [name, value] of Object.entries(target.headers)) headers[name.toLowerCase()] = value;
-  const body =
-    target.body === undefined ? null : isText ? (target.body as string) : JSON.stringify(target.body);
-  return { headers, body };
+/** Sends a call, and follows redirects if it shall. The body of the answer is the caller's to read. */
+async function request(
+  dispatcher: Dispatcher,
+  first: PreparedCall,
+  { followRedirects, successStatus, retryStatus }: CallRules,
+  signal: AbortSignal,
+): Promise<Dispatcher.ResponseData> {
+  let call = first;
+  for (let redirects = 0; ; redirects++) {
+    const response = await dispatcher.request({
+      origin: call.url.origin,
+      path: call.url.pathname + call.url.search,
+      method: call.method,
+      headers: { ...call.headers, ...call.privateHeaders },
+      body: call.body,
+      signal,
+      // Both bounds stand in the signal already.
+      headersTimeout: 0,
+      bodyTimeout: 0,
+    });
+    const { statusCode, headers, body } = response;
+    const isJudged = judgeStatus(statusCode, { successStatus, retryStatus }) !== 'final';
+    if (!followRedirects || isJudged) return response;
+    const next = followRedirect(call, statusCode, single(headers['location']));
+    if (!next) return response;
+    // Read to its end, or cut off, as any answer: an endless one must not hold the connection.
+    await readAnswer(body);
+    if (redirects === MAX_REDIRECTS)
+      throw new BadRedirectError(`the target redirected more than ${MAX_REDIRECTS} times`);
+    call = next;
+  }
 }
+
+const single = (header: string | string[] | undefined) => (Array.isArray(header) ? header[0] : header);
 
 async function readAnswer(body: Dispatcher.ResponseData['body']): Promise<Buffer> {
   const chunks: Buffer[] = [];
@@ -83,14 +109,21 @@ async function readAnswer(body: Dispatcher.ResponseData['body']): Promise<Buffer
     // Leaving the loop destroys the stream, and with it the connection.
     if (size > MAX_ANSWER_BYTES) break;
   }
-  return Buffer.concat(chunks).subarray(0, EXCERPT_BYTES);
+  return Buffer.concat(chunks).subarray(0, MAX_ANSWER_BYTES);
 }
 
-/** Text as it can be stored: PostgreSQL takes no NUL. Null for what is no text. */
-function toExcerpt(answer: Buffer, contentType: string | string[] | undefined): string | null {
-  const type = String(contentType ?? 'text/plain');
-  if (!/^text\/|json|xml|x-www-form-urlencoded/i.test(type)) return null;
-  return new TextDecoder('utf-8').decode(answer).replaceAll('\0', '\uFFFD');
+/** Text as it can be stored: PostgreSQL takes no NUL. Null for what is no text, or is compressed. */
+function toExcerpt(
+  answer: Buffer,
+  headers: Dispatcher.ResponseData['headers'],
+  secrets: string[],
+): string | null {
+  const type = single(headers['content-type']) ?? 'text/plain';
+  const encoding = single(headers['content-encoding']) ?? 'identity';
+  if (!/^text\/|json|xml|x-www-form-urlencoded/i.test(type) || encoding.toLowerCase() !== 'identity')
+    return null;
+  const text = blotOut(new TextDecoder('utf-8').decode(answer), secrets);
+  return text.slice(0, EXCERPT_LENGTH).replaceAll('\0', '\uFFFD').toWellFormed();
 }
 
 function describe(error: unknown): string {

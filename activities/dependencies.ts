@@ -1,6 +1,7 @@
 import type { Dispatcher } from 'undici';
 import type { Database } from '../db/database.ts';
 import type { Logger } from '../platform/logger.ts';
+import type { SecretBox } from '../platform/secret-box.ts';
 
 /** What activities work with. */
 export interface ActivityDependencies {
@@ -8,4 +9,6 @@ export interface ActivityDependencies {
   logger: Logger;
   /** Every call to a target goes through it: it checks the address. */
   dispatcher: Dispatcher;
+  /** Decrypts the secrets of jobs. */
+  secrets: SecretBox;
 }

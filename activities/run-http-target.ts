@@ -1,27 +1,22 @@
 import { ApplicationFailure, Context } from '@temporalio/activity';
-import type { ActivityCancellationDetails } from '@temporalio/common';
 import type { Database } from '../db/database.ts';
-import { beginRun, recordAttempt, type BegunRun, type RunEnd } from '../db/run-progress.ts';
+import {
+  beginRun,
+  CANCELLED,
+  endRun,
+  recordAttempt,
+  type BegunRun,
+  type RunEnd,
+} from '../db/run-progress.ts';
 import { compileSchedule } from '../domain/compile-schedule.ts';
 import { toInstant } from '../domain/instant.ts';
 import { occurrences } from '../domain/occurrences.ts';
-import { retryDelayMs } from '../domain/retry.ts';
 import { runIdOfOccurrence, type RunJobResult, type RunJobTask } from '../domain/run-job.ts';
-import type { Attempt } from '../domain/run.ts';
-import { callHttp } from './call-http.ts';
 import type { ActivityDependencies } from './dependencies.ts';
-
-/** Kept in Temporal by a heartbeat: an attempt whose call has ended, and that may not have been recorded yet. */
-interface Outcome {
-  attempt: Attempt;
-  retryable: boolean;
-}
+import { ENDED_IN_TEMPORAL, makeAttempt, type EndedAttempt } from './make-attempt.ts';
 
 /** An occurrence that has to wait for a run that was made up asks again after this time. */
 const OVERLAP_PAUSE_MS = 1_000;
-
-/** Also how soon a call learns that its run was cancelled. */
-const HEARTBEAT_MS = 1_000;
 
 /**
  * The activity that carries out the run of a job with an HTTP target: it reads the job, makes one call, and records it.
@@ -29,7 +24,8 @@ const HEARTBEAT_MS = 1_000;
  * never does again: after a crash or a database outage it goes on where it stopped, and a call that ended before is
  * recorded rather than repeated.
  */
-export function createRunHttpTarget({ db, logger, dispatcher }: ActivityDependencies) {
+export function createRunHttpTarget(dependencies: ActivityDependencies) {
+  const { db, logger } = dependencies;
   return async function runHttpTarget(task: RunJobTask): Promise<RunJobResult> {
     const context = Context.current();
     const { workflowExecution } = context.info;
@@ -47,6 +43,10 @@ export function createRunHttpTarget({ db, logger, dispatcher }: ActivityDependen
       temporalRunId: workflowExecution.runId,
     });
     if (!run) return { runId, state: 'skipped' };
+    if (run.cancel_requested_at !== null && (run.state === 'queued' || run.state === 'running')) {
+      await endRun(db, runId, CANCELLED, new Date());
+      return settle({ id: runId, ...CANCELLED });
+    }
     if (run.state === 'queued') {
       throw ApplicationFailure.create({
         message: 'another run of the job has to end first',
@@ -57,11 +57,18 @@ export function createRunHttpTarget({ db, logger, dispatcher }: ActivityDependen
     if (run.state !== 'running') return settle(run);
 
     const number = run.attempts.length + 1;
-    const known = context.info.heartbeatDetails as Outcome | undefined;
-    const outcome = known?.attempt.number === number ? known : await call(run, number);
-    const { attempt } = outcome;
-    const end = findEnd(outcome, run);
-    await recordAttempt(db, runId, attempt, end);
+    const known = context.info.heartbeatDetails as EndedAttempt | undefined;
+    const values = {
+      scheduledAt: toInstant(scheduledAt.getTime()),
+      jobId: task.jobId,
+      runId,
+      attempt: String(number),
+    };
+    const ended =
+      known?.attempt.number === number ? known : await makeAttempt(dependencies, context, run, values);
+    const { attempt } = ended;
+    const end = findEnd(ended, run);
+    await recordAttempt(db, runId, attempt, end, ended.goneUrl);
     logger.info(
       {
         jobId: task.jobId,
@@ -74,57 +81,12 @@ export function createRunHttpTarget({ db, logger, dispatcher }: ActivityDependen
       'attempt ended',
     );
     if (end) return settle({ id: runId, ...end });
-    if (attempt.outcome === 'cancelled') throw ApplicationFailure.nonRetryable(ENDED, 'Ended');
+    if (attempt.outcome === 'cancelled') throw ApplicationFailure.nonRetryable(ENDED_IN_TEMPORAL, 'Ended');
     throw ApplicationFailure.create({
       message: `attempt ${number} failed: ${attempt.error}`,
       type: 'AttemptFailed',
-      nextRetryDelay: retryDelayMs(run.retry, number),
+      nextRetryDelay: ended.retryDelayMs,
     });
-
-    async function call(begun: BegunRun, attemptNumber: number): Promise<Outcome> {
-      const heartbeat = setInterval(() => context.heartbeat(), HEARTBEAT_MS);
-      const startedAt = new Date().toISOString();
-      const headers = {
-        'idempotency-key': runId,
-        'x-scheduler-job': task.jobId,
-        'x-scheduler-run': runId,
-        'x-scheduler-scheduled-at': toInstant(scheduledAt.getTime()),
-        'x-scheduler-attempt': String(attemptNumber),
-      };
-      try {
-        const { succeeded, retryable, ...answer } = await callHttp(
-          dispatcher,
-          begun.target,
-          headers,
-          context.cancellationSignal,
-        );
-        const brokenOff = !succeeded && context.cancellationSignal.aborted;
-        const cancellation = brokenOff ? findCancellation(context.cancellationDetails) : undefined;
-        // A call that a stopping worker broke off says nothing about the target: another worker makes it again.
-        if (brokenOff && cancellation === undefined) {
-          throw ApplicationFailure.retryable(
-            'the call was broken off because the worker stopped',
-            'Interrupted',
-          );
-        }
-        const endedAt = new Date().toISOString();
-        const ended: Outcome = {
-          attempt: {
-            number: attemptNumber,
-            startedAt,
-            endedAt,
-            outcome: cancellation !== undefined ? 'cancelled' : succeeded ? 'succeeded' : 'failed',
-            ...answer,
-            error: cancellation ?? answer.error,
-          },
-          retryable,
-        };
-        context.heartbeat(ended);
-        return ended;
-      } finally {
-        clearInterval(heartbeat);
-      }
-    }
   };
 }
 
@@ -147,20 +109,11 @@ async function begin(db: Database, run: Parameters<typeof beginRun>[1]): Promise
 }
 
 /** How a run ends with an attempt; undefined if it goes on, or if Temporal alone knows how it ended. */
-function findEnd({ attempt, retryable }: Outcome, { retry }: BegunRun): RunEnd | undefined {
-  if (attempt.error === ENDED) return undefined;
-  const isFinal = attempt.outcome !== 'failed' || !retryable || attempt.number >= retry.maxAttempts;
+function findEnd({ attempt, verdict }: EndedAttempt, { retry }: BegunRun): RunEnd | undefined {
+  if (attempt.error === ENDED_IN_TEMPORAL) return undefined;
+  const isFinal =
+    attempt.outcome !== 'failed' || verdict !== 'retryable' || attempt.number >= retry.maxAttempts;
   return isFinal ? { state: attempt.outcome, reason: attempt.error } : undefined;
-}
-
-/** Said of an attempt whose workflow was terminated or timed out: the reconciler finds out which. */
-const ENDED = 'the run was ended in Temporal';
-
-/** Why Temporal wanted the run to end; undefined if it did not, and only this worker is to stop. */
-function findCancellation(details: ActivityCancellationDetails | undefined): string | undefined {
-  if (details?.cancelRequested) return 'the run was cancelled';
-  if (details?.notFound) return ENDED;
-  return undefined;
 }
 
 /** Ends the activity as its run ended: a failed run fails it, for good. */

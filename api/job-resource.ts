@@ -5,6 +5,7 @@ import { countScheduledRuns, listLastRuns } from '../db/runs.ts';
 import type { JobRow } from '../db/schema.ts';
 import { SchedulerError } from '../domain/errors.ts';
 import type { Job } from '../domain/job.ts';
+import type { Writer } from '../scheduling/write-job.ts';
 import { syncJob } from '../scheduling/sync.ts';
 import { etagOf } from './if-match.ts';
 import type { Answer, ApiDependencies } from './operation.ts';
@@ -16,7 +17,10 @@ import { presentJob, type RunsOfJob } from './present.ts';
 export const NAMESPACE = 'default';
 
 /** Until callers have names. */
-export const CALLER = 'api';
+const CALLER = 'api';
+
+/** Who changes a job by a request, and when. */
+export const writerOf = ({ secrets }: ApiDependencies, now: Date): Writer => ({ by: CALLER, now, secrets });
 
 /** The parameters of every path below a job. */
 export const JobIdParams = z.strictObject({

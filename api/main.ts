@@ -6,6 +6,7 @@ import { readConfig } from '../platform/config.ts';
 import { createLogger } from '../platform/logger.ts';
 import { createOutage } from '../platform/outage.ts';
 import { retryUntilUp } from '../platform/retry-until-up.ts';
+import { createSecretBox } from '../platform/secret-box.ts';
 import { announceReady, failStart, shutDown, whenAskedToStop } from '../platform/shutdown.ts';
 import { createTemporalClient } from '../platform/temporal.ts';
 import { ensureReconciler } from '../scheduling/reconciler-schedule.ts';
@@ -39,6 +40,7 @@ try {
     outage: createOutage('Temporal', isUnreachable),
     taskQueue: config.TEMPORAL_TASK_QUEUE,
     logger,
+    secrets: createSecretBox(config.SECRET_KEYS),
     temporalUiUrl: config.TEMPORAL_UI_URL,
     runRetentionMs: config.RUN_RETENTION_DAYS * DAY_MS,
     now: () => new Date(),

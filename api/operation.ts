@@ -3,6 +3,7 @@ import type { z } from 'zod';
 import type { Database } from '../db/database.ts';
 import type { ErrorCode } from '../domain/errors.ts';
 import type { Logger } from '../platform/logger.ts';
+import type { SecretBox } from '../platform/secret-box.ts';
 import type { Outage } from '../platform/outage.ts';
 
 /** What handlers work with. */
@@ -13,6 +14,8 @@ export interface ApiDependencies {
   outage: Outage;
   taskQueue: string;
   logger: Logger;
+  /** With what the secrets of jobs are encrypted. */
+  secrets: SecretBox;
   /** Where the Temporal Web UI is, if it is known. */
   temporalUiUrl: string | undefined;
   /** So long after they ended, runs are forgotten. */

@@ -1,9 +1,9 @@
 import type { LastRun } from '../db/runs.ts';
 import type { JobRow, RunRow } from '../db/schema.ts';
 import { toInstant } from '../domain/instant.ts';
-import type { Job, JobInput, SyncState } from '../domain/job.ts';
+import type { Job, StoredDefinition, SyncState } from '../domain/job.ts';
 import { occurrences } from '../domain/occurrences.ts';
-import type { Attempt, Run } from '../domain/run.ts';
+import type { Attempt, RecordedAttempt, Run } from '../domain/run.ts';
 import { compileSchedule } from '../domain/compile-schedule.ts';
 import { summarize } from '../domain/schedule-words.ts';
 
@@ -26,7 +26,7 @@ export function upcomingOf(job: JobRow, scheduledRuns: number, after: number, li
 }
 
 /** What the author of a job has said, as a request would say it. */
-export function definitionOf(job: JobRow): JobInput {
+export function definitionOf(job: JobRow): StoredDefinition {
   return {
     name: job.name,
     description: job.description,
@@ -99,6 +99,8 @@ export function presentRun(run: RunRow, temporal: { uiUrl: string | undefined; n
     endedAt: run.ended_at && instantOf(run.ended_at),
     state: run.state,
     reason: run.reason,
+    cancelRequestedAt: run.cancel_requested_at && instantOf(run.cancel_requested_at),
+    retryOf: run.retry_of,
     attempts: run.attempts.map(presentAttempt),
     temporal: { workflowId: run.workflow_id, runId: run.temporal_run_id, url: url ?? null },
   };
@@ -113,6 +115,9 @@ function presentAttempt({
   statusCode,
   error,
   responseExcerpt,
-}: Attempt): Attempt {
-  return { number, startedAt, endedAt, outcome, statusCode, error, responseExcerpt };
+  retryAt = null,
+}: RecordedAttempt): Attempt {
+  // Clocks can be set back.
+  const durationMs = Math.max(0, Date.parse(endedAt) - Date.parse(startedAt));
+  return { number, startedAt, endedAt, durationMs, outcome, statusCode, error, responseExcerpt, retryAt };
 }

@@ -1,13 +1,17 @@
 import { sql, type RawBuilder } from 'kysely';
-import type { Attempt, Trigger } from '../domain/run.ts';
+import type { RecordedAttempt, Trigger } from '../domain/run.ts';
+import type { SealedSecret } from '../platform/secret-box.ts';
 import type { Database } from './database.ts';
 import type { JobRow, RunRow } from './schema.ts';
 
 // How a run begins, makes its attempts and ends. Each is one statement, for these are what a worker does all day.
 
 /** What the worker learns when it begins a run: how the run stands, and what its job wants. */
-export type BegunRun = Pick<RunRow, 'id' | 'state' | 'reason' | 'attempts'> &
-  Pick<JobRow, 'target' | 'retry'>;
+export type BegunRun = Pick<RunRow, 'id' | 'state' | 'reason' | 'attempts' | 'cancel_requested_at'> &
+  Pick<JobRow, 'target' | 'retry'> & {
+    /** Of the target, encrypted, by their fields; null if there are none. */
+    secrets: Record<string, SealedSecret> | null;
+  };
 
 /** A job whose Temporal Schedule was out of date when it started a run. */
 export type OutdatedStart = { state: 'outdated' } & Pick<
@@ -76,9 +80,12 @@ export async function beginRun(
         reason          = CASE WHEN runs.state = 'queued' THEN excluded.reason ELSE runs.reason END,
         state           = CASE WHEN runs.state = 'queued' THEN excluded.state ELSE runs.state END,
         temporal_run_id = excluded.temporal_run_id
-      RETURNING id, job_id, state, reason, attempts
+      RETURNING id, job_id, state, reason, attempts, cancel_requested_at
     )
-    SELECT run.id, run.state, run.reason, run.attempts, job.target, job.retry, job.schedule, job.schedule_since,
+    SELECT run.id, run.state, run.reason, run.attempts, run.cancel_requested_at, job.target, job.retry,
+           (SELECT json_object_agg(field, json_build_object('keyId', key_id, 'sealed', sealed))
+            FROM job_secrets WHERE job_secrets.job_id = job.id) AS secrets,
+           job.schedule, job.schedule_since,
            job.schedule_generation, job.state = 'active' AND job.deleted_at IS NULL AS "isActive"
     FROM job LEFT JOIN run ON run.job_id = job.id`.execute(db);
   const [row] = rows;
@@ -92,12 +99,19 @@ export interface RunEnd {
   reason: string | null;
 }
 
-/** Adds an attempt to a running run, and ends the run if this was its last one. Doing it again changes nothing. */
+/** The end of a run that somebody wanted to end. */
+export const CANCELLED: RunEnd = { state: 'cancelled', reason: 'the run was cancelled' };
+
+/**
+ * Adds an attempt to a running run, and ends the run if this was its last one. Doing it again changes nothing. `goneUrl`
+ * is given if the target there answered that it is gone for good: its job is paused, unless it has another URL by now.
+ */
 export async function recordAttempt(
   db: Database,
   runId: string,
-  attempt: Attempt,
+  attempt: RecordedAttempt,
   end: RunEnd | undefined,
+  goneUrl?: string,
 ): Promise<void> {
   const endedAt = new Date(attempt.endedAt);
   await updateAndJudge(
@@ -110,6 +124,7 @@ export async function recordAttempt(
         reason   = ${end?.reason ?? null},
         ended_at = ${end ? endedAt : null}::timestamptz
       WHERE id = ${runId} AND state = 'running' AND jsonb_array_length(attempts) = ${attempt.number - 1}`,
+    goneUrl,
   );
 }
 
@@ -136,27 +151,42 @@ export async function endRun(db: Database, runId: string, end: RunEnd, endedAt: 
 }
 
 /**
- * Updates a run. If that ended a scheduled run, counts the job's failures in a row, and pauses the job when its policy
- * says so: another generation, with its revision.
+ * Updates a run. If that ended a scheduled run, counts the job's failures in a row. Pauses the job when its policy says
+ * so, or when its target is gone: another generation, with its revision.
  */
-async function updateAndJudge(db: Database, at: Date, update: RawBuilder<unknown>): Promise<void> {
+async function updateAndJudge(
+  db: Database,
+  at: Date,
+  update: RawBuilder<unknown>,
+  goneUrl: string | null = null,
+): Promise<void> {
   await sql`
     WITH run AS (${update} RETURNING job_id, trigger, state),
     counted AS (
-      SELECT job_id, state <> 'succeeded' AS failed FROM run
-      WHERE trigger = 'schedule' AND state IN ('succeeded', 'failed', 'timedOut')
-    ), judged AS (
-      SELECT jobs.id, CASE WHEN counted.failed THEN jobs.consecutive_failures + 1 ELSE 0 END AS failures,
-             counted.failed AND jobs.state = 'active' AND jobs.deleted_at IS NULL
-               AND jobs.consecutive_failures + 1 >= (jobs.policy->>'pauseAfterFailures')::integer IS TRUE AS pauses
+      SELECT job_id,
+             trigger = 'schedule' AND state IN ('succeeded', 'failed', 'timedOut') AS counts,
+             state <> 'succeeded' AS failed
+      FROM run
+    ), failing AS (
+      SELECT jobs.id,
+             CASE WHEN NOT counts THEN jobs.consecutive_failures WHEN failed THEN jobs.consecutive_failures + 1 ELSE 0 END AS failures,
+             CASE WHEN jobs.state <> 'active' OR jobs.deleted_at IS NOT NULL THEN NULL
+                  WHEN jobs.target->>'url' = ${goneUrl}::text THEN 'status 410'
+                  WHEN counts AND failed AND jobs.consecutive_failures + 1 >= (jobs.policy->>'pauseAfterFailures')::integer
+                    THEN 'policy.pauseAfterFailures' END AS rule
       FROM jobs JOIN counted ON counted.job_id = jobs.id
-      WHERE counted.failed OR jobs.consecutive_failures > 0
+      WHERE ${goneUrl}::text IS NOT NULL OR counts AND (failed OR jobs.consecutive_failures > 0)
+    ), judged AS (
+      SELECT *, rule IS NOT NULL AS pauses,
+             CASE rule WHEN 'status 410' THEN 'the target answered 410: it is gone for good'
+                       ELSE failures || ' scheduled runs failed in a row' END AS pause_reason
+      FROM failing
     ), changed AS (
       UPDATE jobs SET
         consecutive_failures = judged.failures,
         state        = CASE WHEN judged.pauses THEN 'paused' ELSE jobs.state END,
-        pause_reason = CASE WHEN judged.pauses THEN judged.failures || ' scheduled runs failed in a row' ELSE jobs.pause_reason END,
-        paused_by    = CASE WHEN judged.pauses THEN 'policy.pauseAfterFailures' ELSE jobs.paused_by END,
+        pause_reason = CASE WHEN judged.pauses THEN judged.pause_reason ELSE jobs.pause_reason END,
+        paused_by    = CASE WHEN judged.pauses THEN judged.rule ELSE jobs.paused_by END,
         paused_at    = CASE WHEN judged.pauses THEN ${at}::timestamptz ELSE jobs.paused_at END,
         updated_at   = CASE WHEN judged.pauses THEN ${at}::timestamptz ELSE jobs.updated_at END,
         sync_after   = CASE WHEN judged.pauses THEN ${at}::timestamptz ELSE jobs.sync_after END,
@@ -164,10 +194,10 @@ async function updateAndJudge(db: Database, at: Date, update: RawBuilder<unknown
         schedule_generation = CASE WHEN judged.pauses THEN jobs.generation + 1 ELSE jobs.schedule_generation END,
         schedule_since      = CASE WHEN judged.pauses THEN ${at}::timestamptz ELSE jobs.schedule_since END
       FROM judged WHERE jobs.id = judged.id
-      RETURNING jobs.id, jobs.generation, jobs.pause_reason, judged.pauses
+      RETURNING jobs.id, jobs.generation, jobs.pause_reason, jobs.paused_by, judged.pauses
     )
     INSERT INTO job_revisions (job_id, generation, at, by, action, changes)
-    SELECT id, generation, ${at}, 'policy.pauseAfterFailures', 'paused',
+    SELECT id, generation, ${at}, paused_by, 'paused',
            json_build_object('state', json_build_object('before', 'active', 'after', 'paused'),
                              'pause.reason', json_build_object('before', NULL, 'after', pause_reason))
     FROM changed WHERE pauses`.execute(db);

@@ -4,9 +4,9 @@ import type { JobState } from '../domain/job.ts';
 import type { Policy } from '../domain/policy.ts';
 import type { RevisionAction, RevisionChanges } from '../domain/revision.ts';
 import type { Retry } from '../domain/retry.ts';
-import type { Attempt, RunState, Trigger } from '../domain/run.ts';
+import type { RecordedAttempt, RunState, Trigger } from '../domain/run.ts';
 import type { Schedule } from '../domain/schedule.ts';
-import type { Target } from '../domain/target.ts';
+import type { TargetAnswer } from '../domain/target.ts';
 
 type Json<T extends object> = JSONColumnType<T, string, string>;
 type Timestamp = ColumnType<Date, Date, Date>;
@@ -18,7 +18,8 @@ interface JobsTable {
   description: string;
   labels: Json<Record<string, string>>;
   schedule: Json<Schedule>;
-  target: Json<Target>;
+  /** Without its secrets. */
+  target: Json<TargetAnswer>;
   policy: Json<Policy>;
   retry: Json<Retry>;
   /** Of one whole run, as a duration. */
@@ -74,10 +75,14 @@ interface RunsTable {
   ended_at: Timestamp | null;
   state: RunState;
   reason: string | null;
-  attempts: Json<Attempt[]>;
+  attempts: Json<RecordedAttempt[]>;
   workflow_id: string;
   temporal_run_id: string | null;
   backfill_id: Generated<string | null>;
+  /** The run that this one repeats. */
+  retry_of: Generated<string | null>;
+  /** Since when somebody wants it to end. */
+  cancel_requested_at: Timestamp | null;
   /** Started by the reconciler in place of the Temporal Schedule, which does not know of it. */
   made_up: Generated<boolean>;
   /** When to ask Temporal whether an open run is still under way. */
@@ -92,6 +97,14 @@ interface JobRevisionsTable {
   by: string;
   action: RevisionAction;
   changes: Json<RevisionChanges>;
+}
+
+/** An encrypted secret of a job: see platform/secret-box.ts. */
+interface JobSecretsTable {
+  job_id: string;
+  field: string;
+  key_id: string;
+  sealed: string;
 }
 
 interface BackfillsTable {
@@ -135,6 +148,7 @@ export interface Schema {
   jobs: JobsTable;
   runs: RunsTable;
   job_revisions: JobRevisionsTable;
+  job_secrets: JobSecretsTable;
   backfills: BackfillsTable;
   idempotency_keys: IdempotencyKeysTable;
   reconciler: ReconcilerTable;

@@ -6,7 +6,7 @@ import { Policy } from './policy.ts';
 import { Retry } from './retry.ts';
 import { RunState } from './run.ts';
 import { Schedule, ScheduleAnswer } from './schedule.ts';
-import { Target } from './target.ts';
+import { Target, TargetAnswer } from './target.ts';
 
 const MAX_LABELS = 64;
 
@@ -73,6 +73,9 @@ const exampleInput = {
 export const JobInput = z.strictObject(definition).meta({ id: 'JobInput', example: exampleInput });
 export type JobInput = z.infer<typeof JobInput>;
 
+/** The same as it is stored and answered, without its secrets. */
+export type StoredDefinition = Omit<JobInput, 'target'> & { target: TargetAnswer };
+
 /** A job as the API answers it. */
 export const Job = z
   .strictObject({
@@ -80,6 +83,7 @@ export const Job = z
     namespace: z.string(),
     ...definition,
     schedule: ScheduleAnswer,
+    target: TargetAnswer,
     state: JobState,
     pause: z
       .strictObject({ reason: z.string(), at: Instant, by: z.string(), until: Instant.nullable() })
@@ -127,9 +131,18 @@ export const Job = z
         headers: {},
         body: { report: 'weekly' },
         timeout: '30s',
+        successStatus: ['200-299'],
+        followRedirects: false,
       },
       policy: { overlap: 'skip', catchupWindow: '1h', onCompletion: 'keep' },
-      retry: { maxAttempts: 5, initialInterval: '1s', backoffCoefficient: 2, maxInterval: '5m' },
+      retry: {
+        maxAttempts: 5,
+        initialInterval: '1s',
+        backoffCoefficient: 2,
+        maxInterval: '5m',
+        respectRetryAfter: true,
+        retryStatus: [408, 425, 429, '500-599'],
+      },
       state: 'active',
       pause: null,
       status: {

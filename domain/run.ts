@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { Instant } from './instant.ts';
 
 /** Why a run exists. Only a `schedule` run stands for an occurrence. */
-export const Trigger = z.enum(['schedule', 'manual', 'backfill']).meta({ id: 'Trigger' });
+export const Trigger = z.enum(['schedule', 'manual', 'backfill', 'retry']).meta({ id: 'Trigger' });
 export type Trigger = z.infer<typeof Trigger>;
 
 /** Where a run stands. All but the first two are final. */
@@ -17,16 +17,22 @@ export const Attempt = z
     number: z.int().min(1),
     startedAt: Instant,
     endedAt: Instant,
+    durationMs: z.int().min(0).meta({ description: 'From the start of the call to its end.' }),
     outcome: z.enum(['succeeded', 'failed', 'cancelled']),
     statusCode: z.int().nullable().meta({ description: 'Of the answer; null if there was none.' }),
     error: z.string().nullable().meta({ description: 'Why the attempt failed; null if it did not.' }),
-    responseExcerpt: z
-      .string()
-      .nullable()
-      .meta({ description: 'The first bytes of the answer, if it was text.' }),
+    responseExcerpt: z.string().nullable().meta({
+      description: 'The first bytes of the answer, if it was text; secrets of the job are blotted out.',
+    }),
+    retryAt: Instant.nullable().meta({
+      description: 'When the next attempt follows, at the earliest; null if this was the last one.',
+    }),
   })
   .meta({ id: 'Attempt' });
 export type Attempt = z.infer<typeof Attempt>;
+
+/** An attempt as it is stored; those of earlier versions do not know when the next one was to follow. */
+export type RecordedAttempt = Omit<Attempt, 'durationMs' | 'retryAt'> & Partial<Pick<Attempt, 'retryAt'>>;
 
 const runExample = {
   id: '5f1c1b0e-6f0e-5b39-9d3c-2a53c3c2b8ad',
@@ -38,15 +44,19 @@ const runExample = {
   endedAt: '2026-11-23T08:00:00.310Z',
   state: 'succeeded',
   reason: null,
+  cancelRequestedAt: null,
+  retryOf: null,
   attempts: [
     {
       number: 1,
       startedAt: '2026-11-23T08:00:00.120Z',
       endedAt: '2026-11-23T08:00:00.300Z',
+      durationMs: 180,
       outcome: 'succeeded',
       statusCode: 200,
       error: null,
       responseExcerpt: 'ok',
+      retryAt: null,
     },
   ],
   temporal: {
@@ -70,6 +80,10 @@ export const Run = z
     endedAt: Instant.nullable(),
     state: RunState,
     reason: z.string().nullable().meta({ description: 'Why a run failed, was ended or did not become one.' }),
+    cancelRequestedAt: Instant.nullable().meta({
+      description: 'When somebody asked for its end; null if nobody did.',
+    }),
+    retryOf: z.uuid().nullable().meta({ description: 'The run that it repeats; null if it repeats none.' }),
     attempts: z.array(Attempt),
     temporal: z
       .strictObject({

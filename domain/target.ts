@@ -1,69 +1,62 @@
 import { z } from 'zod';
 import { durationSchema } from './duration.ts';
+import { StatusList } from './http-status.ts';
+import { describeUnknownPlaceholders, findUnknownPlaceholders } from './placeholder.ts';
+import { Signing, SigningAnswer } from './signing.ts';
+import { Headers, HeadersAnswer } from './target-headers.ts';
 import { findUrlFault } from './target-url.ts';
-
-const HEADER_NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
-// RFC 9110, 5.5: visible characters, spaces and tabs. Above all no line break, which would begin another header.
-const HEADER_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
-/** Headers that belong to the connection or are worked out from the request itself. */
-const RESERVED_HEADERS = [
-  'connection',
-  'content-length',
-  'expect',
-  'host',
-  'keep-alive',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
-];
-
-const Headers = z
-  .record(
-    z
-      .string()
-      .max(200, { error: 'a header name has at most 200 characters' })
-      .regex(HEADER_NAME, { error: 'this is not a valid header name; use letters, digits and hyphens' })
-      .refine((name) => !RESERVED_HEADERS.includes(name.toLowerCase()), {
-        error: 'this header is set by the scheduler itself; leave it out',
-      }),
-    z
-      .string()
-      .max(8_192)
-      .regex(HEADER_VALUE, { error: 'a header value holds no line breaks and no control characters' }),
-  )
-  .refine((headers) => Object.keys(headers).length <= 64, { error: 'at most 64 headers are allowed' })
-  .meta({ example: { 'Content-Type': 'application/json' } });
 
 const Url = z
   .string()
   .max(8_192)
   .superRefine((text, context) => {
-    const fault = findUrlFault(text);
+    const fault = findUrlFault(text) ?? findPlaceholderFault(text);
     if (fault) context.addIssue({ code: 'custom', message: fault });
   })
   .meta({ format: 'uri', example: 'https://example.com/hooks/report' });
 
-/** An HTTP call. */
-export const HttpTarget = z
-  .strictObject({
+function findPlaceholderFault(text: string): string | undefined {
+  const unknown = findUnknownPlaceholders(text);
+  if (unknown.length > 0) return describeUnknownPlaceholders(unknown);
+  return new URL(text).host.includes('{{')
+    ? 'placeholders can stand in the path and in the query of the URL alone'
+    : undefined;
+}
+
+/** What a call is made of; how its secrets are written, its author and an answer do each in their own way. */
+const httpCall = <HeaderFields extends z.ZodType, SigningFields extends z.ZodType>(
+  headers: HeaderFields,
+  signing: SigningFields,
+) =>
+  z.strictObject({
     type: z.literal('http'),
     url: Url,
     method: z.enum(['GET', 'POST', 'PUT', 'PATCH', 'DELETE']).default('POST'),
-    headers: Headers.default({}),
+    headers,
     // What comes out of a JSON parser is JSON: there is nothing left to check.
     body: z
       .unknown()
       .optional()
       .meta({
         description:
-          'Text is sent as it is (text/plain), anything else as JSON. A Content-Type header of yours wins.',
-        example: { report: 'weekly' },
+          'Text is sent as it is (text/plain), anything else as JSON. A Content-Type header of yours wins. `{{scheduledAt}}`, `{{jobId}}`, `{{runId}}` and `{{attempt}}` in its texts, and in the path and query of the URL, are filled in.',
+        example: { report: 'weekly', run: '{{runId}}' },
       }),
     timeout: durationSchema({ minMs: 100, maxMs: 900_000 })
       .default('30s')
       .meta({ description: 'For one call, from the connection to the end of the answer.', example: '30s' }),
-  })
+    successStatus: StatusList.min(1)
+      .default(['200-299'])
+      .meta({ description: 'Answers that count as success.', example: ['200-299'] }),
+    followRedirects: z.boolean().default(false).meta({
+      description:
+        'Whether a redirect is followed, five in a row at most. To another origin, headers of yours and the signature do not go along.',
+    }),
+    signing,
+  });
+
+/** An HTTP call, as the author of a job gives it. */
+export const HttpTarget = httpCall(Headers.default({}), Signing.optional())
   .superRefine((target, context) => {
     if (target.method === 'GET' && target.body !== undefined) {
       context.addIssue({
@@ -72,10 +65,24 @@ export const HttpTarget = z
         message: 'a GET call has no body; use POST, or leave the body out',
       });
     }
+    const unknown = findUnknownPlaceholders(target.body);
+    if (unknown.length > 0)
+      context.addIssue({ code: 'custom', path: ['body'], message: describeUnknownPlaceholders(unknown) });
   })
-  .meta({ id: 'HttpTarget', description: 'An HTTP call. Redirects are not followed.' });
+  .meta({ id: 'HttpTarget', description: 'An HTTP call.' });
 export type HttpTarget = z.infer<typeof HttpTarget>;
 
-/** What a job does when it fires. */
+/** An HTTP call as it is stored and answered, without its secrets. */
+export const HttpTargetAnswer = httpCall(HeadersAnswer, SigningAnswer.optional()).meta({
+  id: 'HttpTargetAnswer',
+  description: 'An HTTP call; in place of a secret stands `true`.',
+});
+export type HttpTargetAnswer = z.infer<typeof HttpTargetAnswer>;
+
+/** What a job does when it fires, as its author gives it. */
 export const Target = z.discriminatedUnion('type', [HttpTarget]).meta({ id: 'Target' });
 export type Target = z.infer<typeof Target>;
+
+/** The same as it is stored and answered. */
+export const TargetAnswer = z.discriminatedUnion('type', [HttpTargetAnswer]).meta({ id: 'TargetAnswer' });
+export type TargetAnswer = z.infer<typeof TargetAnswer>;

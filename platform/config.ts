@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { parseAddressRules, type AddressRule } from './address-rules.ts';
+import { parseSecretKeys, type SecretKey } from './secret-box.ts';
 
 const port = (fallback: number) => z.coerce.number().int().min(0).max(65_535).default(fallback);
 
@@ -41,6 +42,15 @@ const Environment = z.object({
 
   RUN_RETENTION_DAYS: z.coerce.number().int().min(1).max(36_500).default(90),
   SWEEP_INTERVAL_SECONDS: z.coerce.number().int().min(1).max(86_400).default(300),
+
+  SECRET_KEYS: z
+    .string()
+    .default('')
+    .transform((text, context): SecretKey[] => {
+      const { keys, faults } = text === '' ? { keys: [], faults: [] } : parseSecretKeys(text);
+      for (const message of faults) context.addIssue({ code: 'custom', message });
+      return keys;
+    }),
 
   HTTP_TARGET_ALLOW: z
     .string()

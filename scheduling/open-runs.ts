@@ -15,13 +15,14 @@ import {
   noteMadeUp,
   type Neighbours,
 } from '../db/open-runs.ts';
-import { endRun, endUnstarted, type RunEnd } from '../db/run-progress.ts';
+import { CANCELLED, endRun, endUnstarted, type RunEnd } from '../db/run-progress.ts';
 import type { JobRow, RunRow } from '../db/schema.ts';
 import { DAY_MS, SECOND_MS } from '../domain/milliseconds.ts';
 import type { RunJobResult } from '../domain/run-job.ts';
 import { concurrently } from '../platform/concurrently.ts';
 import { ServerAwayError } from '../platform/outage.ts';
 import { startBackfill } from './backfill.ts';
+import { cancelWorkflow } from './cancel-run.ts';
 import { findClosingReason } from './closing-reason.ts';
 import { decideOccurrence } from './decide-occurrence.ts';
 import { jitterOf } from './ledger.ts';
@@ -79,12 +80,19 @@ async function checkRun(dependencies: SyncDependencies, job: JobRow, run: RunRow
   const found = await outage.attempt(() => describeWorkflow(temporal, run));
   if (!found) return settleUnknown(dependencies, job, run, now);
   const { closeTime: closedAt } = found;
+  const isUnwanted = run.cancel_requested_at !== null;
+  if (!closedAt && isUnwanted) {
+    await outage.attempt(() => cancelWorkflow(temporal, run));
+    return deferCheck(db, run.id, later(WAIT_MS), found.runId);
+  }
   if (!closedAt) {
     const ageMs = now.getTime() - (run.started_at ?? run.scheduled_at).getTime();
     const waitMs = Math.min(Math.max(ageMs, SOONEST_MS), LATEST_MS);
     return deferCheck(db, run.id, later(waitMs), found.runId);
   }
-  if (now.getTime() - closedAt.getTime() < RECORD_GRACE_MS) return deferCheck(db, run.id, later(WAIT_MS));
+  // One that was cancelled between two attempts has no worker that would record it.
+  if (!isUnwanted && now.getTime() - closedAt.getTime() < RECORD_GRACE_MS)
+    return deferCheck(db, run.id, later(WAIT_MS));
   await endRun(db, run.id, await findEnd(temporal, found, job), closedAt);
 }
 
@@ -107,7 +115,7 @@ async function findEnd(temporal: Client, found: WorkflowExecutionDescription, jo
   const { name } = found.status;
   if (name === 'TIMED_OUT')
     return { state: 'timedOut', reason: `it took longer than its timeout of ${job.timeout ?? 'then'}` };
-  if (name === 'CANCELLED') return { state: 'cancelled', reason: 'the run was cancelled' };
+  if (name === 'CANCELLED') return CANCELLED;
   if (name === 'TERMINATED')
     return { state: 'cancelled', reason: await findClosingReason(temporal, found, 'the run was terminated') };
   if (name === 'COMPLETED') return await findResult(temporal, found);
@@ -136,6 +144,7 @@ async function settleUnknown(
   now: Date,
 ): Promise<void> {
   const { db, outage, logger } = dependencies;
+  if (run.cancel_requested_at !== null) return endRun(db, run.id, CANCELLED, now);
   if (run.state === 'running') {
     const ageMs = now.getTime() - (run.started_at ?? run.created_at).getTime();
     if (ageMs > FORGOTTEN_AFTER_MS)

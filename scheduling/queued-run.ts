@@ -22,6 +22,7 @@ function queuedRun(
     attempts: '[]',
     workflow_id: run.workflowId,
     temporal_run_id: null,
+    cancel_requested_at: null,
   };
 }
 

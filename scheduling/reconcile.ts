@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { removeSecretsOfDeleted } from '../db/job-secrets.ts';
 import { listFinished, listPausesOver, listUsedUp, type FinishedJob } from '../db/job-upkeep.ts';
 import { noteReconciled, releaseLease, takeLease, type ReconcilerState } from '../db/reconciler.ts';
 import { removeOldKeys, removeOldRuns, removeOldTombstones } from '../db/retention.ts';
@@ -6,6 +7,8 @@ import { claimUnsynced, listOutdatedSpecs, releaseUnsynced } from '../db/sync-st
 import { isDatabaseUnavailable } from '../db/unavailable.ts';
 import { DAY_MS, MINUTE_MS, SECOND_MS } from '../domain/milliseconds.ts';
 import { concurrently } from '../platform/concurrently.ts';
+import type { SecretBox } from '../platform/secret-box.ts';
+import { resealSecrets } from './job-secrets.ts';
 import { accountForDue, JOBS_AT_ONCE } from './ledger.ts';
 import { checkOpenRuns, RUNS_AT_ONCE } from './open-runs.ts';
 import { specVersionAt } from './spec-version.ts';
@@ -17,6 +20,7 @@ import { writeJob } from './write-job.ts';
 
 /** What reconciling takes. */
 export interface ReconcileDependencies extends SyncDependencies {
+  secrets: SecretBox;
   runRetentionMs: number;
   sweepIntervalMs: number;
 }
@@ -72,7 +76,7 @@ async function pass(
   { passedAt, sweptAt }: ReconcilerState,
   isLost: () => boolean,
 ): Promise<PassResult> {
-  const { db, logger, runRetentionMs, sweepIntervalMs } = dependencies;
+  const { db, logger, secrets, runRetentionMs, sweepIntervalMs } = dependencies;
   const result: PassResult = {};
   const deadline = Date.now() + PASS_MS;
   const ago = (ms: number) => new Date(Date.now() - ms);
@@ -115,6 +119,8 @@ async function pass(
       return swept.orphans + swept.outdated + swept.lost;
     });
     await step('suppressed', Infinity, (now) => recordSuppressed(db, now));
+    await step('secretsResealed', BATCH, () => resealSecrets(db, secrets, logger, BATCH));
+    await step('secretsRemoved', REMOVED_AT_ONCE, () => removeSecretsOfDeleted(db, REMOVED_AT_ONCE));
     await step('runsRemoved', REMOVED_AT_ONCE, () => removeOldRuns(db, ago(runRetentionMs), REMOVED_AT_ONCE));
     await step('jobsRemoved', REMOVED_AT_ONCE, () =>
       removeOldTombstones(db, ago(runRetentionMs), REMOVED_AT_ONCE),
@@ -127,11 +133,11 @@ async function pass(
 }
 
 async function endPauses(dependencies: ReconcileDependencies, now: Date): Promise<number> {
-  const { db } = dependencies;
+  const { db, secrets } = dependencies;
   const jobs = await listPausesOver(db, now, BATCH);
   for (const { id } of jobs) {
     await unlessItFails(dependencies, id, async () => {
-      await writeJob(db, { id }, { by: 'pause.until', now }, (job) => {
+      await writeJob(db, { id }, { by: 'pause.until', now, secrets }, (job) => {
         if (job.state !== 'paused' || job.paused_until === null || job.paused_until > now) return undefined;
         // What is due at the end of the pause, or since, is to run, however late this is noticed.
         return { action: 'resumed', state: 'active', since: new Date(job.paused_until.getTime() - 1) };
@@ -147,10 +153,10 @@ async function complete(
   jobs: FinishedJob[],
   now: Date,
 ): Promise<number> {
-  const { db } = dependencies;
+  const { db, secrets } = dependencies;
   for (const { id, policy, generation } of jobs) {
     await unlessItFails(dependencies, id, async () => {
-      await writeJob(db, { id }, { by: 'policy.onCompletion', now }, (job) => {
+      await writeJob(db, { id }, { by: 'policy.onCompletion', now, secrets }, (job) => {
         // Whoever changed it in this moment may have given it more to do.
         if (job.state !== 'active' || job.generation !== generation) return undefined;
         return policy.onCompletion === 'delete'

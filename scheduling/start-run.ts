@@ -10,9 +10,23 @@ import { INLINE_GRACE_MS, TEMPORAL_DEADLINE_MS, type SyncDependencies } from './
 
 /** Stores a run of a job that somebody asked for now. Nobody has started it yet; the reconciler would. */
 export function insertManualRun(db: Database, id: string, job: JobRow, now: Date): Promise<RunRow> {
-  const checkAt = new Date(now.getTime() + INLINE_GRACE_MS);
-  return insertRun(db, requestedRun(job, { id, trigger: 'manual', scheduledAt: now, checkAt }));
+  return insertRun(db, requestedRun(job, { id, trigger: 'manual', scheduledAt: now, ...startedBy(now) }));
 }
+
+/** Stores a run that repeats another one, with the same nominal time. Nobody has started it yet; the reconciler would. */
+export function insertRetry(
+  db: Database,
+  id: string,
+  job: JobRow,
+  repeated: RunRow,
+  now: Date,
+): Promise<RunRow> {
+  const { scheduled_at: scheduledAt } = repeated;
+  const run = requestedRun(job, { id, trigger: 'retry', scheduledAt, ...startedBy(now) });
+  return insertRun(db, { ...run, retry_of: repeated.id });
+}
+
+const startedBy = (now: Date) => ({ checkAt: new Date(now.getTime() + INLINE_GRACE_MS) });
 
 /**
  * Starts the workflow of a run that is stored. Whoever comes second starts nothing.

@@ -5,17 +5,21 @@ import { insertRevision } from '../db/revisions.ts';
 import type { JobChange, JobRow } from '../db/schema.ts';
 import { compileSchedule } from '../domain/compile-schedule.ts';
 import { durationMs } from '../domain/duration.ts';
-import type { JobInput, JobState } from '../domain/job.ts';
+import type { JobInput, JobState, StoredDefinition } from '../domain/job.ts';
 import { lastOccurrence } from '../domain/last-occurrence.ts';
 import { SECOND_MS } from '../domain/milliseconds.ts';
 import type { RevisionAction, RevisionChanges } from '../domain/revision.ts';
+import { takeSecrets, type SecretPlace, type WithoutSecrets } from '../domain/target-secrets.ts';
+import type { SecretBox } from '../platform/secret-box.ts';
+import { storeSecrets } from './job-secrets.ts';
 import { nextAccountAt, settleAccount } from './ledger.ts';
 import { INLINE_GRACE_MS } from './sync.ts';
 
-/** Who writes, and when. */
+/** Who writes, and when, and with what secrets are encrypted. */
 export interface Writer {
   by: string;
   now: Date;
+  secrets: SecretBox;
 }
 
 /** A pause as its author gave it. */
@@ -27,6 +31,7 @@ interface Pause {
 /** What is to become of a job. What is left out stays as it is. */
 export interface JobWrite {
   action: RevisionAction;
+  /** With its secrets. */
   definition?: JobInput;
   state?: JobState;
   /** With the state `paused`: why, and until when. */
@@ -43,24 +48,27 @@ export interface JobWrite {
 export async function createJob(
   transaction: Database,
   job: { id: string; namespace: string; definition: JobInput },
-  { by, now }: Writer,
+  { by, now, secrets }: Writer,
 ): Promise<JobRow> {
+  const taken = takeSecrets(job.definition.target);
+  const definition = { ...job.definition, target: taken.target };
   const inserted = await insertJob(transaction, {
     id: job.id,
     namespace: job.namespace,
-    ...toColumns(job.definition, now),
+    ...toColumns(definition, now),
     state: 'active',
     generation: 1,
     schedule_generation: 1,
     schedule_since: now,
     accounted_to: now,
-    account_at: nextAccountAt({ schedule: job.definition.schedule, state: 'active' }, now, now),
+    account_at: nextAccountAt({ schedule: definition.schedule, state: 'active' }, now, now),
     sync_after: new Date(now.getTime() + INLINE_GRACE_MS),
     sync_error: null,
     created_at: now,
     updated_at: now,
     deleted_at: null,
   });
+  if (hasSecrets(taken)) await storeSecrets(transaction, job.id, taken, secrets);
   await insertRevision(transaction, {
     jobId: job.id,
     generation: 1,
@@ -76,19 +84,22 @@ export async function createJob(
  * Changes a job: one transaction with the row, its next generation, its revision, and a run for every occurrence that
  * was due until now. `decide` sees the locked row and says what to do; undefined: nothing. Returns the job as it then
  * is, and undefined if there is none.
- * @throws SchedulerError `name_taken`, and whatever `decide` throws; then nothing has changed
+ * @throws SchedulerError `name_taken`, `invalid` for secrets that can not be stored, and whatever `decide` throws; then nothing has changed
  */
 export function writeJob(
   db: Database,
   place: { id: string; namespace?: string },
-  { by, now: asked }: Writer,
+  { by, now: asked, secrets }: Writer,
   decide: (job: JobRow) => JobWrite | undefined,
 ): Promise<{ job: JobRow; changed: boolean } | undefined> {
   return db.transaction().execute(async (transaction) => {
     const job = await lockJob(transaction, place);
     if (!job) return undefined;
-    const write = decide(job);
-    if (!write) return { job, changed: false };
+    const decided = decide(job);
+    if (!decided) return { job, changed: false };
+    const taken = decided.definition && takeSecrets(decided.definition.target);
+    const definition = taken && { ...(decided.definition as JobInput), target: taken.target };
+    const write: StoredWrite = { ...decided, definition };
     // Whoever had to wait for the lock must not turn back the time of who held it.
     const now = new Date(Math.max(asked.getTime(), job.updated_at.getTime()));
     const since = write.since ?? now;
@@ -118,20 +129,27 @@ export function writeJob(
           ? { observed_generation: generation }
           : {}),
     });
+    if (taken && (hasSecrets(taken) || hasSecrets(takeSecrets(job.target))))
+      await storeSecrets(transaction, job.id, taken, secrets);
     await insertRevision(transaction, {
       jobId: job.id,
       generation,
       at: now,
       by,
       action: write.action,
-      changes: findChanges(job, write),
+      changes: findChanges(job, write, taken?.given ?? []),
     });
     return { job: written, changed: true };
   });
 }
 
+/** What is to become of a job, the secrets taken out. */
+type StoredWrite = Omit<JobWrite, 'definition'> & { definition: StoredDefinition | undefined };
+
+const hasSecrets = ({ given, kept }: WithoutSecrets) => given.length + kept.length > 0;
+
 /** A definition as it is stored. */
-function toColumns(definition: JobInput, now: Date) {
+function toColumns(definition: StoredDefinition, now: Date) {
   const finishesAt = lastOccurrence(compileSchedule(definition.schedule), now.getTime());
   return {
     name: definition.name,
@@ -149,7 +167,7 @@ function toColumns(definition: JobInput, now: Date) {
 
 function toChange(
   job: JobRow,
-  { definition, state, pause, isDeleted }: JobWrite,
+  { definition, state, pause, isDeleted }: StoredWrite,
   by: string,
   now: Date,
 ): JobChange {
@@ -175,7 +193,7 @@ function toChange(
 }
 
 /** Tells whether a change concerns anything that the Temporal Schedule holds (schedule-options.ts). */
-function touchesSchedule(job: JobRow, { definition, state, pause, isDeleted }: JobWrite): boolean {
+function touchesSchedule(job: JobRow, { definition, state, pause, isDeleted }: StoredWrite): boolean {
   if (isDeleted || pause || (state !== undefined && state !== job.state)) return true;
   if (!definition) return false;
   return (
@@ -187,7 +205,11 @@ function touchesSchedule(job: JobRow, { definition, state, pause, isDeleted }: J
   );
 }
 
-function findChanges(job: JobRow, { definition, state, pause }: JobWrite): RevisionChanges {
+function findChanges(
+  job: JobRow,
+  { definition, state, pause }: StoredWrite,
+  newSecrets: SecretPlace[],
+): RevisionChanges {
   const changes: RevisionChanges = {};
   const compare = (field: string, before: unknown, after: unknown) => {
     if (!isDeepStrictEqual(before, after)) changes[field] = { before, after };
@@ -197,6 +219,7 @@ function findChanges(job: JobRow, { definition, state, pause }: JobWrite): Revis
     for (const [field, after] of Object.entries(fields)) compare(field, job[field as keyof JobRow], after);
     compare('timeout', job.timeout, timeout ?? null);
   }
+  for (const { path } of newSecrets) changes[path] = { after: 'a new secret' };
   if (state !== undefined) compare('state', job.state, state);
   if (pause) {
     compare('pause.reason', job.pause_reason, pause.reason);

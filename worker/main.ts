@@ -9,6 +9,7 @@ import { readConfig } from '../platform/config.ts';
 import { createLogger } from '../platform/logger.ts';
 import { createOutage } from '../platform/outage.ts';
 import { retryUntilUp } from '../platform/retry-until-up.ts';
+import { createSecretBox } from '../platform/secret-box.ts';
 import { announceReady, failStart, shutDown, whenAskedToStop } from '../platform/shutdown.ts';
 import { createTemporalClient, temporalConnectionOptions } from '../platform/temporal.ts';
 import { ensureReconciler } from '../scheduling/reconciler-schedule.ts';
@@ -34,8 +35,9 @@ try {
   );
   await ensureSearchAttributes(temporal);
 
+  const secrets = createSecretBox(config.SECRET_KEYS);
   const dispatcher = createGuardedDispatcher(config.HTTP_TARGET_ALLOW);
-  const activities = createActivities({ db, logger, dispatcher });
+  const activities = createActivities({ db, logger, dispatcher, secrets });
   const worker = await Worker.create({ ...workerOptions(config), connection, activities });
   const reconciling = {
     db,
@@ -43,6 +45,7 @@ try {
     outage: createOutage('Temporal', isUnreachable),
     taskQueue: config.TEMPORAL_TASK_QUEUE,
     logger,
+    secrets,
     runRetentionMs: config.RUN_RETENTION_DAYS * DAY_MS,
     sweepIntervalMs: config.SWEEP_INTERVAL_SECONDS * SECOND_MS,
   };

@@ -8,7 +8,7 @@ import { findNeverFiring } from '../../domain/never-firing.ts';
 import { syncJob } from '../../scheduling/sync.ts';
 import { writeJob, type JobWrite } from '../../scheduling/write-job.ts';
 import { IfMatchHeaders, requireMatch } from '../if-match.ts';
-import { answerWritten, CALLER, JOB_HEADERS, JobIdParams, NAMESPACE, noSuchJob } from '../job-resource.ts';
+import { answerWritten, JOB_HEADERS, JobIdParams, NAMESPACE, noSuchJob, writerOf } from '../job-resource.ts';
 import { MAX_BODY_BYTES } from '../middleware/json-body.ts';
 import { operation, type ApiDependencies } from '../operation.ts';
 import { definitionOf } from '../present.ts';
@@ -39,19 +39,24 @@ async function changeJob(
 ) {
   const now = dependencies.now();
   const place = { id, namespace: NAMESPACE };
-  const written = await writeJob(dependencies.db, place, { by: CALLER, now }, (job): JobWrite | undefined => {
-    requireMatch(headers, job);
-    const definition = define(job);
-    if (isDeepStrictEqual(definition, definitionOf(job))) return undefined;
-    if (isDeepStrictEqual(definition.schedule, job.schedule)) return { action: 'changed', definition };
-    const faults = findNeverFiring(definition.schedule, now.getTime());
-    if (faults.length > 0) throw invalid(faults);
-    return {
-      action: 'changed',
-      definition,
-      ...(job.state === 'completed' ? { state: 'active' as const } : {}),
-    };
-  });
+  const written = await writeJob(
+    dependencies.db,
+    place,
+    writerOf(dependencies, now),
+    (job): JobWrite | undefined => {
+      requireMatch(headers, job);
+      const definition = define(job);
+      if (isDeepStrictEqual(definition, definitionOf(job))) return undefined;
+      if (isDeepStrictEqual(definition.schedule, job.schedule)) return { action: 'changed', definition };
+      const faults = findNeverFiring(definition.schedule, now.getTime());
+      if (faults.length > 0) throw invalid(faults);
+      return {
+        action: 'changed',
+        definition,
+        ...(job.state === 'completed' ? { state: 'active' as const } : {}),
+      };
+    },
+  );
   return answerWritten(id, written, dependencies);
 }
 
@@ -140,7 +145,7 @@ export const removeJob = operation({
   answers: { 204: { description: 'The job is deleted.' } },
   errors: ['not_found', 'precondition_failed'],
   async handle({ params, headers }, dependencies) {
-    const writer = { by: CALLER, now: dependencies.now() };
+    const writer = writerOf(dependencies, dependencies.now());
     const place = { id: params.id, namespace: NAMESPACE };
     const tombstone = await writeJob(dependencies.db, place, writer, (job) => {
       requireMatch(headers, job);

@@ -7,6 +7,8 @@ import { pauseJobRoute, resumeJobRoute } from './pause.ts';
 import { getRevisionsOfJob } from './revisions.ts';
 import { runJobNow } from './run-job.ts';
 import { getUpcoming, previewSchedule } from './schedules.ts';
+import { cancelRunRoute } from './cancel-run.ts';
+import { retryRun } from './retry-run.ts';
 import { getRun, getRuns, getRunsOfJob } from './runs.ts';
 
 /** Every operation of the API. The router and the OpenAPI document are both made from this list. */
@@ -27,6 +29,8 @@ export const operations: Operation[] = [
   getRunsOfJob,
   getRuns,
   getRun,
+  cancelRunRoute,
+  retryRun,
   livez,
   readyz,
 ];

@@ -8,13 +8,13 @@ import { createJob as createJobRow } from '../../scheduling/write-job.ts';
 import { answerOnce, IDEMPOTENCY_ERRORS, IdempotencyHeaders, REPLAYED_HEADER } from '../idempotency.ts';
 import {
   answerJob,
-  CALLER,
   JOB_HEADERS,
   JobIdParams,
   NAMESPACE,
   noSuchJob,
   readRuns,
   requireJob,
+  writerOf,
 } from '../job-resource.ts';
 import { operation } from '../operation.ts';
 import { decodeCursor, pageOf, pageQuery, toPage } from '../page.ts';
@@ -80,7 +80,7 @@ export const createJob = operation({
         const faults = findNeverFiring(input.body.schedule, now.getTime());
         if (faults.length > 0) throw invalid(faults);
         const job = { id, namespace: NAMESPACE, definition: input.body };
-        await createJobRow(transaction, job, { by: CALLER, now });
+        await createJobRow(transaction, job, writerOf(dependencies, now));
         return id;
       },
       answer,

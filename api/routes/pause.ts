@@ -5,7 +5,7 @@ import { Instant, toInstant } from '../../domain/instant.ts';
 import { Job } from '../../domain/job.ts';
 import { writeJob, type JobWrite } from '../../scheduling/write-job.ts';
 import { IfMatchHeaders, requireMatch } from '../if-match.ts';
-import { answerWritten, CALLER, JOB_HEADERS, JobIdParams, NAMESPACE } from '../job-resource.ts';
+import { answerWritten, JOB_HEADERS, JobIdParams, NAMESPACE, writerOf } from '../job-resource.ts';
 import { operation, type ApiDependencies } from '../operation.ts';
 
 const PauseInput = z
@@ -34,7 +34,7 @@ async function changeState(
   decide: (job: JobRow) => JobWrite | undefined,
 ) {
   const place = { id, namespace: NAMESPACE };
-  const written = await writeJob(dependencies.db, place, { by: CALLER, now }, (job) => {
+  const written = await writeJob(dependencies.db, place, writerOf(dependencies, now), (job) => {
     if (job.state === 'completed') {
       const message = `The job ${id} has had its last occurrence; it can neither be paused nor resumed. A new schedule makes it active again.`;
       throw new SchedulerError('completed', message);

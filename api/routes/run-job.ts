@@ -1,10 +1,8 @@
-import { findRun } from '../../db/runs.ts';
-import { Run } from '../../domain/run.ts';
 import { insertManualRun, tryStartRun } from '../../scheduling/start-run.ts';
-import { answerOnce, IDEMPOTENCY_ERRORS, IdempotencyHeaders, REPLAYED_HEADER } from '../idempotency.ts';
-import { JobIdParams, NAMESPACE, requireJob } from '../job-resource.ts';
+import { answerOnce, IDEMPOTENCY_ERRORS, IdempotencyHeaders } from '../idempotency.ts';
+import { JobIdParams, requireJob } from '../job-resource.ts';
 import { operation } from '../operation.ts';
-import { noSuchRun, presentFor } from './runs.ts';
+import { answerQueued, QUEUED_ANSWERS, requireRun } from './runs.ts';
 
 export const runJobNow = operation({
   method: 'post',
@@ -16,21 +14,10 @@ export const runJobNow = operation({
   tag: 'Jobs',
   params: JobIdParams,
   headers: IdempotencyHeaders,
-  answers: {
-    202: {
-      description: 'The run, queued.',
-      schema: Run,
-      headers: { Location: 'Path of the run.', ...REPLAYED_HEADER },
-    },
-  },
+  answers: QUEUED_ANSWERS,
   errors: ['not_found', ...IDEMPOTENCY_ERRORS],
   async handle(input, dependencies) {
-    const present = presentFor(dependencies);
-    const answer = (run: Parameters<typeof present>[0]) => ({
-      status: 202,
-      headers: { Location: `/runs/${run.id}` },
-      body: present(run),
-    });
+    const answer = answerQueued(dependencies);
     return answerOnce(input, dependencies, {
       make: async (transaction, id) => {
         const job = await requireJob(transaction, input.params.id);
@@ -38,11 +25,7 @@ export const runJobNow = operation({
       },
       answer: async ({ job, run }) => answer(await tryStartRun(dependencies, job, run)),
       // The reconciler has started it meanwhile, or is about to.
-      answerLate: async (id) => {
-        const run = await findRun(dependencies.db, NAMESPACE, id);
-        if (!run) throw noSuchRun(id);
-        return answer(run);
-      },
+      answerLate: async (id) => answer(await requireRun(dependencies.db, id)),
     });
   },
 });

@@ -1,10 +1,12 @@
 import { z } from 'zod';
+import type { Database } from '../../db/database.ts';
 import { listRuns } from '../../db/run-lists.ts';
 import { findRun } from '../../db/runs.ts';
 import type { RunRow } from '../../db/schema.ts';
 import { SchedulerError } from '../../domain/errors.ts';
 import { Instant } from '../../domain/instant.ts';
 import { Run, RunState, Trigger } from '../../domain/run.ts';
+import { REPLAYED_HEADER } from '../idempotency.ts';
 import { JobIdParams, NAMESPACE, requireJob } from '../job-resource.ts';
 import { operation, type Answer, type ApiDependencies } from '../operation.ts';
 import { decodeCursor, pageOf, pageQuery, toPage } from '../page.ts';
@@ -16,9 +18,37 @@ export const presentFor = ({ temporalUiUrl, temporal }: ApiDependencies) => {
   return (run: RunRow) => presentRun(run, where);
 };
 
+/** For the document: the answer of what makes a run. */
+export const QUEUED_ANSWERS = {
+  202: {
+    description: 'The run, queued.',
+    schema: Run,
+    headers: { Location: 'Path of the run.', ...REPLAYED_HEADER },
+  },
+};
+
+/** The answer of what has made a run. */
+export const answerQueued = (dependencies: ApiDependencies) => {
+  const present = presentFor(dependencies);
+  return (run: RunRow) => ({ status: 202, headers: { Location: `/runs/${run.id}` }, body: present(run) });
+};
+
 /** The error for a run that there is not. */
-export const noSuchRun = (id: string) =>
-  new SchedulerError('not_found', `There is no run with the id ${id}.`);
+const noSuchRun = (id: string) => new SchedulerError('not_found', `There is no run with the id ${id}.`);
+
+/** The parameters of every path below a run. */
+export const RunIdParams = z.strictObject({
+  id: z
+    .uuid({ error: 'is not the id of a run; ids are UUIDs' })
+    .meta({ example: '5f1c1b0e-6f0e-5b39-9d3c-2a53c3c2b8ad' }),
+});
+
+/** @throws SchedulerError `not_found` */
+export async function requireRun(db: Database, id: string): Promise<RunRow> {
+  const run = await findRun(db, NAMESPACE, id);
+  if (!run) throw noSuchRun(id);
+  return run;
+}
 
 const RunPlace = z.strictObject({ scheduledAt: Instant, id: z.uuid() });
 
@@ -114,16 +144,10 @@ export const getRun = operation({
   operationId: 'getRun',
   summary: 'Read a run',
   tag: 'Runs',
-  params: z.strictObject({
-    id: z
-      .uuid({ error: 'is not the id of a run; ids are UUIDs' })
-      .meta({ example: '5f1c1b0e-6f0e-5b39-9d3c-2a53c3c2b8ad' }),
-  }),
+  params: RunIdParams,
   answers: { 200: { description: 'The run.', schema: Run } },
   errors: ['not_found'],
   async handle({ params }, dependencies) {
-    const run = await findRun(dependencies.db, NAMESPACE, params.id);
-    if (!run) throw noSuchRun(params.id);
-    return { status: 200, body: presentFor(dependencies)(run) };
+    return { status: 200, body: presentFor(dependencies)(await requireRun(dependencies.db, params.id)) };
   },
 });

@@ -1,0 +1,50 @@
+import { findUrlFault } from '../domain/target-url.ts';
+import type { PreparedCall } from './prepare-call.ts';
+
+/** So many in a row are followed. */
+export const MAX_REDIRECTS = 5;
+
+const REDIRECTS = [301, 302, 303, 307, 308];
+
+/** A redirect leads where no call may go. */
+export class BadRedirectError extends Error {
+  constructor(reason: string) {
+    super(reason);
+    this.name = 'BadRedirectError';
+  }
+}
+
+/**
+ * The call that a redirect asks for; undefined if the answer is none. As browsers do it (Fetch standard, "HTTP-redirect
+ * fetch"): 303, and 301 and 302 after a POST, become a GET without a body. To another origin neither the author's headers
+ * nor the signature go along.
+ * @throws BadRedirectError for a URL that could not be a target either
+ */
+export function followRedirect(
+  call: PreparedCall,
+  statusCode: number,
+  location: string | undefined,
+): PreparedCall | undefined {
+  if (!REDIRECTS.includes(statusCode) || location === undefined) return undefined;
+  if (!URL.canParse(location, call.url.href))
+    throw new BadRedirectError('the target redirects to what is no URL');
+  const url = new URL(location, call.url);
+  const fault = findUrlFault(url.href);
+  if (fault) throw new BadRedirectError(`the target redirects to where no call may go: ${fault}`);
+  const losesBody =
+    (statusCode === 303 && call.method !== 'GET') ||
+    ((statusCode === 301 || statusCode === 302) && call.method === 'POST');
+  const privateHeaders = url.origin === call.url.origin ? { ...call.privateHeaders } : {};
+  const headers = { ...call.headers };
+  if (losesBody) {
+    delete headers['content-type'];
+    for (const name of ['content-type', 'webhook-signature']) delete privateHeaders[name];
+  }
+  return {
+    ...call,
+    url,
+    headers,
+    privateHeaders,
+    ...(losesBody ? { method: 'GET', body: null } : {}),
+  };
+}

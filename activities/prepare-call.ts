@@ -1,0 +1,90 @@
+import { randomBytes } from 'node:crypto';
+import { Webhook } from 'standardwebhooks';
+import type { BegunRun } from '../db/run-progress.ts';
+import { fillIn, fillInText, type PlaceholderValues } from '../domain/placeholder.ts';
+import { headerField, SIGNING_FIELDS } from '../domain/target-secrets.ts';
+import type { SecretBox } from '../platform/secret-box.ts';
+
+/** A call that is ready to be made. */
+export interface PreparedCall {
+  url: URL;
+  method: string;
+  /** Those that only the target itself is to see: the author's, and the signature. */
+  privateHeaders: Record<string, string>;
+  headers: Record<string, string>;
+  body: string | null;
+  /** The secrets that are in it, so that they can be blotted out of what comes back. */
+  secrets: string[];
+}
+
+/**
+ * Makes the call of one attempt out of a target: fills in the placeholders, opens the secrets, signs.
+ * @throws Error for a secret that can not be decrypted
+ */
+export function prepareCall(
+  { target, secrets: sealed }: Pick<BegunRun, 'target' | 'secrets'>,
+  values: PlaceholderValues,
+  box: SecretBox,
+  now: Date,
+): PreparedCall {
+  const open = (field: string) => {
+    const secret = sealed?.[field];
+    if (!secret) throw new Error(`the secret ${field} is not there any more`);
+    return box.open({ jobId: values.jobId, field }, secret);
+  };
+  const secrets: string[] = [];
+  const authored: Record<string, string> = {};
+  for (const [name, value] of Object.entries(target.headers)) {
+    const text = typeof value === 'string' ? value : open(headerField(name));
+    if (typeof value !== 'string') secrets.push(text);
+    authored[name.toLowerCase()] = text;
+  }
+
+  const isText = typeof target.body === 'string';
+  const filled = fillIn(target.body, values);
+  const body = target.body === undefined ? null : isText ? (filled as string) : JSON.stringify(filled);
+  const encoded = Object.fromEntries(
+    Object.entries(values).map(([name, value]) => [name, encodeURIComponent(String(value))]),
+  ) as unknown as PlaceholderValues;
+  const { signing } = target;
+  const signingSecrets = signing
+    ? (['secret', 'previousSecret'] as const)
+        .filter((name) => signing[name])
+        .map((name) => open(SIGNING_FIELDS[name]))
+    : [];
+  return {
+    url: new URL(fillInText(target.url, encoded)),
+    method: target.method,
+    privateHeaders: { ...authored, ...sign(signingSecrets, values.runId, now, body ?? '') },
+    headers: {
+      'user-agent': 'durable-job-scheduler',
+      ...(body === null ? {} : { 'content-type': isText ? 'text/plain; charset=utf-8' : 'application/json' }),
+      ...runHeaders(values, now),
+    },
+    body,
+    secrets: [...secrets, ...signingSecrets],
+  };
+}
+
+/** What each call says of the run that it is of. */
+function runHeaders({ jobId, runId, scheduledAt, attempt }: PlaceholderValues, now: Date) {
+  return {
+    'idempotency-key': runId,
+    'webhook-id': runId,
+    'webhook-timestamp': String(secondsOf(now)),
+    'x-scheduler-job': jobId,
+    'x-scheduler-run': runId,
+    'x-scheduler-scheduled-at': scheduledAt,
+    'x-scheduler-attempt': attempt,
+    // W3C Trace Context: a trace for the run, in it a span for each attempt.
+    traceparent: `00-${runId.replaceAll('-', '')}-${randomBytes(8).toString('hex')}-01`,
+  };
+}
+
+const secondsOf = (time: Date) => Math.floor(time.getTime() / 1_000);
+
+/** Standard Webhooks 1.0: one signature for each secret. */
+function sign(secrets: string[], id: string, now: Date, body: string): Record<string, string> {
+  if (secrets.length === 0) return {};
+  return { 'webhook-signature': secrets.map((secret) => new Webhook(secret).sign(id, now, body)).join(' ') };
+}

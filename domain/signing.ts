@@ -1,0 +1,36 @@
+import { z } from 'zod';
+import { HiddenSecret, secretOf } from './secret.ts';
+
+const PREFIX = 'whsec_';
+const MIN_BYTES = 24;
+const MAX_BYTES = 64;
+
+/** A symmetric secret of Standard Webhooks 1.0. */
+const SigningSecret = z
+  .string()
+  .regex(/^whsec_[A-Za-z0-9+/]+={0,2}$/, {
+    error: `must be "${PREFIX}" and the base64 of ${MIN_BYTES} to ${MAX_BYTES} random bytes`,
+  })
+  .refine(
+    (text) => {
+      const { length } = Buffer.from(text.slice(PREFIX.length), 'base64');
+      return length >= MIN_BYTES && length <= MAX_BYTES && text.length % 4 === PREFIX.length % 4;
+    },
+    { error: `must hold the base64 of ${MIN_BYTES} to ${MAX_BYTES} random bytes, padded with "="` },
+  );
+
+const signingWith = <Secret extends z.ZodType>(secret: Secret) =>
+  z.strictObject({
+    secret,
+    previousSecret: secret.optional(),
+  });
+
+/** With what the calls of a job are signed, as its author gives it. */
+export const Signing = signingWith(secretOf(SigningSecret)).meta({
+  description:
+    'Each call is signed after Standard Webhooks 1.0 (HMAC-SHA256). While the receiver changes over from one secret to another, `previousSecret` signs as well.',
+  example: { secret: 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw' },
+});
+
+/** The same as it is stored and answered. */
+export const SigningAnswer = signingWith(HiddenSecret).meta({ example: { secret: true } });

@@ -1,0 +1,60 @@
+import { z } from 'zod';
+import { HiddenSecret, secretOf } from './secret.ts';
+
+const HEADER_NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+// RFC 9110, 5.5: visible characters, spaces and tabs. Above all no line break, which would begin another header.
+const HEADER_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
+
+/** Headers that belong to the connection, or that every call of a run gets from the scheduler. */
+const RESERVED_HEADERS = [
+  'connection',
+  'content-length',
+  'expect',
+  'host',
+  'idempotency-key',
+  'keep-alive',
+  'te',
+  'traceparent',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+];
+const RESERVED_PREFIXES = ['webhook-', 'x-scheduler-'];
+
+const isReserved = (name: string) =>
+  RESERVED_HEADERS.includes(name) || RESERVED_PREFIXES.some((prefix) => name.startsWith(prefix));
+
+const HeaderName = z
+  .string()
+  .max(200, { error: 'a header name has at most 200 characters' })
+  .regex(HEADER_NAME, { error: 'this is not a valid header name; use letters, digits and hyphens' })
+  .refine((name) => !isReserved(name.toLowerCase()), {
+    error: 'this header is set by the scheduler itself; leave it out',
+  });
+
+const headerValue = () =>
+  z
+    .string()
+    .max(8_192)
+    .regex(HEADER_VALUE, { error: 'a header value holds no line breaks and no control characters' });
+
+const headersWith = <Secret extends z.ZodType>(secret: Secret) =>
+  z.record(HeaderName, z.union([headerValue(), z.strictObject({ secret })]));
+
+/** The headers of a call as their author gives them; a secret one is given as `{ "secret": "…" }`. */
+export const Headers = headersWith(secretOf(headerValue().min(1)))
+  .refine((headers) => Object.keys(headers).length <= 64, { error: 'at most 64 headers are allowed' })
+  .refine(
+    (headers) =>
+      new Set(Object.keys(headers).map((name) => name.toLowerCase())).size === Object.keys(headers).length,
+    {
+      error: 'two headers have the same name, for upper and lower case do not count; keep one of them',
+    },
+  )
+  .meta({
+    description: 'A value is a text, or `{ "secret": "…" }` for one that is never to be shown.',
+    example: { 'Content-Type': 'application/json', Authorization: { secret: 'Bearer 0c47…' } },
+  });
+
+/** The headers of a call as they are stored and answered. */
+export const HeadersAnswer = headersWith(HiddenSecret);
