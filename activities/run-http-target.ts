@@ -1,4 +1,4 @@
-import { ApplicationFailure, Context } from '@temporalio/activity';
+import { ApplicationFailure, CancelledFailure, Context } from '@temporalio/activity';
 import type { Database } from '../db/database.ts';
 import {
   beginRun,
@@ -120,5 +120,8 @@ function findEnd({ attempt, verdict }: EndedAttempt, { retry }: BegunRun): RunEn
 function settle(run: Pick<BegunRun, 'id' | 'state' | 'reason'>): RunJobResult {
   if (run.state === 'succeeded') return { runId: run.id, state: 'succeeded' };
   if (run.state === 'skipped' || run.state === 'missed') return { runId: run.id, state: 'skipped' };
+  // Temporal takes a cancellation only if it asked for it; then it shows the run as cancelled, too.
+  if (run.state === 'cancelled' && Context.current().cancellationDetails?.cancelRequested)
+    throw new CancelledFailure(CANCELLED.reason ?? '');
   throw ApplicationFailure.nonRetryable(run.reason ?? 'the run failed', 'RunFailed');
 }

@@ -8,6 +8,7 @@ import { startEcho } from './echo.ts';
 import { findPort } from './ports.ts';
 import { ensureDatabase, startPostgres } from './postgres.ts';
 import { isAlive } from './processes.ts';
+import { ensureSecretKeys } from './secret-keys.ts';
 import { startService } from './service.ts';
 import { findTemporalBinary } from './temporal-binary.ts';
 import { startTemporalServer } from './temporal-server.ts';
@@ -74,6 +75,7 @@ async function start(config: LocalConfig): Promise<void> {
     TEMPORAL_ADDRESS: temporal.address,
     ...(temporal.uiUrl ? { TEMPORAL_UI_URL: temporal.uiUrl } : {}),
     WORKER_PORT: String(workerPort),
+    SECRET_KEYS: process.env['SECRET_KEYS'] || ensureSecretKeys(dataDir),
     // Here, unlike in production, targets on this very machine are what one wants to call. Set it to "none" to forbid it.
     HTTP_TARGET_ALLOW: process.env['HTTP_TARGET_ALLOW'] ?? LOOPBACK,
   };

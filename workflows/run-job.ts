@@ -6,6 +6,8 @@ const { runHttpTarget } = proxyActivities<Activities>({
   // One call takes 15 minutes at most (domain/target.ts); a worker that died is noticed much sooner, by its silence.
   startToCloseTimeout: '16 minutes',
   heartbeatTimeout: '15 seconds',
+  // A run that was cancelled ends once its last call is on record.
+  cancellationType: 'WAIT_CANCELLATION_COMPLETED',
   // How many calls there are, and how far apart, is for the job to say: the activity asks for its next attempt by
   // itself. These waits are for faults of ours, such as a database that is away.
   retry: { initialInterval: '1 second', backoffCoefficient: 2, maximumInterval: '10 seconds' },

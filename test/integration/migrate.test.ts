@@ -1,12 +1,15 @@
 import path from 'node:path';
 import { expect, test } from '@jest/globals';
+import { sql } from 'kysely';
 import { createDatabase } from '../../db/database.ts';
 import { migrate, requireCurrentSchema } from '../../db/migrate.ts';
+import { migrations } from '../../db/migrations/index.ts';
 import { readConfig } from '../../platform/config.ts';
 import { createLogger } from '../../platform/logger.ts';
 import { fromRunner } from '../support/environment.ts';
 import { createTestDatabase, startServiceProcess } from '../support/stack.ts';
 
+const names = Object.keys(migrations);
 const logger = createLogger({ level: 'silent', name: 'test' });
 
 test('several processes may migrate at once; a service refuses a schema that is not its own', async () => {
@@ -17,17 +20,12 @@ test('several processes may migrate at once; a service refuses a schema that is 
   try {
     const logFile = path.join(fromRunner('folder'), 'migrate-api.log');
     await expect(startServiceProcess('api', logFile, env)).rejects.toThrow(
-      /lacks the migrations 0001-jobs-and-runs, 0002-policy-and-pause, 0003-nothing-lost, 0005-run-lists; run \\"npm run migrate\\"/,
+      `lacks the migrations ${names.join(', ')}; run \\"npm run migrate\\" first`,
     );
     await expect(startServiceProcess('worker', logFile, env)).rejects.toThrow(/lacks the migrations/);
 
     const applied = await Promise.all(databases.map((database) => migrate(database)));
-    expect(applied.flat()).toEqual([
-      '0001-jobs-and-runs',
-      '0002-policy-and-pause',
-      '0003-nothing-lost',
-      '0005-run-lists',
-    ]);
+    expect(applied.flat()).toEqual(names);
     await requireCurrentSchema(db);
 
     const history = db.withTables<{ kysely_migration: { name: string; timestamp: string } }>();
@@ -38,6 +36,34 @@ test('several processes may migrate at once; a service refuses a schema that is 
     await expect(requireCurrentSchema(db)).rejects.toThrow(/newer than this version.*9999-from-the-future/);
   } finally {
     await Promise.all(databases.map((database) => database.destroy()));
+    await dropDatabase();
+  }
+});
+
+test('0004 gives jobs of before what they lack, and leaves what their authors sent to the letter', async () => {
+  const { databaseUrl, dropDatabase } = await createTestDatabase('migrate-0004');
+  const env = { DATABASE_URL: databaseUrl, TEMPORAL_ADDRESS: fromRunner('temporalAddress') };
+  const db = createDatabase(readConfig(env), logger, 'test');
+  try {
+    await migrate(db);
+    for (const name of [...names].reverse().slice(0, names.length - 3)) await migrations[name]?.down?.(db);
+    await sql`
+      INSERT INTO jobs (id, namespace, name, description, labels, schedule, target, policy, catchup_seconds, retry, state, generation,
+                        schedule_generation, schedule_since, accounted_to, sync_after, created_at, updated_at)
+      VALUES (gen_random_uuid(), 'default', 'old', '', '{}', '{}', '{"z": {"b": 1, "a": "}"}, "body": null }', '{}', 3600,
+              '{"maxAttempts":5}', 'active', 1, 1, now(), now(), now(), now(), now())`.execute(db);
+    for (const name of names.slice(3)) await migrations[name]?.up(db);
+    const { rows } = await sql<{ target: string; retry: string }>`
+      SELECT target::text, retry::text FROM jobs`.execute(db);
+    expect(rows).toEqual([
+      {
+        target:
+          '{"z": {"b": 1, "a": "}"}, "body": null ,"successStatus":["200-299"],"followRedirects":false}',
+        retry: '{"maxAttempts":5,"respectRetryAfter":true,"retryStatus":[408,425,429,"500-599"]}',
+      },
+    ]);
+  } finally {
+    await db.destroy();
     await dropDatabase();
   }
 });

@@ -24,6 +24,9 @@ export interface Stack {
   stop: () => Promise<void>;
 }
 
+/** With this key the services of a stack encrypt the secrets of jobs, if they are not given another one. */
+export const SECRET_KEYS = `test:${Buffer.alloc(32, 'k').toString('base64')}`;
+
 /** Sets up a stack without processes. `name` is that of the test file: the runner has made a namespace for it. */
 export async function createStack(name: string): Promise<Stack> {
   const { databaseUrl, dropDatabase } = await createTestDatabase(name, TEMPLATE_DATABASE);
@@ -44,6 +47,7 @@ export async function createStack(name: string): Promise<Stack> {
         TEMPORAL_ADDRESS: fromRunner('temporalAddress'),
         TEMPORAL_NAMESPACE: name,
         HTTP_TARGET_ALLOW: '127.0.0.1',
+        SECRET_KEYS,
         ...env,
       },
     );

@@ -65,6 +65,8 @@ describe('the OpenAPI document', () => {
       'GET /jobs/{id}/runs',
       'GET /runs',
       'GET /runs/{id}',
+      'POST /runs/{id}/cancel',
+      'POST /runs/{id}/retry',
       'GET /livez',
       'GET /readyz',
     ]);
@@ -123,6 +125,7 @@ describe('the OpenAPI document', () => {
       'POST /jobs',
       'POST /jobs/{id}/run',
       'POST /jobs/{id}/backfill',
+      'POST /runs/{id}/retry',
     ]);
   });
 

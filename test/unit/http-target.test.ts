@@ -1,0 +1,160 @@
+import { describe, expect, test } from '@jest/globals';
+import { judgeStatus } from '../../domain/http-status.ts';
+import { fillIn, findUnknownPlaceholders } from '../../domain/placeholder.ts';
+import { retryAfterMs } from '../../domain/retry-after.ts';
+import { Retry, retryDelayMs } from '../../domain/retry.ts';
+import { HttpTarget } from '../../domain/target.ts';
+import { takeSecrets } from '../../domain/target-secrets.ts';
+import { blotOut } from '../../activities/blot-out.ts';
+import { followRedirect } from '../../activities/follow-redirect.ts';
+
+const values = { scheduledAt: '2026-11-23T08:00:00Z', jobId: 'J', runId: 'R', attempt: '2' };
+
+describe('placeholders', () => {
+  test('are filled in wherever there is text, but not in names', () => {
+    const body = { 'a {{jobId}}': ['{{runId}}/{{ attempt }}', 7, null, { at: '{{scheduledAt}}' }] };
+    expect(fillIn(body, values)).toEqual({ 'a {{jobId}}': ['R/2', 7, null, { at: '2026-11-23T08:00:00Z' }] });
+  });
+
+  test('after a backslash are text', () => {
+    expect(fillIn('\\{{runId}} \\{{user}} {{runId}}', values)).toBe('{{runId}} {{user}} R');
+    expect(findUnknownPlaceholders('\\{{user}}')).toEqual([]);
+  });
+
+  test.each<[object, string, RegExp]>([
+    [
+      { body: { deep: ['{{runID}}'] } },
+      'body',
+      /no placeholder \{\{runID\}\}; there are \{\{scheduledAt\}\}/,
+    ],
+    [{ url: 'https://example.com/{{user}}' }, 'url', /no placeholder \{\{user\}\}/],
+    [{ url: 'https://{{jobId}}.example.com/' }, 'url', /in the path and in the query/],
+    [{ body: '{{}}' }, 'body', /no placeholder/],
+  ])('%j is refused', (more, path, message) => {
+    const result = HttpTarget.safeParse({ type: 'http', url: 'https://example.com/', ...more });
+    expect(result.error?.issues).toMatchObject([{ path: [path], message: expect.stringMatching(message) }]);
+  });
+});
+
+describe('an answer', () => {
+  const rules = { successStatus: ['200-299', 404], retryStatus: [408, 409, 429, '500-599'] };
+  test.each([
+    [200, 'succeeded'],
+    [299, 'succeeded'],
+    [404, 'succeeded'],
+    [302, 'final'],
+    [400, 'final'],
+    [409, 'retryable'],
+    [503, 'retryable'],
+    [410, 'gone'],
+  ])('%i: %s', (status, verdict) => expect(judgeStatus(status, rules)).toBe(verdict));
+
+  test('410 is judged as the author says, if he does', () => {
+    expect(judgeStatus(410, { ...rules, retryStatus: [410] })).toBe('retryable');
+    expect(judgeStatus(410, { ...rules, successStatus: ['200-499'] })).toBe('succeeded');
+  });
+});
+
+describe('Retry-After', () => {
+  const now = Date.parse('2026-11-23T08:00:00Z');
+  test.each<[number, string | undefined, number | undefined]>([
+    [429, '3', 3_000],
+    [503, ' 0 ', 0],
+    [503, 'Mon, 23 Nov 2026 08:01:00 GMT', 60_000],
+    [429, 'Mon, 23 Nov 2026 07:00:00 GMT', 0],
+    [429, '99999999999999999999', 86_400_000],
+    [429, 'soon', undefined],
+    [429, '-5x', undefined],
+    [500, '3', undefined],
+    [429, undefined, undefined],
+  ])('%i with %j', (status, header, ms) => expect(retryAfterMs(status, header, now)).toBe(ms));
+
+  test('makes a wait longer, never shorter, and only if it is to be respected', () => {
+    const retry = Retry.parse({ initialInterval: '10s', maxInterval: '20s' });
+    expect([retryDelayMs(retry, 1), retryDelayMs(retry, 9)]).toEqual([10_000, 20_000]);
+    expect([retryDelayMs(retry, 1, 1_000), retryDelayMs(retry, 1, 60_000)]).toEqual([10_000, 60_000]);
+    expect(retryDelayMs({ ...retry, respectRetryAfter: false }, 1, 60_000)).toBe(10_000);
+  });
+});
+
+describe('a target', () => {
+  const parse = (more: object) =>
+    HttpTarget.safeParse({ type: 'http', url: 'https://example.com/', ...more });
+  const secret = `whsec_${Buffer.alloc(24, 1).toString('base64')}`;
+
+  test.each<[string, object]>([
+    ['a signing secret without its prefix', { signing: { secret: secret.slice(6) } }],
+    ['one that is too short', { signing: { secret: 'whsec_c2hvcnQ=' } }],
+    ['one that is no base64', { signing: { secret: `whsec_${'?'.repeat(32)}` } }],
+    ['false in place of a secret', { signing: { secret: false } }],
+    ['a header that the scheduler sets', { headers: { 'Webhook-Signature': 'v1,x' } }],
+    ['another one', { headers: { 'idempotency-key': 'x' } }],
+    ['two headers of one name', { headers: { 'X-A': '1', 'x-a': '2' } }],
+    ['a line break in a secret header', { headers: { 'X-A': { secret: 'a\r\nb' } } }],
+    ['an empty secret', { headers: { 'X-A': { secret: '' } } }],
+    ['a status that no answer ends with', { successStatus: [100] }],
+    ['a range the wrong way round', { successStatus: ['299-200'] }],
+    ['no status at all', { successStatus: [] }],
+  ])('with %s is refused, without a word of it', (_, more) => {
+    const result = parse(more);
+    expect(result.success).toBe(false);
+    expect(JSON.stringify(result.error?.issues)).not.toMatch(/AQEB|c2hv|\?\?\?/);
+  });
+
+  test('gives its secrets to be kept elsewhere', () => {
+    const target = HttpTarget.parse({
+      type: 'http',
+      url: 'https://example.com/',
+      headers: { Accept: '*/*', Authorization: { secret: 'Bearer x' }, 'X-Kept': { secret: true } },
+      signing: { secret },
+    });
+    const taken = takeSecrets(target);
+    expect(taken.target).toMatchObject({
+      headers: { Accept: '*/*', Authorization: { secret: true }, 'X-Kept': { secret: true } },
+      signing: { secret: true },
+    });
+    expect(taken.given).toEqual([
+      { field: 'headers.authorization', path: 'target.headers["Authorization"].secret', text: 'Bearer x' },
+      { field: 'signing.secret', path: 'target.signing.secret', text: secret },
+    ]);
+    expect(taken.kept).toEqual([{ field: 'headers.x-kept', path: 'target.headers["X-Kept"].secret' }]);
+    expect(takeSecrets(taken.target).target).toEqual(taken.target);
+  });
+});
+
+test('secrets are blotted out of an answer, also as JSON writes them and without their scheme', () => {
+  const text = 'Authorization: Bearer 12345678 "q\\"uote" and q"uote; x';
+  expect(blotOut(text, ['Bearer 12345678', 'q"uote', 'x'])).toBe(
+    'Authorization: [secret] "[secret]" and [secret]; x',
+  );
+  expect(blotOut('token 12345678', ['Bearer 12345678'])).toBe('token [secret]');
+});
+
+describe('a redirect', () => {
+  const call = {
+    url: new URL('https://a.example/x'),
+    method: 'POST',
+    headers: { 'content-type': 'application/json', 'x-scheduler-run': 'R' },
+    privateHeaders: { authorization: 'Bearer x', 'webhook-signature': 'v1,x' },
+    body: '{}',
+    secrets: [],
+  };
+
+  test('to the same origin takes everything along; 303 becomes a GET', () => {
+    expect(followRedirect(call, 307, '/y')).toMatchObject({ ...call, url: new URL('https://a.example/y') });
+    const next = followRedirect(call, 303, '/y');
+    expect(next).toMatchObject({ method: 'GET', body: null, privateHeaders: { authorization: 'Bearer x' } });
+    expect(next?.headers).toEqual({ 'x-scheduler-run': 'R' });
+    expect(next?.privateHeaders).toEqual({ authorization: 'Bearer x' });
+  });
+
+  test.each(['http://a.example/x', 'https://b.example/', 'https://a.example:444/'])(
+    'to %s takes no secret along',
+    (location) => expect(followRedirect(call, 308, location)?.privateHeaders).toEqual({}),
+  );
+
+  test.each(['file:///etc/passwd', 'https://user:password@a.example/', 'http://[', 'gopher://a.example/'])(
+    'to %s is not followed',
+    (location) => expect(() => followRedirect(call, 302, location)).toThrow(/the target redirects to/),
+  );
+});
