@@ -1,10 +1,10 @@
 import type { LookupAddress } from 'node:dns';
 import { createServer, type AddressInfo } from 'node:net';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { callHttp } from '../../activities/call-http.ts';
 import { createGuardedDispatcher, type Resolve } from '../../activities/guarded-dispatcher.ts';
 import { HttpTarget } from '../../domain/target.ts';
 import { parseAddressRules } from '../../platform/address-rules.ts';
+import { callTarget } from '../support/call-target.ts';
 import { startCountingListener, type CountingListener } from '../support/counting-listener.ts';
 
 let listener: CountingListener;
@@ -42,15 +42,14 @@ async function call(resolve: Resolve, times: number, url = `http://rebinding.exa
   const target = HttpTarget.parse({ type: 'http', url, timeout: '2s' });
   const outcomes = [];
   for (let count = 0; count < times; count += 1) {
-    outcomes.push(await callHttp(dispatcher, target, {}, new AbortController().signal));
+    outcomes.push(await callTarget(dispatcher, target));
   }
   await dispatcher.destroy();
   return outcomes;
 }
 
 const FORBIDDEN_OUTCOME = {
-  succeeded: false,
-  retryable: false,
+  verdict: 'final',
   error: expect.stringMatching(/rebinding\.example: the address .* is not public/),
 };
 
@@ -58,7 +57,7 @@ describe('a name that changes its address', () => {
   test('after the check leads to the address that was checked', async () => {
     const { resolve, asked } = resolveInTurn([ALLOWED], [FORBIDDEN]);
     const [outcome] = await call(resolve, 1);
-    expect(outcome).toMatchObject({ succeeded: true });
+    expect(outcome).toMatchObject({ verdict: 'succeeded' });
     expect(listener.reachedAt).toEqual([ALLOWED]);
     // Nobody asks again between the check and the connection.
     expect(asked).toEqual(['rebinding.example']);
@@ -67,7 +66,7 @@ describe('a name that changes its address', () => {
   test('before the next call leads nowhere', async () => {
     const { resolve } = resolveInTurn([ALLOWED], [FORBIDDEN]);
     const [first, second] = await call(resolve, 2);
-    expect(first).toMatchObject({ succeeded: true });
+    expect(first).toMatchObject({ verdict: 'succeeded' });
     expect(second).toMatchObject(FORBIDDEN_OUTCOME);
     expect(listener.reachedAt).toEqual([ALLOWED]);
   });
@@ -77,7 +76,7 @@ describe('a name that changes its address', () => {
     const { resolve, asked } = resolveInTurn(...answers);
     const outcomes = await call(resolve, 20);
     outcomes.forEach((outcome, index) =>
-      expect(outcome).toMatchObject(index % 2 === 0 ? { succeeded: true } : FORBIDDEN_OUTCOME),
+      expect(outcome).toMatchObject(index % 2 === 0 ? { verdict: 'succeeded' } : FORBIDDEN_OUTCOME),
     );
     expect(listener.reachedAt).toEqual(Array.from({ length: 10 }, () => ALLOWED));
     expect(asked).toHaveLength(20);
@@ -103,7 +102,7 @@ test.each<[string, string[], RegExp]>([
   ['an address in another spelling', ['0x7f.1'], /"0x7f.1" is no IP address/],
 ])('a resolver that answers %s ends the call, and nothing else', async (_name, addresses, message) => {
   const [outcome] = await call(resolveInTurn(addresses).resolve, 1);
-  expect(outcome).toMatchObject({ succeeded: false, error: expect.stringMatching(message) });
+  expect(outcome).toMatchObject({ error: expect.stringMatching(message) });
   expect(listener.reachedAt).toEqual([]);
 });
 
