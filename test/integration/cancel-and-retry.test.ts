@@ -1,0 +1,145 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import type { Run } from '../../domain/run.ts';
+import { apiClient, request } from '../support/client.ts';
+import { endOfRun } from '../support/end-of-run.ts';
+import { createStack, type Stack } from '../support/stack.ts';
+import { waitFor } from '../support/wait-for.ts';
+
+let stack: Stack;
+let api: ReturnType<typeof apiClient>;
+let url: string;
+
+beforeAll(async () => {
+  stack = await createStack('cancel-and-retry');
+  const [service] = await Promise.all([stack.startApi(), stack.startWorker()]);
+  url = service.url;
+  api = apiClient(url);
+});
+afterAll(() => stack.stop());
+
+const never = { at: '2090-01-01T00:00:00Z' };
+const createJob = (name: string, more: object = {}) =>
+  api.createJob({
+    name,
+    schedule: never,
+    target: { type: 'http', url: `${stack.receiver.url}/${name}` },
+    ...more,
+  });
+const cancel = (id: string) => request<Run>(`${url}/runs/${id}/cancel`, 'POST');
+const retry = (id: string, key?: string) =>
+  request<Run>(
+    `${url}/runs/${id}/retry`,
+    'POST',
+    undefined,
+    key === undefined ? {} : { 'idempotency-key': key },
+  );
+
+describe('cancelling a run', () => {
+  test('breaks off the call in flight', async () => {
+    let closed = false;
+    stack.receiver.respond('/in-flight', (_, response) => void response.on('close', () => (closed = true)));
+    const job = await createJob('in-flight');
+    const { id } = await api.runJob(job.id);
+    await waitFor('the call', () => stack.receiver.callsTo('/in-flight').length === 1);
+    const answer = await cancel(id);
+    expect(answer).toMatchObject({ status: 202, body: { id, cancelRequestedAt: expect.any(String) } });
+    const run = await endOfRun(api, id);
+    expect(run).toMatchObject({
+      state: 'cancelled',
+      reason: 'the run was cancelled',
+      attempts: [{ outcome: 'cancelled', error: 'the run was cancelled', retryAt: null }],
+    });
+    await waitFor('the connection to be closed', () => closed);
+    // Once more changes nothing.
+    expect(await cancel(id)).toMatchObject({ status: 202, body: run });
+  });
+
+  test('between two attempts makes no further one', async () => {
+    stack.receiver.respond('/between', (_, response) => void response.writeHead(500).end());
+    const job = await createJob('between', { retry: { initialInterval: '1h', maxInterval: '1h' } });
+    const { id } = await api.runJob(job.id);
+    await waitFor('the first attempt', async () => (await api.getRun(id)).attempts.length === 1);
+    expect((await api.getRun(id)).attempts[0]?.retryAt).not.toBeNull();
+    await cancel(id);
+    expect(await endOfRun(api, id)).toMatchObject({ state: 'cancelled', attempts: [{ outcome: 'failed' }] });
+    expect(stack.receiver.callsTo('/between')).toHaveLength(1);
+  });
+
+  test('that has not begun, or whose order Temporal never got, works as well', async () => {
+    const job = await createJob('unheard', { retry: { initialInterval: '2s', maxInterval: '2s' } });
+    stack.receiver.respond('/unheard', (_, response) => void response.writeHead(500).end());
+    const { id } = await api.runJob(job.id);
+    await waitFor('the first attempt', async () => (await api.getRun(id)).attempts.length === 1);
+    // As if the process had died between its note and its call to Temporal: the reconciler, or the next attempt, sees it.
+    await stack.db.query('UPDATE runs SET cancel_requested_at = now() WHERE id = $1', [id]);
+    expect(await endOfRun(api, id)).toMatchObject({ state: 'cancelled' });
+    expect(stack.receiver.callsTo('/unheard').length).toBeLessThanOrEqual(2);
+
+    const { rows } = await stack.db.query<{ id: string }>(
+      `INSERT INTO runs (id, job_id, namespace, job_generation, trigger, scheduled_at, state, workflow_id, check_at)
+       SELECT gen_random_uuid(), id, namespace, 1, 'schedule', now(), 'queued', 'nobody-started-it', now() + interval '1 h'
+       FROM jobs WHERE id = $1 RETURNING id`,
+      [job.id],
+    );
+    expect(await cancel(rows[0]?.id ?? '')).toMatchObject({
+      status: 202,
+      body: { state: 'cancelled', startedAt: null, endedAt: expect.any(String) },
+    });
+  });
+
+  test('is refused once it has ended otherwise, and of a run that there is not', async () => {
+    const job = await createJob('done');
+    const run = await endOfRun(api, (await api.runJob(job.id)).id);
+    expect(await cancel(run.id)).toMatchObject({ status: 409, body: { code: 'run_ended' } });
+    expect(await cancel('019ab1c0-7e11-7cc3-98c4-dc0c0c07398f')).toMatchObject({ status: 404 });
+    expect(await cancel('x')).toMatchObject({ status: 422 });
+    expect(await api.getRun(run.id)).toEqual(run);
+  });
+});
+
+describe('repeating a run', () => {
+  test('makes a new run with the same nominal time and a key of its own', async () => {
+    let status = 404;
+    stack.receiver.respond('/mended', (_, response) => void response.writeHead(status).end());
+    const job = await createJob('mended', { schedule: { every: '1s', maxRuns: 1 } });
+    const failed = await waitFor('the run', async () =>
+      (await api.allRuns(job.id)).find((run) => run.endedAt),
+    );
+    expect(failed).toMatchObject({ state: 'failed', trigger: 'schedule' });
+    status = 200;
+    const answer = await retry(failed.id);
+    expect(answer).toMatchObject({
+      status: 202,
+      body: { trigger: 'retry', retryOf: failed.id, scheduledAt: failed.scheduledAt, state: 'queued' },
+    });
+    expect(answer.headers.get('location')).toBe(`/runs/${answer.body.id}`);
+    expect(await endOfRun(api, answer.body.id)).toMatchObject({ state: 'succeeded' });
+    const keys = stack.receiver.callsTo('/mended').map((call) => call.headers['idempotency-key']);
+    expect(keys).toEqual([failed.id, answer.body.id]);
+    const [first, second] = stack.receiver.callsTo('/mended');
+    expect(second?.headers['x-scheduler-scheduled-at']).toBe(first?.headers['x-scheduler-scheduled-at']);
+    expect(await api.getRun(failed.id)).toEqual(failed);
+  });
+
+  test('is done once for one Idempotency-Key, and as often as it is asked for without', async () => {
+    const job = await createJob('often');
+    const { id } = await endOfRun(api, (await api.runJob(job.id)).id);
+    const same = await Promise.all([retry(id, 'once'), retry(id, 'once')].map((answer) => answer));
+    const made = same.filter((answer) => answer.status === 202).map((answer) => answer.body.id);
+    expect(new Set(made).size).toBe(1);
+    const others = await Promise.all([retry(id), retry(id)]);
+    expect(new Set([...made, ...others.map((answer) => answer.body.id)]).size).toBe(3);
+  });
+
+  test('is refused of a run under way, of a deleted job, and of a run that there is not', async () => {
+    stack.receiver.respond('/open', () => undefined);
+    const job = await createJob('open');
+    const { id } = await api.runJob(job.id);
+    expect(await retry(id)).toMatchObject({ status: 409, body: { code: 'run_under_way' } });
+    await cancel(id);
+    await endOfRun(api, id);
+    await api.deleteJob(job.id);
+    expect(await retry(id)).toMatchObject({ status: 409, body: { code: 'job_deleted' } });
+    expect(await retry(job.id)).toMatchObject({ status: 404 });
+  });
+});

@@ -1,0 +1,203 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { Webhook } from 'standardwebhooks';
+import { apiClient } from '../support/client.ts';
+import { endOfRun } from '../support/end-of-run.ts';
+import { createStack, type Stack } from '../support/stack.ts';
+import { waitFor } from '../support/wait-for.ts';
+
+let stack: Stack;
+let api: ReturnType<typeof apiClient>;
+
+beforeAll(async () => {
+  stack = await createStack('http-target');
+  const [service] = await Promise.all([stack.startApi(), stack.startWorker()]);
+  api = apiClient(service.url);
+});
+afterAll(() => stack.stop());
+
+const never = { at: '2090-01-01T00:00:00Z' };
+const target = (path: string, more: object = {}) => ({
+  type: 'http',
+  url: stack.receiver.url + path,
+  ...more,
+});
+const quick = { initialInterval: '100ms', maxInterval: '100ms' };
+const runOnce = async (name: string, to: object, more: object = {}) => {
+  const job = await api.createJob({ name, schedule: never, target: to, retry: quick, ...more });
+  return { job, run: await endOfRun(api, (await api.runJob(job.id)).id) };
+};
+const answering = (path: string, ...answers: [number, Record<string, string>?][]) => {
+  let index = 0;
+  stack.receiver.respond(path, (_, response) => {
+    const [status, headers] = answers[Math.min(index++, answers.length - 1)] as (typeof answers)[0];
+    response.writeHead(status, headers).end(`answer ${index}`);
+  });
+};
+const keyOf = (byte: number) => `whsec_${Buffer.alloc(32, byte).toString('base64')}`;
+
+describe('a call', () => {
+  test('has its placeholders filled in, in the body and in the URL', async () => {
+    const body = {
+      run: '{{runId}}',
+      of: ['{{jobId}}'],
+      at: '{{scheduledAt}}',
+      n: '{{attempt}}',
+      as: '\\{{is}}',
+    };
+    const to = target('/filled/{{runId}}?at={{scheduledAt}}&n={{attempt}}', { body });
+    const { job, run } = await runOnce('filled', to);
+    const path = `/filled/${run.id}?at=${encodeURIComponent(run.scheduledAt)}&n=1`;
+    const [call] = stack.receiver.callsTo(path);
+    expect(JSON.parse(call?.body ?? '')).toEqual({
+      run: run.id,
+      of: [job.id],
+      at: run.scheduledAt,
+      n: '1',
+      as: '{{is}}',
+    });
+    expect((await api.getJob(job.id)).target).toMatchObject({ body, url: to.url });
+  });
+
+  test('is signed as Standard Webhooks has it, with both keys while they change', async () => {
+    answering('/signed', [500], [500], [200]);
+    const signing = { secret: keyOf(1), previousSecret: keyOf(2) };
+    const { job, run } = await runOnce(
+      'signed',
+      target('/signed', { body: { Ünï: 'cödé {{attempt}}' }, signing }),
+    );
+    const calls = stack.receiver.callsTo('/signed');
+    expect(calls.map((call) => JSON.parse(call.body))).toEqual([1, 2, 3].map((n) => ({ Ünï: `cödé ${n}` })));
+    for (const call of calls) {
+      const headers = call.headers as Record<string, string>;
+      expect(headers).toMatchObject({ 'webhook-id': run.id, 'idempotency-key': run.id });
+      for (const secret of [keyOf(1), keyOf(2)])
+        expect(new Webhook(secret).verify(call.body, headers)).toEqual(JSON.parse(call.body));
+      expect(() => new Webhook(keyOf(3)).verify(call.body, headers)).toThrow(/No matching signature/);
+      expect(() => new Webhook(keyOf(1)).verify(`${call.body} `, headers)).toThrow(/No matching signature/);
+    }
+    // The old key is given up, the new one kept without being said again.
+    await api.patchJob(job.id, { target: { signing: { previousSecret: null } } });
+    const again = await endOfRun(api, (await api.runJob(job.id)).id);
+    const last = stack.receiver.callsTo('/signed').at(-1);
+    expect(last?.headers['webhook-id']).toBe(again.id);
+    const headers = last?.headers as Record<string, string>;
+    new Webhook(keyOf(1)).verify(last?.body ?? '', headers);
+    expect(() => new Webhook(keyOf(2)).verify(last?.body ?? '', headers)).toThrow();
+  });
+
+  test('without a body is signed as well; without a secret it is not', async () => {
+    await runOnce('signed get', target('/get', { method: 'GET', signing: { secret: keyOf(1) } }));
+    const [get] = stack.receiver.callsTo('/get');
+    new Webhook(keyOf(1)).verify('', get?.headers as Record<string, string>, { jsonParse: false } as never);
+    await runOnce('unsigned', target('/unsigned'));
+    const [unsigned] = stack.receiver.callsTo('/unsigned');
+    expect(unsigned?.headers).toMatchObject({ 'webhook-timestamp': expect.stringMatching(/^\d{10}$/) });
+    expect(unsigned?.headers).not.toHaveProperty('webhook-signature');
+  });
+
+  test('belongs to a trace: one for the run, a span for each attempt', async () => {
+    answering('/traced', [500], [200]);
+    const { run } = await runOnce('traced', target('/traced'));
+    const parents = stack.receiver.callsTo('/traced').map((call) => String(call.headers['traceparent']));
+    for (const parent of parents)
+      expect(parent).toMatch(new RegExp(`^00-${run.id.replaceAll('-', '')}-[0-9a-f]{16}-01$`));
+    expect(new Set(parents).size).toBe(2);
+  });
+
+  test('carries headers of its author, secret ones too', async () => {
+    const headers = { Accept: 'text/plain', Authorization: { secret: 'Bearer tok-123456' } };
+    const { job } = await runOnce('secret header', target('/headers', { headers }));
+    expect(stack.receiver.callsTo('/headers')[0]?.headers).toMatchObject({
+      accept: 'text/plain',
+      authorization: 'Bearer tok-123456',
+    });
+    expect(job.target.headers).toEqual({ Accept: 'text/plain', Authorization: { secret: true } });
+  });
+});
+
+describe('an answer', () => {
+  test('is a success if its author says so', async () => {
+    answering('/teapot', [418]);
+    const { run } = await runOnce('teapot', target('/teapot', { successStatus: [200, '410-420'] }));
+    expect(run).toMatchObject({ state: 'succeeded', attempts: [{ outcome: 'succeeded', statusCode: 418 }] });
+  });
+
+  test('is worth another call if its author says so, and only then', async () => {
+    answering('/conflict', [409], [409], [200]);
+    const { run } = await runOnce('conflict', target('/conflict'), {
+      retry: { ...quick, retryStatus: [409] },
+    });
+    expect(run.attempts.map(({ statusCode }) => statusCode)).toEqual([409, 409, 200]);
+    answering('/not-for-me', [500], [200]);
+    const none = await runOnce('final 500', target('/not-for-me'), { retry: { ...quick, retryStatus: [] } });
+    expect(none.run).toMatchObject({ state: 'failed', attempts: [{ statusCode: 500, retryAt: null }] });
+  });
+
+  test.each([429, 503])('%i with Retry-After makes the next attempt wait', async (status) => {
+    answering(`/patience-${status}`, [status, { 'retry-after': '2' }], [200]);
+    const { run } = await runOnce(`patience ${status}`, target(`/patience-${status}`));
+    const [first, second] = stack.receiver.callsTo(`/patience-${status}`);
+    expect((second?.at ?? 0) - (first?.at ?? 0)).toBeGreaterThanOrEqual(2_000);
+    const [failed, succeeded] = run.attempts;
+    expect(Date.parse(failed?.retryAt ?? '') - Date.parse(failed?.endedAt ?? '')).toBe(2_000);
+    expect(succeeded).toMatchObject({ outcome: 'succeeded', retryAt: null });
+    expect(failed?.durationMs).toBe(Date.parse(failed?.endedAt ?? '') - Date.parse(failed?.startedAt ?? ''));
+  });
+
+  test('410 pauses the job, whoever asked for the run', async () => {
+    answering('/gone', [410]);
+    const { job, run } = await runOnce('gone', target('/gone'));
+    expect(run).toMatchObject({ state: 'failed', reason: 'the target answered 410' });
+    expect(run.attempts).toHaveLength(1);
+    const paused = await waitFor('the pause', async () => {
+      const found = await api.getJob(job.id);
+      return found.state === 'paused' && found.sync.state === 'synced' ? found : undefined;
+    });
+    expect(paused.pause).toMatchObject({ by: 'status 410', reason: expect.stringMatching(/gone for good/) });
+    expect((await api.listRevisions(job.id)).items[0]).toMatchObject({ action: 'paused', by: 'status 410' });
+  });
+
+  test('410 of a URL that the job no longer has pauses nothing', async () => {
+    let answer: () => void = () => undefined;
+    stack.receiver.respond('/moved-away', (_, response) => {
+      answer = () => response.writeHead(410).end();
+    });
+    const job = await api.createJob({ name: 'moved', schedule: never, target: target('/moved-away') });
+    const { id } = await api.runJob(job.id);
+    await waitFor('the call', () => stack.receiver.callsTo('/moved-away').length === 1);
+    await api.patchJob(job.id, { target: { url: `${stack.receiver.url}/moved-here` } });
+    answer();
+    expect(await endOfRun(api, id)).toMatchObject({ state: 'failed' });
+    expect(await api.getJob(job.id)).toMatchObject({ state: 'active', pause: null });
+  });
+});
+
+describe('a redirect', () => {
+  test('is followed if its author says so, five times at most', async () => {
+    answering('/from', [307, { location: '/over?there' }]);
+    const body = { some: 'thing' };
+    const { run } = await runOnce('redirected', target('/from', { body, followRedirects: true }));
+    expect(run).toMatchObject({ state: 'succeeded', attempts: [{ statusCode: 200 }] });
+    expect(stack.receiver.callsTo('/over?there')[0]).toMatchObject({
+      method: 'POST',
+      body: JSON.stringify(body),
+    });
+    answering('/round', [302, { location: '/round' }]);
+    const round = await runOnce(
+      'round and round',
+      target('/round', { method: 'GET', followRedirects: true }),
+    );
+    expect(round.run).toMatchObject({ state: 'failed', reason: 'the target redirected more than 5 times' });
+    expect(stack.receiver.callsTo('/round')).toHaveLength(6);
+  });
+
+  test('to what may not be called is not followed', async () => {
+    answering('/to-metadata', [302, { location: 'http://169.254.169.254/latest/meta-data/' }]);
+    const { run } = await runOnce('to metadata', target('/to-metadata', { followRedirects: true }));
+    expect(run).toMatchObject({
+      state: 'failed',
+      reason: expect.stringMatching(/169\.254\.169\.254 is not public/),
+    });
+    expect(run.attempts).toHaveLength(1);
+  });
+});
