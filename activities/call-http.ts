@@ -128,7 +128,7 @@ function toExcerpt(
 
 function describe(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  const code = 'code' in error ? String(error.code) : '';
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
   const message =
     error instanceof AggregateError ? error.errors.map((inner) => describe(inner)).join('; ') : error.message;
   return message.includes(code) ? message : `${code}: ${message}`;

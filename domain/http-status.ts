@@ -15,7 +15,7 @@ export const StatusList = z.array(z.union([z.int().min(FIRST).max(LAST), StatusR
 export type StatusList = z.infer<typeof StatusList>;
 
 /** Tells whether a list names a status. Pure. */
-export function namesStatus(list: StatusList, status: number): boolean {
+function namesStatus(list: StatusList, status: number): boolean {
   return list.some((entry) => {
     if (typeof entry === 'number') return entry === status;
     const [from, to] = entry.split('-').map(Number) as [number, number];

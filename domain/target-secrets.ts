@@ -34,7 +34,7 @@ export function takeSecrets(target: Target): WithoutSecrets {
   const stored: TargetAnswer = {
     ...rest,
     headers: Object.fromEntries(
-      Object.entries(headers).map(([name, value]) => {
+      Object.entries(headers).map(([name, value]): [string, string | { secret: true }] => {
         if (typeof value === 'string') return [name, value];
         const place = { field: headerField(name), path: `target.headers[${JSON.stringify(name)}].secret` };
         return [name, { secret: take(value.secret, place) }];

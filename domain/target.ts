@@ -73,11 +73,10 @@ export const HttpTarget = httpCall(Headers.default({}), Signing.optional())
 export type HttpTarget = z.infer<typeof HttpTarget>;
 
 /** An HTTP call as it is stored and answered, without its secrets. */
-export const HttpTargetAnswer = httpCall(HeadersAnswer, SigningAnswer.optional()).meta({
+const HttpTargetAnswer = httpCall(HeadersAnswer, SigningAnswer.optional()).meta({
   id: 'HttpTargetAnswer',
   description: 'An HTTP call; in place of a secret stands `true`.',
 });
-export type HttpTargetAnswer = z.infer<typeof HttpTargetAnswer>;
 
 /** What a job does when it fires, as its author gives it. */
 export const Target = z.discriminatedUnion('type', [HttpTarget]).meta({ id: 'Target' });

@@ -14,7 +14,7 @@ export interface SealedSecret {
 }
 
 /** Of which job, and of which of its fields, a secret is: it can not be opened as another one's. */
-export interface SecretOwner {
+interface SecretOwner {
   jobId: string;
   field: string;
 }

@@ -57,8 +57,7 @@ test('0004 gives jobs of before what they lack, and leaves what their authors se
       SELECT target::text, retry::text FROM jobs`.execute(db);
     expect(rows).toEqual([
       {
-        target:
-          '{"z": {"b": 1, "a": "}"}, "body": null ,"successStatus":["200-299"],"followRedirects":false}',
+        target: '{"z": {"b": 1, "a": "}"}, "body": null,"successStatus":["200-299"],"followRedirects":false}',
         retry: '{"maxAttempts":5,"respectRetryAfter":true,"retryStatus":[408,425,429,"500-599"]}',
       },
     ]);

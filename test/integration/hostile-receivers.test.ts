@@ -1,0 +1,115 @@
+import { readFileSync } from 'node:fs';
+import { createServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import type { Run } from '../../domain/run.ts';
+import { apiClient } from '../support/client.ts';
+import { endOfRun } from '../support/end-of-run.ts';
+import { startHostileReceiver, type HostileReceiver } from '../support/hostile-receiver.ts';
+import { SELF_SIGNED } from '../support/self-signed.ts';
+import { createStack, type ServiceProcess, type Stack } from '../support/stack.ts';
+
+let stack: Stack;
+let api: ReturnType<typeof apiClient>;
+let worker: ServiceProcess;
+let receiver: HostileReceiver;
+
+beforeAll(async () => {
+  stack = await createStack('hostile-receivers');
+  const [service] = await Promise.all([
+    stack.startApi(),
+    stack.startWorker().then((started) => (worker = started)),
+  ]);
+  api = apiClient(service.url);
+  receiver = await startHostileReceiver();
+});
+afterAll(async () => {
+  await stack.stop();
+  await receiver.stop();
+});
+
+/** Megabytes of memory that the worker has held at most. */
+const peakMegabytes = () =>
+  Number(/VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${worker.process.child.pid}/status`, 'utf8'))?.[1]) /
+  1_024;
+
+async function runAgainst(url: string): Promise<Run> {
+  const job = await api.createJob({
+    name: url,
+    schedule: { at: '2090-01-01T00:00:00Z' },
+    target: { type: 'http', url, timeout: '1s' },
+    retry: { maxAttempts: 2, initialInterval: '100ms' },
+  });
+  return endOfRun(api, (await api.runJob(job.id)).id, 60_000);
+}
+
+// As docs/targets.md has it.
+const BROKEN = { state: 'failed', attempts: 2, statusCode: null, excerpt: null };
+/** The parser names its faults in its own words. */
+const NO_HTTP = /HTTP|Content-Length|chunk/i;
+const WELL = { state: 'succeeded', attempts: 1, statusCode: 200, excerpt: null };
+const CASES: [
+  string,
+  { state: string; attempts: number; statusCode: number | null; excerpt: unknown; error?: RegExp },
+][] = [
+  ['/reset', { ...BROKEN, error: /ECONNRESET|other side closed/ }],
+  ['/hang-up', { ...BROKEN, error: /other side closed/ }],
+  ['/silence', { ...BROKEN, error: /no complete answer within 1s/ }],
+  ['/no-http', { ...BROKEN, error: NO_HTTP }],
+  ['/half', { ...BROKEN, error: /other side closed|aborted|terminated/i }],
+  ['/half-chunk', { ...BROKEN, error: /other side closed|aborted|terminated/i }],
+  ['/bad-chunk', { ...BROKEN, error: NO_HTTP }],
+  ['/two-lengths', { ...BROKEN, error: NO_HTTP }],
+  ['/endless-headers', { ...BROKEN, error: /HEADERS_OVERFLOW|Header Overflow/i }],
+  ['/endless-informational', { ...BROKEN, error: /no complete answer within 1s/ }],
+  ['/endless-body', { ...WELL, excerpt: 'x'.repeat(1_024) }],
+  ['/endless-error', { ...BROKEN, statusCode: 500, excerpt: 'y'.repeat(1_024), error: /answered 500/ }],
+  ['/drip-headers', { ...BROKEN, error: /no complete answer within 1s/ }],
+  ['/drip-body', { ...BROKEN, error: /no complete answer within 1s/ }],
+  ['/gzip-bomb', WELL],
+  ['/binary', WELL],
+  ['/odd-text', { ...WELL, excerpt: 'a\ufffdb\ufffd=' }],
+  ['/lying-type', { ...WELL, excerpt: '{{{{{' }],
+  ['/bad-retry-after', { ...BROKEN, statusCode: 429, excerpt: '' }],
+];
+
+test('each way to misbehave ends a run as it is documented, in bounded time and memory', async () => {
+  await runAgainst(`http://127.0.0.1:${receiver.port}/lying-type?first`);
+  const before = peakMegabytes();
+  const runs = await Promise.all(
+    CASES.map(([path]) => runAgainst(`http://127.0.0.1:${receiver.port}${path}`)),
+  );
+  for (const [index, [path, expected]] of CASES.entries()) {
+    const { state, attempts, reason } = runs[index] as Run;
+    const last = attempts.at(-1);
+    expect([path, state, attempts.length, last?.statusCode, last?.responseExcerpt]).toEqual([
+      path,
+      expected.state,
+      expected.attempts,
+      expected.statusCode,
+      expected.excerpt,
+    ]);
+    if (expected.error) expect([path, reason]).toEqual([path, expect.stringMatching(expected.error)]);
+    for (const attempt of attempts) expect(attempt.durationMs).toBeLessThan(15_000);
+  }
+  // Three pour without an end, and each is cut off soon: what is sent beyond that stands in the buffers of the system.
+  expect(receiver.bytesSent()).toBeLessThan(256 * 1_024 * 1_024);
+  expect(peakMegabytes() - before).toBeLessThan(150);
+});
+
+test('TLS fails with what is none, and with a certificate that nobody vouches for', async () => {
+  const noTls = await runAgainst(`https://127.0.0.1:${receiver.port}/no-http`);
+  expect(noTls).toMatchObject({
+    state: 'failed',
+    reason: expect.stringMatching(/SSL|TLS|EPROTO|wrong version/i),
+  });
+  expect(noTls.attempts).toHaveLength(2);
+
+  let requests = 0;
+  const server = createServer(SELF_SIGNED, (_, response) => void response.end(String(++requests)));
+  await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', () => resolve()));
+  const selfSigned = await runAgainst(`https://127.0.0.1:${(server.address() as AddressInfo).port}/`);
+  server.close().closeAllConnections();
+  expect(selfSigned).toMatchObject({ state: 'failed', reason: expect.stringMatching(/SELF_SIGNED/) });
+  expect(requests).toBe(0);
+});
