@@ -1,5 +1,5 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
-import { mkdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, expect, test } from '@jest/globals';
 import { apiClient } from '../support/client.ts';
@@ -75,6 +75,9 @@ test('npm start runs a scheduler, keeps it running, stops without a trace, and g
   const created = spawnSync('sh', ['-c', lines[0] ?? ''], { encoding: 'utf8' });
   const id = /^job ([0-9a-f-]{36})$/m.exec(created.stdout)?.[1] ?? '';
   expect(id).not.toBe('');
+  // Its key for secrets is made by the first start; that the job still fires after the others shows that it stays.
+  await api.patchJob(id, { target: { headers: { 'X-Token': { secret: 'local' } } } });
+  expect(statSync(path.join(dataDir, 'secret-keys')).mode & 0o777).toBe(0o600);
   await waitFor('a run', async () => (await api.listRuns(id)).items.some((run) => run.state === 'succeeded'));
   const read = spawnSync('sh', ['-c', lines[1]?.replace('$JOB', id) ?? ''], { encoding: 'utf8' });
   expect(JSON.parse(read.stdout)).toMatchObject({

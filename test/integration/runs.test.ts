@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Run } from '../../domain/run.ts';
+import { findPort } from '../../local/ports.ts';
 import { apiClient } from '../support/client.ts';
 import { createStack, type Stack } from '../support/stack.ts';
 import { waitFor } from '../support/wait-for.ts';
@@ -204,7 +205,11 @@ describe('a run', () => {
         reason: /no complete answer within 300ms/,
       },
       { name: 'hang-up', target: target('/hang-up'), reason: /other side closed|socket|ECONNRESET/i },
-      { name: 'nobody', target: { type: 'http', url: 'http://127.0.0.1:1/' }, reason: /ECONNREFUSED/ },
+      {
+        name: 'nobody',
+        target: { type: 'http', url: `http://127.0.0.1:${await findPort(0)}/` },
+        reason: /ECONNREFUSED/,
+      },
       {
         name: 'no such host',
         target: { type: 'http', url: 'http://no-such-host.invalid/' },
