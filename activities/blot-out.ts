@@ -2,12 +2,34 @@ const BLOT = '[secret]';
 /** Shorter ones are no secrets, and would blot out half of what they are looked for in. */
 const MIN_LENGTH = 4;
 
-/** Replaces secrets in a text, also as JSON would write them, and the credentials of an Authorization without its scheme. */
+/**
+ * Replaces secrets in a text: as they are, without the scheme of an Authorization, and as JSON, HTML and URLs write them.
+ */
 export function blotOut(text: string, secrets: readonly string[]): string {
-  return secrets
-    .flatMap((secret) => [secret, secret.replace(/^\S+ +(?=\S{8})/, '')])
-    .flatMap((secret) => [secret, JSON.stringify(secret).slice(1, -1)])
+  return [...new Set(secrets.flatMap((secret) => [secret, secret.trim(), withoutScheme(secret.trim())]))]
+    .flatMap((secret) => [secret, ...writtenIn(secret)])
     .filter((secret) => secret.length >= MIN_LENGTH)
     .sort((a, b) => b.length - a.length)
     .reduce((blotted, secret) => blotted.replaceAll(secret, BLOT), text);
 }
+
+const withoutScheme = (secret: string) => secret.replace(/^\S+ +(?=\S{8})/, '');
+
+function writtenIn(secret: string): string[] {
+  const json = JSON.stringify(secret).slice(1, -1);
+  const html = secret.replace(/[&<>"']/g, (character) => HTML[character] as string);
+  const encoded = encodeURIComponent(secret);
+  return [
+    json,
+    json.replaceAll('/', '\\/'),
+    html,
+    html.replaceAll('&#39;', '&#x27;'),
+    encoded,
+    encoded.replaceAll('%20', '+'),
+    encodeURI(secret),
+    // A header goes out as Latin-1; this is what it looks like where it is taken for UTF-8.
+    Buffer.from(secret, 'latin1').toString('utf8'),
+  ];
+}
+
+const HTML: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' };

@@ -4,8 +4,9 @@ import { judgeStatus, type Verdict } from '../domain/http-status.ts';
 import { retryAfterMs } from '../domain/retry-after.ts';
 import type { Retry } from '../domain/retry.ts';
 import type { TargetAnswer } from '../domain/target.ts';
+import { findUrlFault } from '../domain/target-url.ts';
 import { blotOut } from './blot-out.ts';
-import { BadRedirectError, followRedirect, MAX_REDIRECTS } from './follow-redirect.ts';
+import { UncallableError, followRedirect, MAX_REDIRECTS } from './follow-redirect.ts';
 import { ForbiddenAddressError } from './guarded-dispatcher.ts';
 import type { PreparedCall } from './prepare-call.ts';
 
@@ -54,12 +55,12 @@ export async function callHttp(
       ...(askedForMs === undefined ? {} : { retryAfterMs: askedForMs }),
     };
   } catch (error) {
-    const isFinal = error instanceof ForbiddenAddressError || error instanceof BadRedirectError;
+    const isFinal = error instanceof ForbiddenAddressError || error instanceof UncallableError;
     const message = timeout.aborted ? `no complete answer within ${rules.timeout}` : describe(error);
     return {
       verdict: isFinal ? 'final' : 'retryable',
       statusCode: null,
-      error: blotOut(message, call.secrets).slice(0, MAX_ERROR_LENGTH),
+      error: toStorable(message, call.secrets, MAX_ERROR_LENGTH),
       responseExcerpt: null,
     };
   }
@@ -74,6 +75,12 @@ async function request(
 ): Promise<Dispatcher.ResponseData> {
   let call = first;
   for (let redirects = 0; ; redirects++) {
+    // Placeholders and redirects make a URL that nobody has looked at yet.
+    const fault = findUrlFault(call.url.href);
+    if (fault)
+      throw new UncallableError(
+        redirects > 0 ? `the target redirects to where no call may go: ${fault}` : fault,
+      );
     const response = await dispatcher.request({
       origin: call.url.origin,
       path: call.url.pathname + call.url.search,
@@ -93,7 +100,7 @@ async function request(
     // Read to its end, or cut off, as any answer: an endless one must not hold the connection.
     await readAnswer(body);
     if (redirects === MAX_REDIRECTS)
-      throw new BadRedirectError(`the target redirected more than ${MAX_REDIRECTS} times`);
+      throw new UncallableError(`the target redirected more than ${MAX_REDIRECTS} times`);
     call = next;
   }
 }
@@ -112,19 +119,34 @@ async function readAnswer(body: Dispatcher.ResponseData['body']): Promise<Buffer
   return Buffer.concat(chunks).subarray(0, MAX_ANSWER_BYTES);
 }
 
-/** Text as it can be stored: PostgreSQL takes no NUL. Null for what is no text, or is compressed. */
+/** Null for what is no text in an encoding that is understood here, or is compressed. */
 function toExcerpt(
   answer: Buffer,
   headers: Dispatcher.ResponseData['headers'],
   secrets: string[],
 ): string | null {
   const type = single(headers['content-type']) ?? 'text/plain';
-  const encoding = single(headers['content-encoding']) ?? 'identity';
-  if (!/^text\/|json|xml|x-www-form-urlencoded/i.test(type) || encoding.toLowerCase() !== 'identity')
-    return null;
-  const text = blotOut(new TextDecoder('utf-8').decode(answer), secrets);
-  return text.slice(0, EXCERPT_LENGTH).replaceAll('\0', '\uFFFD').toWellFormed();
+  const compression = single(headers['content-encoding']) ?? 'identity';
+  const encoding = ENCODINGS[/charset="?([\w-]+)/i.exec(type)?.[1]?.toLowerCase() ?? 'utf-8'];
+  const isText =
+    /^text\/|json|xml|x-www-form-urlencoded/i.test(type) && compression.toLowerCase() === 'identity';
+  if (!isText || encoding === undefined) return null;
+  return toStorable(new TextDecoder(encoding).decode(answer), secrets, EXCERPT_LENGTH);
 }
+
+/** Texts in other encodings could show a secret in a form that is not looked for. */
+const ENCODINGS: Record<string, string> = {
+  'utf-8': 'utf-8',
+  utf8: 'utf-8',
+  'us-ascii': 'utf-8',
+  ascii: 'utf-8',
+  'iso-8859-1': 'latin1',
+  'windows-1252': 'latin1',
+};
+
+/** A text of this length at most, without secrets, and as PostgreSQL takes it: without NUL and halves of surrogate pairs. */
+const toStorable = (text: string, secrets: string[], maxLength: number) =>
+  blotOut(text, secrets).slice(0, maxLength).replaceAll('\0', '\uFFFD').toWellFormed();
 
 function describe(error: unknown): string {
   if (!(error instanceof Error)) return String(error);

@@ -1,4 +1,3 @@
-import { findUrlFault } from '../domain/target-url.ts';
 import type { PreparedCall } from './prepare-call.ts';
 
 /** So many in a row are followed. */
@@ -6,11 +5,11 @@ export const MAX_REDIRECTS = 5;
 
 const REDIRECTS = [301, 302, 303, 307, 308];
 
-/** A redirect leads where no call may go. */
-export class BadRedirectError extends Error {
+/** A URL is none that may be called, or a redirect is none that can be followed. */
+export class UncallableError extends Error {
   constructor(reason: string) {
     super(reason);
-    this.name = 'BadRedirectError';
+    this.name = 'UncallableError';
   }
 }
 
@@ -18,7 +17,7 @@ export class BadRedirectError extends Error {
  * The call that a redirect asks for; undefined if the answer is none. As browsers do it (Fetch standard, "HTTP-redirect
  * fetch"): 303, and 301 and 302 after a POST, become a GET without a body. To another origin neither the author's headers
  * nor the signature go along.
- * @throws BadRedirectError for a URL that could not be a target either
+ * @throws UncallableError for what is no URL
  */
 export function followRedirect(
   call: PreparedCall,
@@ -27,10 +26,8 @@ export function followRedirect(
 ): PreparedCall | undefined {
   if (!REDIRECTS.includes(statusCode) || location === undefined) return undefined;
   if (!URL.canParse(location, call.url.href))
-    throw new BadRedirectError('the target redirects to what is no URL');
+    throw new UncallableError('the target redirects to what is no URL');
   const url = new URL(location, call.url);
-  const fault = findUrlFault(url.href);
-  if (fault) throw new BadRedirectError(`the target redirects to where no call may go: ${fault}`);
   const losesBody =
     (statusCode === 303 && call.method !== 'GET') ||
     ((statusCode === 301 || statusCode === 302) && call.method === 'POST');

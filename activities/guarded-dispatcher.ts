@@ -33,7 +33,8 @@ export function createGuardedDispatcher(rules: readonly AddressRule[], resolve: 
       if (!first) return callback(new Error(`the name ${host} has no address`), []);
       for (const { address } of addresses) {
         const reason = findForbidden(address, host, rules);
-        if (reason) return callback(new ForbiddenAddressError(`${host.slice(0, 100)}: ${reason}`), []);
+        if (reason)
+          return callback(new ForbiddenAddressError(host.length > 100 ? reason : `${host}: ${reason}`), []);
       }
       if (options.all) callback(null, addresses);
       else callback(null, first.address, first.family);

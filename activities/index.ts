@@ -1,11 +1,15 @@
 import type { ReconcileDependencies } from '../scheduling/reconcile.ts';
 import type { ActivityDependencies } from './dependencies.ts';
 import { createReconcileJobs } from './reconcile-jobs.ts';
+import { createRecordCancelled } from './record-cancelled.ts';
 import { createRunHttpTarget } from './run-http-target.ts';
 
 /** The activities of runs, by the names under which workflows call them. */
 export function createActivities(dependencies: ActivityDependencies) {
-  return { runHttpTarget: createRunHttpTarget(dependencies) };
+  return {
+    runHttpTarget: createRunHttpTarget(dependencies),
+    recordCancelled: createRecordCancelled(dependencies),
+  };
 }
 
 export type Activities = ReturnType<typeof createActivities>;

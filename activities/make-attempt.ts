@@ -1,7 +1,7 @@
 import { ApplicationFailure, type Context } from '@temporalio/activity';
 import type { ActivityCancellationDetails } from '@temporalio/common';
-import type { BegunRun } from '../db/run-progress.ts';
-import type { Verdict } from '../domain/http-status.ts';
+import { CANCELLED, type BegunRun } from '../db/run-progress.ts';
+import { STATUS_DEFAULTS, type Verdict } from '../domain/http-status.ts';
 import { toInstant } from '../domain/instant.ts';
 import type { PlaceholderValues } from '../domain/placeholder.ts';
 import { retryDelayMs } from '../domain/retry.ts';
@@ -83,14 +83,14 @@ export async function makeAttempt(
       const message = error instanceof Error ? error.message : String(error);
       return { verdict: 'retryable', statusCode: null, error: message, responseExcerpt: null };
     }
-    const rules = { ...target, retryStatus: retry.retryStatus };
+    const rules = { ...STATUS_DEFAULTS, ...target, ...retry };
     return callHttp(dispatcher, prepared, rules, context.cancellationSignal);
   }
 }
 
 /** Why Temporal wanted the run to end; undefined if it did not, and only this worker is to stop. */
 function findCancellation(details: ActivityCancellationDetails | undefined): string | undefined {
-  if (details?.cancelRequested) return 'the run was cancelled';
+  if (details?.cancelRequested) return CANCELLED.reason ?? undefined;
   if (details?.notFound) return ENDED_IN_TEMPORAL;
   return undefined;
 }

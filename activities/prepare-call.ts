@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { Webhook } from 'standardwebhooks';
 import type { BegunRun } from '../db/run-progress.ts';
 import { fillIn, fillInText, type PlaceholderValues } from '../domain/placeholder.ts';
+import { isReservedHeader } from '../domain/target-headers.ts';
 import { headerField, SIGNING_FIELDS } from '../domain/target-secrets.ts';
 import type { SecretBox } from '../platform/secret-box.ts';
 
@@ -35,7 +36,8 @@ export function prepareCall(
   const secrets: string[] = [];
   const authored: Record<string, string> = {};
   for (const [name, value] of Object.entries(target.headers)) {
-    const text = typeof value === 'string' ? value : open(headerField(name));
+    if (isReservedHeader(name)) continue;
+    const text = typeof value === 'string' ? fillInText(value, values) : open(headerField(name));
     if (typeof value !== 'string') secrets.push(text);
     authored[name.toLowerCase()] = text;
   }
@@ -52,13 +54,16 @@ export function prepareCall(
         .filter((name) => signing[name])
         .map((name) => open(SIGNING_FIELDS[name]))
     : [];
+  const { 'content-type': contentType, ...privateHeaders } = authored;
   return {
     url: new URL(fillInText(target.url, encoded)),
     method: target.method,
-    privateHeaders: { ...authored, ...sign(signingSecrets, values.runId, now, body ?? '') },
+    privateHeaders: { ...privateHeaders, ...sign(signingSecrets, values.runId, now, body ?? '') },
     headers: {
       'user-agent': 'durable-job-scheduler',
       ...(body === null ? {} : { 'content-type': isText ? 'text/plain; charset=utf-8' : 'application/json' }),
+      // It belongs to the body, and goes wherever that goes.
+      ...(contentType === undefined ? {} : { 'content-type': contentType }),
       ...runHeaders(values, now),
     },
     body,

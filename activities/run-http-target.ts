@@ -1,4 +1,5 @@
-import { ApplicationFailure, CancelledFailure, Context } from '@temporalio/activity';
+import { setTimeout } from 'node:timers/promises';
+import { ApplicationFailure, Context } from '@temporalio/activity';
 import type { Database } from '../db/database.ts';
 import {
   beginRun,
@@ -11,12 +12,16 @@ import {
 import { compileSchedule } from '../domain/compile-schedule.ts';
 import { toInstant } from '../domain/instant.ts';
 import { occurrences } from '../domain/occurrences.ts';
-import { runIdOfOccurrence, type RunJobResult, type RunJobTask } from '../domain/run-job.ts';
+import { RUN_FAILED } from '../domain/run-failed.ts';
+import { runIdOf, type RunJobResult, type RunJobTask } from '../domain/run-job.ts';
 import type { ActivityDependencies } from './dependencies.ts';
 import { ENDED_IN_TEMPORAL, makeAttempt, type EndedAttempt } from './make-attempt.ts';
 
 /** An occurrence that has to wait for a run that was made up asks again after this time. */
 const OVERLAP_PAUSE_MS = 1_000;
+
+/** A record that failed is tried again after this time, well within the heartbeat timeout. */
+const RECORD_AGAIN_MS = 1_000;
 
 /**
  * The activity that carries out the run of a job with an HTTP target: it reads the job, makes one call, and records it.
@@ -31,7 +36,7 @@ export function createRunHttpTarget(dependencies: ActivityDependencies) {
     const { workflowExecution } = context.info;
     if (!workflowExecution) throw new Error('this activity runs within a workflow');
     const scheduledAt = new Date(task.scheduledAt);
-    const runId = task.runId ?? runIdOfOccurrence(task.jobId, scheduledAt);
+    const runId = runIdOf(task);
     const run = await begin(db, {
       id: runId,
       jobId: task.jobId,
@@ -43,9 +48,13 @@ export function createRunHttpTarget(dependencies: ActivityDependencies) {
       temporalRunId: workflowExecution.runId,
     });
     if (!run) return { runId, state: 'skipped' };
-    if (run.cancel_requested_at !== null && (run.state === 'queued' || run.state === 'running')) {
+    const isOpen = run.state === 'queued' || run.state === 'running';
+    const number = run.attempts.length + 1;
+    const heartbeat = context.info.heartbeatDetails as EndedAttempt | undefined;
+    const known = heartbeat?.attempt.number === number ? heartbeat : undefined;
+    if (isOpen && !known && run.cancel_requested_at !== null) {
       await endRun(db, runId, CANCELLED, new Date());
-      return settle({ id: runId, ...CANCELLED });
+      return settle({ ...run, ...CANCELLED });
     }
     if (run.state === 'queued') {
       throw ApplicationFailure.create({
@@ -56,19 +65,16 @@ export function createRunHttpTarget(dependencies: ActivityDependencies) {
     }
     if (run.state !== 'running') return settle(run);
 
-    const number = run.attempts.length + 1;
-    const known = context.info.heartbeatDetails as EndedAttempt | undefined;
     const values = {
       scheduledAt: toInstant(scheduledAt.getTime()),
       jobId: task.jobId,
       runId,
       attempt: String(number),
     };
-    const ended =
-      known?.attempt.number === number ? known : await makeAttempt(dependencies, context, run, values);
+    const ended = known ?? (await makeAttempt(dependencies, context, run, values));
     const { attempt } = ended;
     const end = findEnd(ended, run);
-    await recordAttempt(db, runId, attempt, end, ended.goneUrl);
+    await surely(context, ended, () => recordAttempt(db, runId, attempt, end, ended.goneUrl));
     logger.info(
       {
         jobId: task.jobId,
@@ -80,7 +86,7 @@ export function createRunHttpTarget(dependencies: ActivityDependencies) {
       },
       'attempt ended',
     );
-    if (end) return settle({ id: runId, ...end });
+    if (end) return settle({ id: runId, attempts: [attempt], ...end });
     if (attempt.outcome === 'cancelled') throw ApplicationFailure.nonRetryable(ENDED_IN_TEMPORAL, 'Ended');
     throw ApplicationFailure.create({
       message: `attempt ${number} failed: ${attempt.error}`,
@@ -116,12 +122,29 @@ function findEnd({ attempt, verdict }: EndedAttempt, { retry }: BegunRun): RunEn
   return isFinal ? { state: attempt.outcome, reason: attempt.error } : undefined;
 }
 
+/**
+ * Records what a call came to. Temporal tries no activity again that is to be cancelled: this one goes on then until it is
+ * recorded.
+ */
+async function surely(context: Context, ended: EndedAttempt, record: () => Promise<void>): Promise<void> {
+  for (;;) {
+    try {
+      return await record();
+    } catch (error) {
+      if (!context.cancellationDetails?.cancelRequested) throw error;
+      context.heartbeat(ended);
+      await setTimeout(RECORD_AGAIN_MS);
+    }
+  }
+}
+
 /** Ends the activity as its run ended: a failed run fails it, for good. */
-function settle(run: Pick<BegunRun, 'id' | 'state' | 'reason'>): RunJobResult {
-  if (run.state === 'succeeded') return { runId: run.id, state: 'succeeded' };
-  if (run.state === 'skipped' || run.state === 'missed') return { runId: run.id, state: 'skipped' };
-  // Temporal takes a cancellation only if it asked for it; then it shows the run as cancelled, too.
-  if (run.state === 'cancelled' && Context.current().cancellationDetails?.cancelRequested)
-    throw new CancelledFailure(CANCELLED.reason ?? '');
-  throw ApplicationFailure.nonRetryable(run.reason ?? 'the run failed', 'RunFailed');
+function settle(run: Pick<BegunRun, 'id' | 'state' | 'reason' | 'attempts'>): RunJobResult {
+  const { id: runId, state } = run;
+  if (state === 'succeeded') return { runId, state };
+  const hasNotBegun =
+    state === 'skipped' || state === 'missed' || (state === 'cancelled' && run.attempts.length === 0);
+  if (hasNotBegun) return { runId, state: 'skipped' };
+  const type = state === 'cancelled' ? 'RunCancelled' : RUN_FAILED;
+  throw ApplicationFailure.nonRetryable(run.reason ?? 'the run failed', type);
 }

@@ -119,7 +119,8 @@ function messagesOf(issue: Issue): string[] {
 /** How many faults of this issue speak of the wrong branch, rather than of a wrong value in the right one. */
 function countMisfits(issue: Issue): number {
   if (issue.code === 'unrecognized_keys') return issue.keys.length;
-  const wrongKind = issue.code === 'invalid_type' && issue.path.length === 0;
+  const wrongKind =
+    (issue.code === 'invalid_type' || issue.code === 'invalid_value') && issue.path.length === 0;
   return wrongKind || issue.message.startsWith(REQUIRED) ? 1 : 0;
 }
 

@@ -33,7 +33,7 @@ export async function findBackfill(
   return { overlap, runs };
 }
 
-/** Which of these instants have become a run of a job, by its schedule or by a backfill, or are about to. */
+/** Which of these instants have become a run of a job, by its schedule, by a backfill or repeated, or are about to. */
 export async function listInstantsWithRun(
   db: Database,
   jobId: string,
@@ -46,7 +46,7 @@ export async function listInstantsWithRun(
     .where('job_id', '=', jobId)
     .where('scheduled_at', '>=', from)
     .where('scheduled_at', '<=', to)
-    .where('trigger', 'in', ['schedule', 'backfill'])
+    .where('trigger', 'in', ['schedule', 'backfill', 'retry'])
     .where('state', 'not in', ['skipped', 'missed'])
     .execute();
   return new Set(rows.map((row) => row.scheduled_at.getTime()));

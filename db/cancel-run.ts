@@ -1,4 +1,5 @@
 import type { Database } from './database.ts';
+import { CANCELLED } from './run-progress.ts';
 import type { RunRow } from './schema.ts';
 
 /** Ends a run that has not begun; should Temporal begin it yet, it finds that it has ended. Undefined if there is no such run. */
@@ -10,7 +11,7 @@ export function cancelUnstarted(
 ): Promise<RunRow | undefined> {
   return db
     .updateTable('runs')
-    .set({ state: 'cancelled', reason: 'the run was cancelled', ended_at: now, cancel_requested_at: now })
+    .set({ ...CANCELLED, ended_at: now, cancel_requested_at: now })
     .where('id', '=', runId)
     .where('namespace', '=', namespace)
     .where('state', '=', 'queued')

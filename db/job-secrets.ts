@@ -34,18 +34,19 @@ export async function replaceSecrets(
     .execute();
 }
 
-/** Secrets that are encrypted with another key than this one, locked until the transaction ends. */
-export async function lockSecretsOfOtherKeys(
+/** Secrets that are encrypted with one of these keys, of the jobs after `afterJob`, locked until the transaction ends. */
+export async function lockSecretsOfKeys(
   transaction: Database,
-  keyId: string,
   keyIds: string[],
+  afterJob: string,
   limit: number,
 ): Promise<(StoredSecret & { jobId: string })[]> {
   const rows = await transaction
     .selectFrom('job_secrets')
     .selectAll()
-    .where('key_id', '<>', keyId)
     .where('key_id', 'in', keyIds)
+    .where('job_id', '>', afterJob)
+    .orderBy('job_id')
     .limit(limit)
     .forUpdate()
     .skipLocked()

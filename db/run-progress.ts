@@ -75,7 +75,7 @@ export async function beginRun(
       FROM begun
       ON CONFLICT (id) DO UPDATE SET
         job_generation  = CASE WHEN runs.state = 'queued' THEN excluded.job_generation ELSE runs.job_generation END,
-        started_at      = coalesce(runs.started_at, excluded.started_at),
+        started_at      = CASE WHEN runs.state = 'queued' THEN excluded.started_at ELSE runs.started_at END,
         ended_at        = CASE WHEN runs.state = 'queued' THEN excluded.ended_at ELSE runs.ended_at END,
         reason          = CASE WHEN runs.state = 'queued' THEN excluded.reason ELSE runs.reason END,
         state           = CASE WHEN runs.state = 'queued' THEN excluded.state ELSE runs.state END,
@@ -176,6 +176,8 @@ async function updateAndJudge(
                     THEN 'policy.pauseAfterFailures' END AS rule
       FROM jobs JOIN counted ON counted.job_id = jobs.id
       WHERE ${goneUrl}::text IS NOT NULL OR counts AND (failed OR jobs.consecutive_failures > 0)
+      -- Whoever changes the job in this moment is waited for, and judged by.
+      FOR NO KEY UPDATE OF jobs
     ), judged AS (
       SELECT *, rule IS NOT NULL AS pauses,
              CASE rule WHEN 'status 410' THEN 'the target answered 410: it is gone for good'

@@ -29,7 +29,7 @@ export async function listLastRuns(db: Database, jobIds: string[]): Promise<Map<
     CROSS JOIN LATERAL (
       SELECT id, job_id, scheduled_at, state FROM runs
       WHERE runs.job_id = wanted.job_id
-      ORDER BY scheduled_at DESC, id DESC LIMIT 1
+      ORDER BY scheduled_at DESC, created_at DESC, id DESC LIMIT 1
     ) AS run`.execute(db);
   return new Map(rows.map((run) => [run.job_id, run]));
 }

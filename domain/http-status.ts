@@ -14,6 +14,12 @@ const StatusRange = z
 export const StatusList = z.array(z.union([z.int().min(FIRST).max(LAST), StatusRange])).max(50);
 export type StatusList = z.infer<typeof StatusList>;
 
+/** What counts where the author of a job says nothing, and for jobs that were stored before one could. */
+export const STATUS_DEFAULTS: { successStatus: StatusList; retryStatus: StatusList } = {
+  successStatus: ['200-299'],
+  retryStatus: [408, 425, 429, '500-599'],
+};
+
 /** Tells whether a list names a status. Pure. */
 function namesStatus(list: StatusList, status: number): boolean {
   return list.some((entry) => {

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { durationMs, durationSchema } from './duration.ts';
-import { StatusList } from './http-status.ts';
+import { STATUS_DEFAULTS, StatusList } from './http-status.ts';
 import { DAY_MS } from './milliseconds.ts';
 
 /** How often a run tries its call, and how long it waits in between. */
@@ -28,7 +28,7 @@ export const Retry = z
       description:
         'Whether a 429 or 503 answer with Retry-After makes the next wait longer, by up to a day. It never makes it shorter.',
     }),
-    retryStatus: StatusList.default([408, 425, 429, '500-599']).meta({
+    retryStatus: StatusList.default(STATUS_DEFAULTS.retryStatus).meta({
       description:
         'Answers after which the call is made again; any other that is no success is final. Broken connections and timeouts are always worth another call.',
       example: [408, 425, 429, '500-599'],

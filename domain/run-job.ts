@@ -47,6 +47,10 @@ export const workflowIdOfRun = (runId: string) => `${ID_PREFIX}run-${runId}`;
 export const runIdOfOccurrence = (jobId: string, scheduledAt: Date) =>
   uuidv5(scheduledAt.toISOString(), jobId);
 
+/** The id of the run that a task is to carry out. */
+export const runIdOf = ({ runId, jobId, scheduledAt }: RunJobTask) =>
+  runId ?? runIdOfOccurrence(jobId, new Date(scheduledAt));
+
 /** The name of the workflow that runs the runs of a backfill, and its id. */
 export const RUN_BACKFILL_WORKFLOW = 'runBackfill';
 export const workflowIdOfBackfill = (backfillId: string) => `${ID_PREFIX}backfill-${backfillId}`;

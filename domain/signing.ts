@@ -10,6 +10,7 @@ const SigningSecret = z
   .string()
   .regex(/^whsec_[A-Za-z0-9+/]+={0,2}$/, {
     error: `must be "${PREFIX}" and the base64 of ${MIN_BYTES} to ${MAX_BYTES} random bytes`,
+    abort: true,
   })
   .refine(
     (text) => {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { describeUnknownPlaceholders, findUnknownPlaceholders } from './placeholder.ts';
 import { HiddenSecret, secretOf } from './secret.ts';
 
 const HEADER_NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
@@ -21,14 +22,17 @@ const RESERVED_HEADERS = [
 ];
 const RESERVED_PREFIXES = ['webhook-', 'x-scheduler-'];
 
-const isReserved = (name: string) =>
-  RESERVED_HEADERS.includes(name) || RESERVED_PREFIXES.some((prefix) => name.startsWith(prefix));
+/** Tells whether no author may set a header; upper and lower case do not count. Pure. */
+export function isReservedHeader(name: string): boolean {
+  const lower = name.toLowerCase();
+  return RESERVED_HEADERS.includes(lower) || RESERVED_PREFIXES.some((prefix) => lower.startsWith(prefix));
+}
 
 const HeaderName = z
   .string()
   .max(200, { error: 'a header name has at most 200 characters' })
   .regex(HEADER_NAME, { error: 'this is not a valid header name; use letters, digits and hyphens' })
-  .refine((name) => !isReserved(name.toLowerCase()), {
+  .refine((name) => !isReservedHeader(name), {
     error: 'this header is set by the scheduler itself; leave it out',
   });
 
@@ -43,6 +47,13 @@ const headersWith = <Secret extends z.ZodType>(secret: Secret) =>
 
 /** The headers of a call as their author gives them; a secret one is given as `{ "secret": "…" }`. */
 export const Headers = headersWith(secretOf(headerValue().min(1)))
+  .superRefine((headers, context) => {
+    for (const [name, value] of Object.entries(headers)) {
+      const unknown = findUnknownPlaceholders(typeof value === 'string' ? value : '');
+      if (unknown.length > 0)
+        context.addIssue({ code: 'custom', path: [name], message: describeUnknownPlaceholders(unknown) });
+    }
+  })
   .refine((headers) => Object.keys(headers).length <= 64, { error: 'at most 64 headers are allowed' })
   .refine(
     (headers) =>

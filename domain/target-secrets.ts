@@ -30,11 +30,11 @@ export function takeSecrets(target: Target): WithoutSecrets {
     else given.push({ ...place, text: secret });
     return true;
   };
-  const { headers, signing, ...rest } = target;
+  const { signing, ...rest } = target;
   const stored: TargetAnswer = {
     ...rest,
     headers: Object.fromEntries(
-      Object.entries(headers).map(([name, value]): [string, string | { secret: true }] => {
+      Object.entries(rest.headers).map(([name, value]): [string, string | { secret: true }] => {
         if (typeof value === 'string') return [name, value];
         const place = { field: headerField(name), path: `target.headers[${JSON.stringify(name)}].secret` };
         return [name, { secret: take(value.secret, place) }];

@@ -2,14 +2,14 @@ import { isBadPort } from './bad-ports.ts';
 
 /** Says why a text is no URL that a job may call; undefined if it is one. What its host leads to is checked at the call. */
 export function findUrlFault(text: string): string | undefined {
-  const shown = JSON.stringify(text.slice(0, 200));
   let url: URL;
   try {
     url = new URL(text);
   } catch {
-    return `${shown} is not a URL; write such as "https://example.com/path"`;
+    return 'this is not a URL; write such as "https://example.com/path"';
   }
-  if (url.protocol !== 'http:' && url.protocol !== 'https:') return `${shown} is no http or https URL`;
+  if (url.protocol !== 'http:' && url.protocol !== 'https:')
+    return `${url.protocol} is no http or https URL; write such as "https://example.com/path"`;
   if (url.username !== '' || url.password !== '') {
     return 'the URL holds credentials, which every log on the way would show; put them into a header';
   }

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { durationSchema } from './duration.ts';
-import { StatusList } from './http-status.ts';
-import { describeUnknownPlaceholders, findUnknownPlaceholders } from './placeholder.ts';
+import { STATUS_DEFAULTS, StatusList } from './http-status.ts';
+import { describeUnknownPlaceholders, fillInText, findUnknownPlaceholders } from './placeholder.ts';
 import { Signing, SigningAnswer } from './signing.ts';
 import { Headers, HeadersAnswer } from './target-headers.ts';
 import { findUrlFault } from './target-url.ts';
@@ -18,9 +18,11 @@ const Url = z
 function findPlaceholderFault(text: string): string | undefined {
   const unknown = findUnknownPlaceholders(text);
   if (unknown.length > 0) return describeUnknownPlaceholders(unknown);
-  return new URL(text).host.includes('{{')
-    ? 'placeholders can stand in the path and in the query of the URL alone'
-    : undefined;
+  // Filled in, or its backslash taken away, it must still call the host that it seems to call.
+  const filled = fillInText(text, { scheduledAt: 'x', jobId: 'x', runId: 'x', attempt: 'x' });
+  return URL.canParse(filled) && new URL(filled).origin === new URL(text).origin
+    ? findUrlFault(filled)
+    : 'placeholders can stand in the path and in the query of the URL alone';
 }
 
 /** What a call is made of; how its secrets are written, its author and an answer do each in their own way. */
@@ -46,7 +48,7 @@ const httpCall = <HeaderFields extends z.ZodType, SigningFields extends z.ZodTyp
       .default('30s')
       .meta({ description: 'For one call, from the connection to the end of the answer.', example: '30s' }),
     successStatus: StatusList.min(1)
-      .default(['200-299'])
+      .default(STATUS_DEFAULTS.successStatus)
       .meta({ description: 'Answers that count as success.', example: ['200-299'] }),
     followRedirects: z.boolean().default(false).meta({
       description:

@@ -1,6 +1,11 @@
 import type { Database } from '../db/database.ts';
-import { listSecretFields, lockSecretsOfOtherKeys, replaceSecrets, updateSecret } from '../db/job-secrets.ts';
-import { isDatabaseUnavailable } from '../db/unavailable.ts';
+import {
+  listSecretFields,
+  lockSecretsOfKeys,
+  replaceSecrets,
+  updateSecret,
+  type StoredSecret,
+} from '../db/job-secrets.ts';
 import { invalid, type FieldError } from '../domain/errors.ts';
 import type { WithoutSecrets } from '../domain/target-secrets.ts';
 import type { Logger } from '../platform/logger.ts';
@@ -37,26 +42,39 @@ export async function storeSecrets(
   );
 }
 
+const FIRST = '00000000-0000-0000-0000-000000000000';
+const AT_ONCE = 200;
+
 /**
- * Encrypts secrets anew that are encrypted with an older key, one batch of them, so that the older key can be given up.
- * Returns how many that were.
+ * Encrypts secrets anew that are encrypted with an older key, so that the older key can be given up. Those that can not be
+ * decrypted are passed over. Returns how many it encrypted.
  */
-export function resealSecrets(db: Database, box: SecretBox, logger: Logger, limit: number): Promise<number> {
+export async function resealSecrets(db: Database, box: SecretBox, logger: Logger): Promise<number> {
   const { currentKeyId, keyIds } = box;
-  if (currentKeyId === undefined || keyIds.length < 2) return Promise.resolve(0);
-  return db.transaction().execute(async (transaction) => {
-    const secrets = await lockSecretsOfOtherKeys(transaction, currentKeyId, keyIds, limit);
-    let resealed = 0;
-    for (const secret of secrets) {
-      try {
-        const text = box.open(secret, secret);
+  const olderKeys = keyIds.filter((id) => id !== currentKeyId);
+  if (olderKeys.length === 0) return 0;
+  let resealed = 0;
+  for (let afterJob: string | undefined = FIRST; afterJob !== undefined;) {
+    const start: string = afterJob;
+    afterJob = await db.transaction().execute(async (transaction) => {
+      const secrets = await lockSecretsOfKeys(transaction, olderKeys, start, AT_ONCE);
+      for (const secret of secrets) {
+        const text = tryToOpen(box, secret, logger);
+        if (text === undefined) continue;
         await updateSecret(transaction, { ...secret, ...box.seal(secret, text) });
         resealed++;
-      } catch (error) {
-        if (isDatabaseUnavailable(error)) throw error;
-        logger.error({ err: error, jobId: secret.jobId }, 'could not encrypt a secret anew');
       }
-    }
-    return resealed;
-  });
+      return secrets.at(-1)?.jobId;
+    });
+  }
+  return resealed;
+}
+
+function tryToOpen(box: SecretBox, secret: StoredSecret & { jobId: string }, logger: Logger) {
+  try {
+    return box.open(secret, secret);
+  } catch (error) {
+    logger.error({ err: error, jobId: secret.jobId }, 'could not encrypt a secret anew');
+    return undefined;
+  }
 }

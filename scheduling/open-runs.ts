@@ -93,7 +93,8 @@ async function checkRun(dependencies: SyncDependencies, job: JobRow, run: RunRow
   // One that was cancelled between two attempts has no worker that would record it.
   if (!isUnwanted && now.getTime() - closedAt.getTime() < RECORD_GRACE_MS)
     return deferCheck(db, run.id, later(WAIT_MS));
-  await endRun(db, run.id, await findEnd(temporal, found, job), closedAt);
+  const end = await findEnd(temporal, found, job);
+  await endRun(db, run.id, isUnwanted && end.state === 'failed' ? CANCELLED : end, closedAt);
 }
 
 /** Undefined: Temporal knows no such workflow. */

@@ -119,7 +119,7 @@ async function pass(
       return swept.orphans + swept.outdated + swept.lost;
     });
     await step('suppressed', Infinity, (now) => recordSuppressed(db, now));
-    await step('secretsResealed', BATCH, () => resealSecrets(db, secrets, logger, BATCH));
+    await step('secretsResealed', Infinity, () => resealSecrets(db, secrets, logger));
     await step('secretsRemoved', REMOVED_AT_ONCE, () => removeSecretsOfDeleted(db, REMOVED_AT_ONCE));
     await step('runsRemoved', REMOVED_AT_ONCE, () => removeOldRuns(db, ago(runRetentionMs), REMOVED_AT_ONCE));
     await step('jobsRemoved', REMOVED_AT_ONCE, () =>

@@ -9,7 +9,8 @@ import type { JobInput, JobState, StoredDefinition } from '../domain/job.ts';
 import { lastOccurrence } from '../domain/last-occurrence.ts';
 import { SECOND_MS } from '../domain/milliseconds.ts';
 import type { RevisionAction, RevisionChanges } from '../domain/revision.ts';
-import { takeSecrets, type SecretPlace, type WithoutSecrets } from '../domain/target-secrets.ts';
+import type { TargetAnswer } from '../domain/target.ts';
+import { headerField, takeSecrets, type SecretPlace, type WithoutSecrets } from '../domain/target-secrets.ts';
 import type { SecretBox } from '../platform/secret-box.ts';
 import { storeSecrets } from './job-secrets.ts';
 import { nextAccountAt, settleAccount } from './ledger.ts';
@@ -205,6 +206,20 @@ function touchesSchedule(job: JobRow, { definition, state, pause, isDeleted }: S
   );
 }
 
+/** A target with those of its headers hidden that are secret in another one. */
+function hideHeaders(target: TargetAnswer, other: TargetAnswer): TargetAnswer {
+  const secret = new Set(
+    Object.entries(other.headers)
+      .filter(([, value]) => typeof value !== 'string')
+      .map(([name]) => headerField(name)),
+  );
+  const headers = Object.entries(target.headers).map(([name, value]): [string, typeof value] => [
+    name,
+    secret.has(headerField(name)) ? { secret: true } : value,
+  ]);
+  return { ...target, headers: Object.fromEntries(headers) };
+}
+
 function findChanges(
   job: JobRow,
   { definition, state, pause }: StoredWrite,
@@ -217,6 +232,8 @@ function findChanges(
   if (definition) {
     const { timeout, ...fields } = definition;
     for (const [field, after] of Object.entries(fields)) compare(field, job[field as keyof JobRow], after);
+    // What becomes a secret is one, even if it was none before.
+    if (changes['target']) changes['target'].before = hideHeaders(job.target, definition.target);
     compare('timeout', job.timeout, timeout ?? null);
   }
   for (const { path } of newSecrets) changes[path] = { after: 'a new secret' };

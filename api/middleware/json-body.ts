@@ -53,9 +53,9 @@ function toRefusal(error: Error & { type?: string; status?: number }): Scheduler
       cause: error,
     });
   }
-  return new SchedulerError('not_json', `The body can not be read as JSON: ${error.message}`, {
-    cause: error,
-  });
+  // What the parser quotes of the body may be a secret.
+  const words = error.message.replace(/, (\.\.\.)?".*"(\.\.\.)? is not valid JSON$/s, '');
+  return new SchedulerError('not_json', `The body can not be read as JSON: ${words}`);
 }
 
 /**

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
 import type { JobRow } from '../../db/schema.ts';
 import { invalid } from '../../domain/errors.ts';
-import { Job, JobInput } from '../../domain/job.ts';
+import { Job, JobInput, type StoredDefinition } from '../../domain/job.ts';
 import { mergePatch } from '../../domain/merge-patch.ts';
 import { findNeverFiring } from '../../domain/never-firing.ts';
 import { syncJob } from '../../scheduling/sync.ts';
@@ -68,14 +68,24 @@ function patchDefinition(job: JobRow, patch: z.infer<typeof JobPatch>): JobInput
   const current = definitionOf(job);
   // Also a field that there is not and that is to be taken away is a fault: it is misspelt, or read-only.
   const unknown = Object.entries(patch).filter(([name]) => !Object.hasOwn(JobInput.shape, name));
-  const merged = { ...(mergePatch(current, patch) as object), ...Object.fromEntries(unknown) };
-  const definition = parseInput(JobInput, merged);
+  const merged: Record<string, unknown> = {
+    ...(mergePatch(current, patch) as object),
+    ...Object.fromEntries(unknown),
+  };
+  const definition = 'target' in patch ? parseInput(JobInput, merged) : parseAllButTarget(merged, current);
   // Patch by patch, a job could become larger than any request.
   if (sizeOf(definition) > Math.max(MAX_BODY_BYTES, sizeOf(current))) {
     const message = `with the patch, the job would be larger than ${MAX_BODY_BYTES} bytes`;
     throw invalid([{ path: '', code: 'too_large', message }]);
   }
   return definition;
+}
+
+/** A target that a patch does not touch stays as it is, even if one could not make it like that today. */
+function parseAllButTarget(merged: Record<string, unknown>, { target }: StoredDefinition): JobInput {
+  const rest = { ...merged };
+  delete rest['target'];
+  return { ...parseInput(JobInput.omit({ target: true }), rest), target };
 }
 
 const sizeOf = (definition: JobInput) => Buffer.byteLength(JSON.stringify(definition));

@@ -12,7 +12,7 @@ export const retryRun = operation({
   operationId: 'retryRun',
   summary: 'Repeat a run',
   description:
-    'Makes a new run of the job as it is now, with the nominal time of the one that is repeated, whichever way that ended. The new run has an `Idempotency-Key` of its own towards the target. It does not count as a scheduled run. Every call is a run of its own, unless it carries the Idempotency-Key of another.',
+    'Makes a new run of the job as it is now, with the nominal time of the one that is repeated, whichever way that ended. The new run has an `Idempotency-Key` of its own towards the target. It runs beside the schedule, of a paused job too, and does not count as a scheduled run. Every call is a run of its own, unless it carries the Idempotency-Key of another.',
   tag: 'Runs',
   params: RunIdParams,
   headers: IdempotencyHeaders,

@@ -30,6 +30,12 @@ export async function up(db: Kysely<unknown>): Promise<void> {
 }
 
 export async function down(db: Kysely<unknown>): Promise<void> {
+  await sql`
+    DO $$ BEGIN
+      IF EXISTS (SELECT FROM job_secrets) THEN
+        RAISE EXCEPTION 'there are jobs with secrets, which older versions can not keep; take the secrets away first';
+      END IF;
+    END $$`.execute(db);
   await sql`DELETE FROM runs WHERE trigger = 'retry'`.execute(db);
   await sql`
     ALTER TABLE runs

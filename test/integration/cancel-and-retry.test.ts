@@ -2,16 +2,20 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Run } from '../../domain/run.ts';
 import { apiClient, request } from '../support/client.ts';
 import { endOfRun } from '../support/end-of-run.ts';
-import { createStack, type Stack } from '../support/stack.ts';
+import { createStack, type ServiceProcess, type Stack } from '../support/stack.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 let stack: Stack;
 let api: ReturnType<typeof apiClient>;
 let url: string;
+let worker: ServiceProcess;
 
 beforeAll(async () => {
   stack = await createStack('cancel-and-retry');
-  const [service] = await Promise.all([stack.startApi(), stack.startWorker()]);
+  const [service] = await Promise.all([
+    stack.startApi(),
+    stack.startWorker().then((started) => (worker = started)),
+  ]);
   url = service.url;
   api = apiClient(url);
 });
@@ -50,6 +54,11 @@ describe('cancelling a run', () => {
       attempts: [{ outcome: 'cancelled', error: 'the run was cancelled', retryAt: null }],
     });
     await waitFor('the connection to be closed', () => closed);
+    const workflow = stack.temporal.workflow.getHandle(run.temporal.workflowId);
+    await waitFor(
+      'the workflow to be cancelled as well',
+      async () => (await workflow.describe()).status.name === 'CANCELLED',
+    );
     // Once more changes nothing.
     expect(await cancel(id)).toMatchObject({ status: 202, body: run });
   });
@@ -87,6 +96,46 @@ describe('cancelling a run', () => {
     });
   });
 
+  test('that fails at this very moment, or whose worker has died, is cancelled and no failure', async () => {
+    let answer: () => void = () => undefined;
+    stack.receiver.respond('/dying', (_, response) => {
+      answer = () => response.writeHead(500).end();
+    });
+    const job = await createJob('dying', { retry: { initialInterval: '1h', maxInterval: '1h' } });
+    const first = await api.runJob(job.id);
+    await waitFor('the call', () => stack.receiver.callsTo('/dying').length === 1);
+    await cancel(first.id);
+    answer();
+    expect(await endOfRun(api, first.id)).toMatchObject({
+      state: 'cancelled',
+      reason: 'the run was cancelled',
+    });
+
+    const second = await api.runJob(job.id);
+    await waitFor('the call', () => stack.receiver.callsTo('/dying').length === 2);
+    await worker.stop('SIGKILL');
+    expect(await cancel(second.id)).toMatchObject({ status: 202, body: { state: 'running' } });
+    worker = await stack.startWorker();
+    expect(await endOfRun(api, second.id, 60_000)).toMatchObject({
+      state: 'cancelled',
+      reason: 'the run was cancelled',
+    });
+    expect(stack.receiver.callsTo('/dying')).toHaveLength(2);
+  });
+
+  test('that waits for its turn, or for a worker, never begins', async () => {
+    await worker.stop();
+    const job = await createJob('waiting');
+    const { id } = await api.runJob(job.id);
+    const { body } = await cancel(id);
+    expect(body).toMatchObject({ state: 'cancelled', startedAt: null });
+    worker = await stack.startWorker();
+    const after = await api.runJob(job.id);
+    await endOfRun(api, after.id);
+    expect(await api.getRun(id)).toMatchObject({ state: 'cancelled', startedAt: null, attempts: [] });
+    expect(stack.receiver.callsTo('/waiting')).toHaveLength(1);
+  });
+
   test('is refused once it has ended otherwise, and of a run that there is not', async () => {
     const job = await createJob('done');
     const run = await endOfRun(api, (await api.runJob(job.id)).id);
@@ -119,6 +168,11 @@ describe('repeating a run', () => {
     const [first, second] = stack.receiver.callsTo('/mended');
     expect(second?.headers['x-scheduler-scheduled-at']).toBe(first?.headers['x-scheduler-scheduled-at']);
     expect(await api.getRun(failed.id)).toEqual(failed);
+    // Of the two with this nominal time the later one is the last.
+    expect((await api.getJob(job.id)).status.lastRun).toMatchObject({
+      id: answer.body.id,
+      state: 'succeeded',
+    });
   });
 
   test('is done once for one Idempotency-Key, and as often as it is asked for without', async () => {

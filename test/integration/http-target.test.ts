@@ -193,6 +193,20 @@ describe('a redirect', () => {
     expect(stack.receiver.callsTo('/round')).toHaveLength(6);
   });
 
+  test.each(['ftp://x.example/', 'https://user:planted@x.example/', 'http://x.example:25/'])(
+    'to %s is not followed, and not said again',
+    async (location) => {
+      answering('/astray', [302, { location }]);
+      const name = `astray ${location}`;
+      const { run } = await runOnce(name, target('/astray', { followRedirects: true }));
+      expect(run).toMatchObject({
+        state: 'failed',
+        reason: expect.stringMatching(/^the target redirects to where no call may go: /),
+      });
+      expect(run.reason).not.toMatch(/planted|x\.example/);
+    },
+  );
+
   test('to what may not be called is not followed', async () => {
     answering('/to-metadata', [302, { location: 'http://169.254.169.254/latest/meta-data/' }]);
     const { run } = await runOnce('to metadata', target('/to-metadata', { followRedirects: true }));

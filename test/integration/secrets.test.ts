@@ -168,6 +168,47 @@ test('a change keeps the secrets that it leaves out or calls true, and a PUT wit
   ]);
 });
 
+test('a header that becomes a secret is not shown by the revision that makes it one', async () => {
+  const target = { type: 'http', url: `${stack.receiver.url}/plain`, headers: { 'X-Token': 'plain-token' } };
+  const job = await api.createJob({ name: 'plain', schedule: never, target });
+  await api.patchJob(job.id, { target: { headers: { 'X-Token': { secret: 'plain-token' } } } });
+  const { items } = await api.listRevisions(job.id);
+  expect(items[0]).toMatchObject({ generation: 2, changes: { target: { before: {}, after: {} } } });
+  expect(JSON.stringify(items)).not.toContain('plain-token');
+});
+
+test('a target from before, which nobody could make today, stays as it is when the rest is patched', async () => {
+  const target = { type: 'http', url: stack.receiver.url };
+  const job = await api.createJob({ name: 'older', schedule: never, target });
+  const older = JSON.stringify({ ...job.target, body: '{{template}}', headers: { traceparent: 'x' } });
+  await stack.db.query('UPDATE jobs SET target = $1 WHERE id = $2', [older, job.id]);
+  expect(await api.patchJob(job.id, { description: 'new' })).toMatchObject({
+    target: { body: '{{template}}' },
+  });
+  const patched = await request(`${url}/jobs/${job.id}`, 'PATCH', { target: { timeout: '5s' } });
+  expect(patched.status).toBe(422);
+  await runOf(job.id);
+  const call = stack.receiver.callsTo('/').at(-1);
+  expect(call).toMatchObject({
+    body: '{{template}}',
+    headers: { traceparent: expect.stringMatching(/^00-/) },
+  });
+});
+
+test('a job that an older version stored in a rolling upgrade is judged by the usual rules', async () => {
+  const job = await api.createJob({
+    name: 'rolling',
+    schedule: never,
+    target: { type: 'http', url: stack.receiver.url },
+  });
+  await stack.db.query(
+    `UPDATE jobs SET target = (target::jsonb - 'successStatus' - 'followRedirects')::json,
+                     retry = (retry::jsonb - 'retryStatus' - 'respectRetryAfter')::json WHERE id = $1`,
+    [job.id],
+  );
+  expect(await runOf(job.id)).toMatchObject({ state: 'succeeded', attempts: [{ statusCode: 200 }] });
+});
+
 test('a secret that is to be kept, and is not there, is refused', async () => {
   const target = { type: 'http', url: stack.receiver.url, signing: { secret: true } };
   expect(await ask('POST', '/jobs', { name: 'nothing to keep', schedule: never, target })).toMatchObject({

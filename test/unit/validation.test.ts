@@ -35,6 +35,28 @@ describe('what a caller is told about wrong input', () => {
       [{ path: 'name', message: /must be a string, not a number/ }],
     ],
     [
+      'a number for a secret, and for a header',
+      { name: 'x', schedule, target: { ...target, headers: { A: { secret: 5 }, B: 5 } } },
+      [
+        { path: 'target.headers.A.secret', message: /^must be a string, not a number; or must be true$/ },
+        { path: 'target.headers.B', message: /^must be a string, not a number; or must be an object/ },
+      ],
+    ],
+    [
+      'a secret that is none',
+      { name: 'x', schedule, target: { ...target, signing: { secret: 'whsec_?', previousSecret: false } } },
+      [
+        {
+          path: 'target.signing.secret',
+          message: /^must be "whsec_" and the base64 of 24 to 64 random bytes$/,
+        },
+        {
+          path: 'target.signing.previousSecret',
+          message: /^must be a string, not a boolean; or must be true$/,
+        },
+      ],
+    ],
+    [
       'no kind of schedule',
       { name: 'x', schedule: {}, target },
       [{ path: 'schedule', message: /exactly one of "cron", "every", "at", "calendar"/ }],
