@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { apiClient } from '../support/client.ts';
+import { endOfRun } from '../support/end-of-run.ts';
 import { createStack, type Stack } from '../support/stack.ts';
-import { waitFor } from '../support/wait-for.ts';
 
 let stack: Stack;
 let api: ReturnType<typeof apiClient>;
@@ -35,11 +35,7 @@ test.each([
     schedule: { at: '2090-01-01T00:00:00Z' },
     target: { type: 'http', url: `http://${host}:${port}/secret` },
   });
-  const { id } = await api.runJob(job.id);
-  const run = await waitFor('the end of the run', async () => {
-    const found = await api.getRun(id);
-    return found.endedAt ? found : undefined;
-  });
+  const run = await endOfRun(api, (await api.runJob(job.id)).id);
   expect(run).toMatchObject({ state: 'failed', reason: expect.stringMatching(/is not public/) });
   // Final: no later attempt would find another address.
   expect(run.attempts).toHaveLength(1);

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Run } from '../../domain/run.ts';
 import { findPort } from '../../local/ports.ts';
 import { apiClient } from '../support/client.ts';
+import { endOfRun } from '../support/end-of-run.ts';
 import { createStack, type Stack } from '../support/stack.ts';
 import { waitFor } from '../support/wait-for.ts';
 
@@ -27,11 +28,7 @@ const target = (path: string, more: object = {}) => ({
 const quickRetry = (maxAttempts: number) => ({ maxAttempts, initialInterval: '100ms', maxInterval: '100ms' });
 
 const ended = (run: Run) => run.endedAt !== null;
-const endOf = (runId: string) =>
-  waitFor(`the end of run ${runId}`, async () => {
-    const run = await api.getRun(runId);
-    return ended(run) ? run : undefined;
-  });
+const endOf = (runId: string) => endOfRun(api, runId);
 
 describe('a schedule', () => {
   test('at: fires once, at its instant, with what the target needs to know', async () => {
