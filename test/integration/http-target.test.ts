@@ -172,6 +172,36 @@ describe('an answer', () => {
     expect(await endOfRun(api, id)).toMatchObject({ state: 'failed' });
     expect(await api.getJob(job.id)).toMatchObject({ state: 'active', pause: null });
   });
+
+  test('410 is judged by the job as it is then, even if that changes in this very moment', async () => {
+    let answer: () => void = () => undefined;
+    stack.receiver.respond('/moving', (_, response) => {
+      answer = () => response.writeHead(410).end();
+    });
+    const job = await api.createJob({ name: 'moving', schedule: never, target: target('/moving') });
+    const { id } = await api.runJob(job.id);
+    await waitFor('the call', () => stack.receiver.callsTo('/moving').length === 1);
+    const client = await stack.db.connect();
+    try {
+      await client.query('BEGIN');
+      await client.query(
+        "UPDATE jobs SET target = replace(target::text, '/moving', '/moved')::json WHERE id = $1",
+        [job.id],
+      );
+      answer();
+      await waitFor('the worker to wait for the change', async () => {
+        const { rows } = await stack.db.query(
+          "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'",
+        );
+        return rows.length > 0;
+      });
+      await client.query('COMMIT');
+    } finally {
+      client.release();
+    }
+    expect(await endOfRun(api, id)).toMatchObject({ state: 'failed' });
+    expect(await api.getJob(job.id)).toMatchObject({ state: 'active', pause: null, sync: { generation: 1 } });
+  });
 });
 
 describe('a redirect', () => {

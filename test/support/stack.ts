@@ -1,8 +1,9 @@
 import path from 'node:path';
-import { Connection, Client } from '@temporalio/client';
+import { Connection, type Client } from '@temporalio/client';
 import pg from 'pg';
 import { startLogged, stopProcess, type LoggedProcess } from '../../local/processes.ts';
 import { fromRunner, TEMPLATE_DATABASE } from './environment.ts';
+import { createPatientClient } from './patient-client.ts';
 import { startReceiver, type Receiver } from './receiver.ts';
 
 /** An API or worker process, from the build, as in production. */
@@ -58,7 +59,7 @@ export async function createStack(name: string): Promise<Stack> {
   return {
     receiver,
     db,
-    temporal: new Client({ connection, namespace: name }),
+    temporal: createPatientClient(connection, name),
     databaseUrl,
     startApi: (env = {}) => start('api', env),
     startWorker: (env = {}) => start('worker', env),

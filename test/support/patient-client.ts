@@ -1,0 +1,26 @@
+import { Client, ScheduleClient, type Connection } from '@temporalio/client';
+import { isUnreachable } from '../../scheduling/temporal-errors.ts';
+
+const DEADLINE_MS = 5_000;
+const MAX_ATTEMPTS = 6;
+
+/** Now and then a description of a schedule, which is a query to its workflow, hangs in a busy server; the next one answers. */
+class PatientScheduleClient extends ScheduleClient {
+  protected override async _describeSchedule(scheduleId: string) {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        const describe = () => super._describeSchedule(scheduleId);
+        return await this.withDeadline(Date.now() + DEADLINE_MS, describe);
+      } catch (error) {
+        if (attempt === MAX_ATTEMPTS || !isUnreachable(error)) throw error;
+      }
+    }
+  }
+}
+
+/** A client for tests, which asks again where a busy server did not answer. */
+export function createPatientClient(connection: Connection, namespace: string): Client {
+  const client = new Client({ connection, namespace });
+  const schedule = new PatientScheduleClient({ ...client.schedule.options, connection });
+  return Object.defineProperty(client, 'schedule', { value: schedule });
+}
