@@ -35,7 +35,7 @@ export async function runJob(input: RunJobInput): Promise<RunJobResult> {
   } catch (error) {
     if (!CancellationScope.current().consideredCancelled || hasFailed(error)) throw error;
     // Temporal tries no activity again that is to be cancelled: whatever it failed with, the run ends here.
-    await CancellationScope.nonCancellable(() => recordCancelled(task));
+    await CancellationScope.nonCancellable(() => recordCancelled(task).catch(() => undefined));
     throw new CancelledFailure('the run was cancelled');
   }
 }
