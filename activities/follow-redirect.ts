@@ -35,7 +35,7 @@ export function followRedirect(
   const headers = { ...call.headers };
   if (losesBody) {
     delete headers['content-type'];
-    for (const name of ['content-type', 'webhook-signature']) delete privateHeaders[name];
+    delete privateHeaders['webhook-signature'];
   }
   return {
     ...call,

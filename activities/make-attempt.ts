@@ -1,7 +1,7 @@
 import { ApplicationFailure, type Context } from '@temporalio/activity';
 import type { ActivityCancellationDetails } from '@temporalio/common';
 import { CANCELLED, type BegunRun } from '../db/run-progress.ts';
-import { STATUS_DEFAULTS, type Verdict } from '../domain/http-status.ts';
+import { STATUS_DEFAULTS } from '../domain/http-status.ts';
 import { toInstant } from '../domain/instant.ts';
 import type { PlaceholderValues } from '../domain/placeholder.ts';
 import { retryDelayMs } from '../domain/retry.ts';
@@ -12,9 +12,8 @@ import { prepareCall } from './prepare-call.ts';
 
 /** An attempt that has ended. A heartbeat keeps it in Temporal, for it may not have been recorded yet. */
 export interface EndedAttempt {
+  /** It failed and has a `retryAt`: another one follows. */
   attempt: RecordedAttempt;
-  /** Undefined for a call that was cancelled. */
-  verdict?: Verdict;
   /** The URL of a target that is gone for good. */
   goneUrl?: string;
   /** Until the next attempt, if there is to be one. */
@@ -64,7 +63,6 @@ export async function makeAttempt(
         responseExcerpt: outcome.responseExcerpt,
         retryAt: isRetried ? toInstant(endedAt.getTime() + delayMs) : null,
       },
-      ...(cancellation === undefined ? { verdict: outcome.verdict } : {}),
       ...(outcome.verdict === 'gone' ? { goneUrl: target.url } : {}),
       retryDelayMs: delayMs,
     };

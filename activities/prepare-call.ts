@@ -45,9 +45,6 @@ export function prepareCall(
   const isText = typeof target.body === 'string';
   const filled = fillIn(target.body, values);
   const body = target.body === undefined ? null : isText ? (filled as string) : JSON.stringify(filled);
-  const encoded = Object.fromEntries(
-    Object.entries(values).map(([name, value]) => [name, encodeURIComponent(String(value))]),
-  ) as unknown as PlaceholderValues;
   const { signing } = target;
   const signingSecrets = signing
     ? (['secret', 'previousSecret'] as const)
@@ -56,7 +53,7 @@ export function prepareCall(
     : [];
   const { 'content-type': contentType, ...privateHeaders } = authored;
   return {
-    url: new URL(fillInText(target.url, encoded)),
+    url: new URL(fillInText(target.url, values, encodeURIComponent)),
     method: target.method,
     privateHeaders: { ...privateHeaders, ...sign(signingSecrets, values.runId, now, body ?? '') },
     headers: {

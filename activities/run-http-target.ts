@@ -73,7 +73,7 @@ export function createRunHttpTarget(dependencies: ActivityDependencies) {
     };
     const ended = known ?? (await makeAttempt(dependencies, context, run, values));
     const { attempt } = ended;
-    const end = findEnd(ended, run);
+    const end = findEnd(ended);
     await surely(context, ended, () => recordAttempt(db, runId, attempt, end, ended.goneUrl));
     logger.info(
       {
@@ -115,11 +115,10 @@ async function begin(db: Database, run: Parameters<typeof beginRun>[1]): Promise
 }
 
 /** How a run ends with an attempt; undefined if it goes on, or if Temporal alone knows how it ended. */
-function findEnd({ attempt, verdict }: EndedAttempt, { retry }: BegunRun): RunEnd | undefined {
+function findEnd({ attempt }: EndedAttempt): RunEnd | undefined {
   if (attempt.error === ENDED_IN_TEMPORAL) return undefined;
-  const isFinal =
-    attempt.outcome !== 'failed' || verdict !== 'retryable' || attempt.number >= retry.maxAttempts;
-  return isFinal ? { state: attempt.outcome, reason: attempt.error } : undefined;
+  const goesOn = attempt.outcome === 'failed' && attempt.retryAt !== null;
+  return goesOn ? undefined : { state: attempt.outcome, reason: attempt.error };
 }
 
 /**

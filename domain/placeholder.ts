@@ -37,12 +37,16 @@ export const describeUnknownPlaceholders = (names: string[]) =>
   `there is no placeholder ${[...new Set(names)].map((name) => `{{${name.slice(0, 64)}}}`).join(', ')}; ` +
   `there are ${NAMES.map((name) => `{{${name}}}`).join(', ')}, and \\{{ is sent as {{`;
 
-/** Fills in the placeholders of a text. What stands for nothing stays. Pure. */
-export function fillInText(text: string, values: PlaceholderValues): string {
+/** Fills in the placeholders of a text, each value written by `write`. What stands for nothing stays. Pure. */
+export function fillInText(
+  text: string,
+  values: PlaceholderValues,
+  write = (value: string) => value,
+): string {
   return text.replace(PLACEHOLDER, (whole, name: string) => {
     if (whole.startsWith('\\')) return whole.slice(1);
     const known = name.trim();
-    return NAMES.includes(known) ? values[known as keyof PlaceholderValues] : whole;
+    return NAMES.includes(known) ? write(values[known as keyof PlaceholderValues]) : whole;
   });
 }
 

@@ -41,7 +41,7 @@ const httpCall = <HeaderFields extends z.ZodType, SigningFields extends z.ZodTyp
       .optional()
       .meta({
         description:
-          'Text is sent as it is (text/plain), anything else as JSON. A Content-Type header of yours wins. `{{scheduledAt}}`, `{{jobId}}`, `{{runId}}` and `{{attempt}}` in its texts, and in the path and query of the URL, are filled in.',
+          'Text is sent as it is (text/plain), anything else as JSON. A Content-Type header of yours wins. `{{scheduledAt}}`, `{{jobId}}`, `{{runId}}` and `{{attempt}}` in its texts, in headers that are not secret, and in the path and query of the URL, are filled in.',
         example: { report: 'weekly', run: '{{runId}}' },
       }),
     timeout: durationSchema({ minMs: 100, maxMs: 900_000 })

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { z } from 'zod';
-import { parseAddressRules, type AddressRule } from './address-rules.ts';
-import { parseSecretKeys, type SecretKey } from './secret-box.ts';
+import { parseAddressRules } from './address-rules.ts';
+import { parseSecretKeys } from './secret-box.ts';
 
 const port = (fallback: number) => z.coerce.number().int().min(0).max(65_535).default(fallback);
 
@@ -9,6 +9,20 @@ const fileContent = z
   .string()
   .refine((path) => existsSync(path), { error: (issue) => `no such file: ${String(issue.input)}` })
   .transform((path) => readFileSync(path));
+
+/** A list that is read by `parse`; each of its faults is named. */
+const listBy = <Parsed extends { faults: string[] }, Entry>(
+  parse: (text: string) => Parsed,
+  entriesOf: (parsed: Parsed) => Entry[],
+) =>
+  z
+    .string()
+    .default('')
+    .transform((text, context): Entry[] => {
+      const parsed = parse(text);
+      for (const message of parsed.faults) context.addIssue({ code: 'custom', message });
+      return entriesOf(parsed);
+    });
 
 const flag = z.enum(['true', 'false']).transform((text) => text === 'true');
 
@@ -43,23 +57,9 @@ const Environment = z.object({
   RUN_RETENTION_DAYS: z.coerce.number().int().min(1).max(36_500).default(90),
   SWEEP_INTERVAL_SECONDS: z.coerce.number().int().min(1).max(86_400).default(300),
 
-  SECRET_KEYS: z
-    .string()
-    .default('')
-    .transform((text, context): SecretKey[] => {
-      const { keys, faults } = text === '' ? { keys: [], faults: [] } : parseSecretKeys(text);
-      for (const message of faults) context.addIssue({ code: 'custom', message });
-      return keys;
-    }),
+  SECRET_KEYS: listBy(parseSecretKeys, ({ keys }) => keys),
 
-  HTTP_TARGET_ALLOW: z
-    .string()
-    .default('')
-    .transform((text, context): AddressRule[] => {
-      const { rules, faults } = parseAddressRules(text);
-      for (const message of faults) context.addIssue({ code: 'custom', message });
-      return rules;
-    }),
+  HTTP_TARGET_ALLOW: listBy(parseAddressRules, ({ rules }) => rules),
 
   // For the local stack alone: where it keeps its data, and the ports of the parts that it brings along.
   DATA_DIR: z.string().min(1).default('.data'),

@@ -28,6 +28,7 @@ const TAG_BYTES = 16;
 export function parseSecretKeys(text: string): { keys: SecretKey[]; faults: string[] } {
   const keys: SecretKey[] = [];
   const faults: string[] = [];
+  if (text === '') return { keys, faults };
   for (const [index, entry] of text.split(',').entries()) {
     const [, id, encoded] = /^\s*([A-Za-z0-9_.-]{1,32}):([A-Za-z0-9+/_-]+={0,2})\s*$/.exec(entry) ?? [];
     const key = Buffer.from(encoded ?? '', 'base64');

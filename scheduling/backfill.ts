@@ -12,7 +12,8 @@ import { iterateOccurrences } from '../domain/occurrences.ts';
 import { RUN_BACKFILL_WORKFLOW, workflowIdOfBackfill, type RunBackfillInput } from '../domain/run-job.ts';
 import { requestedRun } from './queued-run.ts';
 import { describeRun } from './schedule-options.ts';
-import { INLINE_GRACE_MS, TEMPORAL_DEADLINE_MS, type SyncDependencies } from './sync.ts';
+import { INLINE_GRACE_MS, type SyncDependencies } from './sync.ts';
+import { withinDeadline } from './within-deadline.ts';
 
 /** Beyond the limit, occurrences are counted up to here, to say how many there are. */
 const COUNTED_AT_MOST = 100_000;
@@ -90,7 +91,7 @@ export async function startBackfill(
     })),
   };
   const workflowId = workflowIdOfBackfill(backfillId);
-  return await temporal.withDeadline(Date.now() + TEMPORAL_DEADLINE_MS, async () => {
+  return await withinDeadline(temporal, async () => {
     try {
       await temporal.workflow.start(RUN_BACKFILL_WORKFLOW, {
         workflowId,

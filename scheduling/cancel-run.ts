@@ -2,7 +2,8 @@ import { WorkflowNotFoundError, type Client } from '@temporalio/client';
 import { cancelUnstarted, requestCancel } from '../db/cancel-run.ts';
 import type { RunRow } from '../db/schema.ts';
 import { SECOND_MS } from '../domain/milliseconds.ts';
-import { TEMPORAL_DEADLINE_MS, type SyncDependencies } from './sync.ts';
+import { type SyncDependencies } from './sync.ts';
+import { withinDeadline } from './within-deadline.ts';
 
 /** So soon the reconciler makes sure that the run has ended. */
 const CHECK_AFTER_MS = 2 * SECOND_MS;
@@ -39,7 +40,7 @@ export async function cancelWorkflow(
 ): Promise<void> {
   const handle = temporal.workflow.getHandle(run.workflow_id, run.temporal_run_id ?? undefined);
   try {
-    await temporal.withDeadline(Date.now() + TEMPORAL_DEADLINE_MS, () => handle.cancel());
+    await withinDeadline(temporal, () => handle.cancel());
   } catch (error) {
     if (!(error instanceof WorkflowNotFoundError)) throw error;
   }

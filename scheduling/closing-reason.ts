@@ -1,5 +1,5 @@
 import type { Client, WorkflowExecutionDescription } from '@temporalio/client';
-import { TEMPORAL_DEADLINE_MS } from './sync.ts';
+import { withinDeadline } from './within-deadline.ts';
 
 const MAX_LENGTH = 500;
 
@@ -9,7 +9,7 @@ export async function findClosingReason(
   { workflowId, runId }: WorkflowExecutionDescription,
   words: string,
 ): Promise<string> {
-  const { history } = await temporal.withDeadline(Date.now() + TEMPORAL_DEADLINE_MS, () =>
+  const { history } = await withinDeadline(temporal, () =>
     temporal.workflowService.getWorkflowExecutionHistory({
       namespace: temporal.options.namespace,
       execution: { workflowId, runId },

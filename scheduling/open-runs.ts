@@ -27,7 +27,8 @@ import { findClosingReason } from './closing-reason.ts';
 import { decideOccurrence } from './decide-occurrence.ts';
 import { jitterOf } from './ledger.ts';
 import { startRun } from './start-run.ts';
-import { findSchedule, TEMPORAL_DEADLINE_MS, type SyncDependencies } from './sync.ts';
+import { findSchedule, type SyncDependencies } from './sync.ts';
+import { withinDeadline } from './within-deadline.ts';
 import { isUnreachable } from './temporal-errors.ts';
 
 // The sweeper of open runs: asks Temporal about every run that has not ended by our records, so that each ends in the
@@ -104,7 +105,7 @@ async function describeWorkflow(
 ): Promise<WorkflowExecutionDescription | undefined> {
   const handle = temporal.workflow.getHandle(run.workflow_id, run.temporal_run_id ?? undefined);
   try {
-    return await temporal.withDeadline(Date.now() + TEMPORAL_DEADLINE_MS, () => handle.describe());
+    return await withinDeadline(temporal, () => handle.describe());
   } catch (error) {
     if (error instanceof WorkflowNotFoundError) return undefined;
     throw error;
@@ -129,9 +130,7 @@ async function findResult(
   { workflowId, runId }: WorkflowExecutionDescription,
 ): Promise<RunEnd> {
   const handle = temporal.workflow.getHandle(workflowId, runId);
-  const result = (await temporal.withDeadline(Date.now() + TEMPORAL_DEADLINE_MS, () =>
-    handle.result(),
-  )) as RunJobResult;
+  const result = (await withinDeadline(temporal, () => handle.result())) as RunJobResult;
   return result.state === 'succeeded'
     ? { state: 'succeeded', reason: 'recorded afterwards, as its workflow answered' }
     : { state: 'skipped', reason: 'the schedule had been changed before it could start' };

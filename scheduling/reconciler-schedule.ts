@@ -1,6 +1,6 @@
 import { ScheduleAlreadyRunning, ScheduleOverlapPolicy, type Client } from '@temporalio/client';
 import { RECONCILE_WORKFLOW, RECONCILER_SCHEDULE_ID } from '../domain/run-job.ts';
-import { TEMPORAL_DEADLINE_MS } from './sync.ts';
+import { withinDeadline } from './within-deadline.ts';
 
 /** Its own, so that no backlog of runs keeps the reconciler waiting. */
 export const reconcilerTaskQueueOf = (taskQueue: string) => `${taskQueue}-reconciler`;
@@ -10,7 +10,7 @@ export const reconcilerTaskQueueOf = (taskQueue: string) => `${taskQueue}-reconc
  * them goes on for about a minute, and the next one follows it.
  */
 export async function ensureReconciler(temporal: Client, taskQueue: string): Promise<void> {
-  await temporal.withDeadline(Date.now() + TEMPORAL_DEADLINE_MS, async () => {
+  await withinDeadline(temporal, async () => {
     try {
       await temporal.schedule.create({
         scheduleId: RECONCILER_SCHEDULE_ID,

@@ -6,7 +6,8 @@ import { durationMs } from '../domain/duration.ts';
 import { RUN_JOB_WORKFLOW, type RunJobInput } from '../domain/run-job.ts';
 import { requestedRun } from './queued-run.ts';
 import { describeRun } from './schedule-options.ts';
-import { INLINE_GRACE_MS, TEMPORAL_DEADLINE_MS, type SyncDependencies } from './sync.ts';
+import { INLINE_GRACE_MS, type SyncDependencies } from './sync.ts';
+import { withinDeadline } from './within-deadline.ts';
 
 /** Stores a run of a job that somebody asked for now. Nobody has started it yet; the reconciler would. */
 export function insertManualRun(db: Database, id: string, job: JobRow, now: Date): Promise<RunRow> {
@@ -45,7 +46,7 @@ export async function startRun(
     runId: run.id,
     scheduledAt: run.scheduled_at.toISOString(),
   };
-  const handle = await temporal.withDeadline(Date.now() + TEMPORAL_DEADLINE_MS, () =>
+  const handle = await withinDeadline(temporal, () =>
     temporal.workflow.start(RUN_JOB_WORKFLOW, {
       workflowId: run.workflow_id,
       workflowIdReusePolicy: 'REJECT_DUPLICATE',

@@ -12,6 +12,7 @@ import { isDueSince, settleAccount } from './ledger.ts';
 import { deleteSchedule, putSchedule, type PutResult } from './put-schedule.ts';
 import { specVersionAt } from './spec-version.ts';
 import { isUnreachable } from './temporal-errors.ts';
+import { withinDeadline } from './within-deadline.ts';
 
 /** What is needed to talk to both sides. */
 export interface SyncDependencies {
@@ -22,9 +23,6 @@ export interface SyncDependencies {
   taskQueue: string;
   logger: Logger;
 }
-
-/** Calls to Temporal are given up after this time, so that a caller gets its answer. */
-export const TEMPORAL_DEADLINE_MS = 5_000;
 
 /** The process that stored something brings it to Temporal at once; after this time the reconciler does. */
 export const INLINE_GRACE_MS = 5 * SECOND_MS;
@@ -52,9 +50,7 @@ export async function syncJob(
     if (!job || (isSynced(job, specVersion) && !isOutdated)) return 'reached';
     let result: PutResult | { kind: 'deleted' };
     try {
-      result = await outage.attempt(() =>
-        temporal.withDeadline(Date.now() + TEMPORAL_DEADLINE_MS, () => bringToTemporal(dependencies, job)),
-      );
+      result = await outage.attempt(() => withinDeadline(temporal, () => bringToTemporal(dependencies, job)));
     } catch (error) {
       logger.warn({ err: error, jobId, generation: job.generation }, 'could not bring a job to Temporal');
       if (isUnreachable(error)) return 'unreachable';
@@ -115,7 +111,7 @@ export async function findSchedule(
 ): Promise<ScheduleDescription | undefined> {
   const handle = temporal.schedule.getHandle(scheduleIdOf(jobId));
   try {
-    return await temporal.withDeadline(Date.now() + TEMPORAL_DEADLINE_MS, () => handle.describe());
+    return await withinDeadline(temporal, () => handle.describe());
   } catch (error) {
     if (error instanceof ScheduleNotFoundError) return undefined;
     throw error;
