@@ -28,7 +28,7 @@ module.exports = {
         'workflows take types from domain and activities, and code from the workflow SDK and from what imports nothing',
       from: { path: '^workflows/' },
       to: {
-        pathNot: '^(workflows/|domain/run-failed[.]ts$|node_modules/@temporalio/(workflow|common)/)',
+        pathNot: '^(workflows/|domain/(run-failed|turn-signal)[.]ts$|node_modules/@temporalio/(workflow|common)/)',
         dependencyTypesNot: ['type-only'],
       },
     },

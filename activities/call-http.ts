@@ -3,7 +3,7 @@ import { durationMs } from '../domain/duration.ts';
 import { judgeStatus, type Verdict } from '../domain/http-status.ts';
 import { retryAfterMs } from '../domain/retry-after.ts';
 import type { Retry } from '../domain/retry.ts';
-import type { TargetAnswer } from '../domain/target.ts';
+import type { HttpTargetAnswer } from '../domain/http-target.ts';
 import { findUrlFault } from '../domain/target-url.ts';
 import { blotOut } from './blot-out.ts';
 import { UncallableError, followRedirect, MAX_REDIRECTS } from './follow-redirect.ts';
@@ -21,14 +21,15 @@ export interface CallOutcome {
 }
 
 /** What the author of the job says about how a call is made and judged. */
-export type CallRules = Pick<TargetAnswer, 'timeout' | 'successStatus' | 'followRedirects'> &
+export type CallRules = Pick<HttpTargetAnswer, 'timeout' | 'successStatus' | 'followRedirects'> &
   Pick<Retry, 'retryStatus'>;
 
 /** Characters of an answer that are kept. */
 const EXCERPT_LENGTH = 1_024;
 /** An answer is read so far, for the connection to be used again; a longer one is cut off. */
 const MAX_ANSWER_BYTES = 64 * 1_024;
-const MAX_ERROR_LENGTH = 500;
+/** And of an error. */
+export const MAX_ERROR_LENGTH = 500;
 
 /**
  * Makes one HTTP call. Never throws: whatever goes wrong is an outcome. A broken connection and a timeout are worth
@@ -131,7 +132,7 @@ function toExcerpt(
   const isText =
     /^text\/|json|xml|x-www-form-urlencoded/i.test(type) && compression.toLowerCase() === 'identity';
   if (!isText || encoding === undefined) return null;
-  return toStorable(new TextDecoder(encoding).decode(answer), secrets, EXCERPT_LENGTH);
+  return toStorable(new TextDecoder(encoding).decode(answer), secrets);
 }
 
 /** Texts in other encodings could show a secret in a form that is not looked for. */
@@ -145,7 +146,7 @@ const ENCODINGS: Record<string, string> = {
 };
 
 /** A text of this length at most, without secrets, and as PostgreSQL takes it: without NUL and halves of surrogate pairs. */
-const toStorable = (text: string, secrets: string[], maxLength: number) =>
+export const toStorable = (text: string, secrets: string[] = [], maxLength = EXCERPT_LENGTH) =>
   blotOut(text, secrets).slice(0, maxLength).replaceAll('\0', '\uFFFD').toWellFormed();
 
 function describe(error: unknown): string {

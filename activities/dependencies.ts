@@ -1,3 +1,4 @@
+import type { Client } from '@temporalio/client';
 import type { Dispatcher } from 'undici';
 import type { Database } from '../db/database.ts';
 import type { Logger } from '../platform/logger.ts';
@@ -11,4 +12,8 @@ export interface ActivityDependencies {
   dispatcher: Dispatcher;
   /** Decrypts the secrets of jobs. */
   secrets: SecretBox;
+  /** Tells runs that their turn has come. */
+  temporal: Client;
+  /** Of this service: no target of a job. */
+  taskQueue: string;
 }

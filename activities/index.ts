@@ -2,12 +2,15 @@ import type { ReconcileDependencies } from '../scheduling/reconcile.ts';
 import type { ActivityDependencies } from './dependencies.ts';
 import { createReconcileJobs } from './reconcile-jobs.ts';
 import { createRecordCancelled } from './record-cancelled.ts';
-import { createRunHttpTarget } from './run-http-target.ts';
+import { createRecordOutcome } from './record-outcome.ts';
+import { createRunTarget } from './run-target.ts';
 
 /** The activities of runs, by the names under which workflows call them. */
 export function createActivities(dependencies: ActivityDependencies) {
   return {
-    runHttpTarget: createRunHttpTarget(dependencies),
+    // Its name stands in the histories of runs that are under way, and stays what it was before there were other targets.
+    runHttpTarget: createRunTarget(dependencies),
+    recordOutcome: createRecordOutcome(dependencies),
     recordCancelled: createRecordCancelled(dependencies),
   };
 }

@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { Webhook } from 'standardwebhooks';
 import type { BegunRun } from '../db/run-progress.ts';
-import { fillIn, fillInText, type PlaceholderValues } from '../domain/placeholder.ts';
+import type { HttpTargetAnswer } from '../domain/http-target.ts';
+import { fillIn, fillInText, type AnyPlaceholderValues } from '../domain/placeholder.ts';
 import { isReservedHeader } from '../domain/target-headers.ts';
-import { headerField, SIGNING_FIELDS } from '../domain/target-secrets.ts';
+import { headerField, signingField, type SecretOwner } from '../domain/target-secrets.ts';
 import type { SecretBox } from '../platform/secret-box.ts';
 
 /** A call that is ready to be made. */
@@ -23,8 +24,12 @@ export interface PreparedCall {
  * @throws Error for a secret that can not be decrypted
  */
 export function prepareCall(
-  { target, secrets: sealed }: Pick<BegunRun, 'target' | 'secrets'>,
-  values: PlaceholderValues,
+  {
+    target,
+    owner,
+    secrets: sealed,
+  }: { target: HttpTargetAnswer; owner: SecretOwner } & Pick<BegunRun, 'secrets'>,
+  values: AnyPlaceholderValues,
   box: SecretBox,
   now: Date,
 ): PreparedCall {
@@ -37,7 +42,7 @@ export function prepareCall(
   const authored: Record<string, string> = {};
   for (const [name, value] of Object.entries(target.headers)) {
     if (isReservedHeader(name)) continue;
-    const text = typeof value === 'string' ? fillInText(value, values) : open(headerField(name));
+    const text = typeof value === 'string' ? fillInText(value, values) : open(headerField(owner, name));
     if (typeof value !== 'string') secrets.push(text);
     authored[name.toLowerCase()] = text;
   }
@@ -49,7 +54,7 @@ export function prepareCall(
   const signingSecrets = signing
     ? (['secret', 'previousSecret'] as const)
         .filter((name) => signing[name])
-        .map((name) => open(SIGNING_FIELDS[name]))
+        .map((name) => open(signingField(owner, name)))
     : [];
   const { 'content-type': contentType, ...privateHeaders } = authored;
   return {
@@ -69,7 +74,7 @@ export function prepareCall(
 }
 
 /** What each call says of the run that it is of. */
-function runHeaders({ jobId, runId, scheduledAt, attempt }: PlaceholderValues, now: Date) {
+function runHeaders({ jobId, runId, scheduledAt, attempt }: AnyPlaceholderValues, now: Date) {
   return {
     'idempotency-key': runId,
     'webhook-id': runId,

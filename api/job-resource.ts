@@ -20,7 +20,12 @@ export const NAMESPACE = 'default';
 const CALLER = 'api';
 
 /** Who changes a job by a request, and when. */
-export const writerOf = ({ secrets }: ApiDependencies, now: Date): Writer => ({ by: CALLER, now, secrets });
+export const writerOf = ({ secrets, taskQueue }: ApiDependencies, now: Date): Writer => ({
+  by: CALLER,
+  now,
+  secrets,
+  taskQueue,
+});
 
 /** The parameters of every path below a job. */
 export const JobIdParams = z.strictObject({

@@ -1,11 +1,12 @@
 import type { LastRun } from '../db/runs.ts';
 import type { JobRow, RunRow } from '../db/schema.ts';
 import { toInstant } from '../domain/instant.ts';
-import type { Job, StoredDefinition, SyncState } from '../domain/job.ts';
+import type { Job, SyncState } from '../domain/job.ts';
 import { occurrences } from '../domain/occurrences.ts';
 import type { Attempt, RecordedAttempt, Run } from '../domain/run.ts';
 import { compileSchedule } from '../domain/compile-schedule.ts';
 import { summarize } from '../domain/schedule-words.ts';
+import { definitionOf } from '../scheduling/job-definition.ts';
 
 const UPCOMING = 5;
 
@@ -23,20 +24,6 @@ export function upcomingOf(job: JobRow, scheduledRuns: number, after: number, li
   if (job.state !== 'active') return [];
   const left = (job.schedule.maxRuns ?? Infinity) - scheduledRuns;
   return occurrences(compileSchedule(job.schedule), after, Math.max(0, Math.min(limit, left)));
-}
-
-/** What the author of a job has said, as a request would say it. */
-export function definitionOf(job: JobRow): StoredDefinition {
-  return {
-    name: job.name,
-    description: job.description,
-    labels: job.labels,
-    schedule: job.schedule,
-    target: job.target,
-    policy: job.policy,
-    retry: job.retry,
-    ...(job.timeout === null ? {} : { timeout: job.timeout }),
-  };
 }
 
 /** A job as the API answers it. */
@@ -101,6 +88,7 @@ export function presentRun(run: RunRow, temporal: { uiUrl: string | undefined; n
     reason: run.reason,
     cancelRequestedAt: run.cancel_requested_at && instantOf(run.cancel_requested_at),
     retryOf: run.retry_of,
+    cause: run.cause,
     attempts: run.attempts.map(presentAttempt),
     temporal: { workflowId: run.workflow_id, runId: run.temporal_run_id, url: url ?? null },
   };

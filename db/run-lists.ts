@@ -1,4 +1,5 @@
-import type { RunState, Trigger } from '../domain/run.ts';
+import type { RunState } from '../domain/run-state.ts';
+import type { Trigger } from '../domain/run.ts';
 import type { Database } from './database.ts';
 import type { RunRow } from './schema.ts';
 

@@ -1,4 +1,5 @@
 import { sql } from 'kysely';
+import { HOOKS } from '../domain/hook.ts';
 import type { Database } from './database.ts';
 import type { NewRun, RunRow } from './schema.ts';
 
@@ -19,7 +20,7 @@ export function findRun(db: Database, namespace: string, id: string): Promise<Ru
 /** What a list of jobs shows of each job's latest run. */
 export type LastRun = Pick<RunRow, 'id' | 'job_id' | 'scheduled_at' | 'state'>;
 
-/** The run with the latest nominal time of each job that has one. */
+/** The run with the latest nominal time of each job that has one; the calls of its hooks are none. */
 export async function listLastRuns(db: Database, jobIds: string[]): Promise<Map<string, LastRun>> {
   if (jobIds.length === 0) return new Map();
   // One index look-up a job: a DISTINCT ON over all of their runs would read every one of them.
@@ -28,7 +29,7 @@ export async function listLastRuns(db: Database, jobIds: string[]): Promise<Map<
     FROM unnest(${jobIds}::uuid[]) AS wanted (job_id)
     CROSS JOIN LATERAL (
       SELECT id, job_id, scheduled_at, state FROM runs
-      WHERE runs.job_id = wanted.job_id
+      WHERE runs.job_id = wanted.job_id AND trigger <> ALL (${[...HOOKS]}::text[])
       ORDER BY scheduled_at DESC, created_at DESC, id DESC LIMIT 1
     ) AS run`.execute(db);
   return new Map(rows.map((run) => [run.job_id, run]));

@@ -1,10 +1,13 @@
 import type { ColumnType, Generated, Insertable, JSONColumnType, Selectable, Updateable } from 'kysely';
 import type { BackfillOverlap } from '../domain/backfill.ts';
+import type { FailureHook, HookCause, RecoveryHook } from '../domain/hook.ts';
 import type { JobState } from '../domain/job.ts';
 import type { Policy } from '../domain/policy.ts';
 import type { RevisionAction, RevisionChanges } from '../domain/revision.ts';
 import type { Retry } from '../domain/retry.ts';
-import type { RecordedAttempt, RunState, Trigger } from '../domain/run.ts';
+import type { RecordedRunEvent } from '../domain/run-event.ts';
+import type { RunState } from '../domain/run-state.ts';
+import type { RecordedAttempt, Trigger } from '../domain/run.ts';
 import type { Schedule } from '../domain/schedule.ts';
 import type { TargetAnswer } from '../domain/target.ts';
 
@@ -52,6 +55,11 @@ interface JobsTable {
   /** Of its last occurrence; null if there is none. */
   finishes_at: Timestamp | null;
   consecutive_failures: Generated<number>;
+  /** Without their secrets. */
+  on_failure: JSONColumnType<FailureHook | null, string | null, string | null>;
+  on_recovery: JSONColumnType<RecoveryHook | null, string | null, string | null>;
+  /** So many runs have failed in a row that `onFailure` was called, and no run has succeeded since. */
+  is_alerted: Generated<boolean>;
   /** Scheduled runs that retention has removed: `maxRuns` counts them still. */
   runs_removed: Generated<number>;
   pause_reason: string | null;
@@ -81,6 +89,8 @@ interface RunsTable {
   backfill_id: Generated<string | null>;
   /** The run that this one repeats. */
   retry_of: Generated<string | null>;
+  /** Of the call of a hook: why. */
+  cause: JSONColumnType<HookCause | null, string | null | undefined, string | null>;
   /** Since when somebody wants it to end. */
   cancel_requested_at: Timestamp | null;
   /** Started by the reconciler in place of the Temporal Schedule, which does not know of it. */
@@ -134,6 +144,41 @@ export interface IdempotentAnswer {
   body: unknown;
 }
 
+/** One turn of a run under the limits of its job, from the moment it asks: see db/permits.ts. */
+interface PermitsTable {
+  id: Generated<string>;
+  run_id: string;
+  /** Whose limits: those of a key, or of one job. */
+  scope: string;
+  /** The limits of the job, as of when it asked. */
+  max_concurrent: number | null;
+  rate_max: number | null;
+  rate_per_ms: number | null;
+  /** Its place in the line. */
+  asked_at: Timestamp;
+  granted_at: Timestamp | null;
+  /** The attempt began. */
+  started_at: Timestamp | null;
+  /** The attempt ended, or will never be made. */
+  released_at: Timestamp | null;
+  /** Until then it counts for the rate limit, though released. */
+  counts_until: Timestamp | null;
+  /** When to tell the run again that its turn has come. */
+  remind_at: Timestamp | null;
+}
+
+/** One thing that became of a run: see db/run-events.ts. */
+interface RunEventsTable {
+  id: Generated<string>;
+  /** In the order of readers; null until it has been put in order. */
+  place: string | null;
+  run_id: string;
+  job_id: string;
+  namespace: string;
+  at: Timestamp;
+  run: JSONColumnType<RecordedRunEvent, string, string>;
+}
+
 /** One row: who reconciles, and when it was last done. */
 interface ReconcilerTable {
   single: Generated<boolean>;
@@ -152,6 +197,8 @@ export interface Schema {
   backfills: BackfillsTable;
   idempotency_keys: IdempotencyKeysTable;
   reconciler: ReconcilerTable;
+  permits: PermitsTable;
+  run_events: RunEventsTable;
 }
 
 export type JobRow = Selectable<JobsTable>;

@@ -1,25 +1,16 @@
 import { z } from 'zod';
 import { durationSchema } from './duration.ts';
+import { hookAnswers, hooks, type FailureHook, type HookName, type RecoveryHook } from './hook.ts';
 import { Instant } from './instant.ts';
+import { line } from './line.ts';
 import { DAY_MS, SECOND_MS } from './milliseconds.ts';
 import { Policy } from './policy.ts';
 import { Retry } from './retry.ts';
-import { RunState } from './run.ts';
+import { RunState } from './run-state.ts';
 import { Schedule, ScheduleAnswer } from './schedule.ts';
 import { Target, TargetAnswer } from './target.ts';
 
 const MAX_LABELS = 64;
-
-// Written without flags, for JSON Schema knows none.
-// eslint-disable-next-line no-control-regex -- control characters are what it is about
-const NO_CONTROL_CHARACTERS = /^[^\x00-\x1f\x7f-\x9f]*$/;
-
-/** A printable text of one line. */
-const line = (maxLength: number) =>
-  z
-    .string()
-    .max(maxLength)
-    .regex(NO_CONTROL_CHARACTERS, { error: 'control characters and line breaks are not allowed' });
 
 /** A job's name: unique in its namespace. */
 export const JobName = line(200)
@@ -58,9 +49,11 @@ const definition = {
   timeout: durationSchema({ minMs: SECOND_MS, maxMs: 30 * DAY_MS })
     .optional()
     .meta({
-      description: 'Of one whole run, with all its attempts; left out, it has none.',
+      description:
+        'Of one whole run, with all its attempts, and its wait for its turn; left out, it has none.',
       example: '1h',
     }),
+  ...hooks,
 };
 
 const exampleInput = {
@@ -74,7 +67,11 @@ export const JobInput = z.strictObject(definition).meta({ id: 'JobInput', exampl
 export type JobInput = z.infer<typeof JobInput>;
 
 /** The same as it is stored and answered, without its secrets. */
-export type StoredDefinition = Omit<JobInput, 'target'> & { target: TargetAnswer };
+export type StoredDefinition = Omit<JobInput, 'target' | HookName> & {
+  target: TargetAnswer;
+  onFailure?: FailureHook | undefined;
+  onRecovery?: RecoveryHook | undefined;
+};
 
 /** A job as the API answers it. */
 export const Job = z
@@ -84,6 +81,7 @@ export const Job = z
     ...definition,
     schedule: ScheduleAnswer,
     target: TargetAnswer,
+    ...hookAnswers,
     state: JobState,
     pause: z
       .strictObject({ reason: z.string(), at: Instant, by: z.string(), until: Instant.nullable() })

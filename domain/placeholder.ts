@@ -10,48 +10,52 @@ export interface PlaceholderValues {
   attempt: string;
 }
 
-const NAMES: readonly string[] = [
+/** Those that may stand in every target. */
+export const PLACEHOLDERS: readonly string[] = [
   'scheduledAt',
   'jobId',
   'runId',
   'attempt',
 ] satisfies (keyof PlaceholderValues)[];
 
+/** The same, and what a hook knows besides (domain/hook.ts). */
+export type AnyPlaceholderValues = PlaceholderValues & Record<string, string>;
+
 /** A backslash before the braces takes their meaning away. */
 const PLACEHOLDER = /\\?\{\{([^{}]*)\}\}/g;
 
 /** The names in double braces, within a text or anywhere in a JSON value, that stand for nothing. Pure. */
-export function findUnknownPlaceholders(value: unknown): string[] {
+export function findUnknownPlaceholders(value: unknown, known = PLACEHOLDERS): string[] {
   if (typeof value === 'string') {
     return [...value.matchAll(PLACEHOLDER)]
       .filter(([whole]) => !whole.startsWith('\\'))
       .map(([, name = '']) => name.trim())
-      .filter((name) => !NAMES.includes(name));
+      .filter((name) => !known.includes(name));
   }
   if (typeof value !== 'object' || value === null) return [];
-  return Object.values(value).flatMap(findUnknownPlaceholders);
+  return Object.values(value).flatMap((entry) => findUnknownPlaceholders(entry, known));
 }
 
 /** Says what is wrong with names that stand for nothing. Pure. */
-export const describeUnknownPlaceholders = (names: string[]) =>
+export const describeUnknownPlaceholders = (names: string[], known = PLACEHOLDERS) =>
   `there is no placeholder ${[...new Set(names)].map((name) => `{{${name.slice(0, 64)}}}`).join(', ')}; ` +
-  `there are ${NAMES.map((name) => `{{${name}}}`).join(', ')}, and \\{{ is sent as {{`;
+  `there are ${known.map((name) => `{{${name}}}`).join(', ')}, and \\{{ is sent as {{`;
 
 /** Fills in the placeholders of a text, each value written by `write`. What stands for nothing stays. Pure. */
 export function fillInText(
   text: string,
-  values: PlaceholderValues,
+  values: AnyPlaceholderValues,
   write = (value: string) => value,
 ): string {
   return text.replace(PLACEHOLDER, (whole, name: string) => {
     if (whole.startsWith('\\')) return whole.slice(1);
     const known = name.trim();
-    return NAMES.includes(known) ? write(values[known as keyof PlaceholderValues]) : whole;
+    return Object.hasOwn(values, known) ? write(values[known] as string) : whole;
   });
 }
 
 /** Fills in the placeholders in every text of a JSON value, but not in the names of its fields. Pure. */
-export function fillIn(value: unknown, values: PlaceholderValues): unknown {
+export function fillIn(value: unknown, values: AnyPlaceholderValues): unknown {
   if (typeof value === 'string') return fillInText(value, values);
   if (Array.isArray(value)) return value.map((entry) => fillIn(entry, values));
   if (typeof value !== 'object' || value === null) return value;

@@ -28,6 +28,50 @@ export interface RunJobResult {
   state: 'succeeded' | 'skipped';
 }
 
+/** A run that has to wait for its turn: until it is told, or for so long. */
+export interface RunWaiting {
+  runId: string;
+  state: 'waiting';
+  waitMs: number;
+}
+
+/** An attempt that only a workflow can make: to run a workflow or an activity of the user's own. */
+export interface HandedOver {
+  runId: string;
+  state: 'handedOver';
+  /** Of the attempt; 1 for the first. */
+  number: number;
+  kind: 'workflow' | 'activity';
+  /** Of the user's workflow or activity. */
+  name: string;
+  taskQueue: string;
+  args: unknown[];
+  /** Of the workflow. */
+  workflowId: string;
+  timeoutMs?: number;
+  heartbeatTimeoutMs?: number;
+}
+
+/** How an attempt ended that was handed over. */
+export interface HandedOverOutcome {
+  number: number;
+  /** RFC 3339. */
+  startedAt: string;
+  endedAt: string;
+  verdict: 'succeeded' | 'retryable' | 'final' | 'cancelled';
+  /** Null if it succeeded. */
+  error: string | null;
+  /** The beginning of the result, as JSON. */
+  result: string | null;
+}
+
+/** A run that makes another attempt after a while. */
+export interface RunRetrying {
+  runId: string;
+  state: 'retrying';
+  delayMs: number;
+}
+
 /** All ids in Temporal that belong to this service begin like this. */
 const ID_PREFIX = 'scheduler-';
 
@@ -39,6 +83,10 @@ export const scheduleIdOf = (jobId: string) => `${SCHEDULE_ID_PREFIX}${jobId}`;
 
 /** The workflow id of a run that was asked for. */
 export const workflowIdOfRun = (runId: string) => `${ID_PREFIX}run-${runId}`;
+
+/** The workflow id of an attempt of a run whose target is a workflow of the user's own. */
+export const workflowIdOfTarget = (runId: string, attempt: number) =>
+  `${ID_PREFIX}target-${runId}-${attempt}`;
 
 /**
  * The id of the run of an occurrence: a UUID of version 5 (RFC 9562) over its nominal time, in the job's id as name

@@ -1,17 +1,16 @@
 import { z } from 'zod';
+import { HookCause, HOOKS } from './hook.ts';
 import { Instant } from './instant.ts';
+import { RunState } from './run-state.ts';
 
 /** Why a run exists. Only a `schedule` run stands for an occurrence. */
-export const Trigger = z.enum(['schedule', 'manual', 'backfill', 'retry']).meta({ id: 'Trigger' });
+export const Trigger = z.enum(['schedule', 'manual', 'backfill', 'retry', ...HOOKS]).meta({
+  id: 'Trigger',
+  description: 'A run with the trigger `onFailure` or `onRecovery` calls that hook of the job.',
+});
 export type Trigger = z.infer<typeof Trigger>;
 
-/** Where a run stands. All but the first two are final. */
-export const RunState = z
-  .enum(['queued', 'running', 'succeeded', 'failed', 'cancelled', 'timedOut', 'skipped', 'missed'])
-  .meta({ id: 'RunState' });
-export type RunState = z.infer<typeof RunState>;
-
-/** One call of a run. */
+/** One call of a run, or one execution of its workflow or activity. */
 export const Attempt = z
   .strictObject({
     number: z.int().min(1),
@@ -19,10 +18,11 @@ export const Attempt = z
     endedAt: Instant,
     durationMs: z.int().min(0).meta({ description: 'From the start of the call to its end.' }),
     outcome: z.enum(['succeeded', 'failed', 'cancelled']),
-    statusCode: z.int().nullable().meta({ description: 'Of the answer; null if there was none.' }),
+    statusCode: z.int().nullable().meta({ description: 'Of the answer to an HTTP call; null if there was none.' }),
     error: z.string().nullable().meta({ description: 'Why the attempt failed; null if it did not.' }),
     responseExcerpt: z.string().nullable().meta({
-      description: 'The first bytes of the answer, if it was text; secrets of the job are blotted out.',
+      description:
+        'The first bytes of the answer, if it was text, or of the result of a workflow or activity; secrets of the job are blotted out.',
     }),
     retryAt: Instant.nullable().meta({
       description: 'When the next attempt follows, at the earliest; null if this was the last one.',
@@ -46,6 +46,7 @@ const runExample = {
   reason: null,
   cancelRequestedAt: null,
   retryOf: null,
+  cause: null,
   attempts: [
     {
       number: 1,
@@ -79,11 +80,14 @@ export const Run = z
     startedAt: Instant.nullable(),
     endedAt: Instant.nullable(),
     state: RunState,
-    reason: z.string().nullable().meta({ description: 'Why a run failed, was ended or did not become one.' }),
+    reason: z.string().nullable().meta({
+      description: 'Why a run failed, was ended or did not become one; of an open run, what it waits for.',
+    }),
     cancelRequestedAt: Instant.nullable().meta({
       description: 'When somebody asked for its end; null if nobody did.',
     }),
     retryOf: z.uuid().nullable().meta({ description: 'The run that it repeats; null if it repeats none.' }),
+    cause: HookCause.nullable().meta({ description: 'Of the call of a hook: why; null for any other run.' }),
     attempts: z.array(Attempt),
     temporal: z
       .strictObject({

@@ -15,8 +15,9 @@ import {
   noteMadeUp,
   type Neighbours,
 } from '../db/open-runs.ts';
-import { CANCELLED, endRun, endUnstarted, type RunEnd } from '../db/run-progress.ts';
+import { CANCELLED, endRun, endUnstarted, setReason, type RunEnd } from '../db/run-progress.ts';
 import type { JobRow, RunRow } from '../db/schema.ts';
+import { isHook } from '../domain/hook.ts';
 import { DAY_MS, SECOND_MS } from '../domain/milliseconds.ts';
 import type { RunJobResult } from '../domain/run-job.ts';
 import { concurrently } from '../platform/concurrently.ts';
@@ -28,6 +29,7 @@ import { decideOccurrence } from './decide-occurrence.ts';
 import { jitterOf } from './ledger.ts';
 import { startRun } from './start-run.ts';
 import { findSchedule, type SyncDependencies } from './sync.ts';
+import { findWaitForWorker } from './waiting-for-worker.ts';
 import { withinDeadline } from './within-deadline.ts';
 import { isUnreachable } from './temporal-errors.ts';
 
@@ -89,6 +91,7 @@ async function checkRun(dependencies: SyncDependencies, job: JobRow, run: RunRow
   if (!closedAt) {
     const ageMs = now.getTime() - (run.started_at ?? run.scheduled_at).getTime();
     const waitMs = Math.min(Math.max(ageMs, SOONEST_MS), LATEST_MS);
+    await noteWaitForWorker(dependencies, job, run, found, now);
     return deferCheck(db, run.id, later(waitMs), found.runId);
   }
   // One that was cancelled between two attempts has no worker that would record it.
@@ -96,6 +99,23 @@ async function checkRun(dependencies: SyncDependencies, job: JobRow, run: RunRow
     return deferCheck(db, run.id, later(WAIT_MS));
   const end = await findEnd(temporal, found, job);
   await endRun(db, run.id, isUnwanted && end.state === 'failed' ? CANCELLED : end, closedAt);
+}
+
+/** Has a run say so that waits for a worker of its author's. */
+async function noteWaitForWorker(
+  { db, temporal, outage, logger }: SyncDependencies,
+  job: JobRow,
+  run: RunRow,
+  found: WorkflowExecutionDescription,
+  now: Date,
+): Promise<void> {
+  const { target } = job;
+  if (target.type === 'http' || run.state !== 'running' || isHook(run.trigger)) return;
+  const wait = await outage.attempt(() => findWaitForWorker(temporal, found, target, now));
+  // What a run says of its turn is not for us to take back.
+  if (wait === null && !run.reason?.includes(' worker on ')) return;
+  if (wait !== null) logger.warn({ jobId: job.id, runId: run.id, taskQueue: target.taskQueue }, wait);
+  await setReason(db, run.id, wait);
 }
 
 /** Undefined: Temporal knows no such workflow. */

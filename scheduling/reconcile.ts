@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { removeSecretsOfDeleted } from '../db/job-secrets.ts';
 import { listFinished, listPausesOver, listUsedUp, type FinishedJob } from '../db/job-upkeep.ts';
+import { removeOldPermits } from '../db/permits.ts';
 import { noteReconciled, releaseLease, takeLease, type ReconcilerState } from '../db/reconciler.ts';
 import { removeOldKeys, removeOldRuns, removeOldTombstones } from '../db/retention.ts';
 import { claimUnsynced, listOutdatedSpecs, releaseUnsynced } from '../db/sync-state.ts';
@@ -16,6 +17,7 @@ import { recordSuppressed } from './suppressed.ts';
 import { sweepSchedules } from './sweep-schedules.ts';
 import { syncJob, type SyncDependencies } from './sync.ts';
 import { isUnreachable } from './temporal-errors.ts';
+import { mendTurns } from './turns.ts';
 import { writeJob } from './write-job.ts';
 
 /** What reconciling takes. */
@@ -45,7 +47,7 @@ const KEY_RETENTION_MS = DAY_MS;
 
 /**
  * One pass over all that is left to do: ends pauses that are over, completes jobs, brings to Temporal what has not
- * arrived there, accounts for what was due, looks after open runs, removes what is old; and from time to time compares
+ * arrived there, accounts for what was due, looks after turns and open runs, removes what is old; and from time to time compares
  * all schedules with all jobs. One process at a time does it: undefined if another one holds the lease.
  */
 export async function reconcile(dependencies: ReconcileDependencies): Promise<PassResult | undefined> {
@@ -100,6 +102,8 @@ async function pass(
   await step('resumed', BATCH, (now) => endPauses(dependencies, now));
   await step('synced', BATCH, (now) => syncUnsynced(dependencies, now));
   await step('accounted', JOBS_AT_ONCE, (now) => accountForDue(dependencies, now));
+  await step('turnsMended', Infinity, () => mendTurns(dependencies));
+  await step('permitsRemoved', REMOVED_AT_ONCE, () => removeOldPermits(db, REMOVED_AT_ONCE));
   await step('runsChecked', RUNS_AT_ONCE, (now) => checkOpenRuns(dependencies, now));
   await step('completed', BATCH, async (now) =>
     complete(dependencies, await listFinished(db, now, BATCH), now),
@@ -133,11 +137,11 @@ async function pass(
 }
 
 async function endPauses(dependencies: ReconcileDependencies, now: Date): Promise<number> {
-  const { db, secrets } = dependencies;
+  const { db, secrets, taskQueue } = dependencies;
   const jobs = await listPausesOver(db, now, BATCH);
   for (const { id } of jobs) {
     await unlessItFails(dependencies, id, async () => {
-      await writeJob(db, { id }, { by: 'pause.until', now, secrets }, (job) => {
+      await writeJob(db, { id }, { by: 'pause.until', now, secrets, taskQueue }, (job) => {
         if (job.state !== 'paused' || job.paused_until === null || job.paused_until > now) return undefined;
         // What is due at the end of the pause, or since, is to run, however late this is noticed.
         return { action: 'resumed', state: 'active', since: new Date(job.paused_until.getTime() - 1) };
@@ -153,10 +157,10 @@ async function complete(
   jobs: FinishedJob[],
   now: Date,
 ): Promise<number> {
-  const { db, secrets } = dependencies;
+  const { db, secrets, taskQueue } = dependencies;
   for (const { id, policy, generation } of jobs) {
     await unlessItFails(dependencies, id, async () => {
-      await writeJob(db, { id }, { by: 'policy.onCompletion', now, secrets }, (job) => {
+      await writeJob(db, { id }, { by: 'policy.onCompletion', now, secrets, taskQueue }, (job) => {
         // Whoever changed it in this moment may have given it more to do.
         if (job.state !== 'active' || job.generation !== generation) return undefined;
         return policy.onCompletion === 'delete'

@@ -1,9 +1,7 @@
 import { ScheduleAlreadyRunning, ScheduleOverlapPolicy, type Client } from '@temporalio/client';
 import { RECONCILE_WORKFLOW, RECONCILER_SCHEDULE_ID } from '../domain/run-job.ts';
+import { reconcilerTaskQueueOf } from './task-queues.ts';
 import { withinDeadline } from './within-deadline.ts';
-
-/** Its own, so that no backlog of runs keeps the reconciler waiting. */
-export const reconcilerTaskQueueOf = (taskQueue: string) => `${taskQueue}-reconciler`;
 
 /**
  * Makes sure that the reconciler's own Temporal Schedule exists, and that one of its workflows is under way. Each of

@@ -3,6 +3,7 @@ import type { Database } from '../db/database.ts';
 import { insertRun } from '../db/runs.ts';
 import type { JobRow, RunRow } from '../db/schema.ts';
 import { durationMs } from '../domain/duration.ts';
+import { isHook } from '../domain/hook.ts';
 import { RUN_JOB_WORKFLOW, type RunJobInput } from '../domain/run-job.ts';
 import { requestedRun } from './queued-run.ts';
 import { describeRun } from './schedule-options.ts';
@@ -23,8 +24,10 @@ export function insertRetry(
   now: Date,
 ): Promise<RunRow> {
   const { scheduled_at: scheduledAt } = repeated;
-  const run = requestedRun(job, { id, trigger: 'retry', scheduledAt, ...startedBy(now) });
-  return insertRun(db, { ...run, retry_of: repeated.id });
+  // The call of a hook stays one: it is for the hook's target.
+  const trigger = isHook(repeated.trigger) ? repeated.trigger : 'retry';
+  const run = requestedRun(job, { id, trigger, scheduledAt, ...startedBy(now) });
+  return insertRun(db, { ...run, retry_of: repeated.id, cause: repeated.cause && JSON.stringify(repeated.cause) });
 }
 
 const startedBy = (now: Date) => ({ checkAt: new Date(now.getTime() + INLINE_GRACE_MS) });
@@ -52,7 +55,7 @@ export async function startRun(
       workflowIdReusePolicy: 'REJECT_DUPLICATE',
       taskQueue,
       args: [input],
-      ...(job.timeout === null ? {} : { workflowExecutionTimeout: durationMs(job.timeout) }),
+      ...(job.timeout === null || isHook(run.trigger) ? {} : { workflowExecutionTimeout: durationMs(job.timeout) }),
       ...describeRun(job),
     }),
   );

@@ -4,23 +4,24 @@ import { insertJob, lockJob, updateJob } from '../db/jobs.ts';
 import { insertRevision } from '../db/revisions.ts';
 import type { JobChange, JobRow } from '../db/schema.ts';
 import { compileSchedule } from '../domain/compile-schedule.ts';
-import { durationMs } from '../domain/duration.ts';
 import type { JobInput, JobState, StoredDefinition } from '../domain/job.ts';
 import { lastOccurrence } from '../domain/last-occurrence.ts';
-import { SECOND_MS } from '../domain/milliseconds.ts';
-import type { RevisionAction, RevisionChanges } from '../domain/revision.ts';
-import type { TargetAnswer } from '../domain/target.ts';
-import { headerField, takeSecrets, type SecretPlace, type WithoutSecrets } from '../domain/target-secrets.ts';
+import type { RevisionAction } from '../domain/revision.ts';
+import { takeSecrets, type WithoutSecrets } from '../domain/target-secrets.ts';
 import type { SecretBox } from '../platform/secret-box.ts';
+import { findChanges } from './find-changes.ts';
+import { columnsOf, definitionOf } from './job-definition.ts';
 import { storeSecrets } from './job-secrets.ts';
 import { nextAccountAt, settleAccount } from './ledger.ts';
 import { INLINE_GRACE_MS } from './sync.ts';
+import { refuseOwnQueues } from './task-queues.ts';
 
-/** Who writes, and when, and with what secrets are encrypted. */
+/** Who writes, and when, with what secrets are encrypted, and the task queue of this service, which is no target. */
 export interface Writer {
   by: string;
   now: Date;
   secrets: SecretBox;
+  taskQueue: string;
 }
 
 /** A pause as its author gave it. */
@@ -44,15 +45,16 @@ export interface JobWrite {
 
 /**
  * Stores a new job, its first generation, in the caller's transaction.
- * @throws SchedulerError `name_taken`
+ * @throws SchedulerError `name_taken`, or `invalid` for what only this installation can not take
  */
 export async function createJob(
   transaction: Database,
   job: { id: string; namespace: string; definition: JobInput },
-  { by, now, secrets }: Writer,
+  { by, now, secrets, taskQueue }: Writer,
 ): Promise<JobRow> {
-  const taken = takeSecrets(job.definition.target);
-  const definition = { ...job.definition, target: taken.target };
+  refuseOwnQueues(job.definition.target, taskQueue);
+  const taken = takeSecrets(job.definition);
+  const { definition } = taken;
   const inserted = await insertJob(transaction, {
     id: job.id,
     namespace: job.namespace,
@@ -90,7 +92,7 @@ export async function createJob(
 export function writeJob(
   db: Database,
   place: { id: string; namespace?: string },
-  { by, now: asked, secrets }: Writer,
+  { by, now: asked, secrets, taskQueue }: Writer,
   decide: (job: JobRow) => JobWrite | undefined,
 ): Promise<{ job: JobRow; changed: boolean } | undefined> {
   return db.transaction().execute(async (transaction) => {
@@ -98,9 +100,9 @@ export function writeJob(
     if (!job) return undefined;
     const decided = decide(job);
     if (!decided) return { job, changed: false };
-    const taken = decided.definition && takeSecrets(decided.definition.target);
-    const definition = taken && { ...(decided.definition as JobInput), target: taken.target };
-    const write: StoredWrite = { ...decided, definition };
+    if (decided.definition) refuseOwnQueues(decided.definition.target, taskQueue);
+    const taken = decided.definition && takeSecrets(decided.definition);
+    const write: StoredWrite = { ...decided, definition: taken?.definition };
     // Whoever had to wait for the lock must not turn back the time of who held it.
     const now = new Date(Math.max(asked.getTime(), job.updated_at.getTime()));
     const since = write.since ?? now;
@@ -130,7 +132,7 @@ export function writeJob(
           ? { observed_generation: generation }
           : {}),
     });
-    if (taken && (hasSecrets(taken) || hasSecrets(takeSecrets(job.target))))
+    if (taken && (hasSecrets(taken) || hasSecrets(takeSecrets(definitionOf(job)))))
       await storeSecrets(transaction, job.id, taken, secrets);
     await insertRevision(transaction, {
       jobId: job.id,
@@ -145,23 +147,15 @@ export function writeJob(
 }
 
 /** What is to become of a job, the secrets taken out. */
-type StoredWrite = Omit<JobWrite, 'definition'> & { definition: StoredDefinition | undefined };
+export type StoredWrite = Omit<JobWrite, 'definition'> & { definition: StoredDefinition | undefined };
 
 const hasSecrets = ({ given, kept }: WithoutSecrets) => given.length + kept.length > 0;
 
-/** A definition as it is stored. */
+/** A definition as it is stored, and when it will have been done. */
 function toColumns(definition: StoredDefinition, now: Date) {
   const finishesAt = lastOccurrence(compileSchedule(definition.schedule), now.getTime());
   return {
-    name: definition.name,
-    description: definition.description,
-    labels: JSON.stringify(definition.labels),
-    schedule: JSON.stringify(definition.schedule),
-    target: JSON.stringify(definition.target),
-    policy: JSON.stringify(definition.policy),
-    catchup_seconds: Math.floor(durationMs(definition.policy.catchupWindow) / SECOND_MS),
-    retry: JSON.stringify(definition.retry),
-    timeout: definition.timeout ?? null,
+    ...columnsOf(definition),
     finishes_at: finishesAt === undefined ? null : new Date(finishesAt),
   };
 }
@@ -204,43 +198,4 @@ function touchesSchedule(job: JobRow, { definition, state, pause, isDeleted }: S
     definition.policy.catchupWindow !== job.policy.catchupWindow ||
     (definition.timeout ?? null) !== job.timeout
   );
-}
-
-/** A target with those of its headers hidden that are secret in another one. */
-function hideHeaders(target: TargetAnswer, other: TargetAnswer): TargetAnswer {
-  const secret = new Set(
-    Object.entries(other.headers)
-      .filter(([, value]) => typeof value !== 'string')
-      .map(([name]) => headerField(name)),
-  );
-  const headers = Object.entries(target.headers).map(([name, value]): [string, typeof value] => [
-    name,
-    secret.has(headerField(name)) ? { secret: true } : value,
-  ]);
-  return { ...target, headers: Object.fromEntries(headers) };
-}
-
-function findChanges(
-  job: JobRow,
-  { definition, state, pause }: StoredWrite,
-  newSecrets: SecretPlace[],
-): RevisionChanges {
-  const changes: RevisionChanges = {};
-  const compare = (field: string, before: unknown, after: unknown) => {
-    if (!isDeepStrictEqual(before, after)) changes[field] = { before, after };
-  };
-  if (definition) {
-    const { timeout, ...fields } = definition;
-    for (const [field, after] of Object.entries(fields)) compare(field, job[field as keyof JobRow], after);
-    // What becomes a secret is one, even if it was none before.
-    if (changes['target']) changes['target'].before = hideHeaders(job.target, definition.target);
-    compare('timeout', job.timeout, timeout ?? null);
-  }
-  for (const { path } of newSecrets) changes[path] = { after: 'a new secret' };
-  if (state !== undefined) compare('state', job.state, state);
-  if (pause) {
-    compare('pause.reason', job.pause_reason, pause.reason);
-    compare('pause.until', job.paused_until, pause.until);
-  }
-  return changes;
 }

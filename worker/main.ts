@@ -18,6 +18,7 @@ import { isUnreachable } from '../scheduling/temporal-errors.ts';
 import { startHealthServer } from './health-server.ts';
 import { startReconcileTimer } from './reconcile-timer.ts';
 import { installRuntime, reconcilerOptions, workerOptions } from './worker-options.ts';
+import { loadWorkflows } from './workflow-bundle.ts';
 
 // npm run worker: runs what Temporal's schedules start. Any number of these may run side by side.
 const logger = createLogger({ level: process.env['LOG_LEVEL'] || 'info', name: 'worker' });
@@ -37,8 +38,9 @@ try {
 
   const secrets = createSecretBox(config.SECRET_KEYS);
   const dispatcher = createGuardedDispatcher(config.HTTP_TARGET_ALLOW);
-  const activities = createActivities({ db, logger, dispatcher, secrets });
-  const worker = await Worker.create({ ...workerOptions(config), connection, activities });
+  const activities = createActivities({ db, logger, dispatcher, secrets, temporal, taskQueue: config.TEMPORAL_TASK_QUEUE });
+  const workflows = await loadWorkflows();
+  const worker = await Worker.create({ ...workerOptions(config, workflows), connection, activities });
   const reconciling = {
     db,
     temporal,
@@ -50,7 +52,7 @@ try {
     sweepIntervalMs: config.SWEEP_INTERVAL_SECONDS * SECOND_MS,
   };
   const reconciler = await Worker.create({
-    ...reconcilerOptions(config),
+    ...reconcilerOptions(config, workflows),
     connection,
     activities: createReconcilerActivities(reconciling),
   });

@@ -1,15 +1,13 @@
-import { existsSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
-import { DefaultLogger, Runtime, type LogLevel, type WorkerOptions } from '@temporalio/worker';
+import {
+  DefaultLogger,
+  Runtime,
+  type LogLevel,
+  type WorkerOptions,
+  type WorkflowBundleOption,
+} from '@temporalio/worker';
 import type { Config } from '../platform/config.ts';
 import type { Logger } from '../platform/logger.ts';
-import { reconcilerTaskQueueOf } from '../scheduling/reconciler-schedule.ts';
-
-const fromHere = (path: string) => fileURLToPath(new URL(path, import.meta.url));
-
-/** Built by `npm run build`; from source, the worker bundles the workflows when it starts. */
-const BUNDLE = fromHere('../workflow-bundle.cjs');
-const WORKFLOWS = fromHere('../workflows');
+import { reconcilerTaskQueueOf } from '../scheduling/task-queues.ts';
 
 const LEVELS: Record<LogLevel, 'trace' | 'debug' | 'info' | 'warn' | 'error'> = {
   TRACE: 'trace',
@@ -28,15 +26,12 @@ export function installRuntime(logger: Logger): void {
   });
 }
 
-const workflows = () =>
-  existsSync(BUNDLE) ? { workflowBundle: { codePath: BUNDLE } } : { workflowsPath: WORKFLOWS };
-
 /** How a worker polls and how much it takes on. Measured: docs/decisions/0003-temporal-tuning.md. */
-export function workerOptions(config: Config) {
+export function workerOptions(config: Config, workflowBundle: WorkflowBundleOption) {
   return {
     namespace: config.TEMPORAL_NAMESPACE,
     taskQueue: config.TEMPORAL_TASK_QUEUE,
-    ...workflows(),
+    workflowBundle,
     nonStickyToStickyPollRatio: 0.8,
     workflowTaskPollerBehavior: { type: 'simple-maximum', maximum: 20 },
     activityTaskPollerBehavior: { type: 'simple-maximum', maximum: 20 },
@@ -49,11 +44,11 @@ export function workerOptions(config: Config) {
 }
 
 /** The reconciler has little to do at a time, and ends at once when its worker does: another worker goes on. */
-export function reconcilerOptions(config: Config) {
+export function reconcilerOptions(config: Config, workflowBundle: WorkflowBundleOption) {
   return {
     namespace: config.TEMPORAL_NAMESPACE,
     taskQueue: reconcilerTaskQueueOf(config.TEMPORAL_TASK_QUEUE),
-    ...workflows(),
+    workflowBundle,
     workflowTaskPollerBehavior: { type: 'simple-maximum', maximum: 2 },
     activityTaskPollerBehavior: { type: 'simple-maximum', maximum: 1 },
     maxConcurrentWorkflowTaskExecutions: 2,

@@ -3,15 +3,21 @@ import {
   ApplicationFailure,
   CancellationScope,
   CancelledFailure,
+  condition,
+  defineSignal,
   proxyActivities,
+  setHandler,
+  sleep,
   workflowInfo,
 } from '@temporalio/workflow';
 import type { Activities } from '../activities/index.ts';
 import { RUN_FAILED } from '../domain/run-failed.ts';
-import type { RunJobInput, RunJobResult } from '../domain/run-job.ts';
+import type { HandedOver, RunJobInput, RunJobResult, RunJobTask } from '../domain/run-job.ts';
+import { TURN_SIGNAL } from '../domain/turn-signal.ts';
+import { runUserTarget } from './run-user-target.ts';
 
-const { runHttpTarget } = proxyActivities<Activities>({
-  // One call takes 15 minutes at most (domain/target.ts); a worker that died is noticed much sooner, by its silence.
+const { runHttpTarget: runTarget } = proxyActivities<Activities>({
+  // One call takes 15 minutes at most (domain/http-target.ts); a worker that died is noticed much sooner, by its silence.
   startToCloseTimeout: '16 minutes',
   heartbeatTimeout: '15 seconds',
   // A run that was cancelled ends once its last call has ended.
@@ -21,23 +27,48 @@ const { runHttpTarget } = proxyActivities<Activities>({
   retry: { initialInterval: '1 second', backoffCoefficient: 2, maximumInterval: '10 seconds' },
 });
 
+const { recordOutcome } = proxyActivities<Activities>({
+  startToCloseTimeout: '30 seconds',
+  retry: { initialInterval: '1 second', backoffCoefficient: 2, maximumInterval: '10 seconds' },
+});
+
 const { recordCancelled } = proxyActivities<Activities>({
   startToCloseTimeout: '30 seconds',
   // What is not recorded by then, the reconciler records.
   scheduleToCloseTimeout: '5 minutes',
 });
 
+const turnSignal = defineSignal(TURN_SIGNAL);
+
 /** Carries out one run of a job. Fails when the run fails, so that Temporal shows it as failed. */
 export async function runJob(input: RunJobInput): Promise<RunJobResult> {
   const task = { ...input, scheduledAt: input.scheduledAt ?? nominalTime() };
+  let turns = 0;
+  setHandler(turnSignal, () => void turns++);
   try {
-    return await runHttpTarget(task);
+    for (;;) {
+      const turnsBefore = turns;
+      const step = await runTarget(task);
+      if (step.state === 'waiting') await condition(() => turns > turnsBefore, step.waitMs);
+      else if (step.state !== 'handedOver') return step;
+      else {
+        const next = await attempt(task, step);
+        if (next.state !== 'retrying') return next;
+        await sleep(next.delayMs);
+      }
+    }
   } catch (error) {
     if (!CancellationScope.current().consideredCancelled || hasFailed(error)) throw error;
     // Temporal tries no activity again that is to be cancelled: whatever it failed with, the run ends here.
     await CancellationScope.nonCancellable(() => recordCancelled(task).catch(() => undefined));
     throw new CancelledFailure('the run was cancelled');
   }
+}
+
+/** Makes an attempt that only a workflow can make, and has it recorded, also if the run is cancelled meanwhile. */
+async function attempt(task: RunJobTask, step: HandedOver) {
+  const outcome = await runUserTarget(step);
+  return CancellationScope.nonCancellable(() => recordOutcome(task, outcome));
 }
 
 /** Tells whether the run itself had failed, and has that on record, before it could be cancelled. */

@@ -2,16 +2,17 @@ import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
 import type { JobRow } from '../../db/schema.ts';
 import { invalid } from '../../domain/errors.ts';
+import { HOOKS } from '../../domain/hook.ts';
 import { Job, JobInput, type StoredDefinition } from '../../domain/job.ts';
 import { mergePatch } from '../../domain/merge-patch.ts';
 import { findNeverFiring } from '../../domain/never-firing.ts';
+import { definitionOf } from '../../scheduling/job-definition.ts';
 import { syncJob } from '../../scheduling/sync.ts';
 import { writeJob, type JobWrite } from '../../scheduling/write-job.ts';
 import { IfMatchHeaders, requireMatch } from '../if-match.ts';
 import { answerWritten, JOB_HEADERS, JobIdParams, NAMESPACE, noSuchJob, writerOf } from '../job-resource.ts';
 import { MAX_BODY_BYTES } from '../middleware/json-body.ts';
 import { operation, type ApiDependencies } from '../operation.ts';
-import { definitionOf } from '../present.ts';
 import { parseInput } from '../validation.ts';
 
 const WHAT_FOLLOWS =
@@ -72,7 +73,7 @@ function patchDefinition(job: JobRow, patch: z.infer<typeof JobPatch>): JobInput
     ...(mergePatch(current, patch) as object),
     ...Object.fromEntries(unknown),
   };
-  const definition = 'target' in patch ? parseInput(JobInput, merged) : parseAllButTarget(merged, current);
+  const definition = parseTouched(merged, current, patch);
   // Patch by patch, a job could become larger than any request.
   if (sizeOf(definition) > Math.max(MAX_BODY_BYTES, sizeOf(current))) {
     const message = `with the patch, the job would be larger than ${MAX_BODY_BYTES} bytes`;
@@ -81,11 +82,17 @@ function patchDefinition(job: JobRow, patch: z.infer<typeof JobPatch>): JobInput
   return definition;
 }
 
-/** A target that a patch does not touch stays as it is, even if one could not make it like that today. */
-function parseAllButTarget(merged: Record<string, unknown>, { target }: StoredDefinition): JobInput {
-  const rest = { ...merged };
-  delete rest['target'];
-  return { ...parseInput(JobInput.omit({ target: true }), rest), target };
+/** A call that a patch does not touch stays as it is, even if one could not make it like that today. */
+function parseTouched(
+  merged: Record<string, unknown>,
+  current: StoredDefinition,
+  patch: z.infer<typeof JobPatch>,
+): JobInput {
+  const kept = (['target', ...HOOKS] as const).filter((name) => name in current && !(name in patch));
+  const rest = Object.fromEntries(Object.entries(merged).filter(([name]) => !(kept as string[]).includes(name)));
+  const schema = JobInput.omit(Object.fromEntries(kept.map((name) => [name, true])) as { target: true });
+  const untouched = Object.fromEntries(kept.map((name) => [name, current[name]])) as Pick<JobInput, 'target'>;
+  return { ...parseInput(schema, rest), ...untouched };
 }
 
 const sizeOf = (definition: JobInput) => Buffer.byteLength(JSON.stringify(definition));

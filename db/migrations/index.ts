@@ -4,6 +4,8 @@ import * as policyAndPause from './0002-policy-and-pause.ts';
 import * as nothingLost from './0003-nothing-lost.ts';
 import * as targetsAndRuns from './0004-targets-and-runs.ts';
 import * as runLists from './0005-run-lists.ts';
+import * as limitsAndHooks from './0006-limits-and-hooks.ts';
+import * as runEvents from './0007-run-events.ts';
 
 /** All migrations by name, in order. Append only: what has been released is never changed. */
 export const migrations: Record<string, Migration> = {
@@ -12,4 +14,6 @@ export const migrations: Record<string, Migration> = {
   '0003-nothing-lost': nothingLost,
   '0004-targets-and-runs': targetsAndRuns,
   '0005-run-lists': runLists,
+  '0006-limits-and-hooks': limitsAndHooks,
+  '0007-run-events': runEvents,
 };

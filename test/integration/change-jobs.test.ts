@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Problem } from '../../api/problem.ts';
 import type { Job } from '../../domain/job.ts';
-import { apiClient, request } from '../support/client.ts';
+import { apiClient, httpTargetOf, request } from '../support/client.ts';
 import { createStack, type Stack } from '../support/stack.ts';
 
 let stack: Stack;
@@ -111,8 +111,8 @@ describe('PATCH /jobs/{id}', () => {
     expect(answer.body.labels).not.toHaveProperty('tier');
     expect(answer.body.policy).not.toHaveProperty('pauseAfterFailures');
     expect(answer.body).not.toHaveProperty('timeout');
-    expect(JSON.stringify(answer.body.target.body)).toBe('{"z":1,"b":true}');
-    expect(answer.body.target.headers).toEqual({ 'X-One': '1' });
+    expect(JSON.stringify(httpTargetOf(answer.body).body)).toBe('{"z":1,"b":true}');
+    expect(httpTargetOf(answer.body).headers).toEqual({ 'X-One': '1' });
   });
 
   test('changes the kind of a schedule when the fields of the old kind are taken away', async () => {

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Webhook } from 'standardwebhooks';
-import { apiClient } from '../support/client.ts';
+import { apiClient, httpTargetOf } from '../support/client.ts';
 import { endOfRun } from '../support/end-of-run.ts';
 import { createStack, type Stack } from '../support/stack.ts';
 import { waitFor } from '../support/wait-for.ts';
@@ -113,7 +113,7 @@ describe('a call', () => {
       accept: 'text/plain',
       authorization: 'Bearer tok-123456',
     });
-    expect(job.target.headers).toEqual({ Accept: 'text/plain', Authorization: { secret: true } });
+    expect(httpTargetOf(job).headers).toEqual({ Accept: 'text/plain', Authorization: { secret: true } });
   });
 });
 

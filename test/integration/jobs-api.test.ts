@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { apiClient, request } from '../support/client.ts';
+import { apiClient, httpTargetOf, request } from '../support/client.ts';
 import { createStack, type Stack } from '../support/stack.ts';
 import type { Problem } from '../../api/problem.ts';
 import type { Job } from '../../domain/job.ts';
@@ -46,7 +46,7 @@ describe('POST /jobs', () => {
     expect(answer.body.status.upcoming).toHaveLength(5);
     expect(answer.body.status.nextRunAt).toBe(answer.body.status.upcoming[0]);
     // What the user sent comes back to the letter, keys in their order.
-    expect(JSON.stringify(answer.body.target.body)).toBe('{"z":1,"a":[2,"x"]}');
+    expect(JSON.stringify(httpTargetOf(answer.body).body)).toBe('{"z":1,"a":[2,"x"]}');
 
     const schedule = await stack.temporal.schedule.getHandle(`scheduler-job-${answer.body.id}`).describe();
     expect(schedule.policies).toMatchObject({ overlap: 'SKIP', catchupWindow: 3_600_000 });

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import type { Run, RunState, Trigger } from '../../domain/run.ts';
+import type { Run, Trigger } from '../../domain/run.ts';
+import type { RunState } from '../../domain/run-state.ts';
 import { apiClient, request, type ApiAnswer } from '../support/client.ts';
 import { createStack, type Stack } from '../support/stack.ts';
 

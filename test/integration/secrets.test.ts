@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { Webhook } from 'standardwebhooks';
-import { apiClient, request } from '../support/client.ts';
+import { apiClient, httpTargetOf, request } from '../support/client.ts';
 import { endOfRun } from '../support/end-of-run.ts';
 import { fromRunner } from '../support/environment.ts';
 import { createStack, SECRET_KEYS, type Stack } from '../support/stack.ts';
@@ -148,7 +148,7 @@ test('a change keeps the secrets that it leaves out or calls true, and a PUT wit
     description: 'x',
     target: { headers: { 'X-Token': { secret: 'token-2' } } },
   });
-  expect(patched.target.headers).toEqual({ 'X-Token': { secret: true }, Accept: '*/*' });
+  expect(httpTargetOf(patched).headers).toEqual({ 'X-Token': { secret: true }, Accept: '*/*' });
   expect((await api.listRevisions(job.id)).items[0]?.changes).toEqual({
     description: { before: '', after: 'x' },
     'target.headers["X-Token"].secret': { after: 'a new secret' },

@@ -2,20 +2,23 @@ import type { Dispatcher } from 'undici';
 import { callHttp, type CallOutcome } from '../../activities/call-http.ts';
 import { prepareCall } from '../../activities/prepare-call.ts';
 import { Retry } from '../../domain/retry.ts';
-import type { HttpTarget } from '../../domain/target.ts';
+import type { HttpTarget } from '../../domain/http-target.ts';
+import { JobInput } from '../../domain/job.ts';
 import { takeSecrets } from '../../domain/target-secrets.ts';
 import { createSecretBox } from '../../platform/secret-box.ts';
 
 /** Makes one call to a target without secrets, as the first attempt of a run would make it. */
 export function callTarget(dispatcher: Dispatcher, given: HttpTarget): Promise<CallOutcome> {
-  const { target } = takeSecrets(given);
+  const job = JobInput.parse({ name: 'x', schedule: { every: '1h' }, target: given });
+  const { target } = takeSecrets(job).definition;
+  if (target.type !== 'http') throw new Error('this is no HTTP target');
   const values = {
     scheduledAt: '2026-11-23T08:00:00Z',
     jobId: '019ab1c0-7e11-7cc3-98c4-dc0c0c07398f',
     runId: '5f1c1b0e-6f0e-5b39-9d3c-2a53c3c2b8ad',
     attempt: '1',
   };
-  const call = prepareCall({ target, secrets: null }, values, createSecretBox([]), new Date());
+  const call = prepareCall({ target, owner: 'target', secrets: null }, values, createSecretBox([]), new Date());
   const { retryStatus } = Retry.parse({});
   return callHttp(dispatcher, call, { ...target, retryStatus }, new AbortController().signal);
 }

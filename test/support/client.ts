@@ -1,4 +1,5 @@
 import type { Backfill } from '../../domain/backfill.ts';
+import type { HttpTargetAnswer } from '../../domain/http-target.ts';
 import type { Job } from '../../domain/job.ts';
 import type { Revision } from '../../domain/revision.ts';
 import type { Run } from '../../domain/run.ts';
@@ -33,6 +34,12 @@ export async function request<Body>(
     headers: response.headers,
     body: (text === '' ? undefined : JSON.parse(text)) as Body,
   };
+}
+
+/** The target of a job that calls over HTTP. @throws Error for any other */
+export function httpTargetOf({ target }: Job): HttpTargetAnswer {
+  if (target.type !== 'http') throw new Error(`the target of the job is of the type ${target.type}`);
+  return target;
 }
 
 /** The API's operations, as far as tests need them often. Each fails unless the answer is the good one. */

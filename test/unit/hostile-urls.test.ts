@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import type { Agent } from 'undici';
 import { createGuardedDispatcher, type Resolve } from '../../activities/guarded-dispatcher.ts';
-import { HttpTarget } from '../../domain/target.ts';
+import { HttpTarget } from '../../domain/http-target.ts';
 import { parseAddressRules } from '../../platform/address-rules.ts';
 import { callTarget } from '../support/call-target.ts';
 import { startCountingListener, type CountingListener } from '../support/counting-listener.ts';

@@ -3,7 +3,8 @@ import { judgeStatus } from '../../domain/http-status.ts';
 import { fillIn, findUnknownPlaceholders } from '../../domain/placeholder.ts';
 import { retryAfterMs } from '../../domain/retry-after.ts';
 import { Retry, retryDelayMs } from '../../domain/retry.ts';
-import { HttpTarget } from '../../domain/target.ts';
+import { HttpTarget } from '../../domain/http-target.ts';
+import { JobInput } from '../../domain/job.ts';
 import { takeSecrets } from '../../domain/target-secrets.ts';
 import { blotOut } from '../../activities/blot-out.ts';
 import { followRedirect } from '../../activities/follow-redirect.ts';
@@ -111,8 +112,8 @@ describe('a target', () => {
       headers: { Accept: '*/*', Authorization: { secret: 'Bearer x' }, 'X-Kept': { secret: true } },
       signing: { secret },
     });
-    const taken = takeSecrets(target);
-    expect(taken.target).toMatchObject({
+    const taken = takeSecrets(JobInput.parse({ name: 'x', schedule: { every: '1h' }, target }));
+    expect(taken.definition.target).toMatchObject({
       headers: { Accept: '*/*', Authorization: { secret: true }, 'X-Kept': { secret: true } },
       signing: { secret: true },
     });
@@ -121,7 +122,7 @@ describe('a target', () => {
       { field: 'signing.secret', path: 'target.signing.secret', text: secret },
     ]);
     expect(taken.kept).toEqual([{ field: 'headers.x-kept', path: 'target.headers["X-Kept"].secret' }]);
-    expect(takeSecrets(taken.target).target).toEqual(taken.target);
+    expect(takeSecrets(taken.definition).definition).toEqual(taken.definition);
   });
 });
 

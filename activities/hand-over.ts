@@ -1,0 +1,27 @@
+import { durationMs } from '../domain/duration.ts';
+import { fillIn, type PlaceholderValues } from '../domain/placeholder.ts';
+import { workflowIdOfTarget, type HandedOver } from '../domain/run-job.ts';
+import type { ActivityTarget, WorkflowTarget } from '../domain/temporal-target.ts';
+
+/** What a workflow needs to know to make one attempt of a run with a target of the user's own, placeholders filled in. Pure. */
+export function handOver(
+  runId: string,
+  target: WorkflowTarget | ActivityTarget,
+  values: PlaceholderValues,
+): HandedOver {
+  const number = Number(values.attempt);
+  return {
+    runId,
+    state: 'handedOver',
+    number,
+    kind: target.type,
+    name: target.type === 'workflow' ? target.workflowType : target.activityType,
+    taskQueue: target.taskQueue,
+    args: target.args.map((value) => fillIn(value, { ...values })),
+    workflowId: workflowIdOfTarget(runId, number),
+    ...(target.timeout === undefined ? {} : { timeoutMs: durationMs(target.timeout) }),
+    ...(target.type === 'workflow' || target.heartbeatTimeout === undefined
+      ? {}
+      : { heartbeatTimeoutMs: durationMs(target.heartbeatTimeout) }),
+  };
+}

@@ -1,0 +1,37 @@
+import type { BegunRun } from '../db/run-progress.ts';
+import type { HOOK_PLACEHOLDERS, HookName } from '../domain/hook.ts';
+import type { HttpTargetAnswer } from '../domain/http-target.ts';
+import type { AnyPlaceholderValues, PlaceholderValues } from '../domain/placeholder.ts';
+
+const EVENTS: Record<HookName, string> = { onFailure: 'job.failing', onRecovery: 'job.recovered' };
+
+/**
+ * What a hook says: its own placeholders have values, and without a body of its author's it has one that tells of the
+ * job and of the run that made it speak. The target of a job stays as it is. Pure.
+ */
+export function withHookBody(
+  { trigger, job, cause }: Pick<BegunRun, 'trigger' | 'job' | 'cause'>,
+  target: HttpTargetAnswer,
+  values: PlaceholderValues,
+): { target: HttpTargetAnswer; values: AnyPlaceholderValues } {
+  if (cause === null || !(trigger === 'onFailure' || trigger === 'onRecovery')) {
+    return { target, values: { ...values } };
+  }
+  const { runId, state, reason, scheduledAt, consecutiveFailures } = cause;
+  const ofHook: Record<(typeof HOOK_PLACEHOLDERS)[number], string> = {
+    jobName: job.name,
+    causeRunId: runId,
+    causeState: state,
+    reason: reason ?? '',
+    consecutiveFailures: String(consecutiveFailures),
+  };
+  const { id, name, namespace, labels } = job;
+  const body = {
+    event: EVENTS[trigger],
+    job: { id, name, namespace, labels },
+    run: { id: runId, scheduledAt, state, reason },
+    consecutiveFailures,
+  };
+  const hasBody = target.body !== undefined || target.method === 'GET';
+  return { target: hasBody ? target : { ...target, body }, values: { ...values, ...ofHook } };
+}

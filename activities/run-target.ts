@@ -1,0 +1,114 @@
+import { setTimeout } from 'node:timers/promises';
+import { ApplicationFailure, Context } from '@temporalio/activity';
+import { CANCELLED, endRun, type BegunRun, type RunEnd } from '../db/run-progress.ts';
+import { toInstant } from '../domain/instant.ts';
+import type { PlaceholderValues } from '../domain/placeholder.ts';
+import { runIdOf, type HandedOver, type RunJobResult, type RunJobTask, type RunWaiting } from '../domain/run-job.ts';
+import { findOwnQueue } from '../scheduling/task-queues.ts';
+import { takeTurn } from '../scheduling/turns.ts';
+import { beginOfTask } from './begin-run.ts';
+import type { ActivityDependencies } from './dependencies.ts';
+import { endAttempt, type EndedAttempt } from './ended-attempt.ts';
+import { handOver } from './hand-over.ts';
+import { ENDED_IN_TEMPORAL, makeAttempt } from './make-attempt.ts';
+import { limitsFor, recordEnd, settle } from './record-end.ts';
+
+/** An occurrence that has to wait for a run that was made up asks again after this time. */
+const OVERLAP_PAUSE_MS = 1_000;
+
+/** A record that failed is tried again after this time, well within the heartbeat timeout. */
+const RECORD_AGAIN_MS = 1_000;
+
+/**
+ * The activity that carries out a run: it reads the job, and asks for a turn if the job has limits. It makes an HTTP call
+ * itself, and records it; a workflow or an activity of the user's own it hands back, for only a workflow can run that.
+ * For another call it fails with the wait that the job asks for, so that Temporal retries it. What it has recorded it
+ * never does again: after a crash or a database outage it goes on where it stopped, and a call that ended before is
+ * recorded rather than repeated.
+ */
+export function createRunTarget(dependencies: ActivityDependencies) {
+  const { db } = dependencies;
+  return async function runTarget(task: RunJobTask): Promise<RunJobResult | RunWaiting | HandedOver> {
+    const context = Context.current();
+    let run = await beginOfTask(db, task);
+    if (!run) return { runId: runIdOf(task), state: 'skipped' };
+    const { id: runId } = run;
+    const number = run.attempts.length + 1;
+    const heartbeat = context.info.heartbeatDetails as EndedAttempt | undefined;
+    const known = heartbeat?.attempt.number === number ? heartbeat : undefined;
+    if (isOpen(run) && !known) {
+      if (run.cancel_requested_at !== null) {
+        await endRun(db, runId, CANCELLED, new Date());
+        return settle({ ...run, ...CANCELLED });
+      }
+      const limits = run.isBlocked ? undefined : limitsFor(run);
+      if (limits) {
+        const turn = await takeTurn(dependencies, runId, limits);
+        if (turn.state === 'waiting') return { runId, ...turn };
+        if (run.state === 'queued') run = (await beginOfTask(db, task)) ?? run;
+      }
+    }
+    if (run.state === 'queued') {
+      throw ApplicationFailure.create({
+        message: 'another run of the job has to end first',
+        type: 'Waiting',
+        nextRetryDelay: OVERLAP_PAUSE_MS,
+      });
+    }
+    if (run.state !== 'running') return settle(run);
+
+    const values = {
+      scheduledAt: toInstant(Date.parse(task.scheduledAt)),
+      jobId: task.jobId,
+      runId,
+      attempt: String(number),
+    };
+    const made = known ?? (await attempt(run, values, context));
+    if ('kind' in made) return made;
+    const end = await surely(context, made, run);
+    if (end) return settle({ id: runId, attempts: [made.attempt], ...end });
+    if (made.attempt.outcome === 'cancelled')
+      throw ApplicationFailure.nonRetryable(ENDED_IN_TEMPORAL, 'Ended');
+    throw ApplicationFailure.create({
+      message: `attempt ${number} failed: ${made.attempt.error}`,
+      type: 'AttemptFailed',
+      nextRetryDelay: made.retryDelayMs,
+    });
+  };
+
+  async function attempt(
+    run: BegunRun,
+    values: PlaceholderValues,
+    context: Context,
+  ): Promise<EndedAttempt | HandedOver> {
+    const { target } = run;
+    if (target.type === 'http') return makeAttempt(dependencies, context, run, target, values);
+    // Refused when the job was made; but this service may have another task queue since then.
+    const fault = findOwnQueue(target, dependencies.taskQueue);
+    if (fault === undefined) return handOver(run.id, target, values);
+    const now = new Date();
+    const refusal = { statusCode: null, error: fault, responseExcerpt: null };
+    return endAttempt(
+      { number: Number(values.attempt), startedAt: now, endedAt: now, verdict: 'final', ...refusal },
+      run.retry,
+    );
+  }
+
+  /**
+   * Records what a call came to. Temporal tries no activity again that is to be cancelled: this one goes on then until it
+   * is recorded.
+   */
+  async function surely(context: Context, ended: EndedAttempt, run: BegunRun): Promise<RunEnd | undefined> {
+    for (;;) {
+      try {
+        return await recordEnd(dependencies, run, ended);
+      } catch (error) {
+        if (!context.cancellationDetails?.cancelRequested) throw error;
+        context.heartbeat(ended);
+        await setTimeout(RECORD_AGAIN_MS);
+      }
+    }
+  }
+}
+
+const isOpen = ({ state }: BegunRun) => state === 'queued' || state === 'running';

@@ -1,0 +1,72 @@
+import { z } from 'zod';
+import { HttpTargetAnswer, httpTargetWith } from './http-target.ts';
+import { Instant } from './instant.ts';
+import { PLACEHOLDERS } from './placeholder.ts';
+import { Retry } from './retry.ts';
+import { RunState } from './run-state.ts';
+
+// Calls that a job makes when it keeps failing, and when it is well again.
+
+/** Why a hook was called: the scheduled run whose end it tells of. */
+export const HookCause = z
+  .strictObject({
+    runId: z.uuid(),
+    scheduledAt: Instant,
+    state: RunState,
+    reason: z.string().nullable(),
+    consecutiveFailures: z.int().meta({ description: 'Scheduled runs that had failed in a row.' }),
+  })
+  .meta({ id: 'HookCause', description: 'The run whose end a hook tells of.' });
+export type HookCause = z.infer<typeof HookCause>;
+
+/** What may stand in the body of a hook, besides what may stand in every target. */
+export const HOOK_PLACEHOLDERS = ['jobName', 'causeRunId', 'causeState', 'reason', 'consecutiveFailures'] as const;
+
+const HookTarget = httpTargetWith([...PLACEHOLDERS, ...HOOK_PLACEHOLDERS]).meta({
+  id: 'HookTarget',
+  description: `An HTTP call. Without a \`body\`, a POST carries \`{ event, job, run, consecutiveFailures }\`. Its body may hold ${HOOK_PLACEHOLDERS.map((name) => `\`{{${name}}}\``).join(', ')} as well.`,
+});
+
+const hooksWith = <TargetFields extends z.ZodType>(target: TargetFields) => {
+  const call = {
+    target,
+    retry: Retry.prefault({ maxAttempts: 10 }).meta({
+      description: 'As for the job itself, but ten calls if nothing else is said.',
+    }),
+  };
+  return {
+    onFailure: z
+      .strictObject({
+        after: z.int().min(1).max(1_000).default(1).meta({
+          description: 'How many scheduled runs have to fail in a row.',
+          example: 3,
+        }),
+        ...call,
+      })
+      .optional()
+      .meta({ description: 'Called once when that many scheduled runs have failed in a row.' }),
+    onRecovery: z
+      .strictObject(call)
+      .optional()
+      .meta({
+        description:
+          'Called once when a scheduled run succeeds again. `onFailure.after` (1 without `onFailure`) says how many failures make it worth a call.',
+      }),
+  };
+};
+
+/** The hooks of a job, as their author gives them. */
+export const hooks = hooksWith(HookTarget);
+
+/** The same as they are stored and answered. */
+export const hookAnswers = hooksWith(HttpTargetAnswer);
+
+export type FailureHook = NonNullable<z.infer<typeof hookAnswers.onFailure>>;
+export type RecoveryHook = NonNullable<z.infer<typeof hookAnswers.onRecovery>>;
+
+/** The names of the hooks; each is also the trigger of the runs that call it. */
+export const HOOKS = ['onFailure', 'onRecovery'] as const;
+export type HookName = (typeof HOOKS)[number];
+
+/** Tells whether a run with this trigger calls a hook, and not the target of its job. Pure. */
+export const isHook = (trigger: string): trigger is HookName => (HOOKS as readonly string[]).includes(trigger);

@@ -1,0 +1,94 @@
+import { z } from 'zod';
+import { durationSchema } from './duration.ts';
+import { STATUS_DEFAULTS, StatusList } from './http-status.ts';
+import {
+  describeUnknownPlaceholders,
+  fillInText,
+  findUnknownPlaceholders,
+  PLACEHOLDERS,
+} from './placeholder.ts';
+import { Signing, SigningAnswer } from './signing.ts';
+import { Headers, HeadersAnswer } from './target-headers.ts';
+import { findUrlFault } from './target-url.ts';
+
+const Url = z
+  .string()
+  .max(8_192)
+  .superRefine((text, context) => {
+    const fault = findUrlFault(text) ?? findPlaceholderFault(text);
+    if (fault) context.addIssue({ code: 'custom', message: fault });
+  })
+  .meta({ format: 'uri', example: 'https://example.com/hooks/report' });
+
+function findPlaceholderFault(text: string): string | undefined {
+  const unknown = findUnknownPlaceholders(text);
+  if (unknown.length > 0) return describeUnknownPlaceholders(unknown);
+  // Filled in, or its backslash taken away, it must still call the host that it seems to call.
+  const filled = fillInText(text, { scheduledAt: 'x', jobId: 'x', runId: 'x', attempt: 'x' });
+  return URL.canParse(filled) && new URL(filled).origin === new URL(text).origin
+    ? findUrlFault(filled)
+    : 'placeholders can stand in the path and in the query of the URL alone';
+}
+
+/** What a call is made of; how its secrets are written, its author and an answer do each in their own way. */
+const httpCall = <HeaderFields extends z.ZodType, SigningFields extends z.ZodType>(
+  headers: HeaderFields,
+  signing: SigningFields,
+) =>
+  z.strictObject({
+    type: z.literal('http'),
+    url: Url,
+    method: z.enum(['GET', 'POST', 'PUT', 'PATCH', 'DELETE']).default('POST'),
+    headers,
+    // What comes out of a JSON parser is JSON: there is nothing left to check.
+    body: z
+      .unknown()
+      .optional()
+      .meta({
+        description:
+          'Text is sent as it is (text/plain), anything else as JSON. A Content-Type header of yours wins. `{{scheduledAt}}`, `{{jobId}}`, `{{runId}}` and `{{attempt}}` in its texts, in headers that are not secret, and in the path and query of the URL, are filled in.',
+        example: { report: 'weekly', run: '{{runId}}' },
+      }),
+    timeout: durationSchema({ minMs: 100, maxMs: 900_000 })
+      .default('30s')
+      .meta({ description: 'For one call, from the connection to the end of the answer.', example: '30s' }),
+    successStatus: StatusList.min(1)
+      .default(STATUS_DEFAULTS.successStatus)
+      .meta({ description: 'Answers that count as success.', example: ['200-299'] }),
+    followRedirects: z.boolean().default(false).meta({
+      description:
+        'Whether a redirect is followed, five in a row at most. To another origin, headers of yours and the signature do not go along.',
+    }),
+    signing,
+  });
+
+/** An HTTP call as its author gives it; in the body, these placeholders may stand. */
+export const httpTargetWith = (bodyPlaceholders: readonly string[]) =>
+  httpCall(Headers.default({}), Signing.optional()).superRefine((target, context) => {
+    if (target.method === 'GET' && target.body !== undefined) {
+      context.addIssue({
+        code: 'custom',
+        path: ['body'],
+        message: 'a GET call has no body; use POST, or leave the body out',
+      });
+    }
+    const unknown = findUnknownPlaceholders(target.body, bodyPlaceholders);
+    if (unknown.length > 0) {
+      const message = describeUnknownPlaceholders(unknown, bodyPlaceholders);
+      context.addIssue({ code: 'custom', path: ['body'], message });
+    }
+  });
+
+/** An HTTP call, as the author of a job gives it. */
+export const HttpTarget = httpTargetWith(PLACEHOLDERS).meta({
+  id: 'HttpTarget',
+  description: 'An HTTP call.',
+});
+export type HttpTarget = z.infer<typeof HttpTarget>;
+
+/** An HTTP call as it is stored and answered, without its secrets. */
+export const HttpTargetAnswer = httpCall(HeadersAnswer, SigningAnswer.optional()).meta({
+  id: 'HttpTargetAnswer',
+  description: 'An HTTP call; in place of a secret stands `true`.',
+});
+export type HttpTargetAnswer = z.infer<typeof HttpTargetAnswer>;

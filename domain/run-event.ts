@@ -1,0 +1,47 @@
+import { z } from 'zod';
+import { Instant } from './instant.ts';
+import { Attempt, Trigger, type RecordedAttempt, type Run } from './run.ts';
+import { RunState } from './run-state.ts';
+
+/** Something that became of a run: it was queued, began, made an attempt, waits for something, ended. */
+export const RunEvent = z
+  .strictObject({
+    at: Instant,
+    runId: z.uuid(),
+    jobId: z.uuid(),
+    trigger: Trigger,
+    scheduledAt: Instant,
+    state: RunState.meta({ description: 'Of the run, since this event.' }),
+    reason: z.string().nullable().meta({
+      description: 'Why a run failed, was ended or did not become one; of an open run, what it waits for.',
+    }),
+    cancelRequestedAt: Instant.nullable(),
+    attempts: z.int().meta({ description: 'How many attempts the run has made.' }),
+    lastAttempt: Attempt.pick({ number: true, outcome: true, statusCode: true, error: true, retryAt: true })
+      .nullable()
+      .meta({ description: 'The last of them.' }),
+  })
+  .meta({
+    id: 'RunEvent',
+    description: 'Something that became of a run, and how the run then stood.',
+    example: {
+      at: '2026-11-23T08:00:00.310Z',
+      runId: '5f1c1b0e-6f0e-5b39-9d3c-2a53c3c2b8ad',
+      jobId: '019ab1c0-7e11-7cc3-98c4-dc0c0c07398f',
+      trigger: 'schedule',
+      scheduledAt: '2026-11-23T08:00:00Z',
+      state: 'succeeded',
+      reason: null,
+      cancelRequestedAt: null,
+      attempts: 1,
+      lastAttempt: { number: 1, outcome: 'succeeded', statusCode: 200, error: null, retryAt: null },
+    },
+  });
+export type RunEvent = z.infer<typeof RunEvent>;
+
+/** What is stored of an event: how the run stood, its times as PostgreSQL writes them. */
+export interface RecordedRunEvent extends Pick<Run, 'trigger' | 'scheduledAt' | 'state' | 'reason'> {
+  cancelRequestedAt: string | null;
+  attempts: number;
+  lastAttempt: RecordedAttempt | null;
+}
