@@ -14,6 +14,7 @@ import { ensureSearchAttributes } from '../scheduling/search-attributes.ts';
 import { isUnreachable } from '../scheduling/temporal-errors.ts';
 import { createApp } from './app.ts';
 import { createHttpServer } from './http-server.ts';
+import { createRunEventHub } from './run-event-hub.ts';
 
 // npm run api: the REST API. Any number of these may run side by side.
 const logger = createLogger({ level: process.env['LOG_LEVEL'] || 'info', name: 'api' });
@@ -43,6 +44,7 @@ try {
     secrets: createSecretBox(config.SECRET_KEYS),
     temporalUiUrl: config.TEMPORAL_UI_URL,
     runRetentionMs: config.RUN_RETENTION_DAYS * DAY_MS,
+    runEvents: createRunEventHub({ db, logger, isStopping: server.isStopping }),
     now: () => new Date(),
     isStopping: server.isStopping,
   }).callback();

@@ -73,11 +73,11 @@ export function createOpenApiDocument(operations: readonly Operation[], version:
 
 function answerResponses({ answers }: Operation): Record<string, ResponseConfig> {
   return Object.fromEntries(
-    Object.entries(answers).map(([status, { description, schema, headers }]) => [
+    Object.entries(answers).map(([status, { description, schema, type, headers }]) => [
       status,
       {
         description,
-        ...(schema ? { content: { 'application/json': { schema } } } : {}),
+        ...(schema ? { content: { [type ?? 'application/json']: { schema } } } : {}),
         ...(headers
           ? {
               headers: Object.fromEntries(

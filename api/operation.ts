@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream';
 import type { Client } from '@temporalio/client';
 import type { z } from 'zod';
 import type { Database } from '../db/database.ts';
@@ -5,6 +6,7 @@ import type { ErrorCode } from '../domain/errors.ts';
 import type { Logger } from '../platform/logger.ts';
 import type { SecretBox } from '../platform/secret-box.ts';
 import type { Outage } from '../platform/outage.ts';
+import type { RunEventHub } from './run-event-hub.ts';
 
 /** What handlers work with. */
 export interface ApiDependencies {
@@ -20,6 +22,8 @@ export interface ApiDependencies {
   temporalUiUrl: string | undefined;
   /** So long after they ended, runs are forgotten. */
   runRetentionMs: number;
+  /** Watches the log of runs for those who follow them. */
+  runEvents: RunEventHub;
   /** The clock, so that a test can bring its own. */
   now: () => Date;
   /** Whether this process has been asked to end. */
@@ -31,6 +35,8 @@ export interface Answer {
   status: number;
   headers?: Record<string, string>;
   body?: unknown;
+  /** Server-sent events, in place of a body. */
+  stream?: Readable;
 }
 
 /** A handler's input, as its operation's schemas have parsed it. */
@@ -67,7 +73,16 @@ export interface Operation<Params = unknown, Query = unknown, Body = unknown, He
   /** Named variants of the body, for the document. */
   bodyExamples?: Record<string, { summary: string; value: unknown }>;
   /** The answers that are no errors. */
-  answers: Record<number, { description: string; schema?: z.ZodType; headers?: Record<string, string> }>;
+  answers: Record<
+    number,
+    {
+      description: string;
+      schema?: z.ZodType;
+      /** JSON, if nothing else is said. */
+      type?: 'text/event-stream';
+      headers?: Record<string, string>;
+    }
+  >;
   /** False for an operation that answers whatever the databases do: it has no `unavailable`. */
   needsStorage?: false;
   /** The errors beyond those that follow from having params, a query, headers or a body. */

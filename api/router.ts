@@ -47,7 +47,11 @@ function handler(operation: Operation, dependencies: ApiDependencies): Middlewar
     );
     context.status = answer.status;
     if (answer.headers) context.set(answer.headers);
-    if (answer.body === undefined || answer.body === null) context.body = null;
+    if (answer.stream) {
+      context.set({ 'Cache-Control': 'no-store', 'X-Accel-Buffering': 'no' });
+      context.type = 'text/event-stream';
+      context.body = answer.stream;
+    } else if (answer.body === undefined || answer.body === null) context.body = null;
     else {
       context.type = 'application/json';
       context.body = JSON.stringify(answer.body);

@@ -19,8 +19,9 @@ const REMIND_AFTER = sql`interval '5 s'`;
 /** The columns of a permit that is given back now. */
 export const RELEASED = sql`
   released_at  = clock_timestamp(),
-  counts_until = CASE WHEN started_at IS NULL OR rate_per_ms IS NULL THEN clock_timestamp()
-                      ELSE least(clock_timestamp(), started_at + ${ARRIVAL}) + rate_per_ms * interval '1 ms' END`;
+  counts_until = CASE WHEN permits.started_at IS NULL OR permits.rate_per_ms IS NULL THEN clock_timestamp()
+                      ELSE least(clock_timestamp(), permits.started_at + ${ARRIVAL})
+                           + permits.rate_per_ms * interval '1 ms' END`;
 
 /** A run to be told that its turn has come. */
 export type GrantedRun = Pick<RunRow, 'id' | 'workflow_id' | 'temporal_run_id'>;

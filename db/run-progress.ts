@@ -65,7 +65,7 @@ export async function beginRun(
           SELECT FROM runs
           WHERE job_id = jobs.id AND ended_at IS NULL AND made_up AND trigger = 'schedule' AND state = 'running' AND runs.id <> ${run.id}
         ) AS is_blocked,
-        ${isHook(run.trigger)} AS is_hook,
+        ${isHook(run.trigger)}::boolean AS is_hook,
         CASE ${run.trigger} WHEN 'onFailure' THEN on_failure->'target' WHEN 'onRecovery' THEN on_recovery->'target'
              ELSE target END AS call_target,
         CASE ${run.trigger} WHEN 'onFailure' THEN on_failure->'retry' WHEN 'onRecovery' THEN on_recovery->'retry'

@@ -19,10 +19,13 @@ export function findChanges(
     if (!isDeepStrictEqual(before, after)) changes[field] = { before, after };
   };
   if (definition) {
-    const { timeout: oldTimeout, ...before } = hideNewSecrets(definitionOf(job), definition);
+    const { timeout: oldTimeout, ...before } = definitionOf(job);
     const { timeout, ...after } = definition;
     for (const field of new Set([...Object.keys(before), ...Object.keys(after)]) as Set<keyof typeof after>)
       compare(field, before[field], after[field]);
+    const hidden = hideNewSecrets(definitionOf(job), definition);
+    for (const field of ['target', ...HOOKS] as const)
+      if (changes[field]) changes[field].before = hidden[field];
     compare('timeout', oldTimeout ?? null, timeout ?? null);
   }
   for (const { path } of newSecrets) changes[path] = { after: 'a new secret' };

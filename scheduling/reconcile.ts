@@ -4,6 +4,7 @@ import { listFinished, listPausesOver, listUsedUp, type FinishedJob } from '../d
 import { removeOldPermits } from '../db/permits.ts';
 import { noteReconciled, releaseLease, takeLease, type ReconcilerState } from '../db/reconciler.ts';
 import { removeOldKeys, removeOldRuns, removeOldTombstones } from '../db/retention.ts';
+import { removeOldRunEvents } from '../db/run-events.ts';
 import { claimUnsynced, listOutdatedSpecs, releaseUnsynced } from '../db/sync-state.ts';
 import { isDatabaseUnavailable } from '../db/unavailable.ts';
 import { DAY_MS, MINUTE_MS, SECOND_MS } from '../domain/milliseconds.ts';
@@ -44,6 +45,8 @@ const LATE_RECORD_MS = MINUTE_MS;
 const REMOVED_AT_ONCE = 1_000;
 /** How long an idempotency key is kept. */
 const KEY_RETENTION_MS = DAY_MS;
+/** And for how long a client that follows runs may be away and miss nothing. */
+const RUN_EVENT_RETENTION_MS = DAY_MS;
 
 /**
  * One pass over all that is left to do: ends pauses that are over, completes jobs, brings to Temporal what has not
@@ -126,6 +129,9 @@ async function pass(
     await step('secretsResealed', Infinity, () => resealSecrets(db, secrets, logger));
     await step('secretsRemoved', REMOVED_AT_ONCE, () => removeSecretsOfDeleted(db, REMOVED_AT_ONCE));
     await step('runsRemoved', REMOVED_AT_ONCE, () => removeOldRuns(db, ago(runRetentionMs), REMOVED_AT_ONCE));
+    await step('runEventsRemoved', REMOVED_AT_ONCE, () =>
+      removeOldRunEvents(db, ago(RUN_EVENT_RETENTION_MS), REMOVED_AT_ONCE),
+    );
     await step('jobsRemoved', REMOVED_AT_ONCE, () =>
       removeOldTombstones(db, ago(runRetentionMs), REMOVED_AT_ONCE),
     );

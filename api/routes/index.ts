@@ -10,6 +10,7 @@ import { getUpcoming, previewSchedule } from './schedules.ts';
 import { cancelRunRoute } from './cancel-run.ts';
 import { retryRun } from './retry-run.ts';
 import { getRun, getRuns, getRunsOfJob } from './runs.ts';
+import { streamRuns } from './stream-runs.ts';
 
 /** Every operation of the API. The router and the OpenAPI document are both made from this list. */
 export const operations: Operation[] = [
@@ -28,6 +29,8 @@ export const operations: Operation[] = [
   previewSchedule,
   getRunsOfJob,
   getRuns,
+  // Before what would take its path for the id of a run.
+  streamRuns,
   getRun,
   cancelRunRoute,
   retryRun,

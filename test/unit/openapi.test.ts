@@ -64,6 +64,7 @@ describe('the OpenAPI document', () => {
       'POST /schedules/preview',
       'GET /jobs/{id}/runs',
       'GET /runs',
+      'GET /runs/stream',
       'GET /runs/{id}',
       'POST /runs/{id}/cancel',
       'POST /runs/{id}/retry',

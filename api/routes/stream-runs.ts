@@ -1,0 +1,64 @@
+import { Readable } from 'node:stream';
+import { z } from 'zod';
+import { findJobOrTombstone } from '../../db/jobs.ts';
+import { SchedulerError } from '../../domain/errors.ts';
+import { RunEvent } from '../../domain/run-event.ts';
+import { NAMESPACE, noSuchJob } from '../job-resource.ts';
+import { operation } from '../operation.ts';
+import { streamRunEvents } from '../run-event-stream.ts';
+
+const EventId = z.string().regex(/^\d{1,15}$/, {
+  error: 'is not the id of an event of this stream; leave it out to begin now',
+});
+
+export const streamRuns = operation({
+  method: 'get',
+  path: '/runs/stream',
+  operationId: 'streamRuns',
+  summary: 'Follow runs live',
+  description:
+    'Server-sent events: one of the type `run` for everything that becomes of a run, in one order for all readers. A client that connects again with `Last-Event-ID` misses nothing, for a day; if it was away for longer, an event of the type `gap` says so. Without it, the stream begins now.',
+  tag: 'Runs',
+  headers: z.object({
+    'Last-Event-ID': EventId.optional().meta({
+      description: 'The id of the last event that the client has; `EventSource` sends it by itself.',
+      example: '4711',
+    }),
+  }),
+  query: z.strictObject({
+    jobId: z
+      .uuid({ error: 'is not the id of a job; ids are UUIDs' })
+      .optional()
+      .meta({ description: 'Only runs of this job.', example: '019ab1c0-7e11-7cc3-98c4-dc0c0c07398f' }),
+    lastEventId: EventId.optional().meta({
+      description: 'The same as `Last-Event-ID`, for clients that can not set headers; the header wins.',
+      example: '4711',
+    }),
+  }),
+  answers: {
+    200: {
+      description: 'Events for as long as the client listens; the `data` of each is a RunEvent.',
+      type: 'text/event-stream',
+      schema: RunEvent,
+    },
+  },
+  errors: ['not_found'],
+  async handle({ headers, query }, dependencies) {
+    const { db, runEvents } = dependencies;
+    const { jobId } = query;
+    if (jobId !== undefined) {
+      const job = await findJobOrTombstone(db, jobId);
+      if (job?.namespace !== NAMESPACE) throw noSuchJob(jobId);
+    }
+    const last = headers['Last-Event-ID'] ?? query.lastEventId;
+    const watch = runEvents.join();
+    if (!watch)
+      throw new SchedulerError('unavailable', 'Too many clients follow runs at the moment; try again.');
+    const after = last === undefined ? undefined : Number(last);
+    const of = { namespace: NAMESPACE, jobId };
+    const stream = Readable.from(streamRunEvents(dependencies, watch, { of, after }), { objectMode: false });
+    // Also if nobody ever read from it.
+    stream.once('close', watch.leave);
+    return { status: 200, stream };
+  },
+});

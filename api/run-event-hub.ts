@@ -1,0 +1,81 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Database } from '../db/database.ts';
+import { findLastPlace, placeEvents } from '../db/run-events.ts';
+import type { Logger } from '../platform/logger.ts';
+
+/** Watches the log of runs on behalf of all readers of this process, as long as there are any. */
+export interface RunEventHub {
+  /** Joins the readers; undefined if there are too many already. */
+  join: () => RunEventWatch | undefined;
+}
+
+/** What one reader knows of the log. */
+export interface RunEventWatch {
+  /** The last place, once all that had happened before this question is in its place. */
+  latest: () => Promise<number>;
+  /** Resolves with the last place when it is beyond this one, when so much time has passed, or when the process is to end. */
+  beyond: (place: number, timeoutMs: number) => Promise<number>;
+  leave: () => void;
+}
+
+const PERIOD_MS = 200;
+/** Given their places in one statement. */
+const BATCH = 5_000;
+const MAX_READERS = 1_000;
+
+/** Polls Postgres, for that works through every pooler; LISTEN does not. */
+export function createRunEventHub(dependencies: {
+  db: Database;
+  logger: Logger;
+  isStopping: () => boolean;
+}): RunEventHub {
+  const { db, logger, isStopping } = dependencies;
+  let readers = 0;
+  let isWatching = false;
+  let last = 0;
+  /** Rounds that have been ended: what was there at the beginning of one is in its place at its end. */
+  let waiting: (() => void)[] = [];
+
+  const round = async () => {
+    while ((await placeEvents(db, BATCH)) === BATCH);
+    last = await findLastPlace(db);
+  };
+  const watch = async () => {
+    isWatching = true;
+    while (readers > 0) {
+      try {
+        await round();
+      } catch (error) {
+        logger.debug({ err: error }, 'could not read the log of runs');
+      }
+      const told = waiting;
+      waiting = [];
+      for (const tell of told) tell();
+      await sleep(PERIOD_MS);
+    }
+    isWatching = false;
+  };
+  const nextRound = () => new Promise<void>((resolve) => void waiting.push(resolve));
+
+  return {
+    join: () => {
+      if (readers >= MAX_READERS) return undefined;
+      readers++;
+      if (!isWatching) void watch();
+      return {
+        latest: async () => {
+          // The round that is under way may have begun before the question.
+          await nextRound();
+          await nextRound();
+          return last;
+        },
+        beyond: async (place, timeoutMs) => {
+          const deadline = Date.now() + timeoutMs;
+          while (last <= place && Date.now() < deadline && !isStopping()) await nextRound();
+          return last;
+        },
+        leave: () => void readers--,
+      };
+    },
+  };
+}

@@ -1,0 +1,91 @@
+import type { Database } from '../db/database.ts';
+import { findPlaces, listRunEvents, type PlacedRunEvent } from '../db/run-events.ts';
+import { toInstant } from '../domain/instant.ts';
+import { SECOND_MS } from '../domain/milliseconds.ts';
+import type { RunEvent } from '../domain/run-event.ts';
+import type { Logger } from '../platform/logger.ts';
+import type { RunEventWatch } from './run-event-hub.ts';
+
+/** Events of one page. A reader that is slow holds no more than one page, and what its connection buffers. */
+const PAGE = 100;
+/** So often a silent stream says something, so that nobody on the way takes it for dead. */
+const KEEP_ALIVE_MS = 15 * SECOND_MS;
+/** What a client waits before it connects again. */
+const RETRY_MS = 2 * SECOND_MS;
+
+/** What a reader reads. */
+export interface Reading {
+  of: { namespace: string; jobId?: string | undefined };
+  /** The id of the last event that it has; undefined: it begins now. */
+  after: number | undefined;
+}
+
+/**
+ * Server-sent events, as the HTML standard has them, from the log of runs: read page by page, as fast as the reader takes
+ * them. Ends when the process is to end, or can not reach the database; a client then connects again, and misses nothing.
+ */
+export async function* streamRunEvents(
+  { db, logger, isStopping }: { db: Database; logger: Logger; isStopping: () => boolean },
+  watch: Omit<RunEventWatch, 'leave'>,
+  { of, after }: Reading,
+): AsyncGenerator<string> {
+  try {
+    yield `retry: ${RETRY_MS}\n\n`;
+    let seen = await watch.latest();
+    let place = after ?? seen;
+    if (after !== undefined && (await isGone(db, after))) {
+      yield writeGap(after);
+      place = Math.min(after, seen);
+    }
+    while (!isStopping()) {
+      const events = await listRunEvents(db, of, place, PAGE);
+      for (const event of events) {
+        place = event.place;
+        yield writeEvent(event);
+      }
+      if (events.length === PAGE) continue;
+      // All up to here has been read, also what is for others: a client that connects again begins from here.
+      place = Math.max(place, seen);
+      const last = await watch.beyond(place, KEEP_ALIVE_MS);
+      if (last <= seen) yield `id: ${place}\n\n`;
+      seen = last;
+    }
+  } catch (error) {
+    logger.warn({ err: error }, 'a stream of runs was broken off');
+  }
+}
+
+/** Tells whether events after this place have been removed, or the place is none of this log. */
+async function isGone(db: Database, after: number): Promise<boolean> {
+  const { first, last } = await findPlaces(db);
+  return after > last || (first === 0 ? after < last : after < first - 1);
+}
+
+const writeGap = (after: number) =>
+  `event: gap\ndata: ${JSON.stringify({
+    message: `events after ${after} are not kept any more; GET /runs tells what became of the runs meanwhile`,
+  })}\n\n`;
+
+function writeEvent({ place, at, runId, jobId, run }: PlacedRunEvent): string {
+  const { lastAttempt: attempt } = run;
+  const event: RunEvent = {
+    at: toInstant(at.getTime()),
+    runId,
+    jobId,
+    trigger: run.trigger,
+    scheduledAt: toInstant(Date.parse(run.scheduledAt)),
+    state: run.state,
+    reason: run.reason,
+    cancelRequestedAt:
+      run.cancelRequestedAt === null ? null : toInstant(Date.parse(run.cancelRequestedAt)),
+    attempts: run.attempts,
+    lastAttempt: attempt && {
+      number: attempt.number,
+      outcome: attempt.outcome,
+      statusCode: attempt.statusCode,
+      error: attempt.error,
+      retryAt: attempt.retryAt ?? null,
+    },
+  };
+  return `id: ${place}\nevent: run\ndata: ${JSON.stringify(event)}\n\n`;
+}

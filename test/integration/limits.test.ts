@@ -1,0 +1,168 @@
+import type { ServerResponse } from 'node:http';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { apiClient, request } from '../support/client.ts';
+import { endOfRun } from '../support/end-of-run.ts';
+import { createStack, type ServiceProcess, type Stack } from '../support/stack.ts';
+import { waitFor } from '../support/wait-for.ts';
+
+let stack: Stack;
+let service: ServiceProcess;
+let api: ReturnType<typeof apiClient>;
+let workers: ServiceProcess[];
+
+beforeAll(async () => {
+  stack = await createStack('limits');
+  [service, ...workers] = await Promise.all([stack.startApi(), stack.startWorker(), stack.startWorker()]);
+  api = apiClient(service.url);
+});
+afterAll(() => stack.stop());
+
+const never = { at: '2090-01-01T00:00:00Z' };
+const endOf = (runId: string) => endOfRun(api, runId, 110_000);
+
+/** Counts how many calls of a path are under way at once: until they are answered, or their connection is gone. */
+function countCalls(path: string, answer: (response: ServerResponse) => void) {
+  const seen = { now: 0, most: 0, broken: 0 };
+  stack.receiver.respond(path, (_, response) => {
+    seen.now++;
+    seen.most = Math.max(seen.most, seen.now);
+    response.once('close', () => {
+      seen.now--;
+      if (!response.writableFinished) seen.broken++;
+    });
+    answer(response);
+  });
+  return seen;
+}
+
+const makeJobs = (count: number, prefix: string, policy: object, more: object = {}) =>
+  Promise.all(
+    Array.from({ length: count }, (_, index) =>
+      api.createJob({
+        name: `${prefix} ${index}`,
+        schedule: never,
+        target: { type: 'http', url: `${stack.receiver.url}/${prefix}` },
+        policy,
+        ...more,
+      }),
+    ),
+  );
+
+/** How many of these times lie at most in one stretch of `lengthMs`. */
+function mostWithin(times: number[], lengthMs: number): number {
+  const sorted = [...times].sort((a, b) => a - b);
+  return Math.max(
+    ...sorted.map((start, index) => sorted.slice(index).filter((time) => time - start < lengthMs).length),
+  );
+}
+
+describe('maxConcurrent', () => {
+  test('3 over 10 jobs and two workers: never 4 at once, and no turn is lost with a worker that is killed', async () => {
+    const calls = countCalls('three', (response) => setTimeout(() => response.end('ok'), 400));
+    const jobs = await makeJobs(10, 'three', { concurrencyKey: 'three', maxConcurrent: 3 });
+    const runs = await Promise.all(
+      jobs.flatMap((job) => Array.from({ length: 4 }, async () => (await api.runJob(job.id)).id)),
+    );
+    const waiting = await waitFor('a run that waits', async () => {
+      const all = await Promise.all(runs.map((id) => api.getRun(id)));
+      return all.find(({ state, reason }) => state === 'queued' && reason !== null);
+    });
+    expect(waiting).toMatchObject({ startedAt: null, attempts: [] });
+    expect(waiting.reason).toMatch(
+      /^waits for its turn: \d of at most 3 attempts with the concurrency key "three" are under way/,
+    );
+    await waitFor('three calls at once', () => calls.now === 3);
+    await workers[0]?.stop('SIGKILL');
+    const ended = await Promise.all(runs.map(endOf));
+    expect(new Set(ended.map(({ state }) => state))).toEqual(new Set(['succeeded']));
+    expect(calls.most).toBe(3);
+    // What was broken off was made again, with its own turn.
+    expect(stack.receiver.callsTo('/three').length).toBe(40 + calls.broken);
+    // And so were its turns: nobody holds one.
+    await waitFor('all turns to be given back', async () => {
+      const { rows } = await stack.db.query('SELECT FROM permits WHERE released_at IS NULL');
+      return rows.length === 0;
+    });
+    workers[0] = await stack.startWorker();
+  });
+
+  test('is one job’s own without a key, and gives its turn to others while a run waits for its next attempt', async () => {
+    let failures = 0;
+    const calls = countCalls('alone', (response) => {
+      response.statusCode = failures++ === 0 ? 503 : 200;
+      response.end();
+    });
+    const [job] = await makeJobs(
+      1,
+      'alone',
+      { maxConcurrent: 1 },
+      { retry: { initialInterval: '6s', maxAttempts: 2 } },
+    );
+    const first = await api.runJob(job?.id ?? '');
+    await waitFor('the first attempt', async () => (await api.getRun(first.id)).attempts.length === 1);
+    const second = await endOf((await api.runJob(job?.id ?? '')).id);
+    expect(second.state).toBe('succeeded');
+    expect((await api.getRun(first.id)).state).toBe('running');
+    expect((await endOf(first.id)).attempts).toHaveLength(2);
+    expect(calls.most).toBe(1);
+  });
+
+  test('a run that is cancelled while it waits leaves the line, and one that holds a turn gives it back', async () => {
+    const held: ServerResponse[] = [];
+    countCalls('held', (response) => void held.push(response));
+    const [job] = await makeJobs(1, 'held', { maxConcurrent: 1 });
+    const ask = async () => (await api.runJob(job?.id ?? '')).id;
+    const holder = await ask();
+    await waitFor('its call', () => held.length === 1);
+    const [leaver, last] = [await ask(), await ask()];
+    await waitFor('both to wait', async () =>
+      (await Promise.all([leaver, last].map((id) => api.getRun(id)))).every(({ reason }) => reason !== null),
+    );
+    const cancel = (id: string) =>
+      request(`${service.url}/runs/${id}/cancel`, 'POST').then(({ status }) => status);
+    expect(await cancel(leaver)).toBe(202);
+    expect(await endOf(leaver)).toMatchObject({ state: 'cancelled', attempts: [] });
+    expect(await cancel(holder)).toBe(202);
+    expect(await endOf(holder)).toMatchObject({ state: 'cancelled' });
+    await waitFor('the turn of the last one', () => held.length === 2);
+    held[1]?.end('ok');
+    expect((await endOf(last)).state).toBe('succeeded');
+  });
+});
+
+describe('rateLimit', () => {
+  test('10 per minute, shared by five jobs and two workers: never more than 10 in any minute, and none is lost', async () => {
+    const jobs = await makeJobs(5, 'rate', { concurrencyKey: 'rate', rateLimit: { max: 10, per: '1m' } });
+    const runs = await Promise.all(
+      jobs.flatMap((job) => Array.from({ length: 3 }, async () => (await api.runJob(job.id)).id)),
+    );
+    const times = () => stack.receiver.callsTo('/rate').map(({ at }) => at);
+    await waitFor('ten calls', () => times().length === 10);
+    const waiting = await Promise.all(runs.map((id) => api.getRun(id)));
+    expect(waiting.filter(({ state }) => state === 'queued').map(({ reason }) => reason)).toContainEqual(
+      expect.stringMatching(
+        /^waits for its turn: at most 10 attempts with the concurrency key "rate" in 1m/,
+      ),
+    );
+    const ended = await Promise.all(runs.map(endOf));
+    expect(new Set(ended.map(({ state }) => state))).toEqual(new Set(['succeeded']));
+    expect(times()).toHaveLength(15);
+    expect(mostWithin(times(), 60_000)).toBe(10);
+  });
+
+  test('holds through the death of both workers, for calls that are made again too', async () => {
+    countCalls('storm', (response) => setTimeout(() => response.end('ok'), 300));
+    const jobs = await makeJobs(3, 'storm', { concurrencyKey: 'storm', rateLimit: { max: 4, per: '3s' } });
+    const runs = await Promise.all(
+      jobs.flatMap((job) => Array.from({ length: 4 }, async () => (await api.runJob(job.id)).id)),
+    );
+    await waitFor('calls under way', () => stack.receiver.callsTo('/storm').length >= 2);
+    await Promise.all(workers.map((worker) => worker.stop('SIGKILL')));
+    workers = await Promise.all([stack.startWorker(), stack.startWorker()]);
+    const ended = await Promise.all(runs.map(endOf));
+    expect(new Set(ended.map(({ state }) => state))).toEqual(new Set(['succeeded']));
+    const calls = stack.receiver.callsTo('/storm');
+    expect(new Set(calls.map(({ headers }) => headers['idempotency-key'])).size).toBe(12);
+    expect(mostWithin(calls.map(({ at }) => at), 3_000)).toBeLessThanOrEqual(4);
+  });
+});
