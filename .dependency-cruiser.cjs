@@ -28,7 +28,8 @@ module.exports = {
         'workflows take types from domain and activities, and code from the workflow SDK and from what imports nothing',
       from: { path: '^workflows/' },
       to: {
-        pathNot: '^(workflows/|domain/(run-failed|turn-signal)[.]ts$|node_modules/@temporalio/(workflow|common)/)',
+        pathNot:
+          '^(workflows/|domain/(run-failed|turn-signal)[.]ts$|node_modules/@temporalio/(workflow|common)/)',
         dependencyTypesNot: ['type-only'],
       },
     },
@@ -57,6 +58,13 @@ module.exports = {
       comment: 'what judges the service under faults shares no code with it, not even types',
       from: { path: '^test/faults/(check|findings|history|index-log|log|near-faults|oracle)[a-z-]*[.]ts$' },
       to: { path: '^(domain|platform|db|scheduling|activities|workflows|api|worker|local|bench)/' },
+    },
+    {
+      name: 'examples-are-users',
+      severity: 'error',
+      comment: 'what users write knows the SDK of Temporal, and nothing of the service',
+      from: { path: '^examples/' },
+      to: { path: '^(domain|platform|db|scheduling|activities|workflows|api|worker|local|test|bench)/' },
     },
     { name: 'no-circular', severity: 'error', from: {}, to: { circular: true } },
   ],

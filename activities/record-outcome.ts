@@ -40,6 +40,8 @@ export function createRecordOutcome(dependencies: ActivityDependencies) {
       run.retry,
     );
     const end = await recordEnd(dependencies, run, ended);
-    return end ? settle({ ...run, ...end, attempts: [ended.attempt] }) : { runId: run.id, state: 'retrying', delayMs: ended.retryDelayMs };
+    return end
+      ? settle({ ...run, ...end, attempts: [ended.attempt] })
+      : { runId: run.id, state: 'retrying', delayMs: ended.retryDelayMs };
   };
 }

@@ -3,7 +3,13 @@ import { ApplicationFailure, Context } from '@temporalio/activity';
 import { CANCELLED, endRun, type BegunRun, type RunEnd } from '../db/run-progress.ts';
 import { toInstant } from '../domain/instant.ts';
 import type { PlaceholderValues } from '../domain/placeholder.ts';
-import { runIdOf, type HandedOver, type RunJobResult, type RunJobTask, type RunWaiting } from '../domain/run-job.ts';
+import {
+  runIdOf,
+  type HandedOver,
+  type RunJobResult,
+  type RunJobTask,
+  type RunWaiting,
+} from '../domain/run-job.ts';
 import { findOwnQueue } from '../scheduling/task-queues.ts';
 import { takeTurn } from '../scheduling/turns.ts';
 import { beginOfTask } from './begin-run.ts';

@@ -11,7 +11,7 @@ export interface RunEventHub {
 
 /** What one reader knows of the log. */
 export interface RunEventWatch {
-  /** The last place, once all that had happened before this question is in its place. */
+  /** The last place, once all that had happened before this question is in its place. @throws what the database throws */
   latest: () => Promise<number>;
   /** Resolves with the last place when it is beyond this one, when so much time has passed, or when the process is to end. */
   beyond: (place: number, timeoutMs: number) => Promise<number>;
@@ -33,8 +33,8 @@ export function createRunEventHub(dependencies: {
   let readers = 0;
   let isWatching = false;
   let last = 0;
-  /** Rounds that have been ended: what was there at the beginning of one is in its place at its end. */
-  let waiting: (() => void)[] = [];
+  /** Who waits for the end of a round: what was there at its beginning is then in its place, unless it failed. */
+  let waiting: ((failure: Error | undefined) => void)[] = [];
 
   const round = async () => {
     while ((await placeEvents(db, BATCH)) === BATCH);
@@ -43,19 +43,21 @@ export function createRunEventHub(dependencies: {
   const watch = async () => {
     isWatching = true;
     while (readers > 0) {
+      let failure: Error | undefined;
       try {
         await round();
       } catch (error) {
+        failure = error instanceof Error ? error : new Error(String(error));
         logger.debug({ err: error }, 'could not read the log of runs');
       }
       const told = waiting;
       waiting = [];
-      for (const tell of told) tell();
+      for (const tell of told) tell(failure);
       await sleep(PERIOD_MS);
     }
     isWatching = false;
   };
-  const nextRound = () => new Promise<void>((resolve) => void waiting.push(resolve));
+  const nextRound = () => new Promise<Error | undefined>((resolve) => void waiting.push(resolve));
 
   return {
     join: () => {
@@ -66,7 +68,8 @@ export function createRunEventHub(dependencies: {
         latest: async () => {
           // The round that is under way may have begun before the question.
           await nextRound();
-          await nextRound();
+          const failure = await nextRound();
+          if (failure !== undefined) throw failure;
           return last;
         },
         beyond: async (place, timeoutMs) => {

@@ -16,7 +16,9 @@ const RETRY_MS = 2 * SECOND_MS;
 /** What a reader reads. */
 export interface Reading {
   of: { namespace: string; jobId?: string | undefined };
-  /** The id of the last event that it has; undefined: it begins now. */
+  /** The last place when it began. */
+  latest: number;
+  /** The id of the last event that it has; undefined: it begins with what comes now. */
   after: number | undefined;
 }
 
@@ -26,13 +28,13 @@ export interface Reading {
  */
 export async function* streamRunEvents(
   { db, logger, isStopping }: { db: Database; logger: Logger; isStopping: () => boolean },
-  watch: Omit<RunEventWatch, 'leave'>,
-  { of, after }: Reading,
+  watch: Pick<RunEventWatch, 'beyond'>,
+  { of, after, latest }: Reading,
 ): AsyncGenerator<string> {
   try {
     yield `retry: ${RETRY_MS}\n\n`;
-    let seen = await watch.latest();
-    let place = after ?? seen;
+    let seen = latest;
+    let place = after ?? latest;
     if (after !== undefined && (await isGone(db, after))) {
       yield writeGap(after);
       place = Math.min(after, seen);
@@ -76,8 +78,7 @@ function writeEvent({ place, at, runId, jobId, run }: PlacedRunEvent): string {
     scheduledAt: toInstant(Date.parse(run.scheduledAt)),
     state: run.state,
     reason: run.reason,
-    cancelRequestedAt:
-      run.cancelRequestedAt === null ? null : toInstant(Date.parse(run.cancelRequestedAt)),
+    cancelRequestedAt: run.cancelRequestedAt === null ? null : toInstant(Date.parse(run.cancelRequestedAt)),
     attempts: run.attempts,
     lastAttempt: attempt && {
       number: attempt.number,

@@ -20,7 +20,13 @@ export const HookCause = z
 export type HookCause = z.infer<typeof HookCause>;
 
 /** What may stand in the body of a hook, besides what may stand in every target. */
-export const HOOK_PLACEHOLDERS = ['jobName', 'causeRunId', 'causeState', 'reason', 'consecutiveFailures'] as const;
+export const HOOK_PLACEHOLDERS = [
+  'jobName',
+  'causeRunId',
+  'causeState',
+  'reason',
+  'consecutiveFailures',
+] as const;
 
 const HookTarget = httpTargetWith([...PLACEHOLDERS, ...HOOK_PLACEHOLDERS]).meta({
   id: 'HookTarget',
@@ -45,13 +51,10 @@ const hooksWith = <TargetFields extends z.ZodType>(target: TargetFields) => {
       })
       .optional()
       .meta({ description: 'Called once when that many scheduled runs have failed in a row.' }),
-    onRecovery: z
-      .strictObject(call)
-      .optional()
-      .meta({
-        description:
-          'Called once when a scheduled run succeeds again. `onFailure.after` (1 without `onFailure`) says how many failures make it worth a call.',
-      }),
+    onRecovery: z.strictObject(call).optional().meta({
+      description:
+        'Called once when a scheduled run succeeds again. `onFailure.after` (1 without `onFailure`) says how many failures make it worth a call.',
+    }),
   };
 };
 
@@ -69,4 +72,5 @@ export const HOOKS = ['onFailure', 'onRecovery'] as const;
 export type HookName = (typeof HOOKS)[number];
 
 /** Tells whether a run with this trigger calls a hook, and not the target of its job. Pure. */
-export const isHook = (trigger: string): trigger is HookName => (HOOKS as readonly string[]).includes(trigger);
+export const isHook = (trigger: string): trigger is HookName =>
+  (HOOKS as readonly string[]).includes(trigger);

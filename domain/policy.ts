@@ -34,20 +34,18 @@ export const Policy = z
       .enum(['keep', 'delete'])
       .default('keep')
       .meta({ description: 'What becomes of the job after its last occurrence.' }),
-    concurrencyKey: line(200)
-      .min(1)
-      .optional()
-      .meta({
-        description:
-          'Jobs of one namespace with the same key share `maxConcurrent` and `rateLimit`; without a key, they are those of this job alone.',
-        example: 'billing-api',
-      }),
+    concurrencyKey: line(200).min(1).optional().meta({
+      description:
+        'Jobs of one namespace with the same key share `maxConcurrent` and `rateLimit`; without a key, they are those of this job alone.',
+      example: 'billing-api',
+    }),
     maxConcurrent: z.int().min(1).max(10_000).optional().meta({
       description: 'At most so many attempts with the key are under way at once; others wait for their turn.',
       example: 3,
     }),
     rateLimit: RateLimit.optional().meta({
-      description: 'At most so many attempts with the key arrive in any such time; others wait for their turn.',
+      description:
+        'At most so many attempts with the key arrive in any such time; others wait for their turn.',
     }),
   })
   .refine(

@@ -18,7 +18,10 @@ export const Attempt = z
     endedAt: Instant,
     durationMs: z.int().min(0).meta({ description: 'From the start of the call to its end.' }),
     outcome: z.enum(['succeeded', 'failed', 'cancelled']),
-    statusCode: z.int().nullable().meta({ description: 'Of the answer to an HTTP call; null if there was none.' }),
+    statusCode: z
+      .int()
+      .nullable()
+      .meta({ description: 'Of the answer to an HTTP call; null if there was none.' }),
     error: z.string().nullable().meta({ description: 'Why the attempt failed; null if it did not.' }),
     responseExcerpt: z.string().nullable().meta({
       description:

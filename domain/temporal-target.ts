@@ -33,12 +33,18 @@ const Args = z
 export const WorkflowTarget = z
   .strictObject({
     type: z.literal('workflow'),
-    workflowType: TemporalName.meta({ description: 'Its name, as its worker registers it.', example: 'makeReport' }),
+    workflowType: TemporalName.meta({
+      description: 'Its name, as its worker registers it.',
+      example: 'makeReport',
+    }),
     taskQueue: TaskQueue,
     args: Args,
     timeout: durationSchema({ minMs: SECOND_MS, maxMs: 365 * DAY_MS })
       .optional()
-      .meta({ description: 'Of one attempt; left out, a workflow may take as long as it likes.', example: '1h' }),
+      .meta({
+        description: 'Of one attempt; left out, a workflow may take as long as it likes.',
+        example: '1h',
+      }),
   })
   .meta({
     id: 'WorkflowTarget',
@@ -51,21 +57,23 @@ export type WorkflowTarget = z.infer<typeof WorkflowTarget>;
 export const ActivityTarget = z
   .strictObject({
     type: z.literal('activity'),
-    activityType: TemporalName.meta({ description: 'Its name, as its worker registers it.', example: 'sendReport' }),
+    activityType: TemporalName.meta({
+      description: 'Its name, as its worker registers it.',
+      example: 'sendReport',
+    }),
     taskQueue: TaskQueue,
     args: Args,
     timeout: durationSchema({ minMs: SECOND_MS, maxMs: 30 * DAY_MS })
       .default('10m')
       .meta({
-        description: 'Of one attempt, from when a worker takes it. What a dead worker had begun is noticed then.',
+        description:
+          'Of one attempt, from when a worker takes it. What a dead worker had begun is noticed then.',
         example: '10m',
       }),
-    heartbeatTimeout: durationSchema({ minMs: SECOND_MS, maxMs: DAY_MS })
-      .optional()
-      .meta({
-        description: 'For an activity that sends heartbeats: a dead worker is noticed after so long a silence.',
-        example: '30s',
-      }),
+    heartbeatTimeout: durationSchema({ minMs: SECOND_MS, maxMs: DAY_MS }).optional().meta({
+      description: 'For an activity that sends heartbeats: a dead worker is noticed after so long a silence.',
+      example: '30s',
+    }),
   })
   .meta({
     id: 'ActivityTarget',

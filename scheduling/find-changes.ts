@@ -6,7 +6,7 @@ import type { StoredDefinition } from '../domain/job.ts';
 import type { RevisionChanges } from '../domain/revision.ts';
 import { headerField, type SecretPlace } from '../domain/target-secrets.ts';
 import { definitionOf } from './job-definition.ts';
-import type { StoredWrite } from './write-job.ts';
+import type { StoredWrite } from './job-write.ts';
 
 /** What a write changes, field by field, for the job's revision. No secret is in it. Pure. */
 export function findChanges(

@@ -27,7 +27,11 @@ export function insertRetry(
   // The call of a hook stays one: it is for the hook's target.
   const trigger = isHook(repeated.trigger) ? repeated.trigger : 'retry';
   const run = requestedRun(job, { id, trigger, scheduledAt, ...startedBy(now) });
-  return insertRun(db, { ...run, retry_of: repeated.id, cause: repeated.cause && JSON.stringify(repeated.cause) });
+  return insertRun(db, {
+    ...run,
+    retry_of: repeated.id,
+    cause: repeated.cause && JSON.stringify(repeated.cause),
+  });
 }
 
 const startedBy = (now: Date) => ({ checkAt: new Date(now.getTime() + INLINE_GRACE_MS) });
@@ -55,7 +59,9 @@ export async function startRun(
       workflowIdReusePolicy: 'REJECT_DUPLICATE',
       taskQueue,
       args: [input],
-      ...(job.timeout === null || isHook(run.trigger) ? {} : { workflowExecutionTimeout: durationMs(job.timeout) }),
+      ...(job.timeout === null || isHook(run.trigger)
+        ? {}
+        : { workflowExecutionTimeout: durationMs(job.timeout) }),
       ...describeRun(job),
     }),
   );

@@ -39,11 +39,7 @@ const SHORTEST_WAIT_MS = 20;
 export type Turn = { state: 'begun' } | { state: 'waiting'; waitMs: number };
 
 /** Asks for the turn of a run, for one attempt, and begins it if it has come. The run says what it waits for. */
-export async function takeTurn(
-  dependencies: TurnDependencies,
-  runId: string,
-  limits: Limits,
-): Promise<Turn> {
+export async function takeTurn(dependencies: TurnDependencies, runId: string, limits: Limits): Promise<Turn> {
   const { turn, granted } = await dependencies.db.transaction().execute(async (transaction) => {
     await lockScope(transaction, limits.scope);
     await askForPermit(transaction, runId, limits);

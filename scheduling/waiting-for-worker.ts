@@ -58,14 +58,17 @@ async function findChildWait(
   const handle = temporal.workflow.getHandle(pending.workflowId, pending.runId ?? undefined);
   const child = await withinDeadline(temporal, () => handle.describe());
   const task = child.raw.pendingWorkflowTask;
-  const taskSince = task?.state === SCHEDULED ? toMs(task.originalScheduledTime ?? task.scheduledTime) : undefined;
+  const taskSince =
+    task && Number(task.state) === SCHEDULED
+      ? toMs(task.originalScheduledTime ?? task.scheduledTime)
+      : undefined;
   return earliest([...pendingOf(child), ...(taskSince === undefined ? [] : [taskSince])]);
 }
 
 /** Since when activities of a workflow wait for a worker. */
 const pendingOf = ({ raw }: WorkflowExecutionDescription, activityType?: string) =>
   (raw.pendingActivities ?? [])
-    .filter(({ state }) => state === SCHEDULED)
+    .filter(({ state }) => Number(state) === SCHEDULED)
     .filter((activity) => activityType === undefined || activity.activityType?.name === activityType)
     .flatMap(({ scheduledTime }) => toMs(scheduledTime) ?? []);
 

@@ -4,14 +4,14 @@ import { insertJob, lockJob, updateJob } from '../db/jobs.ts';
 import { insertRevision } from '../db/revisions.ts';
 import type { JobChange, JobRow } from '../db/schema.ts';
 import { compileSchedule } from '../domain/compile-schedule.ts';
-import type { JobInput, JobState, StoredDefinition } from '../domain/job.ts';
+import type { JobInput, StoredDefinition } from '../domain/job.ts';
 import { lastOccurrence } from '../domain/last-occurrence.ts';
-import type { RevisionAction } from '../domain/revision.ts';
 import { takeSecrets, type WithoutSecrets } from '../domain/target-secrets.ts';
 import type { SecretBox } from '../platform/secret-box.ts';
 import { findChanges } from './find-changes.ts';
 import { columnsOf, definitionOf } from './job-definition.ts';
 import { storeSecrets } from './job-secrets.ts';
+import type { JobWrite, StoredWrite } from './job-write.ts';
 import { nextAccountAt, settleAccount } from './ledger.ts';
 import { INLINE_GRACE_MS } from './sync.ts';
 import { refuseOwnQueues } from './task-queues.ts';
@@ -22,25 +22,6 @@ export interface Writer {
   now: Date;
   secrets: SecretBox;
   taskQueue: string;
-}
-
-/** A pause as its author gave it. */
-interface Pause {
-  reason: string;
-  until: Date | null;
-}
-
-/** What is to become of a job. What is left out stays as it is. */
-export interface JobWrite {
-  action: RevisionAction;
-  /** With its secrets. */
-  definition?: JobInput;
-  state?: JobState;
-  /** With the state `paused`: why, and until when. */
-  pause?: Pause;
-  isDeleted?: true;
-  /** From when on the changed job is to be accounted for, if not from now on: see `pause.until`. */
-  since?: Date;
 }
 
 /**
@@ -145,9 +126,6 @@ export function writeJob(
     return { job: written, changed: true };
   });
 }
-
-/** What is to become of a job, the secrets taken out. */
-export type StoredWrite = Omit<JobWrite, 'definition'> & { definition: StoredDefinition | undefined };
 
 const hasSecrets = ({ given, kept }: WithoutSecrets) => given.length + kept.length > 0;
 

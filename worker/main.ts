@@ -38,7 +38,14 @@ try {
 
   const secrets = createSecretBox(config.SECRET_KEYS);
   const dispatcher = createGuardedDispatcher(config.HTTP_TARGET_ALLOW);
-  const activities = createActivities({ db, logger, dispatcher, secrets, temporal, taskQueue: config.TEMPORAL_TASK_QUEUE });
+  const activities = createActivities({
+    db,
+    logger,
+    dispatcher,
+    secrets,
+    temporal,
+    taskQueue: config.TEMPORAL_TASK_QUEUE,
+  });
   const workflows = await loadWorkflows();
   const worker = await Worker.create({ ...workerOptions(config, workflows), connection, activities });
   const reconciling = {

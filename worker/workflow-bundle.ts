@@ -12,7 +12,10 @@ export const bundleWorkflows = () =>
   bundleWorkflowCode({
     workflowsPath: fromRoot('workflows'),
     payloadConverterPath: fileURLToPath(
-      new URL(`../workflows/payload-converter${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url),
+      new URL(
+        `../workflows/payload-converter${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`,
+        import.meta.url,
+      ),
     ),
   });
 

@@ -28,7 +28,9 @@ const RESULT_LENGTH = 2_000;
 export async function runUserTarget(step: HandedOver): Promise<HandedOverOutcome> {
   const { number } = step;
   const startedAt = new Date().toISOString();
-  const end = (outcome: Pick<HandedOverOutcome, 'verdict'> & Partial<HandedOverOutcome>): HandedOverOutcome => ({
+  const end = (
+    outcome: Pick<HandedOverOutcome, 'verdict'> & Partial<HandedOverOutcome>,
+  ): HandedOverOutcome => ({
     error: null,
     result: null,
     ...outcome,

@@ -8,7 +8,8 @@ import { mergePatch } from '../../domain/merge-patch.ts';
 import { findNeverFiring } from '../../domain/never-firing.ts';
 import { definitionOf } from '../../scheduling/job-definition.ts';
 import { syncJob } from '../../scheduling/sync.ts';
-import { writeJob, type JobWrite } from '../../scheduling/write-job.ts';
+import type { JobWrite } from '../../scheduling/job-write.ts';
+import { writeJob } from '../../scheduling/write-job.ts';
 import { IfMatchHeaders, requireMatch } from '../if-match.ts';
 import { answerWritten, JOB_HEADERS, JobIdParams, NAMESPACE, noSuchJob, writerOf } from '../job-resource.ts';
 import { MAX_BODY_BYTES } from '../middleware/json-body.ts';
@@ -89,7 +90,9 @@ function parseTouched(
   patch: z.infer<typeof JobPatch>,
 ): JobInput {
   const kept = (['target', ...HOOKS] as const).filter((name) => name in current && !(name in patch));
-  const rest = Object.fromEntries(Object.entries(merged).filter(([name]) => !(kept as string[]).includes(name)));
+  const rest = Object.fromEntries(
+    Object.entries(merged).filter(([name]) => !(kept as string[]).includes(name)),
+  );
   const schema = JobInput.omit(Object.fromEntries(kept.map((name) => [name, true])) as { target: true });
   const untouched = Object.fromEntries(kept.map((name) => [name, current[name]])) as Pick<JobInput, 'target'>;
   return { ...parseInput(schema, rest), ...untouched };

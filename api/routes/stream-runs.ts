@@ -54,9 +54,14 @@ export const streamRuns = operation({
     const watch = runEvents.join();
     if (!watch)
       throw new SchedulerError('unavailable', 'Too many clients follow runs at the moment; try again.');
+    const latest = await watch.latest().catch((error: unknown) => {
+      watch.leave();
+      throw error;
+    });
     const after = last === undefined ? undefined : Number(last);
     const of = { namespace: NAMESPACE, jobId };
-    const stream = Readable.from(streamRunEvents(dependencies, watch, { of, after }), { objectMode: false });
+    const events = streamRunEvents(dependencies, watch, { of, after, latest });
+    const stream = Readable.from(events, { objectMode: false });
     // Also if nobody ever read from it.
     stream.once('close', watch.leave);
     return { status: 200, stream };

@@ -136,13 +136,20 @@ describe('onFailure and onRecovery', () => {
     expect(JSON.parse(bodies[0] ?? '')).toEqual({
       text: `fails "quoted" failed 1 times: the target answered 500 (${run?.cause?.runId})`,
     });
-    expect(new Set(callsOf('/slack').map(({ headers }) => headers['webhook-id']))).toEqual(new Set([run?.id]));
+    expect(new Set(callsOf('/slack').map(({ headers }) => headers['webhook-id']))).toEqual(
+      new Set([run?.id]),
+    );
     // It was called although the job was paused by the very same failure.
     expect((await api.getJob(job.id)).state).toBe('paused');
     // Repeated by hand, it is again the hook that is called, and not the job's target.
     const repeated = await request<{ id: string }>(`${service.url}/runs/${run?.id}/retry`, 'POST');
     const again = await endOfRun(api, repeated.body.id);
-    expect(again).toMatchObject({ trigger: 'onFailure', retryOf: run?.id, cause: run?.cause, state: 'succeeded' });
+    expect(again).toMatchObject({
+      trigger: 'onFailure',
+      retryOf: run?.id,
+      cause: run?.cause,
+      state: 'succeeded',
+    });
     expect(callsOf('/slack')).toHaveLength(4);
     expect(callsOf('/job-2')).toHaveLength(1);
   });
@@ -178,11 +185,16 @@ describe('onFailure and onRecovery', () => {
     expect(await fields()).toEqual(['onRecovery.signing.secret']);
   });
 
+  const to = (more: object = {}) => ({ target: { type: 'http', url: 'https://example.com/', ...more } });
   test.each<[string, object, string]>([
-    ['no HTTP', { onFailure: { target: { type: 'workflow', workflowType: 'w', taskQueue: 'q' } } }, 'onFailure.target.type'],
-    ['a placeholder that there is not', { onFailure: hookTo('/x', { body: '{{user}}' }) }, 'onFailure.target.body'],
-    ['after: 0', { onFailure: { after: 0, ...hookTo('/x') } }, 'onFailure.after'],
-    ['after of a recovery', { onRecovery: { after: 1, ...hookTo('/x') } }, 'onRecovery.after'],
+    [
+      'no HTTP',
+      { onFailure: { target: { type: 'workflow', url: 'https://example.com/' } } },
+      'onFailure.target.type',
+    ],
+    ['a placeholder that there is not', { onFailure: to({ body: '{{user}}' }) }, 'onFailure.target.body'],
+    ['after: 0', { onFailure: { after: 0, ...to() } }, 'onFailure.after'],
+    ['after of a recovery', { onRecovery: { after: 1, ...to() } }, 'onRecovery.after'],
   ])('%s is refused', async (_, more, path) => {
     const answer = await request<{ errors: { path: string }[] }>(`${service.url}/jobs`, 'POST', {
       name: 'refused',

@@ -14,6 +14,7 @@ beforeAll(async () => {
   stack = await createStack('limits');
   [service, ...workers] = await Promise.all([stack.startApi(), stack.startWorker(), stack.startWorker()]);
   api = apiClient(service.url);
+  await startRateJobs();
 });
 afterAll(() => stack.stop());
 
@@ -23,7 +24,7 @@ const endOf = (runId: string) => endOfRun(api, runId, 110_000);
 /** Counts how many calls of a path are under way at once: until they are answered, or their connection is gone. */
 function countCalls(path: string, answer: (response: ServerResponse) => void) {
   const seen = { now: 0, most: 0, broken: 0 };
-  stack.receiver.respond(path, (_, response) => {
+  stack.receiver.respond(`/${path}`, (_, response) => {
     seen.now++;
     seen.most = Math.max(seen.most, seen.now);
     response.once('close', () => {
@@ -56,6 +57,25 @@ function mostWithin(times: number[], lengthMs: number): number {
   );
 }
 
+let rateRuns: string[];
+
+/** Four runs of each of five jobs that share a rate limit; some of them are seen to wait. */
+async function startRateJobs(): Promise<void> {
+  const jobs = await makeJobs(5, 'rate', { concurrencyKey: 'rate', rateLimit: { max: 10, per: '1m' } });
+  rateRuns = await Promise.all(
+    jobs.flatMap((job) => Array.from({ length: 4 }, async () => (await api.runJob(job.id)).id)),
+  );
+  const waiting = await waitFor('ten that wait', async () => {
+    const runs = await Promise.all(rateRuns.map((id) => api.getRun(id)));
+    const queued = runs.filter(({ state, reason }) => state === 'queued' && reason !== null);
+    return queued.length === 10 ? queued : undefined;
+  });
+  for (const { reason } of waiting)
+    expect(reason).toMatch(
+      /^waits for its turn: at most 10 attempts with the concurrency key "rate" in 1m(; \d+ wait before it)?$/,
+    );
+}
+
 describe('maxConcurrent', () => {
   test('3 over 10 jobs and two workers: never 4 at once, and no turn is lost with a worker that is killed', async () => {
     const calls = countCalls('three', (response) => setTimeout(() => response.end('ok'), 400));
@@ -80,7 +100,9 @@ describe('maxConcurrent', () => {
     expect(stack.receiver.callsTo('/three').length).toBe(40 + calls.broken);
     // And so were its turns: nobody holds one.
     await waitFor('all turns to be given back', async () => {
-      const { rows } = await stack.db.query('SELECT FROM permits WHERE released_at IS NULL');
+      const { rows } = await stack.db.query(
+        "SELECT FROM permits WHERE released_at IS NULL AND scope LIKE '%three'",
+      );
       return rows.length === 0;
     });
     workers[0] = await stack.startWorker();
@@ -96,7 +118,7 @@ describe('maxConcurrent', () => {
       1,
       'alone',
       { maxConcurrent: 1 },
-      { retry: { initialInterval: '6s', maxAttempts: 2 } },
+      { retry: { initialInterval: '8s', maxAttempts: 2 } },
     );
     const first = await api.runJob(job?.id ?? '');
     await waitFor('the first attempt', async () => (await api.getRun(first.id)).attempts.length === 1);
@@ -131,25 +153,6 @@ describe('maxConcurrent', () => {
 });
 
 describe('rateLimit', () => {
-  test('10 per minute, shared by five jobs and two workers: never more than 10 in any minute, and none is lost', async () => {
-    const jobs = await makeJobs(5, 'rate', { concurrencyKey: 'rate', rateLimit: { max: 10, per: '1m' } });
-    const runs = await Promise.all(
-      jobs.flatMap((job) => Array.from({ length: 3 }, async () => (await api.runJob(job.id)).id)),
-    );
-    const times = () => stack.receiver.callsTo('/rate').map(({ at }) => at);
-    await waitFor('ten calls', () => times().length === 10);
-    const waiting = await Promise.all(runs.map((id) => api.getRun(id)));
-    expect(waiting.filter(({ state }) => state === 'queued').map(({ reason }) => reason)).toContainEqual(
-      expect.stringMatching(
-        /^waits for its turn: at most 10 attempts with the concurrency key "rate" in 1m/,
-      ),
-    );
-    const ended = await Promise.all(runs.map(endOf));
-    expect(new Set(ended.map(({ state }) => state))).toEqual(new Set(['succeeded']));
-    expect(times()).toHaveLength(15);
-    expect(mostWithin(times(), 60_000)).toBe(10);
-  });
-
   test('holds through the death of both workers, for calls that are made again too', async () => {
     countCalls('storm', (response) => setTimeout(() => response.end('ok'), 300));
     const jobs = await makeJobs(3, 'storm', { concurrencyKey: 'storm', rateLimit: { max: 4, per: '3s' } });
@@ -163,6 +166,25 @@ describe('rateLimit', () => {
     expect(new Set(ended.map(({ state }) => state))).toEqual(new Set(['succeeded']));
     const calls = stack.receiver.callsTo('/storm');
     expect(new Set(calls.map(({ headers }) => headers['idempotency-key'])).size).toBe(12);
-    expect(mostWithin(calls.map(({ at }) => at), 3_000)).toBeLessThanOrEqual(4);
+    expect(
+      mostWithin(
+        calls.map(({ at }) => at),
+        3_000,
+      ),
+    ).toBeLessThanOrEqual(4);
+  });
+
+  // Begun before all other tests, for it takes more than a minute.
+  test('10 per minute, shared by five jobs and two workers: never more than 10 in any minute, and none is lost', async () => {
+    const ended = await Promise.all(rateRuns.map(endOf));
+    expect(new Set(ended.map(({ state }) => state))).toEqual(new Set(['succeeded']));
+    const times = stack.receiver.callsTo('/rate').map(({ at }) => at);
+    expect(times.length).toBeGreaterThanOrEqual(20);
+    expect(
+      new Set(stack.receiver.callsTo('/rate').map(({ headers }) => headers['idempotency-key'])).size,
+    ).toBe(20);
+    expect(mostWithin(times, 60_000)).toBe(10);
+    // No slower than the limit asks for, give or take: 20 calls need one minute, and no third.
+    expect(Math.max(...times) - Math.min(...times)).toBeLessThan(115_000);
   });
 });

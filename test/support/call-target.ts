@@ -18,7 +18,12 @@ export function callTarget(dispatcher: Dispatcher, given: HttpTarget): Promise<C
     runId: '5f1c1b0e-6f0e-5b39-9d3c-2a53c3c2b8ad',
     attempt: '1',
   };
-  const call = prepareCall({ target, owner: 'target', secrets: null }, values, createSecretBox([]), new Date());
+  const call = prepareCall(
+    { target, owner: 'target', secrets: null },
+    values,
+    createSecretBox([]),
+    new Date(),
+  );
   const { retryStatus } = Retry.parse({});
   return callHttp(dispatcher, call, { ...target, retryStatus }, new AbortController().signal);
 }
