@@ -16,6 +16,7 @@ let worker: ServiceProcess;
 let api: ReturnType<typeof apiClient>;
 let ledger: string;
 const examples: LoggedProcess[] = [];
+const waitingRuns: Record<string, string> = {};
 
 beforeAll(async () => {
   stack = await createStack(NAME);
@@ -23,6 +24,14 @@ beforeAll(async () => {
   writeFileSync(ledger, '');
   [service, worker] = await Promise.all([stack.startApi(), stack.startWorker()]);
   api = apiClient(service.url);
+  // They wait while the first test goes on.
+  for (const [kind, target] of [
+    ['workflow', workflowTarget({ taskQueue: 'nobody-workflow', args: reportOf('late') })],
+    ['activity', activityTarget({ taskQueue: 'nobody-activity', args: reportOf('late') })],
+  ] as const) {
+    const job = await api.createJob({ name: `nobody for ${kind}`, schedule: never, target });
+    waitingRuns[kind] = (await api.runJob(job.id)).id;
+  }
 });
 afterAll(async () => {
   await Promise.all(examples.map((example) => stopProcess(example, 'SIGTERM', 20_000)));
@@ -100,10 +109,18 @@ test('a workflow and an activity of the example run every few seconds, through a
       async () => (await Promise.all(jobs.map(({ id }) => succeeded(id)))).every((found) => found >= count),
       100_000,
     );
+  /** In the middle of a run of the workflow. */
+  const inTheMiddle = () =>
+    waitFor(
+      'a run under way',
+      async () => (await api.listRuns(jobs[0]?.id ?? '', '?state=running')).items.length,
+    );
   await bothHave(2);
+  await inTheMiddle();
   await stopProcess(example, 'SIGKILL', 1_000);
   await startExample('reports');
   await bothHave(4);
+  await inTheMiddle();
   await worker.stop('SIGKILL');
   worker = await stack.startWorker();
   await bothHave(7);
@@ -143,22 +160,21 @@ test('a workflow and an activity of the example run every few seconds, through a
 }, 240_000);
 
 describe('without a worker', () => {
-  test.each<[string, object]>([
-    ['workflow', workflowTarget({ taskQueue: 'nobody', args: reportOf('late') })],
-    ['activity', activityTarget({ taskQueue: 'nobody', args: reportOf('late') })],
-  ])('a run with a target of the type %s says so, and goes on once there is one', async (kind, target) => {
-    const job = await api.createJob({ name: `nobody for ${kind}`, schedule: never, target });
-    const { id } = await api.runJob(job.id);
-    const waiting = await waitFor('the reason', async () => {
-      const run = await api.getRun(id);
-      return run.reason === null ? undefined : run;
-    });
-    expect(waiting.state).toBe('running');
-    expect(waiting.reason).toMatch(/^no worker on task queue "nobody" for \d+ seconds$/);
-    const example = await startExample('nobody');
-    expect(await endOf(id)).toMatchObject({ state: 'succeeded', reason: null });
-    await stopProcess(example, 'SIGTERM', 20_000);
-  });
+  test.each(['workflow', 'activity'])(
+    'a run with a target of the type %s says so, and goes on once there is one',
+    async (kind) => {
+      const id = waitingRuns[kind] ?? '';
+      const waiting = await waitFor('the reason', async () => {
+        const run = await api.getRun(id);
+        return run.reason === null ? undefined : run;
+      });
+      expect(waiting.state).toBe('running');
+      expect(waiting.reason).toMatch(/^no worker on task queue "nobody-.*" for \d+ (seconds|minutes)$/);
+      const example = await startExample(`nobody-${kind}`);
+      expect(await endOf(id)).toMatchObject({ state: 'succeeded', reason: null });
+      await stopProcess(example, 'SIGTERM', 20_000);
+    },
+  );
 
   test('a run can be cancelled, and ends by the timeout of its job', async () => {
     const target = activityTarget({ taskQueue: 'nobody-2' });
@@ -189,7 +205,7 @@ describe('what a user’s code does', () => {
   const activity = (activityType: string, more: object = {}) => ({ type: 'activity', activityType, ...more });
   const retry = { maxAttempts: 3, initialInterval: '100ms' };
 
-  test.each<[string, object, string, string | null, number]>([
+  const outcomes: [string, object, string, string | null, number][] = [
     ['fails', activity('failAlways'), 'failed', 'the activity failed: as always', 3],
     ['fails twice', activity('failTwice', { args: ['{{attempt}}'] }), 'succeeded', null, 3],
     ['fails for good', activity('failForGood'), 'failed', 'the activity failed: never again', 1],
@@ -225,8 +241,16 @@ describe('what a user’s code does', () => {
       1,
     ],
     ['answers a lot', activity('answerMuch'), 'succeeded', null, 1],
-  ])('%s', async (name, target, state, reason, attempts) => {
-    const ended = await endOf(await run(name, target, { retry }));
+  ];
+  const runs: Record<string, string> = {};
+  beforeAll(async () => {
+    // All at once: many of them wait for a timeout.
+    await Promise.all(
+      outcomes.map(async ([name, target]) => (runs[name] = await run(name, target, { retry }))),
+    );
+  });
+  test.each(outcomes)('%s', async (name, _target, state, reason, attempts) => {
+    const ended = await endOf(runs[name] ?? '');
     expect([ended.state, ended.reason, ended.attempts.length]).toEqual([state, reason, attempts]);
     expect(ended.attempts.at(-1)?.responseExcerpt?.length ?? 0).toBeLessThanOrEqual(1_024);
   });
