@@ -1,6 +1,6 @@
 import { ApplicationFailure, Context } from '@temporalio/activity';
 import type { Database } from '../db/database.ts';
-import { beginRun, type BegunRun } from '../db/run-progress.ts';
+import { beginRun, type BegunRun } from '../db/begin-run.ts';
 import { compileSchedule } from '../domain/compile-schedule.ts';
 import { occurrences } from '../domain/occurrences.ts';
 import { runIdOf, type RunJobTask } from '../domain/run-job.ts';

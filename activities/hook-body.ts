@@ -1,5 +1,5 @@
-import type { BegunRun } from '../db/run-progress.ts';
-import type { HOOK_PLACEHOLDERS, HookName } from '../domain/hook.ts';
+import type { BegunRun } from '../db/begin-run.ts';
+import { isHook, type HOOK_PLACEHOLDERS, type HookName } from '../domain/hook.ts';
 import type { HttpTargetAnswer } from '../domain/http-target.ts';
 import type { AnyPlaceholderValues, PlaceholderValues } from '../domain/placeholder.ts';
 
@@ -14,9 +14,7 @@ export function withHookBody(
   target: HttpTargetAnswer,
   values: PlaceholderValues,
 ): { target: HttpTargetAnswer; values: AnyPlaceholderValues } {
-  if (cause === null || !(trigger === 'onFailure' || trigger === 'onRecovery')) {
-    return { target, values: { ...values } };
-  }
+  if (cause === null || !isHook(trigger)) return { target, values: { ...values } };
   const { runId, state, reason, scheduledAt, consecutiveFailures } = cause;
   const ofHook: Record<(typeof HOOK_PLACEHOLDERS)[number], string> = {
     jobName: job.name,

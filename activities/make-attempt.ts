@@ -1,6 +1,7 @@
 import { ApplicationFailure, type Context } from '@temporalio/activity';
 import type { ActivityCancellationDetails } from '@temporalio/common';
-import { CANCELLED, type BegunRun } from '../db/run-progress.ts';
+import { type BegunRun } from '../db/begin-run.ts';
+import { CANCELLED } from '../db/run-progress.ts';
 import { isHook } from '../domain/hook.ts';
 import type { HttpTargetAnswer } from '../domain/http-target.ts';
 import { STATUS_DEFAULTS } from '../domain/http-status.ts';
@@ -15,7 +16,7 @@ import { prepareCall } from './prepare-call.ts';
 export const ENDED_IN_TEMPORAL = 'the run was ended in Temporal';
 
 /** Also how soon a call learns that its run was cancelled. */
-const HEARTBEAT_MS = 1_000;
+export const HEARTBEAT_MS = 1_000;
 
 /**
  * Makes the call of one attempt of a run: to the target of its job, or to that of a hook.

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { Webhook } from 'standardwebhooks';
-import type { BegunRun } from '../db/run-progress.ts';
+import type { BegunRun } from '../db/begin-run.ts';
 import type { HttpTargetAnswer } from '../domain/http-target.ts';
 import { fillIn, fillInText, type AnyPlaceholderValues } from '../domain/placeholder.ts';
 import { isReservedHeader } from '../domain/target-headers.ts';

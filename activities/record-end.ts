@@ -1,5 +1,6 @@
 import { ApplicationFailure } from '@temporalio/activity';
-import { recordAttempt, type BegunRun, type RunEnd } from '../db/run-progress.ts';
+import { type BegunRun } from '../db/begin-run.ts';
+import { recordAttempt, type RunEnd } from '../db/run-progress.ts';
 import { isHook } from '../domain/hook.ts';
 import { limitsOf } from '../domain/limits.ts';
 import { RUN_FAILED } from '../domain/run-failed.ts';

@@ -1,6 +1,7 @@
 import { setTimeout } from 'node:timers/promises';
 import { ApplicationFailure, Context } from '@temporalio/activity';
-import { CANCELLED, endRun, type BegunRun, type RunEnd } from '../db/run-progress.ts';
+import { type BegunRun } from '../db/begin-run.ts';
+import { CANCELLED, endRun, type RunEnd } from '../db/run-progress.ts';
 import { toInstant } from '../domain/instant.ts';
 import type { PlaceholderValues } from '../domain/placeholder.ts';
 import {
@@ -11,12 +12,12 @@ import {
   type RunWaiting,
 } from '../domain/run-job.ts';
 import { findOwnQueue } from '../scheduling/task-queues.ts';
-import { takeTurn } from '../scheduling/turns.ts';
+import { giveUpTurn, takeTurn } from '../scheduling/turns.ts';
 import { beginOfTask } from './begin-run.ts';
 import type { ActivityDependencies } from './dependencies.ts';
 import { endAttempt, type EndedAttempt } from './ended-attempt.ts';
 import { handOver } from './hand-over.ts';
-import { ENDED_IN_TEMPORAL, makeAttempt } from './make-attempt.ts';
+import { ENDED_IN_TEMPORAL, HEARTBEAT_MS, makeAttempt } from './make-attempt.ts';
 import { limitsFor, recordEnd, settle } from './record-end.ts';
 
 /** An occurrence that has to wait for a run that was made up asks again after this time. */
@@ -47,12 +48,15 @@ export function createRunTarget(dependencies: ActivityDependencies) {
         await endRun(db, runId, CANCELLED, new Date());
         return settle({ ...run, ...CANCELLED });
       }
-      const limits = run.isBlocked ? undefined : limitsFor(run);
-      if (limits) {
-        const turn = await takeTurn(dependencies, runId, limits);
+      const limits = limitsFor(run);
+      if (limits && !(run.state === 'queued' && run.isBlocked)) {
+        // Others may be before it at the lock of its key; this worker lives all the while.
+        const turn = await alive(context, () => takeTurn(dependencies, runId, limits));
         if (turn.state === 'waiting') return { runId, ...turn };
         if (run.state === 'queued') run = (await beginOfTask(db, task)) ?? run;
       }
+      // Paused or deleted while it waited, or to wait for another run of its job: it needs no turn now.
+      if (limits && run.state !== 'running') await giveUpTurn(dependencies, runId);
     }
     if (run.state === 'queued') {
       throw ApplicationFailure.create({
@@ -89,9 +93,10 @@ export function createRunTarget(dependencies: ActivityDependencies) {
   ): Promise<EndedAttempt | HandedOver> {
     const { target } = run;
     if (target.type === 'http') return makeAttempt(dependencies, context, run, target, values);
+    const step = handOver(run.id, target, values);
     // Refused when the job was made; but this service may have another task queue since then.
-    const fault = findOwnQueue(target, dependencies.taskQueue);
-    if (fault === undefined) return handOver(run.id, target, values);
+    const fault = findOwnQueue(target, dependencies.taskQueue) ?? findExcess(step);
+    if (fault === undefined) return step;
     const now = new Date();
     const refusal = { statusCode: null, error: fault, responseExcerpt: null };
     return endAttempt(
@@ -114,6 +119,25 @@ export function createRunTarget(dependencies: ActivityDependencies) {
         await setTimeout(RECORD_AGAIN_MS);
       }
     }
+  }
+}
+
+/** Temporal takes two megabytes at once; filled in, arguments may have grown. */
+const MAX_ARGS_BYTES = 1_500_000;
+
+function findExcess({ args }: HandedOver): string | undefined {
+  return Buffer.byteLength(JSON.stringify(args)) > MAX_ARGS_BYTES
+    ? `its arguments, filled in, are larger than ${MAX_ARGS_BYTES} bytes`
+    : undefined;
+}
+
+/** Sends heartbeats while something is done before the call. */
+async function alive<Result>(context: Context, work: () => Promise<Result>): Promise<Result> {
+  const heartbeat = setInterval(() => context.heartbeat(), HEARTBEAT_MS);
+  try {
+    return await work();
+  } finally {
+    clearInterval(heartbeat);
   }
 }
 

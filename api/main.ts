@@ -1,7 +1,7 @@
 import { createDatabase } from '../db/database.ts';
 import { requireCurrentSchema } from '../db/migrate.ts';
 import { pingDatabase } from '../db/unavailable.ts';
-import { DAY_MS } from '../domain/milliseconds.ts';
+import { DAY_MS, SECOND_MS } from '../domain/milliseconds.ts';
 import { readConfig } from '../platform/config.ts';
 import { createLogger } from '../platform/logger.ts';
 import { createOutage } from '../platform/outage.ts';
@@ -15,6 +15,9 @@ import { isUnreachable } from '../scheduling/temporal-errors.ts';
 import { createApp } from './app.ts';
 import { createHttpServer } from './http-server.ts';
 import { createRunEventHub } from './run-event-hub.ts';
+
+/** So long clients that follow runs have to read what is left for them, when this process ends. */
+const STREAM_GRACE_MS = 2 * SECOND_MS;
 
 // npm run api: the REST API. Any number of these may run side by side.
 const logger = createLogger({ level: process.env['LOG_LEVEL'] || 'info', name: 'api' });
@@ -35,6 +38,7 @@ try {
   });
 
   const server = createHttpServer((request, response) => void handle(request, response));
+  const runEvents = createRunEventHub({ db, logger, isStopping: server.isStopping });
   const handle = createApp({
     db,
     temporal,
@@ -44,7 +48,7 @@ try {
     secrets: createSecretBox(config.SECRET_KEYS),
     temporalUiUrl: config.TEMPORAL_UI_URL,
     runRetentionMs: config.RUN_RETENTION_DAYS * DAY_MS,
-    runEvents: createRunEventHub({ db, logger, isStopping: server.isStopping }),
+    runEvents,
     now: () => new Date(),
     isStopping: server.isStopping,
   }).callback();
@@ -55,7 +59,11 @@ try {
   const reason = await stopRequested;
   logger.info({ reason }, 'stopping');
   await shutDown(logger, 30_000, {
-    server: server.stop,
+    server: async () => {
+      const timer = setTimeout(runEvents.breakOff, STREAM_GRACE_MS);
+      await server.stop();
+      clearTimeout(timer);
+    },
     temporal: () => temporal.connection.close(),
     database: () => db.destroy(),
   });

@@ -51,6 +51,10 @@ function handler(operation: Operation, dependencies: ApiDependencies): Middlewar
       context.set({ 'Cache-Control': 'no-store', 'X-Accel-Buffering': 'no' });
       context.type = 'text/event-stream';
       context.body = answer.stream;
+      // A stream that is broken off ends its answer too; Koa leaves that open.
+      answer.stream.once('close', () => {
+        if (!context.res.writableEnded) context.res.destroy();
+      });
     } else if (answer.body === undefined || answer.body === null) context.body = null;
     else {
       context.type = 'application/json';

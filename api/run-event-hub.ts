@@ -2,11 +2,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Database } from '../db/database.ts';
 import { findLastPlace, placeEvents } from '../db/run-events.ts';
 import type { Logger } from '../platform/logger.ts';
+import { createQueues } from '../platform/one-at-a-time.ts';
 
 /** Watches the log of runs on behalf of all readers of this process, as long as there are any. */
 export interface RunEventHub {
   /** Joins the readers; undefined if there are too many already. */
   join: () => RunEventWatch | undefined;
+  /** Breaks off streams that have not ended by themselves: their clients do not read. */
+  breakOff: () => void;
 }
 
 /** What one reader knows of the log. */
@@ -15,6 +18,10 @@ export interface RunEventWatch {
   latest: () => Promise<number>;
   /** Resolves with the last place when it is beyond this one, when so much time has passed, or when the process is to end. */
   beyond: (place: number, timeoutMs: number) => Promise<number>;
+  /** Reads for one reader after another, so that many of them leave connections to others. */
+  oneAtATime: <Result>(read: () => Promise<Result>) => Promise<Result>;
+  /** Says how to break off the reader's stream. */
+  onBreakOff: (breakOff: () => void) => void;
   leave: () => void;
 }
 
@@ -30,6 +37,8 @@ export function createRunEventHub(dependencies: {
   isStopping: () => boolean;
 }): RunEventHub {
   const { db, logger, isStopping } = dependencies;
+  const queue = createQueues();
+  const open = new Set<() => void>();
   let readers = 0;
   let isWatching = false;
   let last = 0;
@@ -60,11 +69,20 @@ export function createRunEventHub(dependencies: {
   const nextRound = () => new Promise<Error | undefined>((resolve) => void waiting.push(resolve));
 
   return {
+    breakOff: () => {
+      for (const breakOff of open) breakOff();
+    },
     join: () => {
       if (readers >= MAX_READERS) return undefined;
       readers++;
       if (!isWatching) void watch();
+      let breakOff: (() => void) | undefined;
       return {
+        oneAtATime: (read) => queue('events', read),
+        onBreakOff: (how) => {
+          breakOff = how;
+          open.add(how);
+        },
         latest: async () => {
           // The round that is under way may have begun before the question.
           await nextRound();
@@ -77,7 +95,10 @@ export function createRunEventHub(dependencies: {
           while (last <= place && Date.now() < deadline && !isStopping()) await nextRound();
           return last;
         },
-        leave: () => void readers--,
+        leave: () => {
+          readers--;
+          if (breakOff) open.delete(breakOff);
+        },
       };
     },
   };

@@ -28,7 +28,7 @@ export interface Reading {
  */
 export async function* streamRunEvents(
   { db, logger, isStopping }: { db: Database; logger: Logger; isStopping: () => boolean },
-  watch: Pick<RunEventWatch, 'beyond'>,
+  watch: Pick<RunEventWatch, 'beyond' | 'oneAtATime'>,
   { of, after, latest }: Reading,
 ): AsyncGenerator<string> {
   try {
@@ -39,18 +39,23 @@ export async function* streamRunEvents(
       yield writeGap(after);
       place = Math.min(after, seen);
     }
+    let said = Date.now();
     while (!isStopping()) {
-      const events = await listRunEvents(db, of, place, PAGE);
+      const events = await watch.oneAtATime(() => listRunEvents(db, of, place, PAGE));
       for (const event of events) {
         place = event.place;
         yield writeEvent(event);
+        said = Date.now();
       }
       if (events.length === PAGE) continue;
       // All up to here has been read, also what is for others: a client that connects again begins from here.
       place = Math.max(place, seen);
-      const last = await watch.beyond(place, KEEP_ALIVE_MS);
-      if (last <= seen) yield `id: ${place}\n\n`;
-      seen = last;
+      // Also when there is news, but none for this reader.
+      if (Date.now() - said >= KEEP_ALIVE_MS) {
+        yield `id: ${place}\n\n`;
+        said = Date.now();
+      }
+      seen = await watch.beyond(place, KEEP_ALIVE_MS);
     }
   } catch (error) {
     logger.warn({ err: error }, 'a stream of runs was broken off');

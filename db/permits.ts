@@ -47,13 +47,27 @@ export async function askForPermit(transaction: Database, runId: string, limits:
             ${limits.ratePerMs ?? null}, coalesce(${askedAt}::timestamptz, clock_timestamp()))
     ON CONFLICT (run_id) WHERE released_at IS NULL DO UPDATE SET
       scope = excluded.scope, max_concurrent = excluded.max_concurrent,
-      rate_max = excluded.rate_max, rate_per_ms = excluded.rate_per_ms`.execute(transaction);
+      rate_max = excluded.rate_max, rate_per_ms = excluded.rate_per_ms,
+      -- What was granted under another key is not room under this one.
+      granted_at = CASE WHEN permits.scope = excluded.scope THEN permits.granted_at END,
+      remind_at  = CASE WHEN permits.scope = excluded.scope THEN permits.remind_at END`.execute(transaction);
 }
 
+/** Until when a turn counts for a rate limit: one that is under way, as soon as its call has surely arrived, too. */
+const COUNTS_UNTIL = sql`
+  CASE WHEN released_at IS NOT NULL THEN counts_until
+       WHEN started_at IS NULL THEN 'infinity'
+       ELSE started_at + ${ARRIVAL} + coalesce(rate_per_ms, 0) * interval '1 ms' END`;
+
+const HELD = (scope: unknown) => sql`scope = ${scope} AND granted_at IS NOT NULL AND released_at IS NULL`;
+const RECENT = (scope: unknown) =>
+  sql`scope = ${scope} AND granted_at IS NOT NULL AND released_at IS NOT NULL AND counts_until > statement_timestamp()`;
+
+/** Each part by its own index, however many turns of other scopes there are. */
 const USED = (scope: unknown) => sql`
-  SELECT count(*) FILTER (WHERE released_at IS NULL) AS under_way, count(*) AS recent
-  FROM permits
-  WHERE scope = ${scope} AND granted_at IS NOT NULL AND (released_at IS NULL OR counts_until > clock_timestamp())`;
+  SELECT (SELECT count(*) FROM permits WHERE ${HELD(scope)}) AS under_way,
+         (SELECT count(*) FROM permits WHERE ${HELD(scope)} AND ${COUNTS_UNTIL} > statement_timestamp())
+         + (SELECT count(*) FROM permits WHERE ${RECENT(scope)}) AS recent`;
 
 const FITS = sql`
   (max_concurrent IS NULL OR under_way + ahead < max_concurrent) AND (rate_max IS NULL OR recent + ahead < rate_max)`;
@@ -82,6 +96,17 @@ export async function startPermit(transaction: Database, runId: string): Promise
     UPDATE permits SET started_at = clock_timestamp(), remind_at = NULL
     WHERE run_id = ${runId} AND granted_at IS NOT NULL AND released_at IS NULL`.execute(transaction);
   return numAffectedRows === 1n;
+}
+
+/** Takes a turn away from a run that will make no call with it. Returns its scope, if it had one or waited for one. */
+export async function removePermit(db: Database, runId: string): Promise<string | undefined> {
+  const removed = await db
+    .deleteFrom('permits')
+    .where('run_id', '=', runId)
+    .where('released_at', 'is', null)
+    .returning('scope')
+    .executeTakeFirst();
+  return removed?.scope;
 }
 
 /** How a run stands in line. */
@@ -115,11 +140,11 @@ export async function findPlaceInLine(
     return { ahead, underWay, rateWaitMs: undefined };
   // So many stop counting in each span of time at most.
   const spans = Math.floor(excess / rateMax);
-  const { rows: next } = await sql<{ waitMs: number }>`
-    SELECT (extract(epoch FROM coalesce(counts_until, clock_timestamp() + ${ratePerMs} * interval '1 ms')
-            - clock_timestamp()) * 1000)::float8 AS "waitMs"
-    FROM permits
-    WHERE scope = ${scope} AND granted_at IS NOT NULL AND (released_at IS NULL OR counts_until > clock_timestamp())
+  const { rows: next } = await sql<{ waitMs: number | null }>`
+    SELECT (extract(epoch FROM nullif(counts_until, 'infinity') - statement_timestamp()) * 1000)::float8 AS "waitMs"
+    FROM (SELECT ${COUNTS_UNTIL} AS counts_until FROM permits WHERE ${HELD(scope)}
+          UNION ALL SELECT counts_until FROM permits WHERE ${RECENT(scope)}) AS counted
+    WHERE counts_until > statement_timestamp()
     ORDER BY counts_until OFFSET ${excess % rateMax} LIMIT 1`.execute(transaction);
   const rateWaitMs = Math.ceil(Math.max(0, next[0]?.waitMs ?? ratePerMs) + spans * ratePerMs);
   return { ahead, underWay, rateWaitMs };
@@ -154,16 +179,31 @@ export async function takeReminders(db: Database, limit: number): Promise<Grante
     UPDATE permits SET remind_at = clock_timestamp() + interval '30 s'
     FROM runs
     WHERE runs.id = permits.run_id AND permits.id IN (
-      SELECT id FROM permits WHERE remind_at <= clock_timestamp() AND started_at IS NULL AND released_at IS NULL LIMIT ${limit})
+      SELECT id FROM permits WHERE remind_at <= statement_timestamp() AND started_at IS NULL AND released_at IS NULL LIMIT ${limit})
     RETURNING runs.id, runs.workflow_id, runs.temporal_run_id`.execute(db);
   return rows;
+}
+
+/**
+ * Has runs looked after soon that hold turns for which others wait: their workflows may have ended, and nobody here knows
+ * of it yet.
+ */
+export async function checkHoldersSoon(db: Database, limit: number): Promise<void> {
+  await sql`
+    UPDATE runs SET check_at = statement_timestamp() + interval '10 s'
+    WHERE ended_at IS NULL AND check_at > statement_timestamp() + interval '10 s' AND id IN (
+      SELECT held.run_id FROM permits AS held
+      WHERE held.granted_at IS NOT NULL AND held.released_at IS NULL AND EXISTS (
+        SELECT FROM permits AS waiting
+        WHERE waiting.scope = held.scope AND waiting.granted_at IS NULL AND waiting.released_at IS NULL)
+      LIMIT ${limit})`.execute(db);
 }
 
 /** Removes turns that count no more. Returns how many that were. */
 export async function removeOldPermits(db: Database, limit: number): Promise<number> {
   const { numAffectedRows } = await sql`
     DELETE FROM permits WHERE id IN (
-      SELECT id FROM permits WHERE released_at IS NOT NULL AND counts_until < clock_timestamp()
+      SELECT id FROM permits WHERE released_at IS NOT NULL AND counts_until < statement_timestamp()
       ORDER BY counts_until LIMIT ${limit})`.execute(db);
   return Number(numAffectedRows ?? 0);
 }

@@ -75,10 +75,12 @@ export async function listRunEvents(
   }));
 }
 
-/** Removes events from before `before`. Returns how many that were. */
+/** Removes events from before `before`, of those that have their place. Returns how many that were. */
 export async function removeOldRunEvents(db: Database, before: Date, limit: number): Promise<number> {
   const { numAffectedRows } = await sql`
     DELETE FROM run_events WHERE id IN (
-      SELECT id FROM run_events WHERE at < ${before} ORDER BY at LIMIT ${limit})`.execute(db);
+      SELECT id FROM run_events WHERE at < ${before} AND place IS NOT NULL ORDER BY at LIMIT ${limit})`.execute(
+    db,
+  );
   return Number(numAffectedRows ?? 0);
 }

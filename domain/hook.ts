@@ -33,12 +33,15 @@ const HookTarget = httpTargetWith([...PLACEHOLDERS, ...HOOK_PLACEHOLDERS]).meta(
   description: `An HTTP call. Without a \`body\`, a POST carries \`{ event, job, run, consecutiveFailures }\`. Its body may hold ${HOOK_PLACEHOLDERS.map((name) => `\`{{${name}}}\``).join(', ')} as well.`,
 });
 
+const HookRetry = Retry.extend({ maxAttempts: Retry.shape.maxAttempts.unwrap().default(10) }).meta({
+  id: 'HookRetry',
+  description: 'As `retry` of a job, but ten calls if nothing else is said.',
+});
+
 const hooksWith = <TargetFields extends z.ZodType>(target: TargetFields) => {
   const call = {
     target,
-    retry: Retry.prefault({ maxAttempts: 10 }).meta({
-      description: 'As for the job itself, but ten calls if nothing else is said.',
-    }),
+    retry: HookRetry.prefault({}),
   };
   return {
     onFailure: z

@@ -6,8 +6,14 @@ import { describeUnknownPlaceholders, findUnknownPlaceholders } from './placehol
 
 // Targets that are the user's own: a Temporal workflow or activity, in any language, on a task queue of the user's.
 
-/** A name in Temporal: 1,000 characters at most, as its server takes them. */
-const TemporalName = line(1_000).min(1);
+const MAX_NAME_BYTES = 1_000;
+
+/** A name in Temporal, as its server takes them. */
+const TemporalName = line(MAX_NAME_BYTES)
+  .min(1)
+  .refine((name) => Buffer.byteLength(name) <= MAX_NAME_BYTES, {
+    error: `must be at most ${MAX_NAME_BYTES} bytes long`,
+  });
 
 /** Temporal keeps task queues of its own, for its system workflows and for the caches of workers. */
 const TaskQueue = TemporalName.regex(/^(?!temporal-sys-|\/_sys\/)/, {

@@ -165,7 +165,8 @@ async function settleUnknown(
 ): Promise<void> {
   const { db, outage, logger } = dependencies;
   if (run.cancel_requested_at !== null) return endRun(db, run.id, CANCELLED, now);
-  if (run.state === 'running') {
+  // Also one that waits for its turn was started before.
+  if (run.state === 'running' || (run.trigger === 'schedule' && run.temporal_run_id !== null)) {
     const ageMs = now.getTime() - (run.started_at ?? run.created_at).getTime();
     if (ageMs > FORGOTTEN_AFTER_MS)
       return endRun(db, run.id, { state: 'failed', reason: 'Temporal has no record of it any more' }, now);

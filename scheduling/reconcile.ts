@@ -4,7 +4,7 @@ import { listFinished, listPausesOver, listUsedUp, type FinishedJob } from '../d
 import { removeOldPermits } from '../db/permits.ts';
 import { noteReconciled, releaseLease, takeLease, type ReconcilerState } from '../db/reconciler.ts';
 import { removeOldKeys, removeOldRuns, removeOldTombstones } from '../db/retention.ts';
-import { removeOldRunEvents } from '../db/run-events.ts';
+import { placeEvents, removeOldRunEvents } from '../db/run-events.ts';
 import { claimUnsynced, listOutdatedSpecs, releaseUnsynced } from '../db/sync-state.ts';
 import { isDatabaseUnavailable } from '../db/unavailable.ts';
 import { DAY_MS, MINUTE_MS, SECOND_MS } from '../domain/milliseconds.ts';
@@ -43,6 +43,8 @@ const CLAIM_MS = 15 * SECOND_MS;
 /** A run may be recorded so long after it ended. */
 const LATE_RECORD_MS = MINUTE_MS;
 const REMOVED_AT_ONCE = 1_000;
+/** Events that are put in order in one statement, whether or not anybody follows runs. */
+const EVENTS_AT_ONCE = 5_000;
 /** How long an idempotency key is kept. */
 const KEY_RETENTION_MS = DAY_MS;
 /** And for how long a client that follows runs may be away and miss nothing. */
@@ -107,6 +109,7 @@ async function pass(
   await step('accounted', JOBS_AT_ONCE, (now) => accountForDue(dependencies, now));
   await step('turnsMended', Infinity, () => mendTurns(dependencies));
   await step('permitsRemoved', REMOVED_AT_ONCE, () => removeOldPermits(db, REMOVED_AT_ONCE));
+  await step('runEventsPlaced', EVENTS_AT_ONCE, () => placeEvents(db, EVENTS_AT_ONCE));
   await step('runsChecked', RUNS_AT_ONCE, (now) => checkOpenRuns(dependencies, now));
   await step('completed', BATCH, async (now) =>
     complete(dependencies, await listFinished(db, now, BATCH), now),

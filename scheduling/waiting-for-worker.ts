@@ -29,7 +29,7 @@ export async function findWaitForWorker(
 ): Promise<string | null> {
   const since =
     target.type === 'activity'
-      ? earliest(pendingOf(run, target.activityType))
+      ? findActivityWait(run, target.activityType)
       : await findChildWait(temporal, run, target.workflowType);
   if (since === undefined || now.getTime() - since < PATIENCE_MS) return null;
   const { pollers } = await withinDeadline(temporal, () =>
@@ -47,7 +47,7 @@ export async function findWaitForWorker(
     : `no worker on ${queue} for ${duration}`;
 }
 
-/** Since when the child of a run waits for its worker: to begin, to go on, or to run an activity of it. */
+/** Since when the child of a run waits for its worker, to begin or to go on. Its activities may be on any other queue. */
 async function findChildWait(
   temporal: Client,
   run: WorkflowExecutionDescription,
@@ -58,21 +58,18 @@ async function findChildWait(
   const handle = temporal.workflow.getHandle(pending.workflowId, pending.runId ?? undefined);
   const child = await withinDeadline(temporal, () => handle.describe());
   const task = child.raw.pendingWorkflowTask;
-  const taskSince =
-    task && Number(task.state) === SCHEDULED
-      ? toMs(task.originalScheduledTime ?? task.scheduledTime)
-      : undefined;
-  return earliest([...pendingOf(child), ...(taskSince === undefined ? [] : [taskSince])]);
+  return task && Number(task.state) === SCHEDULED
+    ? toMs(task.originalScheduledTime ?? task.scheduledTime)
+    : undefined;
 }
 
-/** Since when activities of a workflow wait for a worker. */
-const pendingOf = ({ raw }: WorkflowExecutionDescription, activityType?: string) =>
-  (raw.pendingActivities ?? [])
-    .filter(({ state }) => Number(state) === SCHEDULED)
-    .filter((activity) => activityType === undefined || activity.activityType?.name === activityType)
-    .flatMap(({ scheduledTime }) => toMs(scheduledTime) ?? []);
-
-const earliest = (times: number[]) => (times.length === 0 ? undefined : Math.min(...times));
+/** Since when an activity of a run waits for its worker. */
+function findActivityWait({ raw }: WorkflowExecutionDescription, activityType: string): number | undefined {
+  const waiting = (raw.pendingActivities ?? []).find(
+    (activity) => Number(activity.state) === SCHEDULED && activity.activityType?.name === activityType,
+  );
+  return toMs(waiting?.scheduledTime);
+}
 
 /** A duration as one says it: in the largest unit of which it has two or more. */
 function inWords(ms: number): string {

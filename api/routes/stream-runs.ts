@@ -64,6 +64,7 @@ export const streamRuns = operation({
     const stream = Readable.from(events, { objectMode: false });
     // Also if nobody ever read from it.
     stream.once('close', watch.leave);
+    watch.onBreakOff(() => void stream.destroy());
     return { status: 200, stream };
   },
 });

@@ -28,6 +28,9 @@ export async function up(db: Kysely<unknown>): Promise<void> {
   await sql`CREATE INDEX permits_recent ON permits (scope, counts_until) WHERE granted_at IS NOT NULL AND released_at IS NOT NULL`.execute(
     db,
   );
+  await sql`CREATE INDEX permits_remind ON permits (remind_at) WHERE started_at IS NULL AND released_at IS NULL`.execute(
+    db,
+  );
   await sql`CREATE INDEX permits_old ON permits (counts_until) WHERE released_at IS NOT NULL`.execute(db);
 
   await sql`
