@@ -14,7 +14,7 @@ beforeAll(async () => {
   stack = await createStack('limits');
   [service, ...workers] = await Promise.all([stack.startApi(), stack.startWorker(), stack.startWorker()]);
   api = apiClient(service.url);
-  await startRateJobs();
+  await Promise.all([startRateJobs(), startLongJob()]);
 });
 afterAll(() => stack.stop());
 
@@ -58,6 +58,16 @@ function mostWithin(times: number[], lengthMs: number): number {
 }
 
 let rateRuns: string[];
+let longCalls: { most: number };
+const longHeld: ServerResponse[] = [];
+let longRuns: string[];
+
+/** Two runs that may arrive a second apart, of a target that does not answer. */
+async function startLongJob(): Promise<void> {
+  longCalls = countCalls('long', (response) => void longHeld.push(response));
+  const [job] = await makeJobs(1, 'long', { rateLimit: { max: 1, per: '1s' } });
+  longRuns = await Promise.all([1, 2].map(async () => (await api.runJob(job?.id ?? '')).id));
+}
 
 /** Four runs of each of five jobs that share a rate limit; some of them are seen to wait. */
 async function startRateJobs(): Promise<void> {
@@ -172,6 +182,15 @@ describe('rateLimit', () => {
         3_000,
       ),
     ).toBeLessThanOrEqual(4);
+  });
+
+  // Begun before all other tests as well.
+  test('an attempt that takes long does not count for longer than its call may be on its way', async () => {
+    await waitFor('both calls at once', () => longCalls.most === 2);
+    for (const response of longHeld) response.end('ok');
+    stack.receiver.respond('/long', (_, response) => response.end('ok'));
+    const ended = await Promise.all(longRuns.map(endOf));
+    expect(ended.map(({ state }) => state)).toEqual(['succeeded', 'succeeded']);
   });
 
   // Begun before all other tests, for it takes more than a minute.

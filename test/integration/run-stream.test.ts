@@ -208,6 +208,24 @@ describe('a reader', () => {
     slow[0]?.destroy();
   });
 
+  test('that does not read does not keep its process from ending', async () => {
+    const service = await stack.startApi();
+    const url = new URL(service.url);
+    const socket = connect(Number(url.port), url.hostname);
+    socket.pause();
+    socket.on('error', () => undefined);
+    socket.write('GET /runs/stream HTTP/1.1\r\nHost: x\r\n\r\n');
+    const reader = await follow(service.url);
+    const job = await makeJob('more than a connection holds');
+    await makeEvents(job.id, 3_000, 'x'.repeat(1_500));
+    await waitFor('who does read', () => reader.events.length === 6_000);
+    const started = Date.now();
+    await service.stop();
+    expect((await service.process.exited).code).toBe(0);
+    expect(Date.now() - started).toBeLessThan(15_000);
+    socket.destroy();
+  });
+
   test('is told to go when its process ends, at once', async () => {
     const service = await stack.startApi();
     const follower = await follow(service.url);
