@@ -1,6 +1,6 @@
 import { ApplicationFailure, type Context } from '@temporalio/activity';
 import type { ActivityCancellationDetails } from '@temporalio/common';
-import { type BegunRun } from '../db/begin-run.ts';
+import type { BegunRun } from '../db/begin-run.ts';
 import { CANCELLED } from '../db/run-progress.ts';
 import { isHook } from '../domain/hook.ts';
 import type { HttpTargetAnswer } from '../domain/http-target.ts';
@@ -11,12 +11,10 @@ import type { ActivityDependencies } from './dependencies.ts';
 import { endAttempt, type EndedAttempt } from './ended-attempt.ts';
 import { withHookBody } from './hook-body.ts';
 import { prepareCall } from './prepare-call.ts';
+import { withHeartbeats } from './with-heartbeats.ts';
 
 /** Said of an attempt whose workflow was terminated or timed out: the reconciler finds out which. */
 export const ENDED_IN_TEMPORAL = 'the run was ended in Temporal';
-
-/** Also how soon a call learns that its run was cancelled. */
-export const HEARTBEAT_MS = 1_000;
 
 /**
  * Makes the call of one attempt of a run: to the target of its job, or to that of a hook.
@@ -29,37 +27,32 @@ export async function makeAttempt(
   target: HttpTargetAnswer,
   values: PlaceholderValues,
 ): Promise<EndedAttempt> {
-  const heartbeat = setInterval(() => context.heartbeat(), HEARTBEAT_MS);
   const startedAt = new Date();
-  try {
-    const outcome = await call();
-    const brokenOff = outcome.verdict !== 'succeeded' && context.cancellationSignal.aborted;
-    const cancellation = brokenOff ? findCancellation(context.cancellationDetails) : undefined;
-    if (brokenOff && cancellation === undefined) {
-      throw ApplicationFailure.retryable('the call was broken off because the worker stopped', 'Interrupted');
-    }
-    const isGone = outcome.verdict === 'gone';
-    const judged = outcome.verdict === 'gone' ? 'final' : outcome.verdict;
-    const ended: EndedAttempt = {
-      ...endAttempt(
-        {
-          ...outcome,
-          number: Number(values.attempt),
-          startedAt,
-          endedAt: new Date(),
-          verdict: cancellation === undefined ? judged : 'cancelled',
-          error: cancellation ?? outcome.error,
-        },
-        run.retry,
-      ),
-      // A hook that is gone is no reason to pause the job.
-      ...(isGone && !isHook(run.trigger) ? { goneUrl: target.url } : {}),
-    };
-    context.heartbeat(ended);
-    return ended;
-  } finally {
-    clearInterval(heartbeat);
+  const outcome = await withHeartbeats(context, call);
+  const brokenOff = outcome.verdict !== 'succeeded' && context.cancellationSignal.aborted;
+  const cancellation = brokenOff ? findCancellation(context.cancellationDetails) : undefined;
+  if (brokenOff && cancellation === undefined) {
+    throw ApplicationFailure.retryable('the call was broken off because the worker stopped', 'Interrupted');
   }
+  const isGone = outcome.verdict === 'gone';
+  const judged = outcome.verdict === 'gone' ? 'final' : outcome.verdict;
+  const ended: EndedAttempt = {
+    ...endAttempt(
+      {
+        ...outcome,
+        number: Number(values.attempt),
+        startedAt,
+        endedAt: new Date(),
+        verdict: cancellation === undefined ? judged : 'cancelled',
+        error: cancellation ?? outcome.error,
+      },
+      run.retry,
+    ),
+    // A hook that is gone is no reason to pause the job.
+    ...(isGone && !isHook(run.trigger) ? { goneUrl: target.url } : {}),
+  };
+  context.heartbeat(ended);
+  return ended;
 
   async function call(): Promise<CallOutcome> {
     let prepared;

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Context } from '@temporalio/activity';
 import { SECOND_MS } from '../domain/milliseconds.ts';
 import { reconcile, type PassResult, type ReconcileDependencies } from '../scheduling/reconcile.ts';
+import { withHeartbeats } from './with-heartbeats.ts';
 
 /** Until the next workflow of the schedule takes over. */
 const DURATION_MS = 55 * SECOND_MS;
@@ -16,18 +17,15 @@ export function createReconcileJobs(dependencies: ReconcileDependencies) {
     const context = Context.current();
     const { cancellationSignal } = context;
     const total: PassResult = { passes: 0 };
-    const beat = setInterval(() => context.heartbeat(), SECOND_MS);
-    try {
-      const end = Date.now() + DURATION_MS;
+    const end = Date.now() + DURATION_MS;
+    await withHeartbeats(context, async () => {
       while (Date.now() < end && !cancellationSignal.aborted) {
         const result = await reconcile(dependencies);
         if (result) total['passes'] = (total['passes'] ?? 0) + 1;
         for (const [name, count] of Object.entries(result ?? {})) total[name] = (total[name] ?? 0) + count;
         await sleep(PAUSE_MS, undefined, { signal: cancellationSignal }).catch(() => undefined);
       }
-      return total;
-    } finally {
-      clearInterval(beat);
-    }
+    });
+    return total;
   };
 }

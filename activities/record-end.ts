@@ -1,5 +1,5 @@
 import { ApplicationFailure } from '@temporalio/activity';
-import { type BegunRun } from '../db/begin-run.ts';
+import type { BegunRun } from '../db/begin-run.ts';
 import { recordAttempt, type RunEnd } from '../db/run-progress.ts';
 import { isHook } from '../domain/hook.ts';
 import { limitsOf } from '../domain/limits.ts';

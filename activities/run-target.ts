@@ -1,6 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
 import { ApplicationFailure, Context } from '@temporalio/activity';
-import { type BegunRun } from '../db/begin-run.ts';
+import type { BegunRun } from '../db/begin-run.ts';
 import { CANCELLED, endRun, type RunEnd } from '../db/run-progress.ts';
 import { toInstant } from '../domain/instant.ts';
 import type { PlaceholderValues } from '../domain/placeholder.ts';
@@ -17,8 +17,9 @@ import { beginOfTask } from './begin-run.ts';
 import type { ActivityDependencies } from './dependencies.ts';
 import { endAttempt, type EndedAttempt } from './ended-attempt.ts';
 import { handOver } from './hand-over.ts';
-import { ENDED_IN_TEMPORAL, HEARTBEAT_MS, makeAttempt } from './make-attempt.ts';
+import { ENDED_IN_TEMPORAL, makeAttempt } from './make-attempt.ts';
 import { limitsFor, recordEnd, settle } from './record-end.ts';
+import { withHeartbeats } from './with-heartbeats.ts';
 
 /** An occurrence that has to wait for a run that was made up asks again after this time. */
 const OVERLAP_PAUSE_MS = 1_000;
@@ -51,7 +52,7 @@ export function createRunTarget(dependencies: ActivityDependencies) {
       const limits = limitsFor(run);
       if (limits && !(run.state === 'queued' && run.isBlocked)) {
         // Others may be before it at the lock of its key; this worker lives all the while.
-        const turn = await alive(context, () => takeTurn(dependencies, runId, limits));
+        const turn = await withHeartbeats(context, () => takeTurn(dependencies, runId, limits));
         if (turn.state === 'waiting') return { runId, ...turn };
         if (run.state === 'queued') run = (await beginOfTask(db, task)) ?? run;
       }
@@ -129,16 +130,6 @@ function findExcess({ args }: HandedOver): string | undefined {
   return Buffer.byteLength(JSON.stringify(args)) > MAX_ARGS_BYTES
     ? `its arguments, filled in, are larger than ${MAX_ARGS_BYTES} bytes`
     : undefined;
-}
-
-/** Sends heartbeats while something is done before the call. */
-async function alive<Result>(context: Context, work: () => Promise<Result>): Promise<Result> {
-  const heartbeat = setInterval(() => context.heartbeat(), HEARTBEAT_MS);
-  try {
-    return await work();
-  } finally {
-    clearInterval(heartbeat);
-  }
 }
 
 const isOpen = ({ state }: BegunRun) => state === 'queued' || state === 'running';

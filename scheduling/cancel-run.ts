@@ -2,7 +2,7 @@ import { WorkflowNotFoundError, type Client } from '@temporalio/client';
 import { cancelUnstarted, requestCancel } from '../db/cancel-run.ts';
 import type { RunRow } from '../db/schema.ts';
 import { SECOND_MS } from '../domain/milliseconds.ts';
-import { type SyncDependencies } from './sync.ts';
+import type { SyncDependencies } from './sync.ts';
 import { withinDeadline } from './within-deadline.ts';
 
 /** So soon the reconciler makes sure that the run has ended. */

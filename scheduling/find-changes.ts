@@ -4,7 +4,7 @@ import { HOOKS } from '../domain/hook.ts';
 import type { HttpTargetAnswer } from '../domain/http-target.ts';
 import type { StoredDefinition } from '../domain/job.ts';
 import type { RevisionChanges } from '../domain/revision.ts';
-import { headerField, type SecretPlace } from '../domain/target-secrets.ts';
+import type { SecretPlace } from '../domain/target-secrets.ts';
 import { definitionOf } from './job-definition.ts';
 import type { StoredWrite } from './job-write.ts';
 
@@ -55,11 +55,11 @@ function hideHeaders(target: HttpTargetAnswer, other: HttpTargetAnswer): HttpTar
   const secret = new Set(
     Object.entries(other.headers)
       .filter(([, value]) => typeof value !== 'string')
-      .map(([name]) => headerField('target', name)),
+      .map(([name]) => name.toLowerCase()),
   );
   const headers = Object.entries(target.headers).map(([name, value]): [string, typeof value] => [
     name,
-    secret.has(headerField('target', name)) ? { secret: true } : value,
+    secret.has(name.toLowerCase()) ? { secret: true } : value,
   ]);
   return { ...target, headers: Object.fromEntries(headers) };
 }

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { findJobOrTombstone } from '../../db/jobs.ts';
 import { SchedulerError } from '../../domain/errors.ts';
 import { RunEvent } from '../../domain/run-event.ts';
-import { NAMESPACE, noSuchJob } from '../job-resource.ts';
+import { JobIdParams, NAMESPACE, noSuchJob } from '../job-resource.ts';
 import { operation } from '../operation.ts';
 import { streamRunEvents } from '../run-event-stream.ts';
 
@@ -26,10 +26,10 @@ export const streamRuns = operation({
     }),
   }),
   query: z.strictObject({
-    jobId: z
-      .uuid({ error: 'is not the id of a job; ids are UUIDs' })
-      .optional()
-      .meta({ description: 'Only runs of this job.', example: '019ab1c0-7e11-7cc3-98c4-dc0c0c07398f' }),
+    jobId: JobIdParams.shape.id.optional().meta({
+      description: 'Only runs of this job.',
+      example: '019ab1c0-7e11-7cc3-98c4-dc0c0c07398f',
+    }),
     lastEventId: EventId.optional().meta({
       description: 'The same as `Last-Event-ID`, for clients that can not set headers; the header wins.',
       example: '4711',
