@@ -9,6 +9,7 @@ export default {
       { jsc: { target: 'es2022', parser: { syntax: 'typescript' } }, module: { type: 'es6' } },
     ],
   },
+  setupFiles: ['<rootDir>/test/support/check-answers.ts'],
   // Two slow cores, shared with Postgres, Temporal, APIs and workers: one test file at a time is the fastest.
   maxWorkers: 1,
   testTimeout: 120_000,

@@ -1,23 +1,50 @@
+import { Router } from '@koa/router';
 import Koa, { type Middleware } from 'koa';
+import type { Config } from '../platform/config.ts';
+import type { Logger } from '../platform/logger.ts';
+import { serveDocs } from './docs.ts';
+import { requireAccess, type Doorkeeper } from './middleware/access.ts';
+import { allowOrigins, securityHeaders } from './middleware/harden.ts';
 import { problems } from './middleware/problems.ts';
 import { requestContext, type RequestState } from './middleware/request-context.ts';
-import { serveDocs } from './docs.ts';
 import { createOpenApiDocument } from './openapi.ts';
 import type { ApiDependencies } from './operation.ts';
 import { createRouter } from './router.ts';
 import { operations } from './routes/index.ts';
 import { VERSION } from './version.ts';
 
-/** The API as a Koa application. It listens nowhere yet. */
-export function createApp(dependencies: ApiDependencies): Koa<RequestState> {
+type App = Koa<RequestState>;
+
+/** The API as Koa applications, that listen nowhere yet: what clients call, and the documents, if they have a port of their own. */
+export function createApps(
+  config: Config,
+  dependencies: ApiDependencies,
+  doorkeeper: Doorkeeper,
+): { api: App; internal: App | undefined } {
+  const { logger } = dependencies;
+  const router = createRouter(operations, dependencies, doorkeeper);
+  const hasInternal = config.INTERNAL_PORT !== undefined;
+  const internalRouter = hasInternal ? new Router<RequestState>() : router;
+  const guards = config.DOCS_ACCESS === 'public' ? [] : [requireAccess(doorkeeper, 'reads')];
+  serveDocs(internalRouter, createOpenApiDocument(operations, VERSION), guards);
+  return {
+    api: createApp(config, logger, router),
+    internal: hasInternal ? createApp(config, logger, internalRouter) : undefined,
+  };
+}
+
+function createApp(config: Config, logger: Logger, router: Router<RequestState>): App {
   const app = new Koa<RequestState>();
-  const router = createRouter(operations, dependencies);
-  serveDocs(router, createOpenApiDocument(operations, VERSION));
-  app.use(requestContext(dependencies.logger));
+  // The last so many entries of X-Forwarded-For are from proxies that are trusted; what stands before, anybody may have written.
+  app.proxy = config.TRUST_PROXY > 0;
+  app.maxIpsCount = config.TRUST_PROXY;
+  app.use(requestContext(logger));
+  app.use(securityHeaders(config.TLS_CERT_FILE !== undefined));
+  if (config.CORS_ORIGINS.length > 0) app.use(allowOrigins(config.CORS_ORIGINS));
   app.use(problems());
   app.use(router.routes());
   app.use(router.allowedMethods() as unknown as Middleware<RequestState>);
   // Only what breaks outside of the middleware, such as a client that hangs up, arrives here.
-  app.on('error', (error: Error) => dependencies.logger.debug({ err: error }, 'connection error'));
+  app.on('error', (error: Error) => logger.debug({ err: error }, 'connection error'));
   return app;
 }

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import type { Router } from '@koa/router';
+import type { Middleware } from 'koa';
 import type { RequestState } from './middleware/request-context.ts';
 
 const PAGE = `<!doctype html>
@@ -30,11 +31,23 @@ const FILES: Record<string, string> = {
   'favicon-32x32.png': 'image/png',
 };
 
-/** Serves the OpenAPI document, and Swagger UI from the files of its package, so that it works offline. */
-export function serveDocs(router: Router<RequestState>, document: unknown): void {
+// Swagger UI sets styles by itself, and draws with images that it holds as data.
+const CONTENT_SECURITY_POLICY =
+  "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; font-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/**
+ * Serves the OpenAPI document, and Swagger UI from the files of its package, so that it works offline. `guards` see each
+ * request first.
+ */
+export function serveDocs(
+  router: Router<RequestState>,
+  document: unknown,
+  guards: Middleware<RequestState>[],
+): void {
   const folder = path.dirname(createRequire(import.meta.url).resolve('swagger-ui-dist/package.json'));
   const serve = (url: string, type: string, content: string | Buffer) => {
-    router.get(url, (context) => {
+    router.get(url, ...guards, (context) => {
+      context.set('Content-Security-Policy', CONTENT_SECURITY_POLICY);
       context.type = type;
       context.body = content;
     });

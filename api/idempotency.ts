@@ -6,7 +6,6 @@ import { claimKey, findKey, keepAnswer, takeOverKey, type KeyPlace } from '../db
 import { SchedulerError } from '../domain/errors.ts';
 import { SECOND_MS } from '../domain/milliseconds.ts';
 import type { Answer, ApiDependencies, Input } from './operation.ts';
-import { NAMESPACE } from './job-resource.ts';
 
 /** A request that is not answered after this time was taken up by a process that has died. */
 const LOCK_MS = 10 * SECOND_MS;
@@ -52,7 +51,10 @@ interface Steps<Made> {
  * @throws SchedulerError `idempotency_in_flight`, `idempotency_mismatch`, and whatever the steps throw
  */
 export async function answerOnce<Made>(
-  input: Pick<Input<unknown, unknown, unknown, IdempotencyHeaders>, 'headers' | 'method' | 'url' | 'sent'>,
+  input: Pick<
+    Input<unknown, unknown, unknown, IdempotencyHeaders>,
+    'headers' | 'method' | 'url' | 'sent' | 'namespace'
+  >,
   dependencies: ApiDependencies,
   steps: Steps<Made>,
 ): Promise<Answer> {
@@ -62,7 +64,7 @@ export async function answerOnce<Made>(
   if (header === undefined) {
     return steps.answer(await db.transaction().execute((transaction) => steps.make(transaction, id)));
   }
-  const place = { namespace: NAMESPACE, key: unquote(header) };
+  const place = { namespace: input.namespace, key: unquote(header) };
   const fingerprint = fingerprintOf(input);
   const first = await db.transaction().execute(async (transaction) => {
     const at = now();

@@ -8,20 +8,21 @@ import type { Job } from '../domain/job.ts';
 import type { Writer } from '../scheduling/write-job.ts';
 import { syncJob } from '../scheduling/sync.ts';
 import { etagOf } from './if-match.ts';
-import type { Answer, ApiDependencies } from './operation.ts';
+import type { Answer, ApiDependencies, Input } from './operation.ts';
 import { presentJob, type RunsOfJob } from './present.ts';
 
 // What the routes of a job share.
 
-/** Until callers have keys that say otherwise, all jobs live in one namespace. */
-export const NAMESPACE = 'default';
-
-/** Until callers have names. */
-const CALLER = 'api';
+/** What of a request says whose resources it is about. */
+export type Asked = Pick<Input<unknown, unknown, unknown, unknown>, 'caller' | 'namespace'>;
 
 /** Who changes a job by a request, and when. */
-export const writerOf = ({ secrets, taskQueue }: ApiDependencies, now: Date): Writer => ({
-  by: CALLER,
+export const writerOf = (
+  { caller }: Pick<Asked, 'caller'>,
+  { secrets, taskQueue }: ApiDependencies,
+  now: Date,
+): Writer => ({
+  by: caller.name,
   now,
   secrets,
   taskQueue,
@@ -42,8 +43,8 @@ export const noSuchJob = (id: string) =>
   new SchedulerError('not_found', `There is no job with the id ${id}.`);
 
 /** @throws SchedulerError `not_found` */
-export async function requireJob(db: Database, id: string): Promise<JobRow> {
-  const job = await findJob(db, NAMESPACE, id);
+export async function requireJob(db: Database, namespace: string, id: string): Promise<JobRow> {
+  const job = await findJob(db, namespace, id);
   if (!job) throw noSuchJob(id);
   return job;
 }
@@ -84,6 +85,6 @@ export async function answerWritten(
 ): Promise<Answer> {
   if (!written) throw noSuchJob(id);
   if (written.changed) await syncJob(dependencies, id);
-  const job = (await findJob(dependencies.db, NAMESPACE, id)) ?? written.job;
+  const job = (await findJob(dependencies.db, written.job.namespace, id)) ?? written.job;
   return answerJob(200, job, dependencies);
 }

@@ -12,9 +12,13 @@ import { createTemporalClient } from '../platform/temporal.ts';
 import { ensureReconciler } from '../scheduling/reconciler-schedule.ts';
 import { ensureSearchAttributes } from '../scheduling/search-attributes.ts';
 import { isUnreachable } from '../scheduling/temporal-errors.ts';
-import { createApp } from './app.ts';
+import { createAuthenticate } from './access/authenticate.ts';
+import { createRateLimits } from './access/rate-limits.ts';
+import { requireSafeStart } from './access/safe-start.ts';
+import { createApps } from './app.ts';
 import { createHttpServer } from './http-server.ts';
 import { createRunEventHub } from './run-event-hub.ts';
+import { readCertificate, watchCertificate } from './tls.ts';
 
 /** So long clients that follow runs have to read what is left for them, when this process ends. */
 const STREAM_GRACE_MS = 2 * SECOND_MS;
@@ -23,6 +27,7 @@ const STREAM_GRACE_MS = 2 * SECOND_MS;
 const logger = createLogger({ level: process.env['LOG_LEVEL'] || 'info', name: 'api' });
 try {
   const config = readConfig(process.env);
+  requireSafeStart(config);
   const stopRequested = whenAskedToStop();
 
   const db = createDatabase(config, logger, 'scheduler-api');
@@ -37,21 +42,51 @@ try {
     logger.error({ err: error }, 'could not make sure of the search attributes and the reconciler');
   });
 
-  const server = createHttpServer((request, response) => void handle(request, response));
+  const files =
+    config.TLS_CERT_FILE && config.TLS_KEY_FILE
+      ? { certFile: config.TLS_CERT_FILE, keyFile: config.TLS_KEY_FILE }
+      : undefined;
+  const certificate = files && readCertificate(files);
+  const now = () => new Date();
+  const server = createHttpServer((request, response) => void handle(request, response), certificate);
   const runEvents = createRunEventHub({ db, logger, isStopping: server.isStopping });
-  const handle = createApp({
-    db,
-    temporal,
-    outage: createOutage('Temporal', isUnreachable),
-    taskQueue: config.TEMPORAL_TASK_QUEUE,
-    logger,
-    secrets: createSecretBox(config.SECRET_KEYS),
-    temporalUiUrl: config.TEMPORAL_UI_URL,
-    runRetentionMs: config.RUN_RETENTION_DAYS * DAY_MS,
-    runEvents,
-    now: () => new Date(),
-    isStopping: server.isStopping,
-  }).callback();
+  const doorkeeper = {
+    authenticate: createAuthenticate(config, { db, logger, now }),
+    countRequest: createRateLimits(config, db),
+  };
+  const apps = createApps(
+    config,
+    {
+      db,
+      temporal,
+      outage: createOutage('Temporal', isUnreachable),
+      taskQueue: config.TEMPORAL_TASK_QUEUE,
+      logger,
+      secrets: createSecretBox(config.SECRET_KEYS),
+      temporalUiUrl: config.TEMPORAL_UI_URL,
+      runRetentionMs: config.RUN_RETENTION_DAYS * DAY_MS,
+      apiKeyPepper: config.API_KEY_PEPPER,
+      limits: {
+        jobsPerNamespace: config.MAX_JOBS_PER_NAMESPACE,
+        minIntervalMs: config.MIN_INTERVAL_SECONDS * SECOND_MS,
+      },
+      runEvents,
+      now,
+      isStopping: server.isStopping,
+    },
+    doorkeeper,
+  );
+  const handle = apps.api.callback();
+  const internalServer = apps.internal && createHttpServer(apps.internal.callback(), certificate);
+  if (internalServer && config.INTERNAL_PORT !== undefined) {
+    const internalPort = await internalServer.listen(config.HOST, config.INTERNAL_PORT);
+    logger.info({ host: config.HOST, port: internalPort }, 'the documents are served on a port of their own');
+  }
+  if (files && certificate)
+    watchCertificate(files, certificate, logger, (next) => {
+      server.useCertificate(next);
+      internalServer?.useCertificate(next);
+    });
   const port = await server.listen(config.HOST, config.PORT);
   announceReady(port);
   logger.info({ host: config.HOST, port }, 'API is listening');
@@ -61,7 +96,7 @@ try {
   await shutDown(logger, 30_000, {
     server: async () => {
       const timer = setTimeout(runEvents.breakOff, STREAM_GRACE_MS);
-      await server.stop();
+      await Promise.all([server.stop(), internalServer?.stop()]);
       clearTimeout(timer);
     },
     temporal: () => temporal.connection.close(),

@@ -1,13 +1,32 @@
 import { OpenAPIRegistry, OpenApiGeneratorV31, type ResponseConfig } from '@asteasolutions/zod-to-openapi';
 import { z } from 'zod';
 import type { ErrorCode } from '../domain/errors.ts';
+import { queryOf } from './namespace.ts';
 import { errorsOf, JSON_TYPES, type Operation } from './operation.ts';
 import { Problem, PROBLEMS, toProblem } from './problem.ts';
 import { SchedulerError } from '../domain/errors.ts';
 
+const SECURITY_SCHEMES = {
+  apiKey: {
+    type: 'http',
+    scheme: 'bearer',
+    bearerFormat: 'sched_live_…',
+    description:
+      'An API key, made by `npm run keys` or `POST /api-keys`. It belongs to a namespace and has scopes; a scope that an operation needs is named with it.',
+  },
+  token: {
+    type: 'http',
+    scheme: 'bearer',
+    bearerFormat: 'JWT',
+    description: 'A JSON Web Token of the issuer that this installation trusts.',
+  },
+} as const;
+
 /** The OpenAPI 3.1 document, made from the very schemas that validate. */
 export function createOpenApiDocument(operations: readonly Operation[], version: string) {
   const registry = new OpenAPIRegistry();
+  for (const [name, scheme] of Object.entries(SECURITY_SCHEMES))
+    registry.registerComponent('securitySchemes', name, scheme);
   for (const operation of operations) {
     const {
       method,
@@ -16,14 +35,15 @@ export function createOpenApiDocument(operations: readonly Operation[], version:
       summary,
       description,
       tag,
+      access,
       params,
-      query,
       headers,
       body,
       bodyTypes,
       bodyOptional,
       bodyExamples,
     } = operation;
+    const query = queryOf(operation);
     registry.registerPath({
       method,
       path,
@@ -31,6 +51,9 @@ export function createOpenApiDocument(operations: readonly Operation[], version:
       summary,
       ...(description ? { description } : {}),
       tags: [tag],
+      // OpenAPI 3.1 lets every scheme name what its holder must be allowed to do.
+      security:
+        access === 'public' ? [] : Object.keys(SECURITY_SCHEMES).map((name) => ({ [name]: [access] })),
       request: {
         ...(params ? { params } : {}),
         ...(query ? { query } : {}),
@@ -66,6 +89,7 @@ export function createOpenApiDocument(operations: readonly Operation[], version:
       { name: 'Jobs', description: 'What is to be done, and when.' },
       { name: 'Schedules', description: 'When something would fire.' },
       { name: 'Runs', description: 'What was done.' },
+      { name: 'API keys', description: 'Who may use this API.' },
       { name: 'Health', description: 'For probes.' },
     ],
   });

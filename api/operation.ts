@@ -2,10 +2,12 @@ import type { Readable } from 'node:stream';
 import type { Client } from '@temporalio/client';
 import type { z } from 'zod';
 import type { Database } from '../db/database.ts';
+import type { Scope } from '../domain/access.ts';
 import type { ErrorCode } from '../domain/errors.ts';
 import type { Logger } from '../platform/logger.ts';
 import type { SecretBox } from '../platform/secret-box.ts';
 import type { Outage } from '../platform/outage.ts';
+import type { Session } from './access/session.ts';
 import type { RunEventHub } from './run-event-hub.ts';
 
 /** What handlers work with. */
@@ -24,6 +26,14 @@ export interface ApiDependencies {
   runRetentionMs: number;
   /** Watches the log of runs for those who follow them. */
   runEvents: RunEventHub;
+  /** With what the hashes of API keys are made; undefined: there are no keys. */
+  apiKeyPepper: string | undefined;
+  limits: {
+    /** Of one namespace; undefined: as many as one likes. */
+    jobsPerNamespace: number | undefined;
+    /** The shortest time between two occurrences of a job. */
+    minIntervalMs: number;
+  };
   /** The clock, so that a test can bring its own. */
   now: () => Date;
   /** Whether this process has been asked to end. */
@@ -45,6 +55,10 @@ export interface Input<Params, Query, Body, Headers> {
   query: Query;
   body: Body;
   headers: Headers;
+  /** Who asks. Of an operation that is public, nobody. */
+  caller: Session;
+  /** The namespace that is meant: the caller's own, unless an admin names another one. */
+  namespace: string;
   /** The body as it was sent. */
   sent: unknown;
   method: string;
@@ -61,6 +75,8 @@ export interface Operation<Params = unknown, Query = unknown, Body = unknown, He
   summary: string;
   description?: string;
   tag: string;
+  /** The scope that its caller needs; `public`: none, not even credentials. */
+  access: Scope | 'public';
   params?: z.ZodObject & z.ZodType<Params>;
   query?: z.ZodObject & z.ZodType<Query>;
   /** Named as the document shall show them; handlers get them by these names. */
@@ -93,6 +109,10 @@ export interface Operation<Params = unknown, Query = unknown, Body = unknown, He
 /** What a body is sent as, unless its operation says otherwise. */
 export const JSON_TYPES: readonly string[] = ['application/json'];
 
+/** Whether a request only reads, for the limit that it counts for. */
+export const isRead = ({ access, method }: Operation): boolean =>
+  method === 'get' || access.endsWith(':read');
+
 /** Declares an operation; the handler's input has the types of the schemas. */
 export function operation<Params, Query, Body, Headers>(
   definition: Operation<Params, Query, Body, Headers>,
@@ -103,7 +123,11 @@ export function operation<Params, Query, Body, Headers>(
 /** The errors that an operation can answer: its own, and those that follow from its shape. */
 export function errorsOf(definition: Operation): ErrorCode[] {
   const errors = new Set<ErrorCode>(definition.errors);
-  const { params, query, headers, body } = definition;
+  const { params, query, headers, body, access } = definition;
+  if (access !== 'public') {
+    for (const code of ['invalid', 'unauthenticated', 'forbidden', 'rate_limited', 'unavailable'] as const)
+      errors.add(code);
+  }
   if (params || query || headers || body) errors.add('invalid');
   if (body)
     for (const code of ['not_json', 'body_too_large', 'unsupported_media_type'] as const) errors.add(code);

@@ -4,14 +4,20 @@ import { SchedulerError, type ErrorCode } from '../domain/errors.ts';
 
 /** The one place that knows which status an error has, and after how long a caller may try again. */
 export const PROBLEMS: Record<ErrorCode, { status: number; title: string; retryAfterSeconds?: number }> = {
+  not_http: { status: 400, title: 'The request is not HTTP' },
   not_json: { status: 400, title: 'The body is not JSON' },
+  unauthenticated: { status: 401, title: 'The caller is not known' },
+  forbidden: { status: 403, title: 'Not allowed' },
   not_found: { status: 404, title: 'Not found' },
   method_not_allowed: { status: 405, title: 'Method not allowed' },
+  request_timeout: { status: 408, title: 'The request took too long' },
   name_taken: { status: 409, title: 'The name is taken' },
   idempotency_in_flight: { status: 409, title: 'The same request is under way', retryAfterSeconds: 1 },
   completed: { status: 409, title: 'The job is completed' },
   run_ended: { status: 409, title: 'The run has ended' },
   run_under_way: { status: 409, title: 'The run has not ended' },
+  too_many_jobs: { status: 409, title: 'The namespace is full' },
+  keys_off: { status: 409, title: 'API keys are off' },
   job_deleted: { status: 409, title: 'The job was deleted' },
   precondition_failed: { status: 412, title: 'The precondition failed' },
   body_too_large: { status: 413, title: 'The body is too large' },
@@ -19,6 +25,8 @@ export const PROBLEMS: Record<ErrorCode, { status: number; title: string; retryA
   invalid: { status: 422, title: 'The input is not valid' },
   idempotency_mismatch: { status: 422, title: 'The idempotency key was used otherwise' },
   too_many: { status: 422, title: 'Too many at once' },
+  headers_too_large: { status: 431, title: 'The headers are too large' },
+  rate_limited: { status: 429, title: 'Too many requests', retryAfterSeconds: 60 },
   internal: { status: 500, title: 'Internal error' },
   unavailable: { status: 503, title: 'Temporarily unavailable', retryAfterSeconds: 2 },
 };

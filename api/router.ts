@@ -1,20 +1,25 @@
 import { Router } from '@koa/router';
 import type { Middleware } from 'koa';
 import { invalid } from '../domain/errors.ts';
+import type { Session } from './access/session.ts';
+import { requireAccess, type Doorkeeper } from './middleware/access.ts';
 import { findUnstorable, jsonBody } from './middleware/json-body.ts';
 import type { RequestState } from './middleware/request-context.ts';
-import { JSON_TYPES, type ApiDependencies, type Operation } from './operation.ts';
+import { namespaceFor, queryOf } from './namespace.ts';
+import { isRead, JSON_TYPES, type ApiDependencies, type Operation } from './operation.ts';
 import { parseHeaders, parseInput } from './validation.ts';
 
-/** Routes every operation: parse, handle, answer. */
+/** Routes every operation: let in, parse, handle, answer. */
 export function createRouter(
   operations: readonly Operation[],
   dependencies: ApiDependencies,
+  doorkeeper: Doorkeeper,
 ): Router<RequestState> {
   const router = new Router<RequestState>();
   for (const operation of operations) {
     const path = operation.path.replace(/\{(\w+)\}/g, ':$1');
     const steps = [
+      ...guard(operation, doorkeeper),
       ...(operation.body
         ? [
             jsonBody({
@@ -30,23 +35,43 @@ export function createRouter(
   return router;
 }
 
+const guard = (operation: Operation, doorkeeper: Doorkeeper) =>
+  operation.access === 'public'
+    ? []
+    : [requireAccess(doorkeeper, isRead(operation) ? 'reads' : 'writes', operation.access)];
+
+/** Who asks for what is public. */
+const NOBODY: Session = {
+  name: '',
+  namespace: '',
+  scopes: [],
+  client: '',
+  isStillValid: async () => true,
+};
+
 function handler(operation: Operation, dependencies: ApiDependencies): Middleware<RequestState> {
+  const querySchema = queryOf(operation);
   return async (context) => {
     const url = new URL(context.originalUrl, 'http://localhost');
     requireStorableQuery(url);
     const params =
       operation.params && parseInput(operation.params, (context as unknown as { params: unknown }).params);
-    const query = operation.query && parseInput(operation.query, { ...context.query });
+    const query = querySchema && parseInput(querySchema, { ...context.query });
+    const { logger, caller = NOBODY } = context.state;
+    const asked = (query as { namespace?: string } | undefined)?.namespace;
+    const namespace = namespaceFor(caller, asked);
     const headers = operation.headers && parseHeaders(operation.headers, context.headers);
     const { body: sent } = context.request as { body?: unknown };
     const body = operation.body && parseInput(operation.body, sent);
-    const { logger } = context.state;
     const answer = await operation.handle(
-      { params, query, headers, body, sent, method: context.method, url },
+      { params, query, headers, body, sent, caller, namespace, method: context.method, url },
       { ...dependencies, logger },
     );
     context.status = answer.status;
     if (answer.headers) context.set(answer.headers);
+    const { Location: location } = answer.headers ?? {};
+    // Whoever follows it is in the same namespace again.
+    if (location && asked !== undefined) context.set('Location', `${location}?namespace=${asked}`);
     if (answer.stream) {
       context.set({ 'Cache-Control': 'no-store', 'X-Accel-Buffering': 'no' });
       context.type = 'text/event-stream';

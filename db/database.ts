@@ -1,6 +1,6 @@
 import { Kysely, PostgresDialect } from 'kysely';
 import pg from 'pg';
-import type { Config } from '../platform/config.ts';
+import type { DatabaseConfig } from '../platform/config.ts';
 import type { Logger } from '../platform/logger.ts';
 import type { Schema } from './schema.ts';
 
@@ -8,7 +8,7 @@ import type { Schema } from './schema.ts';
 export type Database = Kysely<Schema>;
 
 /** Opens a pool of connections. Connects with the first query, and again by itself after an outage. */
-export function createDatabase(config: Config, logger: Logger, name: string): Database {
+export function createDatabase(config: DatabaseConfig, logger: Logger, name: string): Database {
   const pool = new pg.Pool({
     connectionString: config.DATABASE_URL,
     application_name: name,
@@ -24,7 +24,7 @@ export function createDatabase(config: Config, logger: Logger, name: string): Da
   return new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) });
 }
 
-function tlsOptions(config: Config): Pick<pg.PoolConfig, 'ssl'> {
+function tlsOptions(config: DatabaseConfig): Pick<pg.PoolConfig, 'ssl'> {
   if (config.DATABASE_CA_FILE) return { ssl: { ca: config.DATABASE_CA_FILE.toString() } };
   return config.DATABASE_TLS ? { ssl: true } : {};
 }

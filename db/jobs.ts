@@ -1,10 +1,9 @@
-import pg from 'pg';
+import { sql } from 'kysely';
 import { SchedulerError } from '../domain/errors.ts';
 import type { JobState } from '../domain/job.ts';
 import type { Database } from './database.ts';
 import type { JobChange, JobRow, NewJob } from './schema.ts';
-
-const UNIQUE_VIOLATION = '23505';
+import { violatesUnique } from './unique-violation.ts';
 
 /**
  * Stores a new job.
@@ -36,9 +35,7 @@ export async function updateJob(transaction: Database, job: JobRow, change: JobC
 }
 
 function toNameTaken(error: unknown, name: string, namespace: string): unknown {
-  const isTaken =
-    error instanceof pg.DatabaseError && error.code === UNIQUE_VIOLATION && error.constraint === 'jobs_name';
-  if (!isTaken) return error;
+  if (!violatesUnique(error, 'jobs_name')) return error;
   const message = `A job named ${JSON.stringify(name)} exists already in the namespace ${JSON.stringify(namespace)}.`;
   return new SchedulerError('name_taken', message, {
     errors: [{ path: 'name', code: 'taken', message: 'choose another name, or delete that job first' }],
@@ -62,6 +59,20 @@ export function lockJob(
       .forNoKeyUpdate()
       .executeTakeFirst()
   );
+}
+
+/** How many jobs there are in a namespace. Until the transaction ends, nobody else is told: so no two of them take the last place. */
+export async function countJobsLocked(transaction: Database, namespace: string): Promise<number> {
+  await sql`SELECT pg_advisory_xact_lock(hashtextextended(${`jobs of ${namespace}`}, 0))`.execute(
+    transaction,
+  );
+  const { count } = await transaction
+    .selectFrom('jobs')
+    .select((eb) => eb.fn.countAll<string>().as('count'))
+    .where('namespace', '=', namespace)
+    .where('deleted_at', 'is', null)
+    .executeTakeFirstOrThrow();
+  return Number(count);
 }
 
 /** A job that has not been deleted. */

@@ -1,4 +1,4 @@
-import { readConfig } from '../platform/config.ts';
+import { readDatabaseConfig } from '../platform/config.ts';
 import { createLogger } from '../platform/logger.ts';
 import { failStart } from '../platform/shutdown.ts';
 import { createDatabase } from './database.ts';
@@ -8,7 +8,7 @@ import { migrate } from './migrate.ts';
 const logger = createLogger({ level: process.env['LOG_LEVEL'] || 'info', name: 'migrate' });
 try {
   // Waiting for another process that migrates is no fault, and building an index may take its time.
-  const config = { ...readConfig(process.env), DATABASE_STATEMENT_TIMEOUT_MS: 0 };
+  const config = { ...readDatabaseConfig(process.env), DATABASE_STATEMENT_TIMEOUT_MS: 0 };
   const db = createDatabase(config, logger, 'scheduler-migrate');
   const applied = await migrate(db);
   logger.info({ applied }, applied.length > 0 ? 'migrated' : 'nothing to migrate');

@@ -1,4 +1,5 @@
 import type { ColumnType, Generated, Insertable, JSONColumnType, Selectable, Updateable } from 'kysely';
+import type { Scope } from '../domain/access.ts';
 import type { BackfillOverlap } from '../domain/backfill.ts';
 import type { FailureHook, HookCause, RecoveryHook } from '../domain/hook.ts';
 import type { JobState } from '../domain/job.ts';
@@ -179,6 +180,23 @@ interface RunEventsTable {
   run: JSONColumnType<RecordedRunEvent, string, string>;
 }
 
+/** A key for the API: see domain/api-key.ts. */
+interface ApiKeysTable {
+  id: string;
+  namespace: string;
+  name: string;
+  /** Of the key, with the pepper: see platform/api-key-text.ts. */
+  hash: string;
+  hint: string;
+  scopes: Scope[];
+  created_at: Timestamp;
+  created_by: string;
+  expires_at: Timestamp | null;
+  last_used_at: Timestamp | null;
+  revoked_at: Timestamp | null;
+  revoked_by: string | null;
+}
+
 /** One row: who reconciles, and when it was last done. */
 interface ReconcilerTable {
   single: Generated<boolean>;
@@ -199,6 +217,7 @@ export interface Schema {
   reconciler: ReconcilerTable;
   permits: PermitsTable;
   run_events: RunEventsTable;
+  api_keys: ApiKeysTable;
 }
 
 export type JobRow = Selectable<JobsTable>;
@@ -206,4 +225,5 @@ export type NewJob = Insertable<JobsTable>;
 export type JobChange = Updateable<JobsTable>;
 export type RunRow = Selectable<RunsTable>;
 export type NewRun = Insertable<RunsTable>;
+export type ApiKeyRow = Selectable<ApiKeysTable>;
 export type RevisionRow = Selectable<JobRevisionsTable>;

@@ -7,8 +7,11 @@ export interface FieldError {
 
 /** Every way a request can be refused. `api/problem.ts` gives each its status and title. */
 export type ErrorCode =
+  | 'not_http'
   | 'not_json'
   | 'invalid'
+  | 'unauthenticated'
+  | 'forbidden'
   | 'not_found'
   | 'method_not_allowed'
   | 'name_taken'
@@ -16,12 +19,17 @@ export type ErrorCode =
   | 'idempotency_mismatch'
   | 'precondition_failed'
   | 'too_many'
+  | 'too_many_jobs'
+  | 'keys_off'
+  | 'rate_limited'
   | 'completed'
   | 'run_ended'
   | 'run_under_way'
   | 'job_deleted'
   | 'body_too_large'
   | 'unsupported_media_type'
+  | 'request_timeout'
+  | 'headers_too_large'
   | 'unavailable'
   | 'internal';
 

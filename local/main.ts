@@ -166,11 +166,7 @@ async function bringUpTemporal(config: LocalConfig, dataDir: string, logDir: str
 
 async function migrateDatabase(config: LocalConfig, url: string): Promise<void> {
   const logger = createLogger({ level: 'warn', name: 'migrate' });
-  const db = createDatabase(
-    { ...config, DATABASE_URL: url, TEMPORAL_ADDRESS: '' },
-    logger,
-    'scheduler-migrate',
-  );
+  const db = createDatabase({ ...config, DATABASE_URL: url }, logger, 'scheduler-migrate');
   try {
     const applied = await migrate(db);
     if (applied.length > 0) say(`Migrated the database (${applied.join(', ')}).`);

@@ -1,14 +1,10 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { parseAddressRules } from './address-rules.ts';
+import { findContradictions } from './config-contradictions.ts';
 import { parseSecretKeys } from './secret-box.ts';
 
 const port = (fallback: number) => z.coerce.number().int().min(0).max(65_535).default(fallback);
-
-const fileContent = z
-  .string()
-  .refine((path) => existsSync(path), { error: (issue) => `no such file: ${String(issue.input)}` })
-  .transform((path) => readFileSync(path));
 
 /** A list that is read by `parse`; each of its faults is named. */
 const listBy = <Parsed extends { faults: string[] }, Entry>(
@@ -26,12 +22,68 @@ const listBy = <Parsed extends { faults: string[] }, Entry>(
 
 const flag = z.enum(['true', 'false']).transform((text) => text === 'true');
 
+const httpUrl = z.url({ protocol: /^https?$/, error: 'must be an http or https URL' });
+
+const path = z.string().refine(existsSync, { error: (issue) => `no such file: ${String(issue.input)}` });
+const fileContent = path.transform((file) => readFileSync(file));
+
+/** Several values, separated by commas. */
+const list = <Entry extends z.ZodType<string, string>>(entry: Entry) =>
+  z
+    .string()
+    .transform((text) => text.split(',').map((part) => part.trim()))
+    .pipe(z.array(entry));
+
+/** Those that a public key can verify. */
+const JWT_ALGORITHMS = [
+  'RS256',
+  'RS384',
+  'RS512',
+  'PS256',
+  'PS384',
+  'PS512',
+  'ES256',
+  'ES384',
+  'ES512',
+  'EdDSA',
+] as const;
+
 /** Everything that is read from the environment. `.env.example` and the README's table describe the same names. */
 const Environment = z.object({
   HOST: z.string().min(1).default('127.0.0.1'),
   PORT: port(8000),
   WORKER_PORT: port(8001),
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
+
+  AUTH: z
+    .literal('off', { error: 'can only be off; keys and tokens are switched on by API_KEY_PEPPER and JWT_…' })
+    .optional(),
+  API_KEY_PEPPER: z
+    .string()
+    .min(32, { error: 'must have 32 characters or more (openssl rand -base64 32)' })
+    .optional(),
+  JWT_JWKS_URL: httpUrl.optional(),
+  JWT_PUBLIC_KEY_FILE: fileContent.optional(),
+  JWT_ISSUER: z.string().min(1).optional(),
+  JWT_AUDIENCE: z.string().min(1).optional(),
+  JWT_ALGORITHMS: list(z.enum(JWT_ALGORITHMS)).default(['RS256', 'PS256', 'ES256', 'EdDSA']),
+  JWT_CLOCK_SKEW_SECONDS: z.coerce.number().int().min(0).max(300).default(30),
+  JWT_SCOPES_CLAIM: z.string().min(1).default('scope'),
+  JWT_NAMESPACE_CLAIM: z.string().min(1).default('namespace'),
+
+  TLS_CERT_FILE: path.optional(),
+  TLS_KEY_FILE: path.optional(),
+  TRUST_PROXY: z.coerce.number().int().min(0).max(10).default(0),
+  CORS_ORIGINS: list(
+    z.url({ protocol: /^https?$/, error: 'must be origins such as https://console.example.com' }),
+  ).default([]),
+  DOCS_ACCESS: z.enum(['public', 'authenticated']).default('public'),
+  INTERNAL_PORT: port(0).optional(),
+
+  RATE_LIMIT_READS_PER_MINUTE: z.coerce.number().int().min(0).max(10_000_000).optional(),
+  RATE_LIMIT_WRITES_PER_MINUTE: z.coerce.number().int().min(0).max(10_000_000).optional(),
+  MAX_JOBS_PER_NAMESPACE: z.coerce.number().int().min(1).max(10_000_000).optional(),
+  MIN_INTERVAL_SECONDS: z.coerce.number().int().min(1).max(86_400).default(1),
 
   DATABASE_URL: z.url({
     protocol: /^postgres(ql)?$/,
@@ -47,7 +99,7 @@ const Environment = z.object({
   }),
   TEMPORAL_NAMESPACE: z.string().min(1).default('default'),
   TEMPORAL_TASK_QUEUE: z.string().min(1).default('scheduler'),
-  TEMPORAL_UI_URL: z.url({ protocol: /^https?$/, error: 'must be an http or https URL' }).optional(),
+  TEMPORAL_UI_URL: httpUrl.optional(),
   TEMPORAL_TLS: flag.default(false),
   TEMPORAL_TLS_CA_FILE: fileContent.optional(),
   TEMPORAL_TLS_CERT_FILE: fileContent.optional(),
@@ -69,25 +121,21 @@ const Environment = z.object({
   ECHO_PORT: port(8010),
 });
 
-const hasCertificateWithKey = (config: {
-  TEMPORAL_TLS_CERT_FILE?: unknown;
-  TEMPORAL_TLS_KEY_FILE?: unknown;
-}) => Boolean(config.TEMPORAL_TLS_CERT_FILE) === Boolean(config.TEMPORAL_TLS_KEY_FILE);
-const certificateRule = {
-  path: ['TEMPORAL_TLS_CERT_FILE'],
-  error: 'a client certificate needs both TEMPORAL_TLS_CERT_FILE and TEMPORAL_TLS_KEY_FILE',
-};
-const LocalEnvironment = Environment.partial({ DATABASE_URL: true, TEMPORAL_ADDRESS: true }).refine(
-  hasCertificateWithKey,
-  certificateRule,
+const LocalEnvironment = Environment.partial({ DATABASE_URL: true, TEMPORAL_ADDRESS: true }).superRefine(
+  findContradictions,
 );
-const ServiceEnvironment = Environment.refine(hasCertificateWithKey, certificateRule);
+const ServiceEnvironment = Environment.superRefine(findContradictions);
+
+const DatabaseEnvironment = Environment.partial({ TEMPORAL_ADDRESS: true }).superRefine(findContradictions);
 
 /** The configuration of the local stack, in which the addresses of the two servers may be missing: it brings its own. */
 export type LocalConfig = z.infer<typeof LocalEnvironment>;
 
-/** The configuration of an API, worker or migration process. */
+/** The configuration of an API or worker process. */
 export type Config = z.infer<typeof ServiceEnvironment>;
+
+/** The configuration of a process that works on the database alone. */
+export type DatabaseConfig = z.infer<typeof DatabaseEnvironment>;
 
 /** One error for everything that is wrong with the environment. */
 export class ConfigError extends Error {
@@ -100,11 +148,19 @@ export class ConfigError extends Error {
 type Variables = Record<string, string | undefined>;
 
 /**
- * Reads the configuration of an API, worker or migration process.
+ * Reads the configuration of an API or worker process.
  * @throws ConfigError naming every wrong or missing variable at once
  */
 export function readConfig(variables: Variables): Config {
   return parse(ServiceEnvironment, variables);
+}
+
+/**
+ * Reads the configuration of a process that works on the database alone.
+ * @throws ConfigError naming every wrong or missing variable at once
+ */
+export function readDatabaseConfig(variables: Variables): DatabaseConfig {
+  return parse(DatabaseEnvironment, variables);
 }
 
 /**
@@ -128,7 +184,7 @@ function parse<Shape extends z.ZodType>(schema: Shape, variables: Variables): z.
       const value = given[name];
       // A connection string holds a password: never shown.
       const shown =
-        value === undefined || name === 'DATABASE_URL' || name.includes('KEY')
+        value === undefined || name === 'DATABASE_URL' || /KEY|PEPPER/.test(name)
           ? ''
           : ` (is ${JSON.stringify(value)})`;
       const missing = value === undefined && issue.code !== 'custom';

@@ -1,7 +1,10 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { createOpenApiDocument } from '../api/openapi.ts';
+import { operations } from '../api/routes/index.ts';
+import { VERSION } from '../api/version.ts';
 import { createDatabase } from '../db/database.ts';
 import { migrate } from '../db/migrate.ts';
 import { findPort } from '../local/ports.ts';
@@ -10,7 +13,7 @@ import { findTemporalBinary } from '../local/temporal-binary.ts';
 import { startTemporalServer } from '../local/temporal-server.ts';
 import { readConfig } from '../platform/config.ts';
 import { createLogger } from '../platform/logger.ts';
-import { TEMPLATE_DATABASE, VARIABLES } from './support/environment.ts';
+import { DOCUMENT_FILE, TEMPLATE_DATABASE, VARIABLES } from './support/environment.ts';
 
 // npm test: builds, starts a Postgres and a Temporal server of its own, and runs jest against them. Arguments are
 // passed on to jest; with --unit only test/unit runs, and nothing is started.
@@ -42,6 +45,8 @@ async function prepare(): Promise<Record<string, string>> {
   const build = spawnSync('npm', ['run', '--silent', 'build'], { encoding: 'utf8' });
   if (build.status !== 0) throw new Error(`The build failed:\n${build.stdout}${build.stderr}`);
 
+  const document = createOpenApiDocument(operations, VERSION);
+  writeFileSync(path.join(folder, DOCUMENT_FILE), JSON.stringify(document));
   const binary = await findTemporalBinary(say);
   say('Starting Postgres and Temporal …');
   const port = await findPort(0);

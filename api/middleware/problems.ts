@@ -30,7 +30,9 @@ export function problems(): Middleware<RequestState> {
       context.type = 'application/problem+json';
       context.body = JSON.stringify(problem);
       const { retryAfterSeconds } = PROBLEMS[error.code];
-      if (retryAfterSeconds !== undefined) context.set('Retry-After', String(retryAfterSeconds));
+      // Whoever knows it better has said so.
+      if (retryAfterSeconds !== undefined && context.response.get('Retry-After') === '')
+        context.set('Retry-After', String(retryAfterSeconds));
     }
   };
 }

@@ -1,11 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import type { Middleware } from 'koa';
 import type { Logger } from '../../platform/logger.ts';
+import type { Session } from '../access/session.ts';
 
 /** What every request carries. */
 export interface RequestState {
   requestId: string;
   logger: Logger;
+  /** Who asks, once that is known. */
+  caller?: Session;
 }
 
 /** A caller's own request id is taken over if it is fit for a log line. */

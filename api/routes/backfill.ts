@@ -5,7 +5,7 @@ import { invalid, type FieldError } from '../../domain/errors.ts';
 import { toInstant } from '../../domain/instant.ts';
 import { insertRunsOfBackfill, tryStartBackfill } from '../../scheduling/backfill.ts';
 import { answerOnce, IDEMPOTENCY_ERRORS, IdempotencyHeaders, REPLAYED_HEADER } from '../idempotency.ts';
-import { JobIdParams, NAMESPACE, noSuchJob } from '../job-resource.ts';
+import { JobIdParams, noSuchJob } from '../job-resource.ts';
 import { operation } from '../operation.ts';
 
 /** What is wrong with the instants of a backfill: nothing, if the list is empty. */
@@ -37,6 +37,7 @@ export const backfillJob = operation({
   summary: 'Run past occurrences of a job',
   description: `Makes a run, with the trigger \`backfill\`, for each occurrence of the job's present schedule from \`from\` to \`to\`, both included; with \`onlyMissing\`, for each that has no run. Skipped and missed occurrences have none. A backfill takes ${MAX_BACKFILL} occurrences at most, and does not count for \`maxRuns\`. Also of a paused or completed job. Cancelling the backfill's workflow in Temporal cancels those of its runs that are open.`,
   tag: 'Jobs',
+  access: 'runs:write',
   params: JobIdParams,
   headers: IdempotencyHeaders,
   body: BackfillInput,
@@ -66,7 +67,7 @@ export const backfillJob = operation({
         const { body } = input;
         const now = dependencies.now();
         // Locked, so that two backfills at once do not both find the same occurrences missing.
-        const job = await lockJob(transaction, { id: jobId, namespace: NAMESPACE });
+        const job = await lockJob(transaction, { id: jobId, namespace: input.namespace });
         if (!job) throw noSuchJob(jobId);
         const faults = findFaults(body, now.getTime(), dependencies.runRetentionMs);
         if (faults.length > 0) throw invalid(faults);

@@ -1,7 +1,6 @@
 import { SchedulerError } from '../../domain/errors.ts';
 import { Run } from '../../domain/run.ts';
 import { cancelRun } from '../../scheduling/cancel-run.ts';
-import { NAMESPACE } from '../job-resource.ts';
 import { operation } from '../operation.ts';
 import { presentFor, requireRun, RunIdParams } from './runs.ts';
 
@@ -13,14 +12,15 @@ export const cancelRunRoute = operation({
   description:
     'Breaks off the call in flight, within a few seconds, and makes no further one; a run that has not begun never will. The target may have acted on a call that was broken off. Cancelling a run that was cancelled changes nothing. If Temporal can not be reached at the moment, the run ends as soon as it can be.',
   tag: 'Runs',
+  access: 'runs:write',
   params: RunIdParams,
   answers: { 202: { description: 'The run: cancelled, or soon to be (`cancelRequestedAt`).', schema: Run } },
   errors: ['not_found', 'run_ended'],
-  async handle({ params }, dependencies) {
+  async handle({ params, namespace }, dependencies) {
     const present = presentFor(dependencies);
-    const cancelled = await cancelRun(dependencies, NAMESPACE, params.id, dependencies.now());
+    const cancelled = await cancelRun(dependencies, namespace, params.id, dependencies.now());
     if (cancelled) return { status: 202, body: present(cancelled) };
-    const run = await requireRun(dependencies.db, params.id);
+    const run = await requireRun(dependencies.db, namespace, params.id);
     if (run.state === 'cancelled') return { status: 202, body: present(run) };
     throw new SchedulerError('run_ended', `The run has ended already: it ${WORDS[run.state] ?? run.state}.`);
   },

@@ -5,13 +5,13 @@ import { invalid } from '../../domain/errors.ts';
 import { HOOKS } from '../../domain/hook.ts';
 import { Job, JobInput, type StoredDefinition } from '../../domain/job.ts';
 import { mergePatch } from '../../domain/merge-patch.ts';
-import { findNeverFiring } from '../../domain/never-firing.ts';
 import { definitionOf } from '../../scheduling/job-definition.ts';
 import { syncJob } from '../../scheduling/sync.ts';
 import type { JobWrite } from '../../scheduling/job-write.ts';
 import { writeJob } from '../../scheduling/write-job.ts';
+import { requireFitSchedule } from '../fit-schedule.ts';
 import { IfMatchHeaders, requireMatch } from '../if-match.ts';
-import { answerWritten, JOB_HEADERS, JobIdParams, NAMESPACE, noSuchJob, writerOf } from '../job-resource.ts';
+import { answerWritten, JOB_HEADERS, JobIdParams, noSuchJob, writerOf, type Asked } from '../job-resource.ts';
 import { MAX_BODY_BYTES } from '../middleware/json-body.ts';
 import { operation, type ApiDependencies } from '../operation.ts';
 import { parseInput } from '../validation.ts';
@@ -34,24 +34,22 @@ const answers = { 200: { description: 'The job.', schema: Job, headers: JOB_HEAD
 
 /** Gives a job the definition that `define` makes of it, under its lock; brings it to Temporal, and answers it. */
 async function changeJob(
-  id: string,
-  headers: IfMatchHeaders,
+  { params: { id }, headers, ...asked }: Asked & { params: { id: string }; headers: IfMatchHeaders },
   dependencies: ApiDependencies,
   define: (job: JobRow) => JobInput,
 ) {
   const now = dependencies.now();
-  const place = { id, namespace: NAMESPACE };
+  const place = { id, namespace: asked.namespace };
   const written = await writeJob(
     dependencies.db,
     place,
-    writerOf(dependencies, now),
+    writerOf(asked, dependencies, now),
     (job): JobWrite | undefined => {
       requireMatch(headers, job);
       const definition = define(job);
       if (isDeepStrictEqual(definition, definitionOf(job))) return undefined;
       if (isDeepStrictEqual(definition.schedule, job.schedule)) return { action: 'changed', definition };
-      const faults = findNeverFiring(definition.schedule, now.getTime());
-      if (faults.length > 0) throw invalid(faults);
+      requireFitSchedule(definition.schedule, now.getTime(), dependencies);
       return {
         action: 'changed',
         definition,
@@ -107,6 +105,7 @@ export const replaceJob = operation({
   summary: 'Replace a job',
   description: `Gives the job a whole new definition: what the body leaves out gets its default. ${WHAT_FOLLOWS} Makes no job where there is none.`,
   tag: 'Jobs',
+  access: 'jobs:write',
   params: JobIdParams,
   headers: IfMatchHeaders,
   body: JobInput,
@@ -122,8 +121,8 @@ export const replaceJob = operation({
   },
   answers,
   errors: ['not_found', 'name_taken', 'precondition_failed'],
-  async handle({ params, headers, body }, dependencies) {
-    return changeJob(params.id, headers, dependencies, () => body);
+  async handle(input, dependencies) {
+    return changeJob(input, dependencies, () => input.body);
   },
 });
 
@@ -134,6 +133,7 @@ export const patchJob = operation({
   summary: 'Change fields of a job',
   description: `Merges the body into the definition of the job (RFC 7396). Patches that arrive at once are all applied, one after another. To change the kind of a schedule, take the fields of the old kind away with null, or use PUT. ${WHAT_FOLLOWS}`,
   tag: 'Jobs',
+  access: 'jobs:write',
   params: JobIdParams,
   headers: IfMatchHeaders,
   body: JobPatch,
@@ -147,8 +147,8 @@ export const patchJob = operation({
   },
   answers,
   errors: ['not_found', 'name_taken', 'precondition_failed'],
-  async handle({ params, headers, body }, dependencies) {
-    return changeJob(params.id, headers, dependencies, (job) => patchDefinition(job, body));
+  async handle(input, dependencies) {
+    return changeJob(input, dependencies, (job) => patchDefinition(job, input.body));
   },
 });
 
@@ -160,13 +160,14 @@ export const removeJob = operation({
   description:
     'From now on no run of it starts. Its runs stay readable under `/runs/{id}`, its revisions under `/jobs/{id}/revisions`, and its name is free again.',
   tag: 'Jobs',
+  access: 'jobs:write',
   params: JobIdParams,
   headers: IfMatchHeaders,
   answers: { 204: { description: 'The job is deleted.' } },
   errors: ['not_found', 'precondition_failed'],
-  async handle({ params, headers }, dependencies) {
-    const writer = writerOf(dependencies, dependencies.now());
-    const place = { id: params.id, namespace: NAMESPACE };
+  async handle({ params, headers, ...asked }, dependencies) {
+    const writer = writerOf(asked, dependencies, dependencies.now());
+    const place = { id: params.id, namespace: asked.namespace };
     const tombstone = await writeJob(dependencies.db, place, writer, (job) => {
       requireMatch(headers, job);
       return { action: 'deleted', isDeleted: true };

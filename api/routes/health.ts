@@ -34,6 +34,7 @@ export const livez = operation({
   operationId: 'live',
   summary: 'Tell whether the process is alive',
   tag: 'Health',
+  access: 'public',
   needsStorage: false,
   answers: { 200: { description: 'It is.', schema: Live } },
   async handle() {
@@ -47,6 +48,7 @@ export const readyz = operation({
   operationId: 'ready',
   summary: 'Tell whether the process can serve requests',
   tag: 'Health',
+  access: 'public',
   needsStorage: false,
   answers: {
     200: { description: 'It can, if need be without Temporal.', schema: Readiness },

@@ -1,4 +1,5 @@
 import type { Operation } from '../operation.ts';
+import { createApiKeyRoute, getApiKey, getApiKeys, revokeApiKeyRoute } from './api-keys.ts';
 import { backfillJob } from './backfill.ts';
 import { patchJob, removeJob, replaceJob } from './change-job.ts';
 import { livez, readyz } from './health.ts';
@@ -34,6 +35,10 @@ export const operations: Operation[] = [
   getRun,
   cancelRunRoute,
   retryRun,
+  createApiKeyRoute,
+  getApiKeys,
+  getApiKey,
+  revokeApiKeyRoute,
   livez,
   readyz,
 ];

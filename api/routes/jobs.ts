@@ -1,16 +1,16 @@
 import { z } from 'zod';
-import { findJobOrTombstone, listJobs } from '../../db/jobs.ts';
-import { invalid } from '../../domain/errors.ts';
+import type { Database } from '../../db/database.ts';
+import { countJobsLocked, findJobOrTombstone, listJobs } from '../../db/jobs.ts';
+import { SchedulerError } from '../../domain/errors.ts';
 import { Job, JobInput, JobName, JobState } from '../../domain/job.ts';
-import { findNeverFiring } from '../../domain/never-firing.ts';
 import { syncJob } from '../../scheduling/sync.ts';
 import { createJob as createJobRow } from '../../scheduling/write-job.ts';
+import { requireFitSchedule } from '../fit-schedule.ts';
 import { answerOnce, IDEMPOTENCY_ERRORS, IdempotencyHeaders, REPLAYED_HEADER } from '../idempotency.ts';
 import {
   answerJob,
   JOB_HEADERS,
   JobIdParams,
-  NAMESPACE,
   noSuchJob,
   readRuns,
   requireJob,
@@ -28,6 +28,7 @@ export const createJob = operation({
   description:
     'Stores the job and makes its Temporal Schedule. If Temporal can not be reached at the moment, the job is stored all the same, with `sync.state: "pending"`, and scheduled as soon as it can be.',
   tag: 'Jobs',
+  access: 'jobs:write',
   headers: IdempotencyHeaders,
   body: JobInput,
   bodyExamples: {
@@ -63,7 +64,7 @@ export const createJob = operation({
       headers: { Location: 'Path of the job.', ...JOB_HEADERS, ...REPLAYED_HEADER },
     },
   },
-  errors: ['name_taken', ...IDEMPOTENCY_ERRORS],
+  errors: ['name_taken', 'too_many_jobs', ...IDEMPOTENCY_ERRORS],
   async handle(input, dependencies) {
     const { db } = dependencies;
     /** Also of a job that has been deleted since: this request has made it. */
@@ -77,10 +78,11 @@ export const createJob = operation({
     return answerOnce(input, dependencies, {
       make: async (transaction, id) => {
         const now = dependencies.now();
-        const faults = findNeverFiring(input.body.schedule, now.getTime());
-        if (faults.length > 0) throw invalid(faults);
-        const job = { id, namespace: NAMESPACE, definition: input.body };
-        await createJobRow(transaction, job, writerOf(dependencies, now));
+        requireFitSchedule(input.body.schedule, now.getTime(), dependencies);
+        const { namespace } = input;
+        await requireRoom(transaction, namespace, dependencies.limits.jobsPerNamespace);
+        const job = { id, namespace, definition: input.body };
+        await createJobRow(transaction, job, writerOf(input, dependencies, now));
         return id;
       },
       answer,
@@ -88,6 +90,17 @@ export const createJob = operation({
     });
   },
 });
+
+/** @throws SchedulerError `too_many_jobs` */
+async function requireRoom(
+  transaction: Database,
+  namespace: string,
+  limit: number | undefined,
+): Promise<void> {
+  if (limit === undefined || (await countJobsLocked(transaction, namespace)) < limit) return;
+  const message = `The namespace ${namespace} holds ${limit} jobs, as many as are allowed here; delete one first.`;
+  throw new SchedulerError('too_many_jobs', message);
+}
 
 const JobPlace = z.strictObject({ id: z.uuid() });
 
@@ -97,6 +110,7 @@ export const getJobs = operation({
   operationId: 'listJobs',
   summary: 'List jobs, newest first',
   tag: 'Jobs',
+  access: 'jobs:read',
   query: z.strictObject({
     ...pageQuery,
     name: JobName.optional().meta({ description: 'Only the job of this name.' }),
@@ -109,11 +123,11 @@ export const getJobs = operation({
       headers: { Link: 'The next page, if there is one.' },
     },
   },
-  async handle({ query, url }, { db, now }) {
+  async handle({ query, namespace, url }, { db, now }) {
     const { limit, name, state } = query;
     const place = decodeCursor(JobPlace, query.cursor);
     const rows = await listJobs(db, {
-      namespace: NAMESPACE,
+      namespace,
       name,
       state,
       afterId: place?.id,
@@ -138,10 +152,11 @@ export const getJob = operation({
   operationId: 'getJob',
   summary: 'Read a job',
   tag: 'Jobs',
+  access: 'jobs:read',
   params: JobIdParams,
   answers: { 200: { description: 'The job.', schema: Job, headers: JOB_HEADERS } },
   errors: ['not_found'],
-  async handle({ params }, dependencies) {
-    return answerJob(200, await requireJob(dependencies.db, params.id), dependencies);
+  async handle({ params, namespace }, dependencies) {
+    return answerJob(200, await requireJob(dependencies.db, namespace, params.id), dependencies);
   },
 });

@@ -6,7 +6,7 @@ import { Job } from '../../domain/job.ts';
 import type { JobWrite } from '../../scheduling/job-write.ts';
 import { writeJob } from '../../scheduling/write-job.ts';
 import { IfMatchHeaders, requireMatch } from '../if-match.ts';
-import { answerWritten, JOB_HEADERS, JobIdParams, NAMESPACE, writerOf } from '../job-resource.ts';
+import { answerWritten, JOB_HEADERS, JobIdParams, writerOf, type Asked } from '../job-resource.ts';
 import { operation, type ApiDependencies } from '../operation.ts';
 
 const PauseInput = z
@@ -28,14 +28,13 @@ const PauseInput = z
  * @throws SchedulerError `not_found`, `completed` for a job that has had its last occurrence, or `precondition_failed`
  */
 async function changeState(
-  id: string,
-  headers: IfMatchHeaders,
+  { params: { id }, headers, ...asked }: Asked & { params: { id: string }; headers: IfMatchHeaders },
   dependencies: ApiDependencies,
   now: Date,
   decide: (job: JobRow) => JobWrite | undefined,
 ) {
-  const place = { id, namespace: NAMESPACE };
-  const written = await writeJob(dependencies.db, place, writerOf(dependencies, now), (job) => {
+  const place = { id, namespace: asked.namespace };
+  const written = await writeJob(dependencies.db, place, writerOf(asked, dependencies, now), (job) => {
     if (job.state === 'completed') {
       const message = `The job ${id} has had its last occurrence; it can neither be paused nor resumed. A new schedule makes it active again.`;
       throw new SchedulerError('completed', message);
@@ -54,6 +53,7 @@ export const pauseJobRoute = operation({
   description:
     'From now on no occurrence starts; those that fall due meanwhile are not made up for. Runs asked for by hand still start.',
   tag: 'Jobs',
+  access: 'jobs:write',
   params: JobIdParams,
   headers: IfMatchHeaders,
   body: PauseInput,
@@ -65,14 +65,15 @@ export const pauseJobRoute = operation({
     200: { description: 'The job, paused.', schema: Job, headers: JOB_HEADERS },
   },
   errors: ['not_found', 'completed', 'precondition_failed'],
-  async handle({ params, headers, body }, dependencies) {
+  async handle(input, dependencies) {
+    const { body } = input;
     const now = dependencies.now();
     if (body.until !== undefined && Date.parse(body.until) <= now.getTime()) {
       const message = `${body.until} is in the past; it is now ${toInstant(now.getTime())}`;
       throw invalid([{ path: 'until', code: 'in_the_past', message }]);
     }
     const until = body.until === undefined ? null : new Date(body.until);
-    return changeState(params.id, headers, dependencies, now, (job) => {
+    return changeState(input, dependencies, now, (job) => {
       const pause = { reason: body.reason, until };
       const isSame =
         job.pause_reason === pause.reason && job.paused_until?.getTime() === pause.until?.getTime();
@@ -89,14 +90,15 @@ export const resumeJobRoute = operation({
   summary: 'Resume a paused job',
   description: 'A job that is not paused stays as it is. If Temporal has lost its schedule, it is made anew.',
   tag: 'Jobs',
+  access: 'jobs:write',
   params: JobIdParams,
   headers: IfMatchHeaders,
   answers: {
     200: { description: 'The job, active.', schema: Job, headers: JOB_HEADERS },
   },
   errors: ['not_found', 'completed', 'precondition_failed'],
-  async handle({ params, headers }, dependencies) {
-    return changeState(params.id, headers, dependencies, dependencies.now(), ({ state }) =>
+  async handle(input, dependencies) {
+    return changeState(input, dependencies, dependencies.now(), ({ state }) =>
       state === 'paused' ? { action: 'resumed', state: 'active' } : undefined,
     );
   },

@@ -2,7 +2,6 @@ import { findJob } from '../../db/jobs.ts';
 import { SchedulerError } from '../../domain/errors.ts';
 import { insertRetry, tryStartRun } from '../../scheduling/start-run.ts';
 import { answerOnce, IDEMPOTENCY_ERRORS, IdempotencyHeaders } from '../idempotency.ts';
-import { NAMESPACE } from '../job-resource.ts';
 import { operation } from '../operation.ts';
 import { answerQueued, QUEUED_ANSWERS, requireRun, RunIdParams } from './runs.ts';
 
@@ -14,27 +13,29 @@ export const retryRun = operation({
   description:
     'Makes a new run of the job as it is now, with the nominal time of the one that is repeated, whichever way that ended. The new run has an `Idempotency-Key` of its own towards the target. It runs beside the schedule, of a paused job too, and does not count as a scheduled run. Every call is a run of its own, unless it carries the Idempotency-Key of another.',
   tag: 'Runs',
+  access: 'runs:write',
   params: RunIdParams,
   headers: IdempotencyHeaders,
   answers: QUEUED_ANSWERS,
   errors: ['not_found', 'run_under_way', 'job_deleted', ...IDEMPOTENCY_ERRORS],
   async handle(input, dependencies) {
+    const { namespace } = input;
     const answer = answerQueued(dependencies);
     return answerOnce(input, dependencies, {
       make: async (transaction, id) => {
-        const repeated = await requireRun(transaction, input.params.id);
+        const repeated = await requireRun(transaction, namespace, input.params.id);
         if (repeated.ended_at === null) {
           const message = `The run is ${repeated.state}; wait for its end, or cancel it first.`;
           throw new SchedulerError('run_under_way', message);
         }
-        const job = await findJob(transaction, NAMESPACE, repeated.job_id);
+        const job = await findJob(transaction, namespace, repeated.job_id);
         if (!job)
           throw new SchedulerError('job_deleted', `The job ${repeated.job_id} of the run was deleted.`);
         return { job, run: await insertRetry(transaction, id, job, repeated, dependencies.now()) };
       },
       answer: async ({ job, run }) => answer(await tryStartRun(dependencies, job, run)),
       // The reconciler has started it meanwhile, or is about to.
-      answerLate: async (id) => answer(await requireRun(dependencies.db, id)),
+      answerLate: async (id) => answer(await requireRun(dependencies.db, namespace, id)),
     });
   },
 });

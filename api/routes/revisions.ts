@@ -4,7 +4,7 @@ import { listRevisions } from '../../db/revisions.ts';
 import type { RevisionRow } from '../../db/schema.ts';
 import { toInstant } from '../../domain/instant.ts';
 import { Revision } from '../../domain/revision.ts';
-import { JobIdParams, NAMESPACE, noSuchJob } from '../job-resource.ts';
+import { JobIdParams, noSuchJob } from '../job-resource.ts';
 import { operation } from '../operation.ts';
 import { decodeCursor, pageOf, pageQuery, toPage } from '../page.ts';
 
@@ -26,6 +26,7 @@ export const getRevisionsOfJob = operation({
   description:
     'Who changed what, and when. Readable of a deleted job too, as long as there are runs of it: the first entry says who deleted it.',
   tag: 'Jobs',
+  access: 'jobs:read',
   params: JobIdParams,
   query: z.strictObject(pageQuery),
   answers: {
@@ -36,10 +37,10 @@ export const getRevisionsOfJob = operation({
     },
   },
   errors: ['not_found'],
-  async handle({ params, query, url }, { db }) {
+  async handle({ params, query, namespace, url }, { db }) {
     const place = decodeCursor(RevisionPlace, query.cursor);
     const job = await findJobOrTombstone(db, params.id);
-    if (job?.namespace !== NAMESPACE) throw noSuchJob(params.id);
+    if (job?.namespace !== namespace) throw noSuchJob(params.id);
     const rows = await listRevisions(db, {
       jobId: job.id,
       beforeGeneration: place?.generation,

@@ -12,20 +12,22 @@ export const runJobNow = operation({
   description:
     'Starts a run beside the schedule, of a paused job too. Every call is a run of its own, unless it carries the Idempotency-Key of another. If Temporal can not be reached at the moment, the run starts as soon as it can be.',
   tag: 'Jobs',
+  access: 'runs:write',
   params: JobIdParams,
   headers: IdempotencyHeaders,
   answers: QUEUED_ANSWERS,
   errors: ['not_found', ...IDEMPOTENCY_ERRORS],
   async handle(input, dependencies) {
+    const { namespace } = input;
     const answer = answerQueued(dependencies);
     return answerOnce(input, dependencies, {
       make: async (transaction, id) => {
-        const job = await requireJob(transaction, input.params.id);
+        const job = await requireJob(transaction, namespace, input.params.id);
         return { job, run: await insertManualRun(transaction, id, job, dependencies.now()) };
       },
       answer: async ({ job, run }) => answer(await tryStartRun(dependencies, job, run)),
       // The reconciler has started it meanwhile, or is about to.
-      answerLate: async (id) => answer(await requireRun(dependencies.db, id)),
+      answerLate: async (id) => answer(await requireRun(dependencies.db, namespace, id)),
     });
   },
 });

@@ -8,7 +8,7 @@ import { Instant } from '../../domain/instant.ts';
 import { Run, Trigger } from '../../domain/run.ts';
 import { RunState } from '../../domain/run-state.ts';
 import { REPLAYED_HEADER } from '../idempotency.ts';
-import { JobIdParams, NAMESPACE, requireJob } from '../job-resource.ts';
+import { JobIdParams, requireJob } from '../job-resource.ts';
 import { operation, type Answer, type ApiDependencies } from '../operation.ts';
 import { decodeCursor, pageOf, pageQuery, toPage } from '../page.ts';
 import { presentRun } from '../present.ts';
@@ -45,8 +45,8 @@ export const RunIdParams = z.strictObject({
 });
 
 /** @throws SchedulerError `not_found` */
-export async function requireRun(db: Database, id: string): Promise<RunRow> {
-  const run = await findRun(db, NAMESPACE, id);
+export async function requireRun(db: Database, namespace: string, id: string): Promise<RunRow> {
+  const run = await findRun(db, namespace, id);
   if (!run) throw noSuchRun(id);
   return run;
 }
@@ -97,14 +97,14 @@ const RUN_PAGE = {
 
 /** Of one job, or of all. @throws SchedulerError `not_found` for a job that there is not */
 async function answerPage(
-  { query, url }: { query: z.output<typeof RunsQuery>; url: URL },
+  { query, namespace, url }: { query: z.output<typeof RunsQuery>; namespace: string; url: URL },
   dependencies: ApiDependencies,
   jobId?: string,
 ): Promise<Answer> {
   const { limit, state: states, trigger, from, to } = query;
   const place = decodeCursor(RunPlace, query.cursor);
-  if (jobId !== undefined) await requireJob(dependencies.db, jobId);
-  const of = jobId === undefined ? { namespace: NAMESPACE } : { jobId };
+  if (jobId !== undefined) await requireJob(dependencies.db, namespace, jobId);
+  const of = jobId === undefined ? { namespace } : { jobId };
   const rows = await listRuns(
     dependencies.db,
     { of, states, trigger, from: from ? new Date(from) : undefined, to: to ? new Date(to) : undefined },
@@ -120,6 +120,7 @@ export const getRunsOfJob = operation({
   operationId: 'listRunsOfJob',
   summary: 'List the runs of a job, the latest first',
   tag: 'Runs',
+  access: 'runs:read',
   params: JobIdParams,
   query: RunsQuery,
   answers: RUN_PAGE,
@@ -134,6 +135,7 @@ export const getRuns = operation({
   summary: 'List the runs of all jobs, the latest first',
   description: 'Also those of jobs that have been deleted.',
   tag: 'Runs',
+  access: 'runs:read',
   query: RunsQuery,
   answers: RUN_PAGE,
   handle: (input, dependencies) => answerPage(input, dependencies),
@@ -145,10 +147,12 @@ export const getRun = operation({
   operationId: 'getRun',
   summary: 'Read a run',
   tag: 'Runs',
+  access: 'runs:read',
   params: RunIdParams,
   answers: { 200: { description: 'The run.', schema: Run } },
   errors: ['not_found'],
-  async handle({ params }, dependencies) {
-    return { status: 200, body: presentFor(dependencies)(await requireRun(dependencies.db, params.id)) };
+  async handle({ params, namespace }, dependencies) {
+    const run = await requireRun(dependencies.db, namespace, params.id);
+    return { status: 200, body: presentFor(dependencies)(run) };
   },
 });

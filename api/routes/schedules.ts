@@ -1,14 +1,13 @@
 import { z } from 'zod';
 import { countScheduledRuns } from '../../db/runs.ts';
 import { compileSchedule } from '../../domain/compile-schedule.ts';
-import { invalid } from '../../domain/errors.ts';
 import { Instant, toInstant } from '../../domain/instant.ts';
-import { findNeverFiring } from '../../domain/never-firing.ts';
 import { occurrences } from '../../domain/occurrences.ts';
 import { Schedule } from '../../domain/schedule.ts';
 import { findWarnings, Warning } from '../../domain/schedule-warnings.ts';
 import { summarize } from '../../domain/schedule-words.ts';
 import { toLocalTime } from '../../domain/time-zone.ts';
+import { requireFitSchedule } from '../fit-schedule.ts';
 import { JobIdParams, requireJob } from '../job-resource.ts';
 import { operation } from '../operation.ts';
 import { upcomingOf } from '../present.ts';
@@ -61,6 +60,7 @@ export const previewSchedule = operation({
   summary: 'Say when a schedule would fire',
   description: 'Changes nothing. A schedule that never fires is refused, as it would be in a job.',
   tag: 'Schedules',
+  access: 'jobs:read',
   needsStorage: false,
   body: z
     .strictObject({
@@ -82,10 +82,9 @@ export const previewSchedule = operation({
     },
   },
   answers: { 200: { description: 'When it would fire.', schema: Upcoming } },
-  async handle({ body }, { now }) {
-    const after = body.from === undefined ? now().getTime() : Date.parse(body.from);
-    const faults = findNeverFiring(body.schedule, after);
-    if (faults.length > 0) throw invalid(faults);
+  async handle({ body }, dependencies) {
+    const after = body.from === undefined ? dependencies.now().getTime() : Date.parse(body.from);
+    requireFitSchedule(body.schedule, after, dependencies);
     const limit = Math.min(body.limit, body.schedule.maxRuns ?? Infinity);
     const instants = occurrences(compileSchedule(body.schedule), after, limit);
     return { status: 200, body: present(body.schedule, instants, after) };
@@ -98,6 +97,7 @@ export const getUpcoming = operation({
   operationId: 'listUpcoming',
   summary: 'Say when a job fires next',
   tag: 'Jobs',
+  access: 'jobs:read',
   params: JobIdParams,
   query: z.strictObject({
     limit: z.coerce
@@ -111,8 +111,8 @@ export const getUpcoming = operation({
   }),
   answers: { 200: { description: 'When it fires.', schema: Upcoming } },
   errors: ['not_found'],
-  async handle({ params, query }, dependencies) {
-    const job = await requireJob(dependencies.db, params.id);
+  async handle({ params, query, namespace }, dependencies) {
+    const job = await requireJob(dependencies.db, namespace, params.id);
     const counts = await countScheduledRuns(dependencies.db, [job.id]);
     const after = query.from === undefined ? dependencies.now().getTime() : Date.parse(query.from);
     const instants = upcomingOf(job, counts.get(job.id) ?? 0, after, query.limit);

@@ -2,10 +2,26 @@ import { Readable } from 'node:stream';
 import { z } from 'zod';
 import { findJobOrTombstone } from '../../db/jobs.ts';
 import { SchedulerError } from '../../domain/errors.ts';
+import { SECOND_MS } from '../../domain/milliseconds.ts';
 import { RunEvent } from '../../domain/run-event.ts';
-import { JobIdParams, NAMESPACE, noSuchJob } from '../job-resource.ts';
+import type { Session } from '../access/session.ts';
+import { JobIdParams, noSuchJob } from '../job-resource.ts';
 import { operation } from '../operation.ts';
 import { streamRunEvents } from '../run-event-stream.ts';
+
+/** So often a stream asks whether its caller may still read it. */
+const CHECK_MS = 2 * SECOND_MS;
+
+function endWhenRevoked(caller: Session, stream: Readable): void {
+  const timer = setInterval(() => {
+    // Without a database the stream ends by itself.
+    caller.isStillValid().then(
+      (isValid) => void (isValid || stream.destroy()),
+      () => undefined,
+    );
+  }, CHECK_MS);
+  stream.once('close', () => clearInterval(timer));
+}
 
 const EventId = z.string().regex(/^\d{1,15}$/, {
   error: 'is not the id of an event of this stream; leave it out to begin now',
@@ -19,6 +35,7 @@ export const streamRuns = operation({
   description:
     'Server-sent events: one of the type `run` for everything that becomes of a run, in one order for all readers. A client that connects again with `Last-Event-ID` misses nothing, for a day; if it was away for longer, an event of the type `gap` says so. Without it, the stream begins now.',
   tag: 'Runs',
+  access: 'runs:read',
   headers: z.object({
     'Last-Event-ID': EventId.optional().meta({
       description: 'The id of the last event that the client has; `EventSource` sends it by itself.',
@@ -43,12 +60,12 @@ export const streamRuns = operation({
     },
   },
   errors: ['not_found'],
-  async handle({ headers, query }, dependencies) {
+  async handle({ headers, query, caller, namespace }, dependencies) {
     const { db, runEvents } = dependencies;
     const { jobId } = query;
     if (jobId !== undefined) {
       const job = await findJobOrTombstone(db, jobId);
-      if (job?.namespace !== NAMESPACE) throw noSuchJob(jobId);
+      if (job?.namespace !== namespace) throw noSuchJob(jobId);
     }
     const last = headers['Last-Event-ID'] ?? query.lastEventId;
     const watch = runEvents.join();
@@ -59,11 +76,12 @@ export const streamRuns = operation({
       throw error;
     });
     const after = last === undefined ? undefined : Number(last);
-    const of = { namespace: NAMESPACE, jobId };
+    const of = { namespace, jobId };
     const events = streamRunEvents(dependencies, watch, { of, after, latest });
     const stream = Readable.from(events, { objectMode: false });
     // Also if nobody ever read from it.
     stream.once('close', watch.leave);
+    endWhenRevoked(caller, stream);
     watch.onBreakOff(() => void stream.destroy());
     return { status: 200, stream };
   },

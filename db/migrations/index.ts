@@ -6,6 +6,7 @@ import * as targetsAndRuns from './0004-targets-and-runs.ts';
 import * as runLists from './0005-run-lists.ts';
 import * as limitsAndHooks from './0006-limits-and-hooks.ts';
 import * as runEvents from './0007-run-events.ts';
+import * as access from './0008-access.ts';
 
 /** All migrations by name, in order. Append only: what has been released is never changed. */
 export const migrations: Record<string, Migration> = {
@@ -16,4 +17,5 @@ export const migrations: Record<string, Migration> = {
   '0005-run-lists': runLists,
   '0006-limits-and-hooks': limitsAndHooks,
   '0007-run-events': runEvents,
+  '0008-access': access,
 };

@@ -42,33 +42,37 @@ export function httpTargetOf({ target }: Job): HttpTargetAnswer {
   return target;
 }
 
+/** The header by which a key or a token is sent. */
+export const bearer = (credential: string) => ({ authorization: `Bearer ${credential}` });
+
 /** The API's operations, as far as tests need them often. Each fails unless the answer is the good one. */
-export function apiClient(baseUrl: string) {
+export function apiClient(baseUrl: string, credential?: string) {
+  const call = <Body>(url: string, method?: string, body?: unknown) =>
+    request<Body>(url, method, body, credential === undefined ? {} : bearer(credential));
   const expectStatus = async <Body>(status: number, answer: Promise<ApiAnswer<Body>>): Promise<Body> => {
     const { status: actual, body } = await answer;
     if (actual !== status) throw new Error(`expected ${status}, got ${actual}: ${JSON.stringify(body)}`);
     return body;
   };
   return {
-    createJob: (job: unknown) => expectStatus(201, request<Job>(`${baseUrl}/jobs`, 'POST', job)),
-    getJob: (id: string) => expectStatus(200, request<Job>(`${baseUrl}/jobs/${id}`)),
-    listJobs: (query = '') => expectStatus(200, request<Page<Job>>(`${baseUrl}/jobs${query}`)),
-    putJob: (id: string, job: unknown) =>
-      expectStatus(200, request<Job>(`${baseUrl}/jobs/${id}`, 'PUT', job)),
+    createJob: (job: unknown) => expectStatus(201, call<Job>(`${baseUrl}/jobs`, 'POST', job)),
+    getJob: (id: string) => expectStatus(200, call<Job>(`${baseUrl}/jobs/${id}`)),
+    listJobs: (query = '') => expectStatus(200, call<Page<Job>>(`${baseUrl}/jobs${query}`)),
+    putJob: (id: string, job: unknown) => expectStatus(200, call<Job>(`${baseUrl}/jobs/${id}`, 'PUT', job)),
     patchJob: (id: string, patch: unknown) =>
-      expectStatus(200, request<Job>(`${baseUrl}/jobs/${id}`, 'PATCH', patch)),
+      expectStatus(200, call<Job>(`${baseUrl}/jobs/${id}`, 'PATCH', patch)),
     listRevisions: (id: string, query = '') =>
-      expectStatus(200, request<Page<Revision>>(`${baseUrl}/jobs/${id}/revisions${query}`)),
+      expectStatus(200, call<Page<Revision>>(`${baseUrl}/jobs/${id}/revisions${query}`)),
     backfill: (id: string, input: unknown) =>
-      expectStatus(202, request<Backfill>(`${baseUrl}/jobs/${id}/backfill`, 'POST', input)),
-    deleteJob: (id: string) => expectStatus(204, request<undefined>(`${baseUrl}/jobs/${id}`, 'DELETE')),
+      expectStatus(202, call<Backfill>(`${baseUrl}/jobs/${id}/backfill`, 'POST', input)),
+    deleteJob: (id: string) => expectStatus(204, call<undefined>(`${baseUrl}/jobs/${id}`, 'DELETE')),
     pauseJob: (id: string, pause: unknown = {}) =>
-      expectStatus(200, request<Job>(`${baseUrl}/jobs/${id}/pause`, 'POST', pause)),
-    resumeJob: (id: string) => expectStatus(200, request<Job>(`${baseUrl}/jobs/${id}/resume`, 'POST')),
-    runJob: (id: string) => expectStatus(202, request<Run>(`${baseUrl}/jobs/${id}/run`, 'POST')),
-    getRun: (id: string) => expectStatus(200, request<Run>(`${baseUrl}/runs/${id}`)),
+      expectStatus(200, call<Job>(`${baseUrl}/jobs/${id}/pause`, 'POST', pause)),
+    resumeJob: (id: string) => expectStatus(200, call<Job>(`${baseUrl}/jobs/${id}/resume`, 'POST')),
+    runJob: (id: string) => expectStatus(202, call<Run>(`${baseUrl}/jobs/${id}/run`, 'POST')),
+    getRun: (id: string) => expectStatus(200, call<Run>(`${baseUrl}/runs/${id}`)),
     listRuns: (jobId: string, query = '') =>
-      expectStatus(200, request<Page<Run>>(`${baseUrl}/jobs/${jobId}/runs${query}`)),
+      expectStatus(200, call<Page<Run>>(`${baseUrl}/jobs/${jobId}/runs${query}`)),
     /** All runs of a job, page after page. */
     allRuns: async (jobId: string): Promise<Run[]> => {
       const runs: Run[] = [];
@@ -77,7 +81,7 @@ export function apiClient(baseUrl: string) {
         const query: string = cursor === null ? '?limit=200' : `?limit=200&cursor=${cursor}`;
         const page: Page<Run> = await expectStatus(
           200,
-          request<Page<Run>>(`${baseUrl}/jobs/${jobId}/runs${query}`),
+          call<Page<Run>>(`${baseUrl}/jobs/${jobId}/runs${query}`),
         );
         runs.push(...page.items);
         cursor = page.nextCursor;

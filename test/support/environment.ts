@@ -5,6 +5,9 @@ export const VARIABLES = {
   folder: 'TEST_FOLDER',
 } as const;
 
+/** Where the OpenAPI document is, in that folder. */
+export const DOCUMENT_FILE = 'openapi.json';
+
 /** The migrated database of which each test gets a copy. */
 export const TEMPLATE_DATABASE = 'scheduler_template';
 

@@ -16,11 +16,19 @@ export interface Follower {
 }
 
 /** Follows runs as a browser's EventSource would (HTML standard, 9.2.6). Resolves when the stream has begun. */
-export async function followRuns(url: string, lastEventId = ''): Promise<Follower> {
+export async function followRuns(
+  url: string,
+  lastEventId = '',
+  further: Record<string, string> = {},
+): Promise<Follower> {
   const abort = new AbortController();
   const response = await fetch(url, {
     signal: abort.signal,
-    headers: { accept: 'text/event-stream', ...(lastEventId === '' ? {} : { 'last-event-id': lastEventId }) },
+    headers: {
+      accept: 'text/event-stream',
+      ...further,
+      ...(lastEventId === '' ? {} : { 'last-event-id': lastEventId }),
+    },
   });
   const type = response.headers.get('content-type') ?? '';
   if (response.status !== 200 || !type.startsWith('text/event-stream') || !response.body)

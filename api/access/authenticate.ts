@@ -1,0 +1,64 @@
+import type { Database } from '../../db/database.ts';
+import { DEFAULT_NAMESPACE } from '../../domain/access.ts';
+import { SchedulerError } from '../../domain/errors.ts';
+import { looksLikeApiKey } from '../../platform/api-key-text.ts';
+import type { Config } from '../../platform/config.ts';
+import type { Logger } from '../../platform/logger.ts';
+import { createKeyVerifier } from './api-keys.ts';
+import { clientOfAddress } from './rate-limits.ts';
+import { isLoopbackHost } from './safe-start.ts';
+import type { Session } from './session.ts';
+import { createTokenVerifier } from './tokens.ts';
+
+/** What of a request says who sent it. */
+export interface Credentials {
+  /** The header `Authorization`; empty if there is none. */
+  authorization: string;
+  /** The header `Host`. */
+  host: string;
+  /** The sender's address. */
+  address: string;
+}
+
+/** Finds out who sent a request. @throws SchedulerError `unauthenticated`, `forbidden` or `unavailable` */
+export type Authenticate = (credentials: Credentials) => Promise<Session>;
+
+/** Takes API keys, tokens or both, as they are configured; if none are, everybody who reaches the API may do everything. */
+export function createAuthenticate(
+  config: Config,
+  dependencies: { db: Database; logger: Logger; now: () => Date },
+): Authenticate {
+  const pepper = config.API_KEY_PEPPER;
+  const verifyKey = pepper === undefined ? undefined : createKeyVerifier({ ...dependencies, pepper });
+  const verifyToken = createTokenVerifier(config, dependencies.now);
+  if (!verifyKey && !verifyToken) return async (credentials) => everybody(config, credentials);
+
+  const wanted = [...(verifyKey ? ['an API key'] : []), ...(verifyToken ? ['a token'] : [])].join(' or ');
+  return async ({ authorization }) => {
+    const [, credential] = /^bearer +([^\s]+) *$/i.exec(authorization) ?? [];
+    if (credential === undefined) {
+      const message =
+        authorization === '' ? 'The request carries no credentials' : 'The header is not understood';
+      throw new SchedulerError('unauthenticated', `${message}; send ${wanted} as Authorization: Bearer ….`);
+    }
+    const verify = looksLikeApiKey(credential) ? verifyKey : verifyToken;
+    if (!verify) throw new SchedulerError('unauthenticated', `The credentials are not ${wanted}.`);
+    return verify(credential);
+  };
+}
+
+function everybody(config: Config, { host, address }: Credentials): Session {
+  // A page in a browser on this machine can give its own server's name this address, and so reach what only listens here.
+  if (config.AUTH !== 'off' && !isLoopbackHost(host)) {
+    const message =
+      'Without keys or tokens, this API answers to names of its own machine alone (localhost, 127.0.0.1). Configure API_KEY_PEPPER or JWT_…, or set AUTH=off.';
+    throw new SchedulerError('forbidden', message);
+  }
+  return {
+    name: 'api',
+    namespace: DEFAULT_NAMESPACE,
+    scopes: ['admin'],
+    client: clientOfAddress(address),
+    isStillValid: async () => true,
+  };
+}

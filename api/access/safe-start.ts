@@ -1,0 +1,31 @@
+import ipaddr from 'ipaddr.js';
+import { ConfigError, type Config } from '../../platform/config.ts';
+
+/** Whether whoever calls has to show who it is. */
+export const requiresCredentials = (config: Config): boolean =>
+  config.API_KEY_PEPPER !== undefined ||
+  config.JWT_JWKS_URL !== undefined ||
+  config.JWT_PUBLIC_KEY_FILE !== undefined;
+
+/**
+ * Keeps an API that would take orders from everybody off addresses that others can reach.
+ * @throws ConfigError that says what can be done
+ */
+export function requireSafeStart(config: Config): void {
+  if (requiresCredentials(config) || config.AUTH === 'off' || isLoopback(config.HOST)) return;
+  throw new ConfigError([
+    `HOST: ${config.HOST} can be reached from other machines, and nothing says who may use the API. Set API_KEY_PEPPER (keys), JWT_JWKS_URL or JWT_PUBLIC_KEY_FILE (tokens); or say AUTH=off, if something in front of it sees to that`,
+  ]);
+}
+
+function isLoopback(host: string): boolean {
+  if (host.toLowerCase() === 'localhost') return true;
+  return ipaddr.isValid(host) && ipaddr.process(host).range() === 'loopback';
+}
+
+/** Tells whether the `Host` header of a request names this machine as only this machine calls it. */
+export function isLoopbackHost(header: string): boolean {
+  const [, bracketed, plain] = /^(?:\[([^\]]+)\]|([^:]+))(?::\d+)?$/.exec(header) ?? [];
+  const name = bracketed ?? plain;
+  return name !== undefined && (isLoopback(name) || name.toLowerCase().endsWith('.localhost'));
+}

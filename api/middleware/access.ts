@@ -1,0 +1,79 @@
+import type { Middleware, ParameterizedContext } from 'koa';
+import { allows, type Scope } from '../../domain/access.ts';
+import { SchedulerError } from '../../domain/errors.ts';
+import type { Authenticate } from '../access/authenticate.ts';
+import { clientOfAddress, type CountRequest, type RequestKind } from '../access/rate-limits.ts';
+import type { Session } from '../access/session.ts';
+import type { RequestState } from './request-context.ts';
+
+/** Who may do what, and how often. */
+export interface Doorkeeper {
+  authenticate: Authenticate;
+  countRequest: CountRequest;
+}
+
+/**
+ * Lets a request pass if its caller is known, has the scope, and has not asked too often; before anything of its body is
+ * read. Without a scope, whoever is known may pass.
+ */
+export function requireAccess(
+  { authenticate, countRequest }: Doorkeeper,
+  kind: RequestKind,
+  scope?: Scope,
+): Middleware<RequestState> {
+  return async (context, next) => {
+    const caller = await identify(context, authenticate, (address) =>
+      requireAllowance(context, countRequest, 'reads', clientOfAddress(address)),
+    );
+    context.state.caller = caller;
+    context.state.logger = context.state.logger.child({ caller: caller.name, namespace: caller.namespace });
+    await requireAllowance(context, countRequest, kind, caller.client);
+    if (scope !== undefined && !allows(caller, scope)) {
+      // RFC 6750, 3.1.
+      context.set('WWW-Authenticate', `Bearer error="insufficient_scope", scope="${scope}"`);
+      const held = caller.scopes.length > 0 ? caller.scopes.join(', ') : 'none';
+      const message = `This needs the scope ${scope}; the scopes of the caller are: ${held}.`;
+      throw new SchedulerError('forbidden', message);
+    }
+    await next();
+  };
+}
+
+/** Who asks. Whoever can not say so is counted by the address. */
+async function identify(
+  context: ParameterizedContext<RequestState>,
+  authenticate: Authenticate,
+  countStranger: (address: string) => Promise<void>,
+): Promise<Session> {
+  try {
+    return await authenticate({
+      authorization: context.get('authorization'),
+      host: context.get('host'),
+      address: context.ip,
+    });
+  } catch (error) {
+    if (!(error instanceof SchedulerError) || error.code !== 'unauthenticated') throw error;
+    await countStranger(context.ip);
+    const isGiven = context.get('authorization') !== '';
+    context.set('WWW-Authenticate', isGiven ? 'Bearer error="invalid_token"' : 'Bearer');
+    throw error;
+  }
+}
+
+/** The headers are those of draft-ietf-httpapi-ratelimit-headers. @throws SchedulerError `rate_limited` */
+async function requireAllowance(
+  context: ParameterizedContext<RequestState>,
+  countRequest: CountRequest,
+  kind: RequestKind,
+  client: string,
+): Promise<void> {
+  const allowance = await countRequest(kind, client);
+  if (!allowance) return;
+  const { limit, windowSeconds, remaining, resetSeconds, isExceeded } = allowance;
+  context.set('RateLimit-Policy', `"${kind}";q=${limit};w=${windowSeconds}`);
+  context.set('RateLimit', `"${kind}";r=${remaining};t=${resetSeconds}`);
+  if (!isExceeded) return;
+  context.set('Retry-After', String(resetSeconds));
+  const message = `More than ${limit} ${kind} in ${windowSeconds} seconds; try again in ${resetSeconds} s.`;
+  throw new SchedulerError('rate_limited', message);
+}

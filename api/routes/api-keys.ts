@@ -1,0 +1,112 @@
+import { z } from 'zod';
+import { findApiKey, listApiKeys, revokeApiKey } from '../../db/api-keys.ts';
+import { ApiKey, ApiKeyInput, NewApiKey } from '../../domain/api-key.ts';
+import { SchedulerError } from '../../domain/errors.ts';
+import { createApiKey, presentApiKey } from '../api-key.ts';
+import { operation } from '../operation.ts';
+import { decodeCursor, pageOf, pageQuery, toPage } from '../page.ts';
+
+const TAG = 'API keys';
+
+const KeyIdParams = z.strictObject({
+  id: z
+    .uuid({ error: 'is not the id of a key; ids are UUIDs' })
+    .meta({ example: '019ab1c0-7e11-7cc3-98c4-dc0c0c07398f' }),
+});
+
+const KeyPlace = z.strictObject({ id: z.uuid() });
+
+const noSuchKey = (id: string) => new SchedulerError('not_found', `There is no API key with the id ${id}.`);
+
+export const createApiKeyRoute = operation({
+  method: 'post',
+  path: '/api-keys',
+  operationId: 'createApiKey',
+  summary: 'Make an API key',
+  description:
+    'The key is shown in this answer and never again; the database holds a hash of it. It belongs to the namespace of the request.',
+  tag: TAG,
+  access: 'admin',
+  body: ApiKeyInput,
+  bodyExamples: {
+    service: {
+      summary: 'For a service that makes jobs',
+      value: { name: 'billing-service', scopes: ['jobs:read', 'jobs:write', 'runs:read'] },
+    },
+  },
+  answers: {
+    201: { description: 'The key.', schema: NewApiKey, headers: { Location: 'Path of the key.' } },
+  },
+  errors: ['name_taken', 'keys_off'],
+  async handle({ body, caller, namespace }, { db, apiKeyPepper: pepper, now }) {
+    if (pepper === undefined) {
+      const message = 'This installation takes no API keys; set API_KEY_PEPPER to switch them on.';
+      throw new SchedulerError('keys_off', message);
+    }
+    const { row, key } = await createApiKey(db, { namespace, by: caller.name, pepper, now: now() }, body);
+    return {
+      status: 201,
+      headers: { Location: `/api-keys/${row.id}` },
+      body: { ...presentApiKey(row), key },
+    };
+  },
+});
+
+export const getApiKeys = operation({
+  method: 'get',
+  path: '/api-keys',
+  operationId: 'listApiKeys',
+  summary: 'List API keys, newest first',
+  description: 'Revoked ones too.',
+  tag: TAG,
+  access: 'admin',
+  query: z.strictObject(pageQuery),
+  answers: {
+    200: {
+      description: 'One page of keys.',
+      schema: pageOf(ApiKey, 'ApiKeyPage'),
+      headers: { Link: 'The next page, if there is one.' },
+    },
+  },
+  async handle({ query, namespace, url }, { db }) {
+    const place = decodeCursor(KeyPlace, query.cursor);
+    const rows = await listApiKeys(db, { namespace, afterId: place?.id, limit: query.limit + 1 });
+    return { status: 200, ...toPage(rows, query.limit, url, presentApiKey, ({ id }) => ({ id })) };
+  },
+});
+
+export const getApiKey = operation({
+  method: 'get',
+  path: '/api-keys/{id}',
+  operationId: 'getApiKey',
+  summary: 'Read what is known of an API key',
+  tag: TAG,
+  access: 'admin',
+  params: KeyIdParams,
+  answers: { 200: { description: 'The key, but for the key itself.', schema: ApiKey } },
+  errors: ['not_found'],
+  async handle({ params, namespace }, { db }) {
+    const row = await findApiKey(db, namespace, params.id);
+    if (!row) throw noSuchKey(params.id);
+    return { status: 200, body: presentApiKey(row) };
+  },
+});
+
+export const revokeApiKeyRoute = operation({
+  method: 'delete',
+  path: '/api-keys/{id}',
+  operationId: 'revokeApiKey',
+  summary: 'Revoke an API key',
+  description:
+    'Within five seconds no process takes it any more, and streams that were opened with it end. It stays in the list; its name is free again. Revoking it again changes nothing.',
+  tag: TAG,
+  access: 'admin',
+  params: KeyIdParams,
+  answers: { 204: { description: 'The key is revoked.' } },
+  errors: ['not_found'],
+  async handle({ params, caller, namespace }, { db, now }) {
+    const isKnown = await revokeApiKey(db, { id: params.id, namespace }, caller.name, now());
+    if (!isKnown) throw noSuchKey(params.id);
+    return { status: 204 };
+  },
+});

@@ -1,0 +1,41 @@
+import { randomUUID } from 'node:crypto';
+import { STATUS_CODES, type ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import { SchedulerError } from '../domain/errors.ts';
+import { PROBLEMS, toProblem } from './problem.ts';
+
+/** Answers what never became a request, as every other error is answered, and closes the connection. */
+export function refuseUnreadable(error: NodeJS.ErrnoException, socket: Socket): void {
+  // Node keeps the answer that is under way there; a second one would be read as part of it.
+  const { _httpMessage: begun } = socket as Socket & { _httpMessage?: ServerResponse };
+  if (!socket.writable || error.code === 'ECONNRESET' || begun?.headersSent === true) {
+    socket.destroy();
+    return;
+  }
+  const refusal = toRefusal(error);
+  const { status } = PROBLEMS[refusal.code];
+  const id = randomUUID();
+  const body = JSON.stringify(toProblem(refusal, { path: '', id }));
+  socket.end(
+    [
+      `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
+      'Content-Type: application/problem+json',
+      `Content-Length: ${Buffer.byteLength(body)}`,
+      `X-Request-Id: ${id}`,
+      'Connection: close',
+      '',
+      body,
+    ].join('\r\n'),
+  );
+}
+
+function toRefusal(error: NodeJS.ErrnoException): SchedulerError {
+  switch (error.code) {
+    case 'HPE_HEADER_OVERFLOW':
+      return new SchedulerError('headers_too_large', 'The headers are larger than 16 KiB.');
+    case 'ERR_HTTP_REQUEST_TIMEOUT':
+      return new SchedulerError('request_timeout', 'The request took too long to arrive.');
+    default:
+      return new SchedulerError('not_http', 'The request can not be read as HTTP/1.1.');
+  }
+}

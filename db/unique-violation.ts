@@ -1,0 +1,7 @@
+import pg from 'pg';
+
+const UNIQUE_VIOLATION = '23505';
+
+/** Tells whether a statement was refused because of this unique index. */
+export const violatesUnique = (error: unknown, index: string): boolean =>
+  error instanceof pg.DatabaseError && error.code === UNIQUE_VIOLATION && error.constraint === index;

@@ -1,0 +1,33 @@
+import { z } from 'zod';
+
+/** What a caller may do. `admin` may do everything, and in every namespace. */
+export const Scope = z.enum(['jobs:read', 'jobs:write', 'runs:read', 'runs:write', 'admin']).meta({
+  id: 'Scope',
+  description:
+    'What a caller may do: read jobs and their schedules; create, change and delete them; read runs; start, cancel and repeat them. `admin` may do all of it, in every namespace, and manages keys.',
+});
+export type Scope = z.infer<typeof Scope>;
+
+/** The namespace of whoever is not told to be in another one. */
+export const DEFAULT_NAMESPACE = 'default';
+
+/** The name of a namespace. There is no list of them: one exists as soon as something is in it. */
+export const NamespaceName = z
+  .string()
+  .regex(/^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/, {
+    error:
+      'a namespace has 1 to 63 lower-case letters, digits and hyphens, and begins and ends with no hyphen',
+  })
+  .meta({ description: 'Whose jobs and runs these are.', example: DEFAULT_NAMESPACE });
+
+/** Whoever sends a request. */
+export interface Caller {
+  /** As revisions name them. */
+  name: string;
+  namespace: string;
+  scopes: readonly Scope[];
+}
+
+/** Tells whether a caller may do what needs this scope. */
+export const allows = ({ scopes }: Pick<Caller, 'scopes'>, scope: Scope): boolean =>
+  scopes.includes(scope) || scopes.includes('admin');

@@ -1,0 +1,27 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import type { Stack } from './stack.ts';
+
+/** With this pepper the APIs of these tests hash their keys. */
+export const API_KEY_PEPPER = 'p'.repeat(32);
+
+/** Runs "npm run keys" against the database of a stack. Rejects with what it said if it fails. */
+export async function runKeys(
+  { databaseUrl }: Pick<Stack, 'databaseUrl'>,
+  ...args: string[]
+): Promise<{ stdout: string; stderr: string }> {
+  return promisify(execFile)(process.execPath, ['dist/api/keys-main.js', ...args], {
+    env: { PATH: process.env['PATH'], DATABASE_URL: databaseUrl, API_KEY_PEPPER },
+  });
+}
+
+/** A new key, made as an operator makes one. */
+export async function makeKey(
+  stack: Pick<Stack, 'databaseUrl'>,
+  name: string,
+  scopes: string,
+  namespace = 'default',
+): Promise<string> {
+  const args = ['create', '--name', name, '--scopes', scopes, '--namespace', namespace];
+  return (await runKeys(stack, ...args)).stdout.trim();
+}
