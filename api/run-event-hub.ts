@@ -20,8 +20,11 @@ export interface RunEventWatch {
   beyond: (place: number, timeoutMs: number) => Promise<number>;
   /** Reads for one reader after another, so that many of them leave connections to others. */
   oneAtATime: <Result>(read: () => Promise<Result>) => Promise<Result>;
+  /** Whether this reader has left, or the process is to end: there is no use in reading on. */
+  isOver: () => boolean;
   /** Says how to break off the reader's stream. */
   onBreakOff: (breakOff: () => void) => void;
+  /** Makes room for another reader, and lets what waits for this one go on. */
   leave: () => void;
 }
 
@@ -59,12 +62,16 @@ export function createRunEventHub(dependencies: {
         failure = error instanceof Error ? error : new Error(String(error));
         logger.debug({ err: error }, 'could not read the log of runs');
       }
-      const told = waiting;
-      waiting = [];
-      for (const tell of told) tell(failure);
+      tellAll(failure);
       await sleep(PERIOD_MS);
     }
     isWatching = false;
+    tellAll();
+  };
+  const tellAll = (failure?: Error) => {
+    const told = waiting;
+    waiting = [];
+    for (const tell of told) tell(failure);
   };
   const nextRound = () => new Promise<Error | undefined>((resolve) => void waiting.push(resolve));
 
@@ -77,6 +84,8 @@ export function createRunEventHub(dependencies: {
       readers++;
       if (!isWatching) void watch();
       let breakOff: (() => void) | undefined;
+      let hasLeft = false;
+      const isOver = () => hasLeft || isStopping();
       return {
         oneAtATime: (read) => queue('events', read),
         onBreakOff: (how) => {
@@ -92,10 +101,13 @@ export function createRunEventHub(dependencies: {
         },
         beyond: async (place, timeoutMs) => {
           const deadline = Date.now() + timeoutMs;
-          while (last <= place && Date.now() < deadline && !isStopping()) await nextRound();
+          while (last <= place && Date.now() < deadline && !isOver()) await nextRound();
           return last;
         },
+        isOver,
         leave: () => {
+          if (hasLeft) return;
+          hasLeft = true;
           readers--;
           if (breakOff) open.delete(breakOff);
         },

@@ -27,8 +27,8 @@ export interface Reading {
  * them. Ends when the process is to end, or can not reach the database; a client then connects again, and misses nothing.
  */
 export async function* streamRunEvents(
-  { db, logger, isStopping }: { db: Database; logger: Logger; isStopping: () => boolean },
-  watch: Pick<RunEventWatch, 'beyond' | 'oneAtATime'>,
+  { db, logger }: { db: Database; logger: Logger },
+  watch: Pick<RunEventWatch, 'beyond' | 'isOver' | 'oneAtATime'>,
   { of, after, latest }: Reading,
 ): AsyncGenerator<string> {
   try {
@@ -40,7 +40,7 @@ export async function* streamRunEvents(
       place = Math.min(after, seen);
     }
     let said = Date.now();
-    while (!isStopping()) {
+    while (!watch.isOver()) {
       const events = await watch.oneAtATime(() => listRunEvents(db, of, place, PAGE));
       for (const event of events) {
         place = event.place;

@@ -7,16 +7,19 @@ import { RunEvent } from '../../domain/run-event.ts';
 import type { Session } from '../access/session.ts';
 import { JobIdParams, noSuchJob } from '../job-resource.ts';
 import { operation } from '../operation.ts';
+import type { RunEventWatch } from '../run-event-hub.ts';
 import { streamRunEvents } from '../run-event-stream.ts';
 
 /** So often a stream asks whether its caller may still read it. */
 const CHECK_MS = 2 * SECOND_MS;
 
-function endWhenRevoked(caller: Session, stream: Readable): void {
+function endWhenRevoked(caller: Session, watch: RunEventWatch, stream: Readable): void {
   const timer = setInterval(() => {
     // Without a database the stream ends by itself.
     caller.isStillValid().then(
-      (isValid) => void (isValid || stream.destroy()),
+      (isValid) => {
+        if (!isValid) watch.leave();
+      },
       () => undefined,
     );
   }, CHECK_MS);
@@ -81,7 +84,7 @@ export const streamRuns = operation({
     const stream = Readable.from(events, { objectMode: false });
     // Also if nobody ever read from it.
     stream.once('close', watch.leave);
-    endWhenRevoked(caller, stream);
+    endWhenRevoked(caller, watch, stream);
     watch.onBreakOff(() => void stream.destroy());
     return { status: 200, stream };
   },

@@ -117,8 +117,8 @@ describe('overlap', () => {
           ? 'the run was cancelled'
           : 'the run was terminated: terminated by schedule overlap policy';
       for (const run of before) expect(run.reason).toBe(reason);
-      // Of two that a slow server finds due at once, only the later one starts.
-      expect(runs.length).toBeGreaterThan(OCCURRENCES / 2);
+      // Of several that a slow server finds due at once, only the last one starts.
+      expect(runs.length).toBeGreaterThan(2);
       expect(places(overlap)[runs.length - 1]).toBe(OCCURRENCES - 1);
     },
   );

@@ -193,7 +193,7 @@ test('who is connected when the API is asked to end is answered once more, and t
 
   service.process.child.kill('SIGTERM');
   await untilRefused(service.url);
-  socket.write('GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n');
+  socket.write('GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n');
   await closed;
   expect(text).toMatch(/^HTTP\/1\.1 503 /);
   expect(text).toMatch(/\r\nConnection: close\r\n/i);

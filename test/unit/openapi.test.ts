@@ -68,6 +68,10 @@ describe('the OpenAPI document', () => {
       'GET /runs/{id}',
       'POST /runs/{id}/cancel',
       'POST /runs/{id}/retry',
+      'POST /api-keys',
+      'GET /api-keys',
+      'GET /api-keys/{id}',
+      'DELETE /api-keys/{id}',
       'GET /livez',
       'GET /readyz',
     ]);
@@ -147,7 +151,7 @@ describe('the OpenAPI document', () => {
         document.paths[path]?.['post']?.responses[status]?.content?.['application/problem+json']?.examples ??
           {},
       ).sort();
-    expect(examplesOf('/jobs', '409')).toEqual(['idempotency_in_flight', 'name_taken']);
+    expect(examplesOf('/jobs', '409')).toEqual(['idempotency_in_flight', 'name_taken', 'too_many_jobs']);
     expect(examplesOf('/jobs/{id}/backfill', '422')).toEqual(['idempotency_mismatch', 'invalid', 'too_many']);
   });
 
