@@ -1,4 +1,5 @@
 import { Router } from '@koa/router';
+import type { RequestListener } from 'node:http';
 import Koa, { type Middleware } from 'koa';
 import type { Config } from '../platform/config.ts';
 import type { Logger } from '../platform/logger.ts';
@@ -14,6 +15,12 @@ import { operations } from './routes/index.ts';
 import { VERSION } from './version.ts';
 
 type App = Koa<RequestState>;
+
+/** An application as a server calls it. Koa itself answers whatever goes wrong within. */
+export function runApp(app: App): RequestListener {
+  const handle = app.callback();
+  return (request, response) => void handle(request, response);
+}
 
 /** The API as Koa applications, that listen nowhere yet: what clients call, and the documents, if they have a port of their own. */
 export function createApps(

@@ -15,7 +15,7 @@ import { isUnreachable } from '../scheduling/temporal-errors.ts';
 import { createAuthenticate } from './access/authenticate.ts';
 import { createRateLimits } from './access/rate-limits.ts';
 import { requireSafeStart } from './access/safe-start.ts';
-import { createApps } from './app.ts';
+import { createApps, runApp } from './app.ts';
 import { createHttpServer } from './http-server.ts';
 import { createRunEventHub } from './run-event-hub.ts';
 import { readCertificate, watchCertificate } from './tls.ts';
@@ -48,7 +48,7 @@ try {
       : undefined;
   const certificate = files && readCertificate(files);
   const now = () => new Date();
-  const server = createHttpServer((request, response) => void handle(request, response), certificate);
+  const server = createHttpServer((request, response) => handle(request, response), certificate);
   const runEvents = createRunEventHub({ db, logger, isStopping: server.isStopping });
   const doorkeeper = {
     authenticate: createAuthenticate(config, { db, logger, now }),
@@ -76,8 +76,8 @@ try {
     },
     doorkeeper,
   );
-  const handle = apps.api.callback();
-  const internalServer = apps.internal && createHttpServer(apps.internal.callback(), certificate);
+  const handle = runApp(apps.api);
+  const internalServer = apps.internal && createHttpServer(runApp(apps.internal), certificate);
   if (internalServer && config.INTERNAL_PORT !== undefined) {
     const internalPort = await internalServer.listen(config.HOST, config.INTERNAL_PORT);
     logger.info({ host: config.HOST, port: internalPort }, 'the documents are served on a port of their own');

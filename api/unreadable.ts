@@ -30,12 +30,9 @@ export function refuseUnreadable(error: NodeJS.ErrnoException, socket: Socket): 
 }
 
 function toRefusal(error: NodeJS.ErrnoException): SchedulerError {
-  switch (error.code) {
-    case 'HPE_HEADER_OVERFLOW':
-      return new SchedulerError('headers_too_large', 'The headers are larger than 16 KiB.');
-    case 'ERR_HTTP_REQUEST_TIMEOUT':
-      return new SchedulerError('request_timeout', 'The request took too long to arrive.');
-    default:
-      return new SchedulerError('not_http', 'The request can not be read as HTTP/1.1.');
-  }
+  if (error.code === 'HPE_HEADER_OVERFLOW')
+    return new SchedulerError('headers_too_large', 'The headers are larger than 16 KiB.');
+  if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT')
+    return new SchedulerError('request_timeout', 'The request took too long to arrive.');
+  return new SchedulerError('not_http', 'The request can not be read as HTTP/1.1.');
 }

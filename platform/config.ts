@@ -4,7 +4,8 @@ import { parseAddressRules } from './address-rules.ts';
 import { findContradictions } from './config-contradictions.ts';
 import { parseSecretKeys } from './secret-box.ts';
 
-const port = (fallback: number) => z.coerce.number().int().min(0).max(65_535).default(fallback);
+const anyPort = z.coerce.number().int().min(0).max(65_535);
+const port = (fallback: number) => anyPort.default(fallback);
 
 /** A list that is read by `parse`; each of its faults is named. */
 const listBy = <Parsed extends { faults: string[] }, Entry>(
@@ -78,7 +79,7 @@ const Environment = z.object({
     z.url({ protocol: /^https?$/, error: 'must be origins such as https://console.example.com' }),
   ).default([]),
   DOCS_ACCESS: z.enum(['public', 'authenticated']).default('public'),
-  INTERNAL_PORT: port(0).optional(),
+  INTERNAL_PORT: anyPort.optional(),
 
   RATE_LIMIT_READS_PER_MINUTE: z.coerce.number().int().min(0).max(10_000_000).optional(),
   RATE_LIMIT_WRITES_PER_MINUTE: z.coerce.number().int().min(0).max(10_000_000).optional(),

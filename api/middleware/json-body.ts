@@ -53,6 +53,9 @@ function toRefusal(error: Error & { type?: string; status?: number }): Scheduler
       cause: error,
     });
   }
+  // So @hapi/bourne says it, with which the body is parsed.
+  if (error.message.includes('forbidden prototype property'))
+    return refuse('', 'forbidden_key', 'no field may be named __proto__');
   // What the parser quotes of the body may be a secret.
   const words = error.message.replace(/, (\.\.\.)?".*"(\.\.\.)? is not valid JSON$/s, '');
   return new SchedulerError('not_json', `The body can not be read as JSON: ${words}`);
@@ -74,10 +77,14 @@ function requireStorable(body: unknown): void {
     for (const [key, child] of Object.entries(value)) {
       requireText(key, path);
       const childPath = Array.isArray(value) ? `${path}[${key}]` : path === '' ? key : `${path}.${key}`;
+      if (pollutes(key, path)) throw refuse(childPath, 'forbidden_key', 'no field may have this name');
       pending.push({ value: child, path: childPath, depth: depth + 1 });
     }
   }
 }
+
+/** Code that merges objects without care would change what all objects have in common. `__proto__` is refused by the parser. */
+const pollutes = (key: string, parent: string) => key === 'prototype' && /(^|\.)constructor$/.test(parent);
 
 /** Tells what of a text can not be stored; undefined if all of it can. */
 export function findUnstorable(text: string): string | undefined {
