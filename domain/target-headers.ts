@@ -64,7 +64,7 @@ export const Headers = headersWith(secretOf(headerValue().min(1)))
   )
   .meta({
     description: 'A value is a text, or `{ "secret": "…" }` for one that is never to be shown.',
-    example: { 'Content-Type': 'application/json', Authorization: { secret: 'Bearer 0c47…' } },
+    example: { 'Content-Type': 'application/json', Authorization: { secret: 'Bearer 0c47a9e1' } },
   });
 
 /** The headers of a call as they are stored and answered. */

@@ -11,7 +11,7 @@ import type { Session } from './session.ts';
 import { createTokenVerifier } from './tokens.ts';
 
 /** What of a request says who sent it. */
-export interface Credentials {
+interface Credentials {
   /** The header `Authorization`; empty if there is none. */
   authorization: string;
   /** The header `Host`. */

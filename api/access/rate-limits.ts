@@ -16,7 +16,7 @@ const DEFAULTS = { reads: 6_000, writes: 1_200 };
 export type RequestKind = keyof typeof DEFAULTS;
 
 /** Where a client stands with its limit. */
-export interface Allowance {
+interface Allowance {
   limit: number;
   windowSeconds: number;
   remaining: number;
