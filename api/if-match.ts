@@ -6,7 +6,8 @@ import { SchedulerError } from '../domain/errors.ts';
 export const etagOf = (job: JobRow) => `"${job.generation}"`;
 
 // RFC 9110, 8.8.3 and 13.1.1. Empty elements of a list count for nothing.
-const TAG = String.raw`(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"`;
+// Those of ASCII alone: ours are digits.
+const TAG = String.raw`(?:W/)?"[\x21\x23-\x7e]*"`;
 const IF_MATCH = new RegExp(String.raw`^(?:\*|[ \t,]*${TAG}(?:[ \t]*,[ \t,]*${TAG})*[ \t,]*)$`);
 
 /** The headers of an operation that changes a job which its caller has read before. */

@@ -4,6 +4,7 @@ import { hookAnswers, hooks, type FailureHook, type HookName, type RecoveryHook 
 import { Instant } from './instant.ts';
 import { line } from './line.ts';
 import { DAY_MS, SECOND_MS } from './milliseconds.ts';
+import { propertyNames } from './property-names.ts';
 import { Policy } from './policy.ts';
 import { Retry } from './retry.ts';
 import { RunState } from './run-state.ts';
@@ -17,18 +18,16 @@ export const JobName = line(200)
   .min(1)
   .meta({ description: 'Unique in the namespace.', example: 'weekly-report' });
 
+const LabelKey = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$/, {
+  error: 'a label key has 1 to 63 letters, digits, ".", "_", "/" or "-", and begins with a letter or digit',
+});
+
 const Labels = z
-  .record(
-    z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$/, {
-      error:
-        'a label key has 1 to 63 letters, digits, ".", "_", "/" or "-", and begins with a letter or digit',
-    }),
-    line(200),
-  )
+  .record(LabelKey, line(200))
   .refine((labels) => Object.keys(labels).length <= MAX_LABELS, {
     error: `at most ${MAX_LABELS} labels are allowed`,
   })
-  .meta({ example: { team: 'billing' } });
+  .meta({ ...propertyNames(LabelKey, MAX_LABELS), example: { team: 'billing' } });
 
 /** The state a job can be in. */
 export const JobState = z.enum(['active', 'paused', 'completed']).meta({ id: 'JobState' });

@@ -1,7 +1,9 @@
 import { z } from 'zod';
 import { describeUnknownPlaceholders, findUnknownPlaceholders } from './placeholder.ts';
+import { propertyNames } from './property-names.ts';
 import { HiddenSecret, secretOf } from './secret.ts';
 
+const MAX_HEADERS = 64;
 const HEADER_NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 // RFC 9110, 5.5: visible characters, spaces and tabs. Above all no line break, which would begin another header.
 const HEADER_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
@@ -43,7 +45,7 @@ const headerValue = () =>
     .regex(HEADER_VALUE, { error: 'a header value holds no line breaks and no control characters' });
 
 const headersWith = <Secret extends z.ZodType>(secret: Secret) =>
-  z.record(HeaderName, z.union([headerValue(), z.strictObject({ secret })]));
+  z.record(HeaderName, z.union([headerValue(), z.strictObject({ secret })])).meta(propertyNames(HeaderName));
 
 /** The headers of a call as their author gives them; a secret one is given as `{ "secret": "…" }`. */
 export const Headers = headersWith(secretOf(headerValue().min(1)))
@@ -54,7 +56,9 @@ export const Headers = headersWith(secretOf(headerValue().min(1)))
         context.addIssue({ code: 'custom', path: [name], message: describeUnknownPlaceholders(unknown) });
     }
   })
-  .refine((headers) => Object.keys(headers).length <= 64, { error: 'at most 64 headers are allowed' })
+  .refine((headers) => Object.keys(headers).length <= MAX_HEADERS, {
+    error: `at most ${MAX_HEADERS} headers are allowed`,
+  })
   .refine(
     (headers) =>
       new Set(Object.keys(headers).map((name) => name.toLowerCase())).size === Object.keys(headers).length,
@@ -63,6 +67,7 @@ export const Headers = headersWith(secretOf(headerValue().min(1)))
     },
   )
   .meta({
+    ...propertyNames(HeaderName, MAX_HEADERS),
     description: 'A value is a text, or `{ "secret": "…" }` for one that is never to be shown.',
     example: { 'Content-Type': 'application/json', Authorization: { secret: 'Bearer 0c47a9e1' } },
   });

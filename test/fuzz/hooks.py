@@ -1,0 +1,48 @@
+"""What Schemathesis is told about this API: see test/fuzz/run.ts."""
+
+import atexit
+import collections
+import json
+import os
+
+import schemathesis
+
+# What JSON Schema can say. A request that the document allows must not be refused for one of these. All other codes
+# speak of what it can not say: a cron expression, a time zone, an instant in the past.
+SAID_BY_SCHEMA = {
+    "required",
+    "unknown_field",
+    "invalid_type",
+    "invalid_value",
+    "invalid_format",
+    "invalid_union",
+    "invalid_key",
+    "not_multiple_of",
+    "too_big",
+    "too_small",
+}
+
+counts = collections.Counter()
+
+
+@schemathesis.hook
+def after_call(context, case, response):
+    counts[(case.operation.label, response.status_code)] += 1
+
+
+@schemathesis.check
+def refusals_are_described(ctx, response, case):
+    """A body that the document allows is refused only for what no schema can say."""
+    if response.status_code != 422 or case.meta is None or not case.meta.generation.mode.is_positive:
+        return
+    faults = [fault for fault in response.json().get("errors", []) if fault["code"] in SAID_BY_SCHEMA]
+    if faults:
+        raise AssertionError(f"The document allows what is refused: {json.dumps(faults, ensure_ascii=False)}")
+
+
+@atexit.register
+def report():
+    path = os.environ.get("FUZZ_COUNTS")
+    if path:
+        with open(path, "w", encoding="utf-8") as file:
+            json.dump([[*key, count] for key, count in sorted(counts.items())], file)

@@ -1,0 +1,35 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+
+/** Of the package that is installed. */
+const VERSION = '4.32.5';
+
+/**
+ * The command of Schemathesis, installed into the user's cache the first time. Takes half a minute then.
+ * @throws Error saying what is missing
+ */
+export function findSchemathesis(say: (text: string) => void): string {
+  const folder = path.join(os.homedir(), '.cache', 'durable-job-scheduler', `schemathesis-${VERSION}`);
+  const command = path.join(folder, 'bin', 'st');
+  if (existsSync(path.join(folder, 'complete'))) return command;
+  say(`Installing Schemathesis ${VERSION} from PyPI (half a minute, once) …`);
+  mkdirSync(path.dirname(folder), { recursive: true });
+  rmSync(folder, { recursive: true, force: true });
+  run('python3', ['-m', 'venv', folder], 'The fuzz test needs Python 3.10 or newer, with its venv module');
+  run(
+    path.join(folder, 'bin', 'pip'),
+    ['install', '--quiet', '--disable-pip-version-check', `schemathesis==${VERSION}`],
+    'Schemathesis could not be installed',
+  );
+  // Last, so that an installation that was broken off counts as none.
+  mkdirSync(`${folder}.tmp`, { recursive: true });
+  renameSync(`${folder}.tmp`, path.join(folder, 'complete'));
+  return command;
+}
+
+function run(command: string, args: string[], complaint: string): void {
+  const { status, stderr, error } = spawnSync(command, args, { encoding: 'utf8' });
+  if (status !== 0) throw new Error(`${complaint}: ${error?.message ?? stderr}`);
+}
