@@ -66,15 +66,15 @@ export function listApiKeys(
     .execute();
 }
 
-/** Revokes a key. One that was revoked before stays as it was. Answers whether there is such a key. */
-export async function revokeApiKey(
+/** Revokes a key. One that was revoked before stays as it was. Undefined if there is no such key. */
+export function revokeApiKey(
   db: Database,
   place: { id: string; namespace?: string | undefined },
   by: string,
   now: Date,
-): Promise<boolean> {
+): Promise<ApiKeyRow | undefined> {
   const { namespace } = place;
-  const { numUpdatedRows } = await db
+  return db
     .updateTable('api_keys')
     .set((eb) => ({
       revoked_at: eb.fn.coalesce('revoked_at', eb.val(now)),
@@ -82,8 +82,8 @@ export async function revokeApiKey(
     }))
     .where('id', '=', place.id)
     .$if(namespace !== undefined, (query) => query.where('namespace', '=', namespace as string))
-    .executeTakeFirstOrThrow();
-  return numUpdatedRows > 0n;
+    .returningAll()
+    .executeTakeFirst();
 }
 
 /** Notes when a key was last used, to the minute. */

@@ -93,8 +93,8 @@ export const getApiKey = operation({
 });
 
 export const revokeApiKeyRoute = operation({
-  method: 'delete',
-  path: '/api-keys/{id}',
+  method: 'post',
+  path: '/api-keys/{id}/revoke',
   operationId: 'revokeApiKey',
   summary: 'Revoke an API key',
   description:
@@ -102,11 +102,11 @@ export const revokeApiKeyRoute = operation({
   tag: TAG,
   access: 'admin',
   params: KeyIdParams,
-  answers: { 204: { description: 'The key is revoked.' } },
+  answers: { 200: { description: 'The key, revoked.', schema: ApiKey } },
   errors: ['not_found'],
   async handle({ params, caller, namespace }, { db, now }) {
-    const isKnown = await revokeApiKey(db, { id: params.id, namespace }, caller.name, now());
-    if (!isKnown) throw noSuchKey(params.id);
-    return { status: 204 };
+    const row = await revokeApiKey(db, { id: params.id, namespace }, caller.name, now());
+    if (!row) throw noSuchKey(params.id);
+    return { status: 200, body: presentApiKey(row) };
   },
 });

@@ -71,7 +71,7 @@ describe('the OpenAPI document', () => {
       'POST /api-keys',
       'GET /api-keys',
       'GET /api-keys/{id}',
-      'DELETE /api-keys/{id}',
+      'POST /api-keys/{id}/revoke',
       'GET /livez',
       'GET /readyz',
     ]);

@@ -1,0 +1,21 @@
+import { spawnSync } from 'node:child_process';
+import { parseArgs } from 'node:util';
+
+// npm run test:fuzz -- --seconds 480 --seed 1: test/integration/fuzz.test.ts, for longer.
+const { values } = parseArgs({
+  options: {
+    seconds: { type: 'string', default: '480' },
+    requests: { type: 'string', default: '20000' },
+    seed: { type: 'string', default: String(Date.now() % 1_000_000) },
+  },
+});
+const { status } = spawnSync(process.execPath, ['--import', 'tsx', 'test/run.ts', 'test/integration/fuzz'], {
+  stdio: 'inherit',
+  env: {
+    ...process.env,
+    FUZZ_SECONDS: values.seconds,
+    FUZZ_REQUESTS: values.requests,
+    FUZZ_SEED: values.seed,
+  },
+});
+process.exit(status ?? 1);
