@@ -4,6 +4,7 @@ import { createDatabase } from '../db/database.ts';
 import { migrate } from '../db/migrate.ts';
 import { readLocalConfig, type LocalConfig } from '../platform/config.ts';
 import { createLogger } from '../platform/logger.ts';
+import { ensureAdminKey } from './admin-key.ts';
 import { startEcho } from './echo.ts';
 import { findPort } from './ports.ts';
 import { ensureDatabase, startPostgres } from './postgres.ts';
@@ -79,7 +80,7 @@ async function start(config: LocalConfig): Promise<void> {
     // Here, unlike in production, targets on this very machine are what one wants to call. Set it to "none" to forbid it.
     HTTP_TARGET_ALLOW: process.env['HTTP_TARGET_ALLOW'] ?? LOOPBACK,
   };
-  await migrateDatabase(config, postgres.url);
+  const keyFile = await prepareDatabase(config, postgres.url, dataDir);
 
   const echo = await startEcho(await findPort(config.ECHO_PORT, [config.PORT, workerPort]));
   started.push({ name: 'The echo receiver', stop: echo.stop });
@@ -103,13 +104,14 @@ async function start(config: LocalConfig): Promise<void> {
   );
   if (stopping) return;
   showWelcome({
-    api: `http://${config.HOST.includes(':') ? `[${config.HOST}]` : config.HOST}:${apiPort}`,
+    api: `${config.TLS_CERT_FILE ? 'https' : 'http'}://${config.HOST.includes(':') ? `[${config.HOST}]` : config.HOST}:${apiPort}`,
     ui: temporal.uiUrl ?? config.TEMPORAL_UI_URL,
     postgres: postgres.url,
     temporal: temporal.address,
     dataDir,
     postgresDataDir: postgres.dataDir,
     echo: echo.url,
+    keyFile,
     loopbackAllowed: process.env['HTTP_TARGET_ALLOW'] === undefined,
     seconds: Math.round((Date.now() - startedAt) / 1_000),
   });
@@ -164,12 +166,18 @@ async function bringUpTemporal(config: LocalConfig, dataDir: string, logDir: str
   return temporal;
 }
 
-async function migrateDatabase(config: LocalConfig, url: string): Promise<void> {
+/** Migrates, and answers where a key is, if keys are required. */
+async function prepareDatabase(
+  config: LocalConfig,
+  url: string,
+  dataDir: string,
+): Promise<string | undefined> {
   const logger = createLogger({ level: 'warn', name: 'migrate' });
   const db = createDatabase({ ...config, DATABASE_URL: url }, logger, 'scheduler-migrate');
   try {
     const applied = await migrate(db);
     if (applied.length > 0) say(`Migrated the database (${applied.join(', ')}).`);
+    return config.API_KEY_PEPPER && (await ensureAdminKey(db, dataDir, config.API_KEY_PEPPER));
   } finally {
     await db.destroy();
   }
@@ -184,6 +192,8 @@ function showWelcome(stack: {
   /** Missing when Postgres runs elsewhere. */
   postgresDataDir: string | undefined;
   echo: string;
+  /** Of an admin's key, if keys are required. */
+  keyFile: string | undefined;
   loopbackAllowed: boolean;
   seconds: number;
 }): void {
@@ -191,6 +201,7 @@ function showWelcome(stack: {
   const { postgresDataDir } = stack;
   const elsewhere =
     postgresDataDir && !postgresDataDir.startsWith(stack.dataDir) ? `   (data in ${postgresDataDir})` : '';
+  const header = stack.keyFile ? ` -H "Authorization: Bearer $(cat ${stack.keyFile})"` : '';
   const job = `{"name":"hello-'$(date +%s)'","schedule":{"every":"5s"},"target":{"type":"http","url":"${stack.echo}/hello"}}`;
   say(`
 The scheduler is running (ready after ${stack.seconds} s).
@@ -200,12 +211,12 @@ The scheduler is running (ready after ${stack.seconds} s).
   Temporal UI   ${stack.ui ?? 'unknown; set TEMPORAL_UI_URL'}
   Temporal      ${stack.temporal}
   Postgres      ${stack.postgres}${elsewhere}
-  Data          ${stack.dataDir}   (logs in ${path.join(stack.dataDir, 'logs')})
+${stack.keyFile ? `  Key           of an admin, in ${stack.keyFile}\n` : ''}  Data          ${stack.dataDir}   (logs in ${path.join(stack.dataDir, 'logs')})
 ${stack.loopbackAllowed ? '  Targets       addresses of this machine are allowed (HTTP_TARGET_ALLOW is not set)\n' : ''}
 A job that fires every five seconds, and its runs a few seconds later:
 
-  JOB=$(curl -s ${stack.api}/jobs -H 'Content-Type: application/json' -d '${job}' | grep -o '"id":"[^"]*' | cut -d'"' -f4); echo "job $JOB"
-  curl -s ${stack.api}/jobs/$JOB/runs
+  JOB=$(curl -s ${stack.api}/jobs${header} -H 'Content-Type: application/json' -d '${job}' | grep -o '"id":"[^"]*' | cut -d'"' -f4); echo "job $JOB"
+  curl -s${header} ${stack.api}/jobs/$JOB/runs
 
 Ctrl-C stops everything.
 `);

@@ -43,14 +43,14 @@ test('a client generated from the document compiles under strict, and calls ever
   );
   expect(compiled.stdout).toBe('');
 
-  // A target that never answers, so that there is a run to cancel.
-  stack.receiver.respond('/slow', () => undefined);
+  // A target that takes its time, so that there is a run to cancel.
+  stack.receiver.respond('/slow', (_, response) => void setTimeout(() => response.end('ok'), 5_000));
   const [{ url }] = await Promise.all([stack.startApi({ API_KEY_PEPPER }), stack.startWorker()]);
   const { stdout } = await run(process.execPath, ['every-operation.js'], {
     cwd: folder,
     env: {
       API_URL: url,
-      API_KEY: await makeKey(stack, 'generated', 'admin'),
+      API_KEY: await makeKey(stack, 'user of the client', 'admin'),
       TARGET_URL: `${stack.receiver.url}/slow`,
     },
   });

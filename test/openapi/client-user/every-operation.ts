@@ -41,7 +41,7 @@ await note('listUpcoming', api.listUpcoming({ path, query: { limit: 3 }, throwOn
 await note('previewSchedule', api.previewSchedule({ body: { schedule: { every: '15m' } }, throwOnError }));
 
 let followed = '';
-const { stream } = await api.streamRuns({ query: { jobId: job.id } });
+const { stream } = await api.streamRuns({ query: { jobId: job.id, lastEventId: '0' } });
 const first = (async () => {
   for await (const event of stream) {
     followed = event.runId;
@@ -49,8 +49,7 @@ const first = (async () => {
   }
 })();
 const run = await note('runJob', api.runJob({ path, throwOnError }));
-await first;
-statuses['streamRuns'] = followed === run.id ? 200 : 0;
+await note('cancelRun', api.cancelRun({ path: { id: run.id }, throwOnError }));
 
 await note(
   'backfillJob',
@@ -59,7 +58,6 @@ await note(
 await note('listRuns', api.listRuns({ query: { state: ['queued', 'running', 'succeeded'] }, throwOnError }));
 await note('listRunsOfJob', api.listRunsOfJob({ path, throwOnError }));
 await note('getRun', api.getRun({ path: { id: run.id }, throwOnError }));
-await note('cancelRun', api.cancelRun({ path: { id: run.id }, throwOnError }));
 for (let ended: string | null = null; ended === null;) {
   const { data } = await api.getRun({ path: { id: run.id }, throwOnError });
   ended = data.endedAt;
@@ -77,6 +75,9 @@ await note('getApiKey', api.getApiKey({ path: { id: key.id }, throwOnError }));
 await note('revokeApiKey', api.revokeApiKey({ path: { id: key.id }, throwOnError }));
 await note('live', api.live({ throwOnError }));
 await note('ready', api.ready({ throwOnError }));
+
+await first;
+statuses['streamRuns'] = followed === run.id ? 200 : 0;
 
 // An error has the type of a problem.
 const { error } = await api.getJob({ path: { id: job.id } });

@@ -1,0 +1,29 @@
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { createApiKey } from '../api/api-key.ts';
+import { findApiKeyByHash, listApiKeys, revokeApiKey } from '../db/api-keys.ts';
+import type { Database } from '../db/database.ts';
+import { DEFAULT_NAMESPACE as namespace } from '../domain/access.ts';
+import { hashApiKey } from '../platform/api-key-text.ts';
+
+const NAME = 'npm start';
+
+/** Makes sure that there is a file with the key of an admin, so that one can try out a stack that requires keys. Answers where. */
+export async function ensureAdminKey(db: Database, dataDir: string, pepper: string): Promise<string> {
+  const file = path.join(dataDir, 'admin-key');
+  const known = existsSync(file) ? readFileSync(file, 'utf8').trim() : '';
+  if (known !== '' && (await findApiKeyByHash(db, hashApiKey(known, pepper)))) return file;
+  // Its key is lost, or was made with another pepper.
+  const now = new Date();
+  const [old] = (await listApiKeys(db, { namespace, limit: 1_000 })).filter(
+    ({ name, revoked_at }) => name === NAME && revoked_at === null,
+  );
+  if (old) await revokeApiKey(db, { id: old.id }, NAME, now);
+  const { key } = await createApiKey(
+    db,
+    { namespace, by: NAME, pepper, now },
+    { name: NAME, scopes: ['admin'] },
+  );
+  writeFileSync(file, `${key}\n`, { mode: 0o600 });
+  return file;
+}
