@@ -40,11 +40,12 @@ function explain(issue: z.core.$ZodRawIssue): string | undefined {
       if (issue.input === undefined) return `${REQUIRED} (${issue.expected})`;
       return `must be ${article(issue.expected)}, not ${nameOf(issue.input)}`;
     case 'invalid_union':
-      return issue.input === undefined ? REQUIRED : undefined;
+      if (issue.input === undefined) return REQUIRED;
+      return Array.isArray(issue.options) ? oneOf(issue.options) : undefined;
     case 'unrecognized_keys':
       return `unknown field ${issue.keys.map((key) => JSON.stringify(key.slice(0, 64))).join(', ')}`;
     case 'invalid_value':
-      return `must be ${issue.values.map((value) => JSON.stringify(value)).join(' or ')}`;
+      return oneOf(issue.values);
     case 'too_big':
       return `must be at most ${issue.maximum}${unitOf(issue.origin)}`;
     case 'too_small':
@@ -58,6 +59,8 @@ function explain(issue: z.core.$ZodRawIssue): string | undefined {
   }
 }
 
+const oneOf = (values: readonly unknown[]) =>
+  `must be ${values.map((value) => JSON.stringify(value)).join(' or ')}`;
 const article = (type: string) => (/^[aeio]/.test(type) ? `an ${type}` : `a ${type}`);
 const unitOf = (origin: string) =>
   origin === 'string' ? ' characters long' : origin === 'array' ? ' entries long' : '';

@@ -25,6 +25,7 @@ const JobPatch = z
   })
   .meta({
     id: 'JobPatch',
+    propertyNames: { enum: Object.keys(JobInput.shape) },
     description:
       'A JSON merge patch (RFC 7396) of the fields of JobInput. null takes a field away, so that its default holds; objects are merged; lists are replaced.',
     example: { labels: { team: 'billing', obsolete: null }, policy: { overlap: 'allowAll' } },

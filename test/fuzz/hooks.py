@@ -36,6 +36,9 @@ def refusals_are_described(ctx, response, case):
     """A body that the document allows is refused only for what no schema can say."""
     if response.status_code != 422 or case.meta is None or not case.meta.generation.mode.is_positive:
         return
+    # Of the job that a patch makes of another one, no schema of the patch can say whether it is good.
+    if case.method == "PATCH":
+        return
     # For a header of which it finds no good value, Schemathesis sends 0, and takes that for good.
     for parameter in case.operation.headers:
         pattern = parameter.definition.get("schema", {}).get("pattern")
