@@ -31,7 +31,7 @@ export function problems(): Middleware<RequestState> {
       context.body = JSON.stringify(problem);
       const { retryAfterSeconds } = PROBLEMS[error.code];
       // Whoever knows it better has said so.
-      if (retryAfterSeconds !== undefined && context.response.get('Retry-After') === '')
+      if (retryAfterSeconds !== undefined && !context.res.hasHeader('Retry-After'))
         context.set('Retry-After', String(retryAfterSeconds));
     }
   };
