@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Database } from '../db/database.ts';
 import { findLastPlace, placeEvents } from '../db/run-events.ts';
@@ -6,8 +7,8 @@ import { createQueues } from '../platform/one-at-a-time.ts';
 
 /** Watches the log of runs on behalf of all readers of this process, as long as there are any. */
 export interface RunEventHub {
-  /** Joins the readers; undefined if there are too many already. */
-  join: () => RunEventWatch | undefined;
+  /** Joins the readers; undefined if there are too many already, of this client or of all. */
+  join: (client: string) => RunEventWatch | undefined;
   /** Breaks off streams that have not ended by themselves: their clients do not read. */
   breakOff: () => void;
 }
@@ -22,8 +23,8 @@ export interface RunEventWatch {
   oneAtATime: <Result>(read: () => Promise<Result>) => Promise<Result>;
   /** Whether this reader has left, or the process is to end: there is no use in reading on. */
   isOver: () => boolean;
-  /** Says how to break off the reader's stream. */
-  onBreakOff: (breakOff: () => void) => void;
+  /** Says how to break off the reader's stream, as long as it is open. */
+  whileOpen: (stream: Readable) => void;
   /** Makes room for another reader, and lets what waits for this one go on. */
   leave: () => void;
 }
@@ -32,6 +33,8 @@ const PERIOD_MS = 200;
 /** Given their places in one statement. */
 const BATCH = 5_000;
 const MAX_READERS = 1_000;
+/** Of one client, so that none takes the place of all others. */
+const MAX_READERS_OF_CLIENT = 100;
 
 /** Polls Postgres, for that works through every pooler; LISTEN does not. */
 export function createRunEventHub(dependencies: {
@@ -42,6 +45,7 @@ export function createRunEventHub(dependencies: {
   const { db, logger, isStopping } = dependencies;
   const queue = createQueues();
   const open = new Set<() => void>();
+  const readersOf = new Map<string, number>();
   let readers = 0;
   let isWatching = false;
   let last = 0;
@@ -79,18 +83,20 @@ export function createRunEventHub(dependencies: {
     breakOff: () => {
       for (const breakOff of open) breakOff();
     },
-    join: () => {
-      if (readers >= MAX_READERS) return undefined;
+    join: (client) => {
+      const own = readersOf.get(client) ?? 0;
+      if (readers >= MAX_READERS || own >= MAX_READERS_OF_CLIENT) return undefined;
       readers++;
+      readersOf.set(client, own + 1);
       if (!isWatching) void watch();
-      let breakOff: (() => void) | undefined;
       let hasLeft = false;
       const isOver = () => hasLeft || isStopping();
       return {
         oneAtATime: (read) => queue('events', read),
-        onBreakOff: (how) => {
-          breakOff = how;
-          open.add(how);
+        whileOpen: (stream) => {
+          const breakOff = () => void stream.destroy();
+          open.add(breakOff);
+          stream.once('close', () => open.delete(breakOff));
         },
         latest: async () => {
           // The round that is under way may have begun before the question.
@@ -109,7 +115,9 @@ export function createRunEventHub(dependencies: {
           if (hasLeft) return;
           hasLeft = true;
           readers--;
-          if (breakOff) open.delete(breakOff);
+          const left = (readersOf.get(client) ?? 1) - 1;
+          if (left === 0) readersOf.delete(client);
+          else readersOf.set(client, left);
         },
       };
     },

@@ -6,12 +6,13 @@ import type { Schedule } from './schedule.ts';
 const LOOK_AT = 100;
 
 /**
- * The shortest time in milliseconds between two of the next hundred occurrences; Infinity for a schedule that names its
+ * The shortest time in milliseconds between two of the next hundred occurrences, exclusions aside: passing over what is
+ * excluded costs Temporal as much as firing. Infinity for a schedule that names its
  * instants one by one, or fires but once more.
  */
 export function shortestInterval(schedule: Schedule, after: number): number {
   if ('at' in schedule) return Infinity;
-  const instants = occurrences(compileSchedule(schedule), after, LOOK_AT);
+  const instants = occurrences({ ...compileSchedule(schedule), exclude: [] }, after, LOOK_AT);
   return instants.reduce(
     (shortest, instant, index) => Math.min(shortest, instant - (instants[index - 1] ?? -Infinity)),
     Infinity,

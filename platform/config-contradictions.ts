@@ -10,6 +10,8 @@ export function findContradictions(config: Record<string, unknown>, context: z.R
     if (given(certificate) !== given(key))
       fault(certificate, `a certificate needs both ${certificate} and ${key}`);
   }
+  const { PORT: port, INTERNAL_PORT: internalPort } = config;
+  if (port === internalPort && port !== 0) fault('INTERNAL_PORT', 'is the same as PORT');
   const hasJwt = given('JWT_JWKS_URL') || given('JWT_PUBLIC_KEY_FILE');
   if (given('JWT_JWKS_URL') && given('JWT_PUBLIC_KEY_FILE'))
     fault('JWT_JWKS_URL', 'and JWT_PUBLIC_KEY_FILE exclude each other');

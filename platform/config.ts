@@ -28,6 +28,8 @@ const httpUrl = z.url({ protocol: /^https?$/, error: 'must be an http or https U
 const path = z.string().refine(existsSync, { error: (issue) => `no such file: ${String(issue.input)}` });
 const fileContent = path.transform((file) => readFileSync(file));
 
+const isOrigin = (text: string) => URL.canParse(text) && new URL(text).origin === text;
+
 /** Several values, separated by commas. */
 const list = <Entry extends z.ZodType<string, string>>(entry: Entry) =>
   z
@@ -75,8 +77,11 @@ const Environment = z.object({
   TLS_CERT_FILE: path.optional(),
   TLS_KEY_FILE: path.optional(),
   TRUST_PROXY: z.coerce.number().int().min(0).max(10).default(0),
+  ALLOWED_HOSTS: list(z.string().min(1).toLowerCase()).default([]),
   CORS_ORIGINS: list(
-    z.url({ protocol: /^https?$/, error: 'must be origins such as https://console.example.com' }),
+    z
+      .string()
+      .refine(isOrigin, { error: 'must be origins without a path, such as https://console.example.com' }),
   ).default([]),
   DOCS_ACCESS: z.enum(['public', 'authenticated']).default('public'),
   INTERNAL_PORT: anyPort.optional(),
@@ -181,7 +186,7 @@ function parse<Shape extends z.ZodType>(schema: Shape, variables: Variables): z.
   if (result.success) return result.data;
   throw new ConfigError(
     result.error.issues.map((issue) => {
-      const name = issue.path.join('.');
+      const name = String(issue.path[0]);
       const value = given[name];
       // A connection string holds a password: never shown.
       const shown =

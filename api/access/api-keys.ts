@@ -5,6 +5,7 @@ import type { ApiKeyRow } from '../../db/schema.ts';
 import { SchedulerError } from '../../domain/errors.ts';
 import { MINUTE_MS, SECOND_MS } from '../../domain/milliseconds.ts';
 import { hashApiKey, isWellFormedApiKey } from '../../platform/api-key-text.ts';
+import { createQueues } from '../../platform/one-at-a-time.ts';
 import type { Logger } from '../../platform/logger.ts';
 import type { Session } from './session.ts';
 
@@ -31,27 +32,33 @@ export function createKeyVerifier({
   now: () => Date;
 }): (key: string) => Promise<Session> {
   const cache = new Map<string, Entry>();
+  const queue = createQueues();
 
   const find = (hash: string): Promise<ApiKeyRow | undefined> => {
     const known = cache.get(hash);
-    if (known && known.until > Date.now()) return known.row;
-    const row = findApiKeyByHash(db, hash);
+    if (known && known.until > performance.now()) return known.row;
+    const ask = () => findApiKeyByHash(db, hash);
+    // One after another: who tries out keys must not take the connections of those whose keys are known.
+    const row = known ? ask() : queue('unknown', ask);
     // In the order of their last look-up, so that the oldest go first.
     cache.delete(hash);
     if (cache.size >= CACHE_SIZE) cache.delete(cache.keys().next().value as string);
-    const entry = { row, until: Date.now() + CACHE_MS, notedAt: known?.notedAt ?? 0 };
+    const entry = { row, until: performance.now() + CACHE_MS, notedAt: known?.notedAt ?? -Infinity };
     cache.set(hash, entry);
     const forget = () => {
       if (cache.get(hash) === entry) cache.delete(hash);
     };
     // What is not there yet may be there in a moment, and a failure is no answer.
-    row.then((found) => (found ? note(entry, found) : forget()), forget);
+    row.then(
+      (found) => (found === undefined ? forget() : isValid(found, hash) && note(entry, found)),
+      forget,
+    );
     return row;
   };
 
   const note = (entry: Entry, { id }: ApiKeyRow) => {
-    if (Date.now() - entry.notedAt < MINUTE_MS) return;
-    entry.notedAt = Date.now();
+    if (performance.now() - entry.notedAt < MINUTE_MS) return;
+    entry.notedAt = performance.now();
     noteUse(db, id, now()).catch((error: unknown) => {
       logger.debug({ err: error }, 'could not note the use of a key');
     });
@@ -69,7 +76,7 @@ export function createKeyVerifier({
     const row = await find(hash);
     if (!isValid(row, hash)) throw refuse('The key is unknown, revoked or expired.');
     return {
-      name: row.name,
+      name: `key:${row.namespace}/${row.name}`,
       namespace: row.namespace,
       scopes: row.scopes,
       client: `key:${row.id}`,

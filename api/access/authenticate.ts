@@ -5,8 +5,7 @@ import { looksLikeApiKey } from '../../platform/api-key-text.ts';
 import type { Config } from '../../platform/config.ts';
 import type { Logger } from '../../platform/logger.ts';
 import { createKeyVerifier } from './api-keys.ts';
-import { clientOfAddress } from './rate-limits.ts';
-import { isLoopbackHost } from './safe-start.ts';
+import { isAllowedHost } from './safe-start.ts';
 import type { Session } from './session.ts';
 import { createTokenVerifier } from './tokens.ts';
 
@@ -16,8 +15,8 @@ interface Credentials {
   authorization: string;
   /** The header `Host`. */
   host: string;
-  /** The sender's address. */
-  address: string;
+  /** Whom strangers from the sender's address count as. */
+  stranger: string;
 }
 
 /** Finds out who sent a request. @throws SchedulerError `unauthenticated`, `forbidden` or `unavailable` */
@@ -47,18 +46,18 @@ export function createAuthenticate(
   };
 }
 
-function everybody(config: Config, { host, address }: Credentials): Session {
-  // A page in a browser on this machine can give its own server's name this address, and so reach what only listens here.
-  if (config.AUTH !== 'off' && !isLoopbackHost(host)) {
+function everybody(config: Config, { host, stranger }: Credentials): Session {
+  // A page in a browser can give its own server's name this address, and so reach what is not open to the world.
+  if (!isAllowedHost(config, host)) {
     const message =
-      'Without keys or tokens, this API answers to names of its own machine alone (localhost, 127.0.0.1). Configure API_KEY_PEPPER or JWT_…, or set AUTH=off.';
+      'Without keys or tokens, this API answers to certain names alone: those of ALLOWED_HOSTS, or, without it, localhost and 127.0.0.1.';
     throw new SchedulerError('forbidden', message);
   }
   return {
     name: 'api',
     namespace: DEFAULT_NAMESPACE,
     scopes: ['admin'],
-    client: clientOfAddress(address),
+    client: stranger,
     isStillValid: async () => true,
   };
 }

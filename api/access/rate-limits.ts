@@ -81,9 +81,11 @@ const toAllowance = (limit: number, remaining: number, resetMs: number, isExceed
   isExceeded,
 });
 
-/** The name under which an address is counted: IPv6 users have a whole /64. */
-export function clientOfAddress(address: string): string {
-  if (!ipaddr.isValid(address)) return `address:${address.slice(0, 64)}`;
+/** The name under which an address is counted: IPv6 users have a whole /64. Undefined for what is no address. */
+export function clientOfAddress(text: string): string | undefined {
+  // Some proxies write the port as well.
+  const address = text.replace(/^\[(.*)\](:\d+)?$/, '$1').replace(/^([\d.]+):\d+$/, '$1');
+  if (!ipaddr.isValid(address)) return undefined;
   const parsed = ipaddr.process(address);
   const counted =
     parsed.kind() === 'ipv6' ? (parsed as ipaddr.IPv6).parts.slice(0, 4).join(':') : parsed.toString();

@@ -23,9 +23,10 @@ function isLoopback(host: string): boolean {
   return ipaddr.isValid(host) && ipaddr.process(host).range() === 'loopback';
 }
 
-/** Tells whether the `Host` header of a request names this machine as only this machine calls it. */
-export function isLoopbackHost(header: string): boolean {
-  const [, bracketed, plain] = /^(?:\[([^\]]+)\]|([^:]+))(?::\d+)?$/.exec(header) ?? [];
+/** Tells whether an API without keys or tokens answers to this `Host`: to names of this machine, unless others are configured. */
+export function isAllowedHost({ AUTH, ALLOWED_HOSTS }: Config, header: string): boolean {
+  const [, bracketed, plain] = /^(?:\[([^\]]+)\]|([^:]+))(?::\d+)?$/.exec(header.toLowerCase()) ?? [];
   const name = bracketed ?? plain;
-  return name !== undefined && (isLoopback(name) || name.toLowerCase().endsWith('.localhost'));
+  if (ALLOWED_HOSTS.length > 0) return name !== undefined && ALLOWED_HOSTS.includes(name);
+  return AUTH === 'off' || (name !== undefined && (isLoopback(name) || name.endsWith('.localhost')));
 }

@@ -2,9 +2,13 @@ import { createHash, createPublicKey } from 'node:crypto';
 import { createRemoteJWKSet, errors, jwtVerify, type JWTPayload } from 'jose';
 import { DEFAULT_NAMESPACE, NamespaceName, Scope } from '../../domain/access.ts';
 import { SchedulerError } from '../../domain/errors.ts';
+import { line } from '../../domain/line.ts';
 import { SECOND_MS } from '../../domain/milliseconds.ts';
 import type { Config } from '../../platform/config.ts';
 import type { Session } from './session.ts';
+
+/** Revisions name it. */
+const Subject = line(200).min(1);
 
 /** What says that a token is wrong, rather than that it could not be verified. */
 const FAULTS = [
@@ -62,9 +66,16 @@ export function createTokenVerifier(
         cause: error,
       });
     }
-    const { sub = '', exp = 0 } = payload;
+    const { exp = 0 } = payload;
+    const subject = Subject.safeParse(payload.sub);
+    if (!subject.success)
+      throw new SchedulerError(
+        'unauthenticated',
+        'The token is refused: its subject is not the name of one.',
+      );
+    const sub = subject.data;
     return {
-      name: sub.slice(0, 200),
+      name: `token:${sub}`,
       namespace: namespaceOf(claimOf(payload, config.JWT_NAMESPACE_CLAIM)),
       scopes: scopesOf(claimOf(payload, config.JWT_SCOPES_CLAIM)),
       client: `subject:${createHash('sha256').update(sub).digest('base64url')}`,

@@ -22,9 +22,7 @@ export function requireAccess(
   scope?: Scope,
 ): Middleware<RequestState> {
   return async (context, next) => {
-    const caller = await identify(context, authenticate, (address) =>
-      requireAllowance(context, countRequest, 'reads', clientOfAddress(address)),
-    );
+    const caller = await identify(context, authenticate, countRequest);
     context.state.caller = caller;
     context.state.logger = context.state.logger.child({ caller: caller.name, namespace: caller.namespace });
     await requireAllowance(context, countRequest, kind, caller.client);
@@ -43,17 +41,20 @@ export function requireAccess(
 async function identify(
   context: ParameterizedContext<RequestState>,
   authenticate: Authenticate,
-  countStranger: (address: string) => Promise<void>,
+  countRequest: CountRequest,
 ): Promise<Session> {
+  const stranger =
+    clientOfAddress(context.ip) ?? clientOfAddress(context.req.socket.remoteAddress ?? '') ?? '';
   try {
     return await authenticate({
       authorization: context.get('authorization'),
       host: context.get('host'),
-      address: context.ip,
+      stranger,
     });
   } catch (error) {
-    if (!(error instanceof SchedulerError) || error.code !== 'unauthenticated') throw error;
-    await countStranger(context.ip);
+    if (!(error instanceof SchedulerError)) throw error;
+    await requireAllowance(context, countRequest, 'reads', stranger);
+    if (error.code !== 'unauthenticated') throw error;
     const isGiven = context.get('authorization') !== '';
     context.set('WWW-Authenticate', isGiven ? 'Bearer error="invalid_token"' : 'Bearer');
     throw error;

@@ -67,9 +67,11 @@ function toRefusal(error: Error & { type?: string; status?: number }): Scheduler
  * @throws SchedulerError `invalid` at the first such place
  */
 function requireStorable(body: unknown): void {
-  const pending: { value: unknown; path: string; depth: number }[] = [{ value: body, path: '', depth: 0 }];
+  const pending: { value: unknown; key: string; path: string; depth: number }[] = [
+    { value: body, key: '', path: '', depth: 0 },
+  ];
   for (let entry = pending.pop(); entry; entry = pending.pop()) {
-    const { value, path, depth } = entry;
+    const { value, key: parent, path, depth } = entry;
     if (typeof value === 'string') requireText(value, path);
     if (typeof value !== 'object' || value === null) continue;
     if (depth >= MAX_DEPTH)
@@ -77,14 +79,13 @@ function requireStorable(body: unknown): void {
     for (const [key, child] of Object.entries(value)) {
       requireText(key, path);
       const childPath = Array.isArray(value) ? `${path}[${key}]` : path === '' ? key : `${path}.${key}`;
-      if (pollutes(key, path)) throw refuse(childPath, 'forbidden_key', 'no field may have this name');
-      pending.push({ value: child, path: childPath, depth: depth + 1 });
+      // Code that merges objects without care would change what all objects have in common. __proto__ the parser refuses.
+      if (key === 'prototype' && parent === 'constructor')
+        throw refuse(childPath, 'forbidden_key', 'no field may have this name');
+      pending.push({ value: child, key, path: childPath, depth: depth + 1 });
     }
   }
 }
-
-/** Code that merges objects without care would change what all objects have in common. `__proto__` is refused by the parser. */
-const pollutes = (key: string, parent: string) => key === 'prototype' && /(^|\.)constructor$/.test(parent);
 
 /** Tells what of a text can not be stored; undefined if all of it can. */
 export function findUnstorable(text: string): string | undefined {

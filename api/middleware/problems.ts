@@ -7,6 +7,8 @@ import type { RequestState } from './request-context.ts';
 export function problems(): Middleware<RequestState> {
   return async (context, next) => {
     try {
+      if (context.state.hasBadTarget)
+        throw new SchedulerError('not_http', 'The target of the request is no path and no URL.');
       await next();
       if (context.body !== undefined) return;
       if (context.status === 404) {

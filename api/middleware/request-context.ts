@@ -7,6 +7,8 @@ import type { Session } from '../access/session.ts';
 export interface RequestState {
   requestId: string;
   logger: Logger;
+  /** What the request asks for can not be read. */
+  hasBadTarget: boolean;
   /** Who asks, once that is known. */
   caller?: Session;
 }
@@ -21,6 +23,9 @@ export function requestContext(logger: Logger): Middleware<RequestState> {
     const given = context.get('x-request-id');
     const requestId = REQUEST_ID.test(given) ? given : randomUUID();
     context.state.requestId = requestId;
+    context.state.hasBadTarget = !URL.canParse(context.req.url ?? '', 'http://localhost');
+    // Koa would throw wherever it is looked at.
+    if (context.state.hasBadTarget) context.req.url = '/';
     context.state.logger = logger.child({ requestId });
     context.set('X-Request-Id', requestId);
     await next();

@@ -1,6 +1,8 @@
 import { z } from 'zod';
+import type { Database } from '../../db/database.ts';
 import { pingDatabase } from '../../db/unavailable.ts';
-import { operation } from '../operation.ts';
+import { SECOND_MS } from '../../domain/milliseconds.ts';
+import { operation, type ApiDependencies } from '../operation.ts';
 
 const Live = z.strictObject({ status: z.literal('ok') }).meta({ id: 'Live', example: { status: 'ok' } });
 
@@ -26,6 +28,23 @@ async function isUp(check: Promise<unknown>): Promise<z.infer<typeof Part>> {
     () => 'up',
     () => 'down',
   );
+}
+
+type Parts = Promise<[postgres: z.infer<typeof Part>, temporal: z.infer<typeof Part>]>;
+const known = new WeakMap<Database, { parts: Parts; until: number }>();
+
+/** What is up, as of a second ago at most: everybody may ask, as often as they like, and it must not cost more. */
+function checkParts({ db, temporal }: Pick<ApiDependencies, 'db' | 'temporal'>): Parts {
+  const last = known.get(db);
+  if (last && last.until > performance.now()) return last.parts;
+  const parts = Promise.all([
+    isUp(pingDatabase(db)),
+    isUp(
+      temporal.withDeadline(Date.now() + CHECK_DEADLINE_MS, () => temporal.workflowService.getSystemInfo({})),
+    ),
+  ]);
+  known.set(db, { parts, until: performance.now() + SECOND_MS });
+  return parts;
 }
 
 export const livez = operation({
@@ -54,16 +73,9 @@ export const readyz = operation({
     200: { description: 'It can, if need be without Temporal.', schema: Readiness },
     503: { description: 'It can not: Postgres is away, or the process ends.', schema: Readiness },
   },
-  async handle(_, { db, temporal, isStopping }) {
-    const [postgresState, temporalState] = await Promise.all([
-      isUp(pingDatabase(db)),
-      isUp(
-        temporal.withDeadline(Date.now() + CHECK_DEADLINE_MS, () =>
-          temporal.workflowService.getSystemInfo({}),
-        ),
-      ),
-    ]);
-    const status = isStopping()
+  async handle(_, dependencies) {
+    const [postgresState, temporalState] = await checkParts(dependencies);
+    const status = dependencies.isStopping()
       ? 'stopping'
       : postgresState === 'down'
         ? 'unavailable'

@@ -12,13 +12,19 @@ import { streamRunEvents } from '../run-event-stream.ts';
 
 /** So often a stream asks whether its caller may still read it. */
 const CHECK_MS = 2 * SECOND_MS;
+/** And ends by itself within this time, or is ended. */
+const LINGER_MS = 500;
 
 function endWhenRevoked(caller: Session, watch: RunEventWatch, stream: Readable): void {
   const timer = setInterval(() => {
     // Without a database the stream ends by itself.
     caller.isStillValid().then(
       (isValid) => {
-        if (!isValid) watch.leave();
+        if (isValid) return;
+        clearInterval(timer);
+        watch.leave();
+        // Who does not read does not see its end either.
+        setTimeout(() => stream.destroy(), LINGER_MS).unref();
       },
       () => undefined,
     );
@@ -71,7 +77,7 @@ export const streamRuns = operation({
       if (job?.namespace !== namespace) throw noSuchJob(jobId);
     }
     const last = headers['Last-Event-ID'] ?? query.lastEventId;
-    const watch = runEvents.join();
+    const watch = runEvents.join(caller.client);
     if (!watch)
       throw new SchedulerError('unavailable', 'Too many clients follow runs at the moment; try again.');
     const latest = await watch.latest().catch((error: unknown) => {
@@ -85,7 +91,7 @@ export const streamRuns = operation({
     // Also if nobody ever read from it.
     stream.once('close', watch.leave);
     endWhenRevoked(caller, watch, stream);
-    watch.onBreakOff(() => void stream.destroy());
+    watch.whileOpen(stream);
     return { status: 200, stream };
   },
 });

@@ -198,7 +198,7 @@ describe('keys', () => {
     const made = await request<ApiKey & { key: string }>(`${url}/api-keys`, 'POST', input, bearer(admin));
     expect(made).toMatchObject({
       status: 201,
-      body: { namespace: 'default', scopes: ['jobs:read'], createdBy: 'root', lastUsedAt: null },
+      body: { namespace: 'default', scopes: ['jobs:read'], createdBy: 'key:default/root', lastUsedAt: null },
     });
     const path = `${url}${made.headers.get('location') ?? ''}`;
     await apiClient(url, made.body.key).listJobs();
@@ -222,7 +222,7 @@ describe('keys', () => {
     for (const status of [200, 200])
       expect((await request(`${path}/revoke`, 'POST', undefined, bearer(admin))).status).toBe(status);
     const revoked = await request<ApiKey>(path, 'GET', undefined, bearer(admin));
-    expect(revoked.body).toMatchObject({ revokedBy: 'root', revokedAt: expect.any(String) });
+    expect(revoked.body).toMatchObject({ revokedBy: 'key:default/root', revokedAt: expect.any(String) });
     expect((await request(`${url}/api-keys`, 'POST', input, bearer(admin))).status).toBe(201);
   });
 
@@ -352,8 +352,8 @@ describe('namespaces', () => {
     await api.pauseJob(id, { reason: 'maintenance' });
     const { items } = await api.listRevisions(id);
     expect(items.map(({ action, by }) => [action, by])).toEqual([
-      ['paused', 'night shift'],
-      ['created', 'night shift'],
+      ['paused', 'key:default/night shift'],
+      ['created', 'key:default/night shift'],
     ]);
   });
 });

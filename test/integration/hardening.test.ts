@@ -75,6 +75,18 @@ describe('what is no proper request', () => {
       431,
       'headers_too_large',
     ],
+    [
+      'a port that there is not',
+      'GET http://x:99999/livez HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n',
+      400,
+      'not_http',
+    ],
+    [
+      'half an address',
+      'GET http://[::1/livez HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n',
+      400,
+      'not_http',
+    ],
   ])('%s is answered as every error is', async (_, text, status, code) => {
     const answer = await sendRaw(text);
     expect(answer).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
@@ -103,6 +115,26 @@ describe('what is no proper request', () => {
     // 15 s for headers and 30 s for all of it; more on a slow machine, but not for ever.
     expect(Date.now() - begun).toBeLessThan(60_000);
   }, 90_000);
+});
+
+test('clients that never finish what they send keep no process from ending', async () => {
+  const { url: other, process: child, stop } = await stack.startApi();
+  const { port } = new URL(other);
+  const open = (text: string) => {
+    const socket = connect(Number(port), '127.0.0.1', () => socket.write(text));
+    socket.on('error', () => undefined).resume();
+  };
+  open('');
+  open('GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\nGET /livez HTTP/1.1\r\nHost: loc');
+  open(
+    'POST /jobs HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{',
+  );
+  await waitFor(
+    'the API to have heard of them',
+    async () => (await request(`${other}/readyz`)).status === 200,
+  );
+  await stop();
+  expect((await child.exited).code).toBe(0);
 });
 
 describe('a body', () => {
@@ -211,6 +243,17 @@ describe('an API without keys or tokens', () => {
     await stop();
   });
 
+  test('answers to the names that it is told', async () => {
+    const { url: open, stop } = await stack.startApi({
+      HOST: '0.0.0.0',
+      AUTH: 'off',
+      ALLOWED_HOSTS: '127.0.0.1,scheduler',
+    });
+    expect((await request(`${open}/jobs`)).status).toBe(200);
+    expect((await request(`${open.replace('127.0.0.1', 'localhost')}/jobs`)).status).toBe(403);
+    await stop();
+  });
+
   test('answers to names of its own machine alone, so that no page in a browser can reach it by another name', async () => {
     const { url: open, stop } = await stack.startApi();
     const as = async (host: string) => {
@@ -292,6 +335,14 @@ describe('HTTPS', () => {
     await expect(fetch(`${http}/jobs`)).rejects.toThrow();
     expect(await shown(port)).toBe(derOf(SELF_SIGNED.cert));
 
+    // Who connects and says nothing is not waited for.
+    const silent = connect(port, '127.0.0.1');
+    const closed = new Promise((resolve) =>
+      silent
+        .on('error', () => undefined)
+        .on('close', resolve)
+        .resume(),
+    );
     // Half of a new pair, and then the other half.
     writeFileSync(file('cert'), OTHER_SELF_SIGNED.cert);
     await new Promise((resolve) => setTimeout(resolve, 6_000));
@@ -300,6 +351,7 @@ describe('HTTPS', () => {
     await waitFor('the new certificate', async () => (await shown(port)) === derOf(OTHER_SELF_SIGNED.cert));
     expect((await fetchWith(`${secure}/jobs`, { dispatcher })).status).toBe(200);
     await dispatcher.close();
+    await closed;
     await stop();
   });
 

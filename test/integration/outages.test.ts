@@ -68,7 +68,10 @@ test('without Postgres the API answers 503 with Retry-After, lives on, and heals
   expect((await request(`${service.url}/livez`)).status).toBe(200);
   proxy.restore();
   await waitFor('the API to heal', async () => (await request(`${service.url}/jobs`)).status === 200);
-  expect((await request(`${service.url}/readyz`)).body).toMatchObject({ status: 'ready' });
+  await waitFor(
+    'the API to be ready',
+    async () => (await request<{ status: string }>(`${service.url}/readyz`)).body.status === 'ready',
+  );
   await service.stop();
   await proxy.stop();
 });

@@ -97,6 +97,8 @@ describe('a client', () => {
       expect((await from(`198.51.100.${number}, 203.0.113.77`)).status).toBe(401);
     expect((await from('198.51.100.99, 203.0.113.77')).status).toBe(429);
     expect((await from('198.51.100.99, 203.0.113.78')).status).toBe(401);
+    // Some proxies name the port as well.
+    expect((await from('203.0.113.77:5678')).status).toBe(429);
     // One user has all addresses of a /64.
     for (let number = 0; number < 30; number++)
       expect((await from(`2001:db8:1:2::${number}`)).status).toBe(401);

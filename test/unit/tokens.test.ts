@@ -77,7 +77,7 @@ describe('a token', () => {
     const token = await sign({ namespace: 'billing' });
     for (const verify of [byUrl(), byFile()]) {
       expect(await verify(token)).toMatchObject({
-        name: 'ada',
+        name: 'token:ada',
         namespace: 'billing',
         scopes: ['jobs:read', 'runs:read'],
         client: expect.stringMatching(/^subject:/),
@@ -149,6 +149,9 @@ describe('a token', () => {
     ['not valid yet', () => sign({ nbf: seconds(31) })],
     ['that never expires', () => sign({ exp: undefined })],
     ['of nobody', () => sign({ sub: undefined })],
+    ['of a number', () => sign({ sub: 7 })],
+    ['of a subject without a name', () => sign({ sub: '' })],
+    ['of a subject that no log line can hold', () => sign({ sub: 'x\u0000y' })],
     ['of another issuer', () => sign({ iss: 'https://evil.example.com/' })],
     ['for another audience', () => sign({ aud: 'another' })],
     ['without an audience', () => sign({ aud: undefined })],
