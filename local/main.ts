@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { requireSafeStart } from '../api/access/safe-start.ts';
 import { createDatabase } from '../db/database.ts';
 import { migrate } from '../db/migrate.ts';
 import { readLocalConfig, type LocalConfig } from '../platform/config.ts';
@@ -56,6 +57,7 @@ try {
 }
 
 async function start(config: LocalConfig): Promise<void> {
+  requireSafeStart(config);
   const dataDir = path.resolve(config.DATA_DIR);
   const logDir = path.join(dataDir, 'logs');
   mkdirSync(logDir, { recursive: true });
@@ -201,7 +203,7 @@ function showWelcome(stack: {
   const { postgresDataDir } = stack;
   const elsewhere =
     postgresDataDir && !postgresDataDir.startsWith(stack.dataDir) ? `   (data in ${postgresDataDir})` : '';
-  const header = stack.keyFile ? ` -H "Authorization: Bearer $(cat ${stack.keyFile})"` : '';
+  const header = stack.keyFile ? ` -H "Authorization: Bearer $(cat '${stack.keyFile}')"` : '';
   const job = `{"name":"hello-'$(date +%s)'","schedule":{"every":"5s"},"target":{"type":"http","url":"${stack.echo}/hello"}}`;
   say(`
 The scheduler is running (ready after ${stack.seconds} s).

@@ -46,7 +46,9 @@ export function startService(options: ServiceOptions): Service {
       throw new Error(`The ${name} did not start (${describeExit(exit)}).${plainWords(exit)}`);
   });
 
-  const supervised = ready.then(async () => {
+  // That it never was ready is said by `ready`.
+  const supervised = ready.then(supervise, () => undefined);
+  async function supervise(): Promise<void> {
     let pauseMs = FIRST_PAUSE_MS;
     for (;;) {
       const ended = await current.process.exited;
@@ -61,14 +63,14 @@ export function startService(options: ServiceOptions): Service {
       if (!failed && !stopping) say(`The ${name} is running again.`);
       pauseMs = failed ? Math.min(pauseMs * 2, LONGEST_PAUSE_MS) : FIRST_PAUSE_MS;
     }
-  });
+  }
 
   return {
     ready,
     stop: async () => {
       stopping = true;
       await stopProcess(current.process, 'SIGTERM', STOP_TIMEOUT_MS);
-      await supervised.catch(() => undefined);
+      await supervised;
     },
   };
 }

@@ -1,8 +1,11 @@
 import ipaddr from 'ipaddr.js';
 import { ConfigError, type Config } from '../../platform/config.ts';
 
+/** What switches keys and tokens on. */
+type AccessConfig = Pick<Config, 'API_KEY_PEPPER' | 'JWT_JWKS_URL' | 'JWT_PUBLIC_KEY_FILE'>;
+
 /** Whether whoever calls has to show who it is. */
-export const requiresCredentials = (config: Config): boolean =>
+export const requiresCredentials = (config: AccessConfig): boolean =>
   config.API_KEY_PEPPER !== undefined ||
   config.JWT_JWKS_URL !== undefined ||
   config.JWT_PUBLIC_KEY_FILE !== undefined;
@@ -11,7 +14,7 @@ export const requiresCredentials = (config: Config): boolean =>
  * Keeps an API that would take orders from everybody off addresses that others can reach.
  * @throws ConfigError that says what can be done
  */
-export function requireSafeStart(config: Config): void {
+export function requireSafeStart(config: AccessConfig & Pick<Config, 'HOST' | 'AUTH'>): void {
   if (requiresCredentials(config) || config.AUTH === 'off' || isLoopback(config.HOST)) return;
   throw new ConfigError([
     `HOST: ${config.HOST} can be reached from other machines, and nothing says who may use the API. Set API_KEY_PEPPER (keys), JWT_JWKS_URL or JWT_PUBLIC_KEY_FILE (tokens); or say AUTH=off, if something in front of it sees to that`,

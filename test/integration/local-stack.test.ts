@@ -151,3 +151,30 @@ test('npm start runs a scheduler, keeps it running, stops without a trace, and g
   await last.exited;
   expect(listProcesses()).toEqual([]);
 }, 300_000);
+
+test('npm start says why the API can not start, and leaves nothing behind', async () => {
+  const open = npmStart({ HOST: '0.0.0.0', DATA_DIR: `${dataDir}-open` });
+  expect(await open.exited).toBe(1);
+  expect(open.output).toMatch(/HOST: 0\.0\.0\.0 can be reached from other machines[^]*Stopped\./);
+  // What is found only once Postgres and Temporal are up.
+  const broken = npmStart({
+    DATA_DIR: `${dataDir}-broken`,
+    TLS_CERT_FILE: 'package.json',
+    TLS_KEY_FILE: 'package.json',
+  });
+  expect(await broken.exited).toBe(1);
+  expect(broken.output).toMatch(/The API did not start[^]*Stopped\./);
+  expect(listProcesses()).toEqual([]);
+});
+
+test('npm start with keys makes one, with which its lines work', async () => {
+  const stack = npmStart({ API_KEY_PEPPER: 'p'.repeat(32), DATA_DIR: `${dataDir}-keys` });
+  await untilReady(stack);
+  await expect(api.listJobs()).rejects.toThrow('401');
+  const [line] = stack.output.split('\n').filter((text) => text.startsWith('  JOB='));
+  const created = spawnSync('sh', ['-c', line ?? ''], { encoding: 'utf8' });
+  expect(created.stdout).toMatch(/^job [0-9a-f-]{36}$/m);
+  stack.child.kill('SIGTERM');
+  expect(await stack.exited).toBe(0);
+  expect(listProcesses()).toEqual([]);
+});
