@@ -3,6 +3,7 @@ import type { Dispatcher } from 'undici';
 import type { Database } from '../db/database.ts';
 import type { Logger } from '../platform/logger.ts';
 import type { SecretBox } from '../platform/secret-box.ts';
+import type { RunMetrics } from './run-metrics.ts';
 
 /** What activities work with. */
 export interface ActivityDependencies {
@@ -14,6 +15,7 @@ export interface ActivityDependencies {
   secrets: SecretBox;
   /** Tells runs that their turn has come. */
   temporal: Client;
+  metrics: RunMetrics;
   /** Of this service: no target of a job. */
   taskQueue: string;
 }

@@ -16,10 +16,11 @@ export async function recordEnd(
   run: BegunRun,
   ended: EndedAttempt,
 ): Promise<RunEnd | undefined> {
-  const { db, logger } = dependencies;
+  const { db, logger, metrics } = dependencies;
   const { attempt } = ended;
   const end = findEnd(ended);
   await recordAttempt(db, run.id, attempt, end, ended.goneUrl);
+  metrics.attemptEnded(run, attempt, end);
   const { number, outcome, statusCode, error } = attempt;
   logger.info(
     { jobId: run.job.id, runId: run.id, attempt: number, outcome, statusCode, error },

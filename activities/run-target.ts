@@ -35,7 +35,7 @@ const RECORD_AGAIN_MS = 1_000;
  * recorded rather than repeated.
  */
 export function createRunTarget(dependencies: ActivityDependencies) {
-  const { db } = dependencies;
+  const { db, metrics } = dependencies;
   return async function runTarget(task: RunJobTask): Promise<RunJobResult | RunWaiting | HandedOver> {
     const context = Context.current();
     let run = await beginOfTask(db, task);
@@ -74,6 +74,7 @@ export function createRunTarget(dependencies: ActivityDependencies) {
       runId,
       attempt: String(number),
     };
+    if (!known && number === 1) metrics.began(run, new Date(task.scheduledAt), new Date());
     const made = known ?? (await attempt(run, values, context));
     if ('kind' in made) return made;
     const end = await surely(context, made, run);

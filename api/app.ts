@@ -3,6 +3,7 @@ import type { RequestListener } from 'node:http';
 import Koa, { type Middleware } from 'koa';
 import type { Config } from '../platform/config.ts';
 import type { Logger } from '../platform/logger.ts';
+import { METRICS_CONTENT_TYPE, type MetricsRegistry } from '../platform/metrics.ts';
 import { serveDocs } from './docs.ts';
 import { requireAccess, type Doorkeeper } from './middleware/access.ts';
 import { allowOrigins, securityHeaders } from './middleware/harden.ts';
@@ -10,6 +11,7 @@ import { problems } from './middleware/problems.ts';
 import { requestContext, type RequestState } from './middleware/request-context.ts';
 import { createOpenApiDocument } from './openapi.ts';
 import type { ApiDependencies } from './operation.ts';
+import { createRequestMetrics, type ObserveRequest } from './request-metrics.ts';
 import { createRouter } from './router.ts';
 import { operations } from './routes/index.ts';
 import { VERSION } from './version.ts';
@@ -22,30 +24,42 @@ export function runApp(app: App): RequestListener {
   return (request, response) => void handle(request, response);
 }
 
-/** The API as Koa applications, that listen nowhere yet: what clients call, and the documents, if they have a port of their own. */
+/** The API as Koa applications, that listen nowhere yet: what clients call, and the documents and
+ * metrics, if they have a port of their own. */
 export function createApps(
   config: Config,
   dependencies: ApiDependencies,
   doorkeeper: Doorkeeper,
+  registry: MetricsRegistry,
 ): { api: App; internal: App | undefined } {
   const { logger } = dependencies;
   const router = createRouter(operations, dependencies, doorkeeper);
   const hasInternal = config.INTERNAL_PORT !== undefined;
   const internalRouter = hasInternal ? new Router<RequestState>() : router;
-  const guards = config.DOCS_ACCESS === 'public' ? [] : [requireAccess(doorkeeper, 'reads')];
+  const guards = config.INTERNAL_ACCESS === 'public' ? [] : [requireAccess(doorkeeper, 'reads')];
   serveDocs(internalRouter, createOpenApiDocument(operations, VERSION), guards);
+  internalRouter.get('/metrics', ...guards, async (context) => {
+    context.type = METRICS_CONTENT_TYPE;
+    context.body = await registry.metrics();
+  });
+  const observe = createRequestMetrics(registry);
   return {
-    api: createApp(config, logger, router),
-    internal: hasInternal ? createApp(config, logger, internalRouter) : undefined,
+    api: createApp(config, logger, observe, router),
+    internal: hasInternal ? createApp(config, logger, observe, internalRouter) : undefined,
   };
 }
 
-function createApp(config: Config, logger: Logger, router: Router<RequestState>): App {
+function createApp(
+  config: Config,
+  logger: Logger,
+  observe: ObserveRequest,
+  router: Router<RequestState>,
+): App {
   const app = new Koa<RequestState>();
   // The last so many entries of X-Forwarded-For are from proxies that are trusted; what stands before, anybody may have written.
   app.proxy = config.TRUST_PROXY > 0;
   app.maxIpsCount = config.TRUST_PROXY;
-  app.use(requestContext(logger));
+  app.use(requestContext(logger, observe));
   app.use(securityHeaders(config.TLS_CERT_FILE !== undefined));
   if (config.CORS_ORIGINS.length > 0) app.use(allowOrigins(config.CORS_ORIGINS));
   app.use(problems());

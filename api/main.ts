@@ -1,9 +1,11 @@
 import { createDatabase } from '../db/database.ts';
 import { requireCurrentSchema } from '../db/migrate.ts';
+import { createPoolMetrics } from '../db/pool-metrics.ts';
 import { pingDatabase } from '../db/unavailable.ts';
 import { DAY_MS, SECOND_MS } from '../domain/milliseconds.ts';
 import { readConfig } from '../platform/config.ts';
 import { createLogger } from '../platform/logger.ts';
+import { createMetricsRegistry } from '../platform/metrics.ts';
 import { createOutage } from '../platform/outage.ts';
 import { retryUntilUp } from '../platform/retry-until-up.ts';
 import { createSecretBox } from '../platform/secret-box.ts';
@@ -17,6 +19,7 @@ import { createRateLimits } from './access/rate-limits.ts';
 import { requireSafeStart } from './access/safe-start.ts';
 import { createApps, runApp } from './app.ts';
 import { createHttpServer } from './http-server.ts';
+import { createStreamMetrics } from './request-metrics.ts';
 import { createRunEventHub } from './run-event-hub.ts';
 import { readCertificate, watchCertificate } from './tls.ts';
 
@@ -50,6 +53,9 @@ try {
   const now = () => new Date();
   const server = createHttpServer((request, response) => handle(request, response), certificate);
   const runEvents = createRunEventHub({ db, logger, isStopping: server.isStopping });
+  const registry = createMetricsRegistry();
+  createPoolMetrics(registry, db);
+  createStreamMetrics(registry, runEvents.countReaders);
   const doorkeeper = {
     authenticate: createAuthenticate(config, { db, logger, now }),
     countRequest: createRateLimits(config, db),
@@ -75,12 +81,16 @@ try {
       isStopping: server.isStopping,
     },
     doorkeeper,
+    registry,
   );
   const handle = runApp(apps.api);
   const internalServer = apps.internal && createHttpServer(runApp(apps.internal), certificate);
   if (internalServer && config.INTERNAL_PORT !== undefined) {
     const internalPort = await internalServer.listen(config.HOST, config.INTERNAL_PORT);
-    logger.info({ host: config.HOST, port: internalPort }, 'the documents are served on a port of their own');
+    logger.info(
+      { host: config.HOST, port: internalPort },
+      'documents and metrics are served on a port of their own',
+    );
   }
   if (files && certificate)
     watchCertificate(files, certificate, logger, (next) => {

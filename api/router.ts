@@ -19,6 +19,7 @@ export function createRouter(
   for (const operation of operations) {
     const path = operation.path.replace(/\{(\w+)\}/g, ':$1');
     const steps = [
+      nameRoute(operation.path),
       ...guard(operation, doorkeeper),
       ...(operation.body
         ? [
@@ -34,6 +35,14 @@ export function createRouter(
   }
   return router;
 }
+
+/** For the metrics: also of a request that is refused on the way. */
+const nameRoute =
+  (route: string): Middleware<RequestState> =>
+  (context, next) => {
+    context.state.route = route;
+    return next();
+  };
 
 const guard = (operation: Operation, doorkeeper: Doorkeeper) =>
   operation.access === 'public'

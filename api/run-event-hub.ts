@@ -9,6 +9,8 @@ import { createQueues } from '../platform/one-at-a-time.ts';
 export interface RunEventHub {
   /** Joins the readers; undefined if there are too many already, of this client or of all. */
   join: (client: string) => RunEventWatch | undefined;
+  /** How many readers there are. */
+  countReaders: () => number;
   /** Breaks off streams that have not ended by themselves: their clients do not read. */
   breakOff: () => void;
 }
@@ -80,6 +82,7 @@ export function createRunEventHub(dependencies: {
   const nextRound = () => new Promise<Error | undefined>((resolve) => void waiting.push(resolve));
 
   return {
+    countReaders: () => readers,
     breakOff: () => {
       for (const breakOff of open) breakOff();
     },

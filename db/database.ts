@@ -21,7 +21,18 @@ export function createDatabase(config: DatabaseConfig, logger: Logger, name: str
   pool.on('error', (error) => logger.warn({ err: error }, 'lost an idle database connection'));
   // Nor one that breaks between two queries of a transaction: its next query fails, and says so to whoever sent it.
   pool.on('connect', (client) => client.on('error', () => undefined));
-  return new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) });
+  const db = new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) });
+  pools.set(db, pool);
+  return db;
+}
+
+const pools = new WeakMap<Database, pg.Pool>();
+
+/** The pool of a database that `createDatabase` opened, to look at. @throws Error for any other */
+export function poolOf(db: Database): Pick<pg.Pool, 'totalCount' | 'idleCount' | 'waitingCount'> {
+  const pool = pools.get(db);
+  if (!pool) throw new Error('this is no database with a pool of its own');
+  return pool;
 }
 
 function tlsOptions(config: DatabaseConfig): Pick<pg.PoolConfig, 'ssl'> {

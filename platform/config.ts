@@ -83,7 +83,7 @@ const Environment = z.object({
       .string()
       .refine(isOrigin, { error: 'must be origins without a path, such as https://console.example.com' }),
   ).default([]),
-  DOCS_ACCESS: z.enum(['public', 'authenticated']).default('public'),
+  INTERNAL_ACCESS: z.enum(['public', 'authenticated']).default('public'),
   INTERNAL_PORT: anyPort.optional(),
 
   RATE_LIMIT_READS_PER_MINUTE: z.coerce.number().int().min(0).max(10_000_000).optional(),

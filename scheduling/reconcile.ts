@@ -13,6 +13,7 @@ import type { SecretBox } from '../platform/secret-box.ts';
 import { resealSecrets } from './job-secrets.ts';
 import { accountForDue, JOBS_AT_ONCE } from './ledger.ts';
 import { checkOpenRuns, RUNS_AT_ONCE } from './open-runs.ts';
+import type { ObservePass } from './pass-metrics.ts';
 import { specVersionAt } from './spec-version.ts';
 import { recordSuppressed } from './suppressed.ts';
 import { sweepSchedules } from './sweep-schedules.ts';
@@ -26,6 +27,7 @@ export interface ReconcileDependencies extends SyncDependencies {
   secrets: SecretBox;
   runRetentionMs: number;
   sweepIntervalMs: number;
+  observePass: ObservePass;
 }
 
 /** How many of each were taken care of in a pass; what is not named did not occur. */
@@ -69,7 +71,9 @@ export async function reconcile(dependencies: ReconcileDependencies): Promise<Pa
     );
   }, RENEW_MS);
   try {
+    const began = performance.now();
     const result = await pass(dependencies, state, () => isLost);
+    dependencies.observePass(result, performance.now() - began);
     await noteReconciled(db, { passed_at: new Date() });
     return result;
   } finally {

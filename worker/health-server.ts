@@ -1,15 +1,42 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import type { Logger } from '../platform/logger.ts';
+import { METRICS_CONTENT_TYPE } from '../platform/metrics.ts';
 
-/** Answers `/livez` and `/readyz` for a worker, which has no API of its own. Resolves when it listens. */
-export function startHealthServer(options: { host: string; port: number; isReady: () => boolean }) {
+/** Answers `/livez`, `/readyz` and `/metrics` for a worker, which has no API of its own. Resolves when it listens. */
+export function startHealthServer(options: {
+  host: string;
+  port: number;
+  isReady: () => boolean;
+  readMetrics: () => Promise<string>;
+  logger: Logger;
+}) {
+  const answer = async (
+    path: string | undefined,
+  ): Promise<{ status: number; type: string; body: string }> => {
+    const json = (status: number, word: string) => ({
+      status,
+      type: 'application/json',
+      body: JSON.stringify({ status: word }),
+    });
+    switch (path ?? '') {
+      case '/livez':
+        return json(200, 'ok');
+      case '/readyz':
+        return options.isReady() ? json(200, 'ok') : json(503, 'not ready');
+      case '/metrics':
+        return { status: 200, type: METRICS_CONTENT_TYPE, body: await options.readMetrics() };
+      default:
+        return json(404, 'not found');
+    }
+  };
   const server = createServer((request, response) => {
-    const ready = options.isReady();
-    const known = request.url === '/livez' || request.url === '/readyz';
-    const status = !known ? 404 : request.url === '/readyz' && !ready ? 503 : 200;
-    response.writeHead(status, { 'content-type': 'application/json' });
-    response.end(
-      JSON.stringify({ status: status === 200 ? 'ok' : status === 404 ? 'not found' : 'not ready' }),
+    answer(request.url).then(
+      ({ status, type, body }) => response.writeHead(status, { 'content-type': type }).end(body),
+      (error: unknown) => {
+        options.logger.warn({ err: error }, 'could not answer');
+        response.writeHead(500).end();
+      },
     );
   });
   return new Promise<{ port: number; stop: () => Promise<void> }>((resolve, reject) => {

@@ -1,22 +1,28 @@
 import { NativeConnection, Worker } from '@temporalio/worker';
 import { createActivities, createReconcilerActivities } from '../activities/index.ts';
 import { createGuardedDispatcher } from '../activities/guarded-dispatcher.ts';
+import { createRunMetrics } from '../activities/run-metrics.ts';
 import { createDatabase } from '../db/database.ts';
 import { requireCurrentSchema } from '../db/migrate.ts';
+import { createPoolMetrics } from '../db/pool-metrics.ts';
 import { pingDatabase } from '../db/unavailable.ts';
 import { DAY_MS, SECOND_MS } from '../domain/milliseconds.ts';
 import { readConfig } from '../platform/config.ts';
 import { createLogger } from '../platform/logger.ts';
+import { createMetricsRegistry } from '../platform/metrics.ts';
 import { createOutage } from '../platform/outage.ts';
 import { retryUntilUp } from '../platform/retry-until-up.ts';
 import { createSecretBox } from '../platform/secret-box.ts';
 import { announceReady, failStart, shutDown, whenAskedToStop } from '../platform/shutdown.ts';
 import { createTemporalClient, temporalConnectionOptions } from '../platform/temporal.ts';
+import { createPassMetrics } from '../scheduling/pass-metrics.ts';
 import { ensureReconciler } from '../scheduling/reconciler-schedule.ts';
 import { ensureSearchAttributes } from '../scheduling/search-attributes.ts';
 import { isUnreachable } from '../scheduling/temporal-errors.ts';
 import { startHealthServer } from './health-server.ts';
 import { startReconcileTimer } from './reconcile-timer.ts';
+import { findMetricsAddress, readSdkMetrics } from './sdk-metrics.ts';
+import { createStateMetrics } from './state-metrics.ts';
 import { installRuntime, reconcilerOptions, workerOptions } from './worker-options.ts';
 import { loadWorkflows } from './workflow-bundle.ts';
 
@@ -24,7 +30,8 @@ import { loadWorkflows } from './workflow-bundle.ts';
 const logger = createLogger({ level: process.env['LOG_LEVEL'] || 'info', name: 'worker' });
 try {
   const config = readConfig(process.env);
-  installRuntime(logger);
+  const sdkMetricsAddress = await findMetricsAddress();
+  installRuntime(logger, sdkMetricsAddress);
   const stopRequested = whenAskedToStop();
 
   const db = createDatabase(config, logger, 'scheduler-worker');
@@ -36,6 +43,10 @@ try {
   );
   await ensureSearchAttributes(temporal);
 
+  const registry = createMetricsRegistry();
+  createPoolMetrics(registry, db);
+  createStateMetrics(registry, { db, temporal, taskQueue: config.TEMPORAL_TASK_QUEUE, logger });
+
   const secrets = createSecretBox(config.SECRET_KEYS);
   const dispatcher = createGuardedDispatcher(config.HTTP_TARGET_ALLOW);
   const activities = createActivities({
@@ -45,6 +56,7 @@ try {
     secrets,
     temporal,
     taskQueue: config.TEMPORAL_TASK_QUEUE,
+    metrics: createRunMetrics(registry),
   });
   const workflows = await loadWorkflows();
   const worker = await Worker.create({ ...workerOptions(config, workflows), connection, activities });
@@ -57,6 +69,7 @@ try {
     secrets,
     runRetentionMs: config.RUN_RETENTION_DAYS * DAY_MS,
     sweepIntervalMs: config.SWEEP_INTERVAL_SECONDS * SECOND_MS,
+    observePass: createPassMetrics(registry),
   };
   const reconciler = await Worker.create({
     ...reconcilerOptions(config, workflows),
@@ -68,6 +81,8 @@ try {
     host: config.HOST,
     port: config.WORKER_PORT,
     isReady: () => worker.getState() === 'RUNNING',
+    readMetrics: async () => (await registry.metrics()) + (await readSdkMetrics(sdkMetricsAddress)),
+    logger,
   });
 
   const running = Promise.all([worker.run(), reconciler.run()]);

@@ -17,9 +17,13 @@ const LEVELS: Record<LogLevel, 'trace' | 'debug' | 'info' | 'warn' | 'error'> = 
   ERROR: 'error',
 };
 
-/** Sends what Temporal's SDK logs through our logger. To be called once, before anything else of the SDK. */
-export function installRuntime(logger: Logger): void {
+/**
+ * Sends what Temporal's SDK logs through our logger, and has it show its metrics at an address of this machine. To be
+ * called once, before anything else of the SDK.
+ */
+export function installRuntime(logger: Logger, metricsAddress: string): void {
   Runtime.install({
+    telemetryOptions: { metrics: { prometheus: { bindAddress: metricsAddress, useSecondsForDurations: true } } },
     logger: new DefaultLogger('INFO', ({ level, message, meta }) => {
       logger[LEVELS[level]]({ ...meta, sdk: true }, message);
     }),

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { Database } from '../../db/database.ts';
 import { pingDatabase } from '../../db/unavailable.ts';
 import { SECOND_MS } from '../../domain/milliseconds.ts';
+import { atMostEvery } from '../../platform/at-most-every.ts';
 import { operation, type ApiDependencies } from '../operation.ts';
 
 const Live = z.strictObject({ status: z.literal('ok') }).meta({ id: 'Live', example: { status: 'ok' } });
@@ -31,20 +32,17 @@ async function isUp(check: Promise<unknown>): Promise<z.infer<typeof Part>> {
 }
 
 type Parts = Promise<[postgres: z.infer<typeof Part>, temporal: z.infer<typeof Part>]>;
-const known = new WeakMap<Database, { parts: Parts; until: number }>();
+const checks = new WeakMap<Database, () => Parts>();
 
 /** What is up, as of a second ago at most: everybody may ask, as often as they like, and it must not cost more. */
 function checkParts({ db, temporal }: Pick<ApiDependencies, 'db' | 'temporal'>): Parts {
-  const last = known.get(db);
-  if (last && last.until > performance.now()) return last.parts;
-  const parts = Promise.all([
-    isUp(pingDatabase(db)),
-    isUp(
-      temporal.withDeadline(Date.now() + CHECK_DEADLINE_MS, () => temporal.workflowService.getSystemInfo({})),
-    ),
-  ]);
-  known.set(db, { parts, until: performance.now() + SECOND_MS });
-  return parts;
+  const askTemporal = () =>
+    temporal.withDeadline(Date.now() + CHECK_DEADLINE_MS, () => temporal.workflowService.getSystemInfo({}));
+  const check =
+    checks.get(db) ??
+    atMostEvery(SECOND_MS, () => Promise.all([isUp(pingDatabase(db)), isUp(askTemporal())]));
+  checks.set(db, check);
+  return check();
 }
 
 export const livez = operation({

@@ -284,7 +284,7 @@ describe('an API without keys or tokens', () => {
 
 describe('the documents', () => {
   test('can be kept for those who have credentials', async () => {
-    const { url: closed, stop } = await stack.startApi({ API_KEY_PEPPER, DOCS_ACCESS: 'authenticated' });
+    const { url: closed, stop } = await stack.startApi({ API_KEY_PEPPER, INTERNAL_ACCESS: 'authenticated' });
     const key = await makeKey(stack, randomUUID(), 'runs:read');
     for (const path of ['/docs', '/openapi.json', '/docs/swagger-ui.css']) {
       expect((await fetch(closed + path)).status).toBe(401);
