@@ -17,6 +17,21 @@ export async function migrate(db: Database): Promise<string[]> {
 }
 
 /**
+ * Takes back every migration after the one of this name, the newest first, and returns their names: for going back to an
+ * older version. What only they can hold is lost.
+ * @throws Error for a name that there is not, or the error of the migration that failed
+ */
+export async function migrateBackTo(db: Database, name: string): Promise<string[]> {
+  if (!(name in migrations))
+    throw new Error(`There is no migration ${name}; there are ${Object.keys(migrations).join(', ')}.`);
+  const applied = await appliedMigrations(db);
+  if (!applied.includes(name)) throw new Error(`The database does not have the migration ${name}.`);
+  const { error, results } = await createMigrator(db).migrateTo(name);
+  if (error) throw error instanceof Error ? error : new Error(JSON.stringify(error));
+  return (results ?? []).map((result) => result.migrationName);
+}
+
+/**
  * Makes sure that the database has exactly the schema that this version was written for.
  * @throws Error that says what is missing, or that the database is newer
  */

@@ -10,7 +10,7 @@ import { createStack, type ServiceProcess, type Stack } from '../support/stack.t
 
 // The short form of npm run test:fuzz, which sets these.
 const SECONDS = Number(process.env['FUZZ_SECONDS'] ?? 60);
-const REQUESTS = Number(process.env['FUZZ_REQUESTS'] ?? 1_000);
+const REQUESTS = Number(process.env['FUZZ_REQUESTS'] ?? 300);
 const SEED = Number(process.env['FUZZ_SEED'] ?? 1);
 
 let stack: Stack;

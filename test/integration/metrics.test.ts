@@ -3,11 +3,16 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { apiClient, bearer, request } from '../support/client.ts';
 import { endOfRun } from '../support/end-of-run.ts';
 import { API_KEY_PEPPER, makeKey } from '../support/keys.ts';
+import { runPromtool, startPrometheus } from '../support/prometheus.ts';
 import { parseMetrics, type Scrape } from '../support/parse-metrics.ts';
 import { createStack, type ServiceProcess, type Stack } from '../support/stack.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 const FOLDER = 'deploy/monitoring';
+
+interface Dashboard {
+  panels: { targets: { expr: string }[] }[];
+}
 
 let stack: Stack;
 let apiService: ServiceProcess;
@@ -139,7 +144,7 @@ describe('metrics', () => {
     const files = readdirSync(FOLDER, { recursive: true, encoding: 'utf8' }).filter((file) =>
       /\.(json|ya?ml)$/.test(file),
     );
-    expect(files.length).toBeGreaterThanOrEqual(3);
+    expect(files.length).toBeGreaterThanOrEqual(4);
     const spoken = files.flatMap((file) =>
       [
         ...readFileSync(`${FOLDER}/${file}`, 'utf8').matchAll(
@@ -149,5 +154,47 @@ describe('metrics', () => {
     );
     expect(spoken.length).toBeGreaterThan(30);
     expect(spoken.filter(({ name }) => !known.has(name))).toEqual([]);
+  });
+});
+
+describe('in a real Prometheus', () => {
+  test('each alert fires for what it is made for, and is silent for a healthy service', () => {
+    expect(runPromtool('test', 'rules', `${FOLDER}/alerts.test.yml`)).toContain('SUCCESS');
+    expect(runPromtool('check', 'rules', `${FOLDER}/alerts.yml`)).toContain('14 rules found');
+    const runbook = readFileSync('docs/operations.md', 'utf8');
+    for (const [, name] of readFileSync(`${FOLDER}/alerts.yml`, 'utf8').matchAll(/alert: (\w+)/g))
+      expect(runbook).toContain(`### ${name}\n`);
+  });
+
+  test('each query of the dashboards finds what it asks for, and no alert fires', async () => {
+    const targets = [apiService, worker].map(({ url }) => new URL(url).host);
+    const prometheus = await startPrometheus(targets);
+    try {
+      const expressions = readdirSync(`${FOLDER}/grafana`).flatMap((file) => {
+        const { panels } = JSON.parse(readFileSync(`${FOLDER}/grafana/${file}`, 'utf8')) as Dashboard;
+        return panels.flatMap((panel) => panel.targets.map(({ expr }) => expr));
+      });
+      // What does not happen here: no hook is called.
+      const asked = expressions.filter((expression) => !expression.includes('onFailure'));
+      expect(asked.length).toBeGreaterThan(30);
+      for (const name of ['works-often', 'fails'])
+        await api.createJob(definition(`${name}`, { name: `${name} often`, schedule: { every: '1s' } }));
+      let without = asked;
+      await waitFor(
+        'every query to find something',
+        async () => {
+          const found = await Promise.all(
+            without.map((expression) => prometheus.query(expression.replaceAll('$__rate_interval', '15s'))),
+          );
+          without = without.filter((_, index) => found[index]?.length === 0);
+          return without.length === 0;
+        },
+        60_000,
+      ).catch(() => undefined);
+      expect(without).toEqual([]);
+      expect(await prometheus.query('ALERTS{alertstate="firing"}')).toEqual([]);
+    } finally {
+      await prometheus.stop();
+    }
   });
 });

@@ -1,4 +1,6 @@
+import { execFile } from 'node:child_process';
 import path from 'node:path';
+import { promisify } from 'node:util';
 import { expect, test } from '@jest/globals';
 import { sql } from 'kysely';
 import { createDatabase } from '../../db/database.ts';
@@ -27,6 +29,23 @@ test('several processes may migrate at once; a service refuses a schema that is 
     const applied = await Promise.all(databases.map((database) => migrate(database)));
     expect(applied.flat()).toEqual(names);
     await requireCurrentSchema(db);
+
+    // Back to an older version, and forward again.
+    const back = (...args: string[]) =>
+      promisify(execFile)(process.execPath, ['dist/db/main.js', ...args], {
+        env: { PATH: process.env['PATH'], DATABASE_URL: databaseUrl },
+      });
+    expect((await back('back-to', names[2] ?? '')).stdout).toContain(
+      JSON.stringify(names.slice(3).reverse()),
+    );
+    await expect(requireCurrentSchema(db)).rejects.toThrow(
+      `lacks the migrations ${names.slice(3).join(', ')}`,
+    );
+    await expect(back('back-to', '0000-nothing')).rejects.toMatchObject({
+      stdout: expect.stringContaining('no migration 0000-nothing'),
+    });
+    await expect(back('up')).rejects.toMatchObject({ stdout: expect.stringContaining('Not understood') });
+    expect(await migrate(db)).toEqual(names.slice(3));
 
     const history = db.withTables<{ kysely_migration: { name: string; timestamp: string } }>();
     await history
