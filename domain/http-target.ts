@@ -18,7 +18,10 @@ const Url = z
     const fault = findUrlFault(text) ?? findPlaceholderFault(text);
     if (fault) context.addIssue({ code: 'custom', message: fault });
   })
-  .meta({ format: 'uri', example: 'https://example.com/hooks/report' });
+  .meta({
+    description: 'An http or https URL; it may hold placeholders.',
+    example: 'https://example.com/hooks/report',
+  });
 
 function findPlaceholderFault(text: string): string | undefined {
   const unknown = findUnknownPlaceholders(text);

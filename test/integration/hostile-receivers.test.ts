@@ -37,7 +37,7 @@ async function runAgainst(url: string): Promise<Run> {
   const job = await api.createJob({
     name: url,
     schedule: { at: '2090-01-01T00:00:00Z' },
-    target: { type: 'http', url, timeout: '1s' },
+    target: { type: 'http', url, timeout: '3s' },
     retry: { maxAttempts: 2, initialInterval: '100ms' },
   });
   return endOfRun(api, (await api.runJob(job.id)).id, 60_000);
@@ -54,18 +54,18 @@ const CASES: [
 ][] = [
   ['/reset', { ...BROKEN, error: /ECONNRESET|other side closed/ }],
   ['/hang-up', { ...BROKEN, error: /other side closed/ }],
-  ['/silence', { ...BROKEN, error: /no complete answer within 1s/ }],
+  ['/silence', { ...BROKEN, error: /no complete answer within 3s/ }],
   ['/no-http', { ...BROKEN, error: NO_HTTP }],
   ['/half', { ...BROKEN, error: /other side closed|aborted|terminated/i }],
   ['/half-chunk', { ...BROKEN, error: /other side closed|aborted|terminated/i }],
   ['/bad-chunk', { ...BROKEN, error: NO_HTTP }],
   ['/two-lengths', { ...BROKEN, error: NO_HTTP }],
   ['/endless-headers', { ...BROKEN, error: /HEADERS_OVERFLOW|Header Overflow/i }],
-  ['/endless-informational', { ...BROKEN, error: /no complete answer within 1s/ }],
+  ['/endless-informational', { ...BROKEN, error: /no complete answer within 3s/ }],
   ['/endless-body', { ...WELL, excerpt: 'x'.repeat(1_024) }],
   ['/endless-error', { ...BROKEN, statusCode: 500, excerpt: 'y'.repeat(1_024), error: /answered 500/ }],
-  ['/drip-headers', { ...BROKEN, error: /no complete answer within 1s/ }],
-  ['/drip-body', { ...BROKEN, error: /no complete answer within 1s/ }],
+  ['/drip-headers', { ...BROKEN, error: /no complete answer within 3s/ }],
+  ['/drip-body', { ...BROKEN, error: /no complete answer within 3s/ }],
   ['/gzip-bomb', WELL],
   ['/binary', WELL],
   ['/odd-text', { ...WELL, excerpt: 'a\ufffdb\ufffd=' }],
