@@ -8,6 +8,7 @@ import { requireAccess, type Doorkeeper } from './middleware/access.ts';
 import { allowOrigins, securityHeaders } from './middleware/harden.ts';
 import { problems } from './middleware/problems.ts';
 import { requestContext, type RequestState } from './middleware/request-context.ts';
+import { traceRequests } from './middleware/trace-requests.ts';
 import { createOpenApiDocument } from './openapi.ts';
 import type { ApiDependencies } from './operation.ts';
 import { createRouter } from './router.ts';
@@ -45,6 +46,7 @@ function createApp(config: Config, logger: Logger, router: Router<RequestState>)
   // The last so many entries of X-Forwarded-For are from proxies that are trusted; what stands before, anybody may have written.
   app.proxy = config.TRUST_PROXY > 0;
   app.maxIpsCount = config.TRUST_PROXY;
+  app.use(traceRequests());
   app.use(requestContext(logger));
   app.use(securityHeaders(config.TLS_CERT_FILE !== undefined));
   if (config.CORS_ORIGINS.length > 0) app.use(allowOrigins(config.CORS_ORIGINS));

@@ -12,6 +12,7 @@ import { retryUntilUp } from '../platform/retry-until-up.ts';
 import { createSecretBox } from '../platform/secret-box.ts';
 import { announceReady, failStart, shutDown, whenAskedToStop } from '../platform/shutdown.ts';
 import { createTemporalClient, temporalConnectionOptions } from '../platform/temporal.ts';
+import { startTracing } from '../platform/tracing.ts';
 import { ensureReconciler } from '../scheduling/reconciler-schedule.ts';
 import { ensureSearchAttributes } from '../scheduling/search-attributes.ts';
 import { isUnreachable } from '../scheduling/temporal-errors.ts';
@@ -26,6 +27,7 @@ try {
   const config = readConfig(process.env);
   installRuntime(logger);
   const stopRequested = whenAskedToStop();
+  const stopTracing = await startTracing(config, 'scheduler-worker', logger);
 
   const db = createDatabase(config, logger, 'scheduler-worker');
   await retryUntilUp(logger, 'Postgres', () => pingDatabase(db));
@@ -87,6 +89,7 @@ try {
     worker: () => running,
     health: () => health.stop(),
     calls: () => dispatcher.close(),
+    traces: stopTracing,
     temporal: () => Promise.all([connection.close(), temporal.connection.close()]),
     database: () => db.destroy(),
   });

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Middleware } from 'koa';
 import type { Logger } from '../../platform/logger.ts';
+import { currentTraceId } from '../../platform/spans.ts';
 import type { Session } from '../access/session.ts';
 
 /** What every request carries. */
@@ -16,6 +17,16 @@ export interface RequestState {
 /** A caller's own request id is taken over if it is fit for a log line. */
 const REQUEST_ID = /^[A-Za-z0-9._-]{8,128}$/;
 
+/** Probes come every few seconds and say nothing. */
+export const isProbe = (path: string): boolean => path === '/livez' || path === '/readyz';
+
+/** The job and the run that a path leads to, for the log. Pure. */
+function findSubject(path: string): { jobId?: string; runId?: string } {
+  const [, kind, id] = /^\/(jobs|runs)\/([0-9a-f-]{36})(?:[/?]|$)/.exec(path) ?? [];
+  if (id === undefined) return {};
+  return kind === 'jobs' ? { jobId: id } : { runId: id };
+}
+
 /** Gives each request an id and a logger that knows it, and writes one line when it has been answered. */
 export function requestContext(logger: Logger): Middleware<RequestState> {
   return async (context, next) => {
@@ -26,15 +37,14 @@ export function requestContext(logger: Logger): Middleware<RequestState> {
     context.state.hasBadTarget = !URL.canParse(context.req.url ?? '', 'http://localhost');
     // Koa would throw wherever it is looked at.
     if (context.state.hasBadTarget) context.req.url = '/';
-    context.state.logger = logger.child({ requestId });
+    const traceId = currentTraceId();
+    context.state.logger = logger.child({ requestId, ...(traceId === undefined ? {} : { traceId }) });
     context.set('X-Request-Id', requestId);
     await next();
     const durationMs = Math.round((performance.now() - started) * 10) / 10;
-    // Probes come every few seconds and say nothing.
-    const level = context.path === '/livez' || context.path === '/readyz' ? 'debug' : 'info';
-    context.state.logger[level](
-      { method: context.method, path: context.path, status: context.status, durationMs },
-      'request',
-    );
+    const level = isProbe(context.path) ? 'debug' : 'info';
+    const { method, path, status } = context;
+    const subject = { ...findSubject(path), ...findSubject(context.response.get('Location')) };
+    context.state.logger[level]({ method, path, status, durationMs, ...subject }, 'request');
   };
 }
