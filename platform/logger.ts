@@ -35,7 +35,12 @@ export function createLoggerTo(
 
 /** Lines for people. Written at once and in this thread, so that the last words of a process are not lost. */
 function toReadable(stream: pino.DestinationStream): pino.DestinationStream {
-  const toLine = prettyFactory({ colorize: true, translateTime: 'SYS:HH:MM:ss.l', ignore: 'pid' });
+  const toLine = prettyFactory({
+    colorize: true,
+    translateTime: 'SYS:HH:MM:ss.l',
+    ignore: 'pid',
+    singleLine: true,
+  });
   return { write: (line) => stream.write(toLine(line)) };
 }
 
