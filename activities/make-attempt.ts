@@ -11,6 +11,7 @@ import type { ActivityDependencies } from './dependencies.ts';
 import { endAttempt, type EndedAttempt } from './ended-attempt.ts';
 import { withHookBody } from './hook-body.ts';
 import { prepareCall } from './prepare-call.ts';
+import { traceCall } from './trace-run.ts';
 import { withHeartbeats } from './with-heartbeats.ts';
 
 /** Said of an attempt whose workflow was terminated or timed out: the reconciler finds out which. */
@@ -66,7 +67,9 @@ export async function makeAttempt(
       return { verdict: 'retryable', statusCode: null, error: message, responseExcerpt: null };
     }
     const rules = { ...STATUS_DEFAULTS, ...target, ...run.retry };
-    return callHttp(dispatcher, prepared, rules, context.cancellationSignal);
+    return traceCall(prepared, Number(values.attempt), (traced) =>
+      callHttp(dispatcher, traced, rules, context.cancellationSignal),
+    );
   }
 }
 

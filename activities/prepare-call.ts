@@ -3,6 +3,7 @@ import { Webhook } from 'standardwebhooks';
 import type { BegunRun } from '../db/begin-run.ts';
 import type { HttpTargetAnswer } from '../domain/http-target.ts';
 import { fillIn, fillInText, type AnyPlaceholderValues } from '../domain/placeholder.ts';
+import { traceIdOf } from '../domain/origin.ts';
 import { isReservedHeader } from '../domain/target-headers.ts';
 import { headerField, signingField, type SecretOwner } from '../domain/target-secrets.ts';
 import type { SecretBox } from '../platform/secret-box.ts';
@@ -83,8 +84,8 @@ function runHeaders({ jobId, runId, scheduledAt, attempt }: AnyPlaceholderValues
     'x-scheduler-run': runId,
     'x-scheduler-scheduled-at': scheduledAt,
     'x-scheduler-attempt': attempt,
-    // W3C Trace Context: a trace for the run, in it a span for each attempt.
-    traceparent: `00-${runId.replaceAll('-', '')}-${randomBytes(8).toString('hex')}-01`,
+    // W3C Trace Context: a trace for the run, in it a span for each attempt. See trace-run.ts for when there are real ones.
+    traceparent: `00-${traceIdOf(runId)}-${randomBytes(8).toString('hex')}-01`,
   };
 }
 

@@ -9,6 +9,7 @@ import { passOn } from '../scheduling/turns.ts';
 import type { ActivityDependencies } from './dependencies.ts';
 import type { EndedAttempt } from './ended-attempt.ts';
 import { ENDED_IN_TEMPORAL } from './make-attempt.ts';
+import { fieldsOf } from './trace-run.ts';
 
 /** Records an attempt, and passes its turn on. Answers how the run ends with it; undefined if it goes on. */
 export async function recordEnd(
@@ -22,15 +23,12 @@ export async function recordEnd(
   await recordAttempt(db, run.id, attempt, end, ended.goneUrl);
   metrics.attemptEnded(run, attempt, end);
   const { number, outcome, statusCode, error } = attempt;
-  logger.info(
-    { jobId: run.job.id, runId: run.id, attempt: number, outcome, statusCode, error },
-    'attempt ended',
-  );
+  logger.info({ ...fieldsOf(run), attempt: number, outcome, statusCode, error }, 'attempt ended');
   const limits = limitsFor(run);
   if (limits) {
     await passOn(dependencies, limits.scope).catch((failure: unknown) => {
       // The reconciler does it.
-      logger.warn({ err: failure, jobId: run.job.id }, 'could not pass on a turn');
+      logger.warn({ err: failure, ...fieldsOf(run) }, 'could not pass on a turn');
     });
   }
   return end;

@@ -6,6 +6,7 @@ import { MAX_ERROR_LENGTH, toStorable } from './call-http.ts';
 import type { ActivityDependencies } from './dependencies.ts';
 import { endAttempt, type EndedAttempt } from './ended-attempt.ts';
 import { recordEnd, settle } from './record-end.ts';
+import { traceAttempt } from './trace-run.ts';
 
 /**
  * The activity that records how an attempt ended that a workflow made, and decides whether another one follows. What has
@@ -39,7 +40,10 @@ export function createRecordOutcome(dependencies: ActivityDependencies) {
       },
       run.retry,
     );
-    const end = await recordEnd(dependencies, run, ended);
+    const { end } = await traceAttempt(run, outcome.number, async () => ({
+      made: ended,
+      end: await recordEnd(dependencies, run, ended),
+    }));
     return end
       ? settle({ ...run, ...end, attempts: [ended.attempt] })
       : { runId: run.id, state: 'retrying', delayMs: ended.retryDelayMs };

@@ -19,6 +19,7 @@ import { endAttempt, type EndedAttempt } from './ended-attempt.ts';
 import { handOver } from './hand-over.ts';
 import { ENDED_IN_TEMPORAL, makeAttempt } from './make-attempt.ts';
 import { limitsFor, recordEnd, settle } from './record-end.ts';
+import { traceAttempt } from './trace-run.ts';
 import { withHeartbeats } from './with-heartbeats.ts';
 
 /** An occurrence that has to wait for a run that was made up asks again after this time. */
@@ -75,9 +76,13 @@ export function createRunTarget(dependencies: ActivityDependencies) {
       attempt: String(number),
     };
     if (!known && number === 1) metrics.began(run, new Date(task.scheduledAt), new Date());
-    const made = known ?? (await attempt(run, values, context));
-    if ('kind' in made) return made;
-    const end = await surely(context, made, run);
+    const begun = run;
+    const make = known ? async () => known : findStep(begun, values, context);
+    if (typeof make !== 'function') return make;
+    const { made, end } = await traceAttempt(begun, number, async () => {
+      const made = await make();
+      return { made, end: await surely(context, made, begun) };
+    });
     if (end) return settle({ id: runId, attempts: [made.attempt], ...end });
     if (made.attempt.outcome === 'cancelled')
       throw ApplicationFailure.nonRetryable(ENDED_IN_TEMPORAL, 'Ended');
@@ -88,23 +93,25 @@ export function createRunTarget(dependencies: ActivityDependencies) {
     });
   };
 
-  async function attempt(
+  /** What an attempt is to do: something to hand back, or what makes it here. */
+  function findStep(
     run: BegunRun,
     values: PlaceholderValues,
     context: Context,
-  ): Promise<EndedAttempt | HandedOver> {
+  ): HandedOver | (() => Promise<EndedAttempt>) {
     const { target } = run;
-    if (target.type === 'http') return makeAttempt(dependencies, context, run, target, values);
+    if (target.type === 'http') return () => makeAttempt(dependencies, context, run, target, values);
     const step = handOver(run.id, target, values);
     // Refused when the job was made; but this service may have another task queue since then.
     const fault = findOwnQueue(target, dependencies.taskQueue) ?? findExcess(step);
     if (fault === undefined) return step;
     const now = new Date();
     const refusal = { statusCode: null, error: fault, responseExcerpt: null };
-    return endAttempt(
+    const refused = endAttempt(
       { number: Number(values.attempt), startedAt: now, endedAt: now, verdict: 'final', ...refusal },
       run.retry,
     );
+    return async () => refused;
   }
 
   /**

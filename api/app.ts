@@ -9,6 +9,8 @@ import { requireAccess, type Doorkeeper } from './middleware/access.ts';
 import { allowOrigins, securityHeaders } from './middleware/harden.ts';
 import { problems } from './middleware/problems.ts';
 import { requestContext, type RequestState } from './middleware/request-context.ts';
+import { readTarget } from './middleware/request-target.ts';
+import { traceRequests } from './middleware/trace-requests.ts';
 import { createOpenApiDocument } from './openapi.ts';
 import type { ApiDependencies } from './operation.ts';
 import { createRequestMetrics, type ObserveRequest } from './request-metrics.ts';
@@ -59,6 +61,8 @@ function createApp(
   // The last so many entries of X-Forwarded-For are from proxies that are trusted; what stands before, anybody may have written.
   app.proxy = config.TRUST_PROXY > 0;
   app.maxIpsCount = config.TRUST_PROXY;
+  app.use(readTarget());
+  app.use(traceRequests());
   app.use(requestContext(logger, observe));
   app.use(securityHeaders(config.TLS_CERT_FILE !== undefined));
   if (config.CORS_ORIGINS.length > 0) app.use(allowOrigins(config.CORS_ORIGINS));

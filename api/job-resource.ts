@@ -14,15 +14,16 @@ import { presentJob, type RunsOfJob } from './present.ts';
 // What the routes of a job share.
 
 /** What of a request says whose resources it is about. */
-export type Asked = Pick<Input<unknown, unknown, unknown, unknown>, 'caller' | 'namespace'>;
+export type Asked = Pick<Input<unknown, unknown, unknown, unknown>, 'caller' | 'namespace' | 'origin'>;
 
 /** Who changes a job by a request, and when. */
 export const writerOf = (
-  { caller }: Pick<Asked, 'caller'>,
+  { caller, origin }: Pick<Asked, 'caller' | 'origin'>,
   { secrets, taskQueue }: ApiDependencies,
   now: Date,
 ): Writer => ({
   by: caller.name,
+  origin,
   now,
   secrets,
   taskQueue,

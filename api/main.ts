@@ -11,6 +11,7 @@ import { retryUntilUp } from '../platform/retry-until-up.ts';
 import { createSecretBox } from '../platform/secret-box.ts';
 import { announceReady, failStart, shutDown, whenAskedToStop } from '../platform/shutdown.ts';
 import { createTemporalClient } from '../platform/temporal.ts';
+import { startTracing } from '../platform/tracing.ts';
 import { ensureReconciler } from '../scheduling/reconciler-schedule.ts';
 import { ensureSearchAttributes } from '../scheduling/search-attributes.ts';
 import { isUnreachable } from '../scheduling/temporal-errors.ts';
@@ -32,6 +33,7 @@ try {
   const config = readConfig(process.env);
   requireSafeStart(config);
   const stopRequested = whenAskedToStop();
+  const stopTracing = await startTracing(config, 'scheduler-api', logger);
 
   const db = createDatabase(config, logger, 'scheduler-api');
   await retryUntilUp(logger, 'Postgres', () => pingDatabase(db));
@@ -109,6 +111,7 @@ try {
       await Promise.all([server.stop(), internalServer?.stop()]);
       clearTimeout(timer);
     },
+    traces: stopTracing,
     temporal: () => temporal.connection.close(),
     database: () => db.destroy(),
   });

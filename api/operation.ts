@@ -4,6 +4,7 @@ import type { z } from 'zod';
 import type { Database } from '../db/database.ts';
 import type { Scope } from '../domain/access.ts';
 import type { ErrorCode } from '../domain/errors.ts';
+import type { Origin } from '../domain/origin.ts';
 import type { Logger } from '../platform/logger.ts';
 import type { SecretBox } from '../platform/secret-box.ts';
 import type { Outage } from '../platform/outage.ts';
@@ -59,6 +60,8 @@ export interface Input<Params, Query, Body, Headers> {
   caller: Session;
   /** The namespace that is meant: the caller's own, unless an admin names another one. */
   namespace: string;
+  /** This request, as what it makes remembers it. */
+  origin: Origin;
   /** The body as it was sent. */
   sent: unknown;
   method: string;

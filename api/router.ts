@@ -1,6 +1,7 @@
 import { Router } from '@koa/router';
 import type { Middleware } from 'koa';
 import { invalid } from '../domain/errors.ts';
+import { currentTraceparent } from '../platform/spans.ts';
 import type { Session } from './access/session.ts';
 import { requireAccess, type Doorkeeper } from './middleware/access.ts';
 import { findUnstorable, jsonBody } from './middleware/json-body.ts';
@@ -66,14 +67,16 @@ function handler(operation: Operation, dependencies: ApiDependencies): Middlewar
     const params =
       operation.params && parseInput(operation.params, (context as unknown as { params: unknown }).params);
     const query = querySchema && parseInput(querySchema, { ...context.query });
-    const { logger, caller = NOBODY } = context.state;
+    const { logger, requestId, caller = NOBODY } = context.state;
+    const traceparent = currentTraceparent();
+    const origin = { requestId, ...(traceparent === undefined ? {} : { traceparent }) };
     const asked = (query as { namespace?: string } | undefined)?.namespace;
     const namespace = namespaceFor(caller, asked);
     const headers = operation.headers && parseHeaders(operation.headers, context.headers);
     const { body: sent } = context.request as { body?: unknown };
     const body = operation.body && parseInput(operation.body, sent);
     const answer = await operation.handle(
-      { params, query, headers, body, sent, caller, namespace, method: context.method, url },
+      { params, query, headers, body, sent, caller, namespace, origin, method: context.method, url },
       { ...dependencies, logger },
     );
     context.status = answer.status;

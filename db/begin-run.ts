@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import { isHook } from '../domain/hook.ts';
+import { isAskedFor } from '../domain/origin.ts';
 import type { Retry } from '../domain/retry.ts';
 import type { Trigger } from '../domain/run.ts';
 import type { TargetAnswer } from '../domain/target.ts';
@@ -10,7 +11,7 @@ import type { JobRow, RunRow } from './schema.ts';
 /** What the worker learns when it begins a run: how the run stands, and what its job wants. */
 export type BegunRun = Pick<
   RunRow,
-  'id' | 'trigger' | 'state' | 'reason' | 'attempts' | 'cancel_requested_at' | 'cause'
+  'id' | 'trigger' | 'state' | 'reason' | 'attempts' | 'cancel_requested_at' | 'cause' | 'origin' | 'retry_of'
 > & {
   job: Pick<JobRow, 'id' | 'namespace' | 'name' | 'labels' | 'policy'>;
   /** Of the job, or of the hook that the run calls. */
@@ -88,11 +89,13 @@ export async function beginRun(
       WHERE NOT is_outdated OR EXISTS (SELECT FROM runs WHERE id = ${run.id})
     ), run AS (
       INSERT INTO runs (id, job_id, namespace, job_generation, trigger, scheduled_at, started_at, ended_at, state, reason,
-                        workflow_id, temporal_run_id)
+                        workflow_id, temporal_run_id, origin)
       SELECT ${run.id}, id, namespace, generation, ${run.trigger}, ${run.scheduledAt},
              CASE WHEN run_state <> 'queued' THEN ${run.startedAt}::timestamptz END,
              CASE WHEN run_state = 'skipped' THEN ${run.startedAt}::timestamptz END,
-             run_state, skip_reason, ${run.workflowId}, ${run.temporalRunId}
+             run_state, skip_reason, ${run.workflowId}, ${run.temporalRunId},
+             -- What somebody asked for has the origin that it was stored with, or none.
+             CASE WHEN NOT ${isAskedFor(run.trigger)}::boolean THEN origin END
       FROM begun
       ON CONFLICT (id) DO UPDATE SET
         job_generation  = CASE WHEN runs.state = 'queued' THEN excluded.job_generation ELSE runs.job_generation END,
@@ -101,10 +104,12 @@ export async function beginRun(
         -- What it waits for it says until it waits no more.
         reason          = CASE WHEN runs.state = 'queued' AND excluded.state <> 'queued' THEN excluded.reason ELSE runs.reason END,
         state           = CASE WHEN runs.state = 'queued' THEN excluded.state ELSE runs.state END,
-        temporal_run_id = excluded.temporal_run_id
-      RETURNING id, job_id, trigger, state, reason, attempts, cancel_requested_at, cause
+        temporal_run_id = excluded.temporal_run_id,
+        origin          = coalesce(runs.origin, excluded.origin)
+      RETURNING id, job_id, trigger, state, reason, attempts, cancel_requested_at, cause, origin, retry_of
     )
     SELECT run.id, run.trigger, run.state, run.reason, run.attempts, run.cancel_requested_at, run.cause,
+           run.origin, run.retry_of,
            json_build_object('id', job.id, 'namespace', job.namespace, 'name', job.name, 'labels', job.labels,
                              'policy', job.policy) AS job,
            job.call_target AS target, job.call_retry AS retry, job.is_blocked AS "isBlocked",

@@ -3,6 +3,7 @@ import type { Scope } from '../domain/access.ts';
 import type { BackfillOverlap } from '../domain/backfill.ts';
 import type { FailureHook, HookCause, RecoveryHook } from '../domain/hook.ts';
 import type { JobState } from '../domain/job.ts';
+import type { Origin } from '../domain/origin.ts';
 import type { Policy } from '../domain/policy.ts';
 import type { RevisionAction, RevisionChanges } from '../domain/revision.ts';
 import type { Retry } from '../domain/retry.ts';
@@ -71,6 +72,8 @@ interface JobsTable {
   updated_at: Timestamp;
   /** Set on a tombstone: a job that was deleted, kept until Temporal has forgotten it and for its runs. */
   deleted_at: Timestamp | null;
+  /** The request that made the latest change; null if that was with an older version. */
+  origin: JSONColumnType<Origin | null, string | null | undefined, string | null>;
 }
 
 interface RunsTable {
@@ -98,6 +101,8 @@ interface RunsTable {
   made_up: Generated<boolean>;
   /** When to ask Temporal whether an open run is still under way. */
   check_at: ColumnType<Date, Date | undefined, Date>;
+  /** The request that asked for the run, or, from when it begins, that of its job. */
+  origin: JSONColumnType<Origin | null, string | null | undefined, string | null>;
   created_at: ColumnType<Date, never, never>;
 }
 

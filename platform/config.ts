@@ -112,6 +112,8 @@ const Environment = z.object({
   TEMPORAL_TLS_KEY_FILE: fileContent.optional(),
   TEMPORAL_API_KEY: z.string().min(1).optional(),
 
+  OTEL_EXPORTER_OTLP_ENDPOINT: httpUrl.optional(),
+
   RUN_RETENTION_DAYS: z.coerce.number().int().min(1).max(36_500).default(90),
   SWEEP_INTERVAL_SECONDS: z.coerce.number().int().min(1).max(86_400).default(300),
 

@@ -9,6 +9,7 @@ import { compileSchedule } from '../domain/compile-schedule.ts';
 import { durationMs } from '../domain/duration.ts';
 import { SchedulerError } from '../domain/errors.ts';
 import { iterateOccurrences } from '../domain/occurrences.ts';
+import type { Origin } from '../domain/origin.ts';
 import { RUN_BACKFILL_WORKFLOW, workflowIdOfBackfill, type RunBackfillInput } from '../domain/run-job.ts';
 import { requestedRun } from './queued-run.ts';
 import { describeRun } from './schedule-options.ts';
@@ -29,7 +30,7 @@ export async function insertRunsOfBackfill(
   backfillId: string,
   job: JobRow,
   input: BackfillInput,
-  now: Date,
+  { now, origin }: { now: Date; origin: Origin },
 ): Promise<number> {
   const from = new Date(input.from);
   const to = new Date(input.to);
@@ -56,6 +57,7 @@ export async function insertRunsOfBackfill(
       trigger: 'backfill',
       scheduledAt: new Date(instant),
       checkAt,
+      origin,
     }),
     backfill_id: backfillId,
   }));

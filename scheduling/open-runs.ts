@@ -27,6 +27,7 @@ import { cancelWorkflow } from './cancel-run.ts';
 import { findClosingReason } from './closing-reason.ts';
 import { decideOccurrence } from './decide-occurrence.ts';
 import { jitterOf } from './ledger.ts';
+import { fieldsOfRun } from './run-fields.ts';
 import { startRun } from './start-run.ts';
 import { findSchedule, type SyncDependencies } from './sync.ts';
 import { findWaitForWorker } from './waiting-for-worker.ts';
@@ -68,7 +69,7 @@ export async function checkOpenRuns(dependencies: SyncDependencies, now: Date): 
       } catch (error) {
         // One run that can not be judged must not keep the others from it, not even by taking too long.
         if (error instanceof ServerAwayError) throw error;
-        dependencies.logger.error({ err: error, jobId, runId: run.id }, 'could not look after a run');
+        dependencies.logger.error({ err: error, ...fieldsOfRun(run) }, 'could not look after a run');
         const waitMs = isUnreachable(error) ? WAIT_MS : LATEST_MS;
         await deferCheck(dependencies.db, run.id, new Date(now.getTime() + waitMs));
       }
@@ -114,7 +115,7 @@ async function noteWaitForWorker(
   const wait = await outage.attempt(() => findWaitForWorker(temporal, found, target, now));
   // What a run says of its turn is not for us to take back.
   if (wait === null && !run.reason?.includes(' worker on ')) return;
-  if (wait !== null) logger.warn({ jobId: job.id, runId: run.id, taskQueue: target.taskQueue }, wait);
+  if (wait !== null) logger.warn({ ...fieldsOfRun(run), taskQueue: target.taskQueue }, wait);
   await setReason(db, run.id, wait);
 }
 
@@ -170,7 +171,7 @@ async function settleUnknown(
     const ageMs = now.getTime() - (run.started_at ?? run.created_at).getTime();
     if (ageMs > FORGOTTEN_AFTER_MS)
       return endRun(db, run.id, { state: 'failed', reason: 'Temporal has no record of it any more' }, now);
-    logger.warn({ jobId: job.id, runId: run.id }, 'Temporal has lost a run; starting it again');
+    logger.warn(fieldsOfRun(run), 'Temporal has lost a run; starting it again');
     return start(dependencies, job, run, now);
   }
   if (run.trigger !== 'schedule') {
@@ -191,7 +192,7 @@ async function settleUnknown(
     return deferCheck(db, run.id, new Date(now.getTime() + (isNext ? TURN_MS : byAge)));
   }
   if (decision.isOverdue) {
-    logger.warn({ jobId: job.id, runId: run.id }, 'a schedule did not start what was due; writing it anew');
+    logger.warn(fieldsOfRun(run), 'a schedule did not start what was due; writing it anew');
     await forgetObserved(db, job.id, now, { rewrite: true });
   }
   if (decision.kind === 'start') return start(dependencies, job, run, now);
@@ -250,10 +251,7 @@ async function start(dependencies: SyncDependencies, job: JobRow, run: RunRow, n
     // The schedule did not count this one.
     if (run.trigger === 'schedule' && job.schedule.maxRuns !== undefined)
       await forgetObserved(db, job.id, now, { rewrite: true });
-    logger.info(
-      { jobId: job.id, runId: run.id, scheduledAt: run.scheduled_at },
-      'started a run that was due',
-    );
+    logger.info({ ...fieldsOfRun(run), scheduledAt: run.scheduled_at }, 'started a run that was due');
   } catch (error) {
     // Temporal was quicker, or did it long ago.
     if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;

@@ -1,5 +1,6 @@
 import type { JobRow, NewRun } from '../db/schema.ts';
 import { toInstant } from '../domain/instant.ts';
+import type { Origin } from '../domain/origin.ts';
 import { runIdOfOccurrence, scheduleIdOf, workflowIdOfRun } from '../domain/run-job.ts';
 import type { Trigger } from '../domain/run.ts';
 
@@ -34,11 +35,21 @@ export function occurrenceRun(job: JobRow, instant: number): NewRun {
   return queuedRun(job, { id, trigger: 'schedule', scheduledAt, workflowId });
 }
 
-/** A run that somebody asked for; the reconciler takes care of it from `checkAt` on. Pure. */
+/** A run that a request asked for, its `origin`; the reconciler takes care of it from `checkAt` on. Pure. */
 export function requestedRun(
   job: JobRow,
-  run: { id: string; trigger: Exclude<Trigger, 'schedule'>; scheduledAt: Date; checkAt: Date },
+  run: {
+    id: string;
+    trigger: Exclude<Trigger, 'schedule'>;
+    scheduledAt: Date;
+    checkAt: Date;
+    origin: Origin;
+  },
 ): NewRun {
-  const { checkAt, ...rest } = run;
-  return { ...queuedRun(job, { ...rest, workflowId: workflowIdOfRun(run.id) }), check_at: checkAt };
+  const { checkAt, origin, ...rest } = run;
+  return {
+    ...queuedRun(job, { ...rest, workflowId: workflowIdOfRun(run.id) }),
+    check_at: checkAt,
+    origin: JSON.stringify(origin),
+  };
 }

@@ -4,15 +4,30 @@ import { insertRun } from '../db/runs.ts';
 import type { JobRow, RunRow } from '../db/schema.ts';
 import { durationMs } from '../domain/duration.ts';
 import { isHook } from '../domain/hook.ts';
+import type { Origin } from '../domain/origin.ts';
 import { RUN_JOB_WORKFLOW, type RunJobInput } from '../domain/run-job.ts';
 import { requestedRun } from './queued-run.ts';
 import { describeRun } from './schedule-options.ts';
 import { INLINE_GRACE_MS, type SyncDependencies } from './sync.ts';
 import { withinDeadline } from './within-deadline.ts';
 
+/** When something was asked for, and by which request. */
+interface Request {
+  now: Date;
+  origin: Origin;
+}
+
 /** Stores a run of a job that somebody asked for now. Nobody has started it yet; the reconciler would. */
-export function insertManualRun(db: Database, id: string, job: JobRow, now: Date): Promise<RunRow> {
-  return insertRun(db, requestedRun(job, { id, trigger: 'manual', scheduledAt: now, ...startedBy(now) }));
+export function insertManualRun(
+  db: Database,
+  id: string,
+  job: JobRow,
+  { now, origin }: Request,
+): Promise<RunRow> {
+  return insertRun(
+    db,
+    requestedRun(job, { id, trigger: 'manual', scheduledAt: now, origin, ...startedBy(now) }),
+  );
 }
 
 /** Stores a run that repeats another one, with the same nominal time. Nobody has started it yet; the reconciler would. */
@@ -21,12 +36,12 @@ export function insertRetry(
   id: string,
   job: JobRow,
   repeated: RunRow,
-  now: Date,
+  { now, origin }: Request,
 ): Promise<RunRow> {
   const { scheduled_at: scheduledAt } = repeated;
   // The call of a hook stays one: it is for the hook's target.
   const trigger = isHook(repeated.trigger) ? repeated.trigger : 'retry';
-  const run = requestedRun(job, { id, trigger, scheduledAt, ...startedBy(now) });
+  const run = requestedRun(job, { id, trigger, scheduledAt, origin, ...startedBy(now) });
   return insertRun(db, {
     ...run,
     retry_of: repeated.id,

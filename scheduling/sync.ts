@@ -8,6 +8,7 @@ import { SECOND_MS } from '../domain/milliseconds.ts';
 import { scheduleIdOf } from '../domain/run-job.ts';
 import type { Logger } from '../platform/logger.ts';
 import type { Outage } from '../platform/outage.ts';
+import { inSpan } from '../platform/spans.ts';
 import { isDueSince, settleAccount } from './ledger.ts';
 import { deleteSchedule, putSchedule, type PutResult } from './put-schedule.ts';
 import { specVersionAt } from './spec-version.ts';
@@ -50,7 +51,10 @@ export async function syncJob(
     if (!job || (isSynced(job, specVersion) && !isOutdated)) return 'reached';
     let result: PutResult | { kind: 'deleted' };
     try {
-      result = await outage.attempt(() => withinDeadline(temporal, () => bringToTemporal(dependencies, job)));
+      const settings = { attributes: { 'scheduler.job.id': jobId }, link: job.origin?.traceparent };
+      result = await inSpan('sync schedule', settings, () =>
+        outage.attempt(() => withinDeadline(temporal, () => bringToTemporal(dependencies, job))),
+      );
     } catch (error) {
       logger.warn({ err: error, jobId, generation: job.generation }, 'could not bring a job to Temporal');
       if (isUnreachable(error)) return 'unreachable';
@@ -63,6 +67,10 @@ export async function syncJob(
       await raiseAbove(dependencies, jobId, result.generation);
       continue;
     }
+    if (result.kind !== 'kept') {
+      const fields = { jobId, generation: job.generation, ...requestOf(job, logger) };
+      logger.info(fields, `the schedule was ${result.kind}`);
+    }
     written = job.schedule_generation;
     const now = new Date();
     const putAt = result.kind === 'written' ? now : result.kind === 'kept' ? job.schedule_put_at : null;
@@ -74,6 +82,11 @@ export async function syncJob(
       ...(result.kind === 'written' && isDueSince(job, now) ? { accountAt: now } : {}),
     });
   }
+}
+
+/** The request that a change comes from, for the log, unless each line of this logger names it. Pure. */
+function requestOf({ origin }: JobRow, logger: Logger): { requestId?: string } {
+  return origin && logger.bindings()['requestId'] !== origin.requestId ? { requestId: origin.requestId } : {};
 }
 
 function isSynced(job: JobRow, specVersion: string): boolean {

@@ -6,6 +6,7 @@ import type { JobChange, JobRow } from '../db/schema.ts';
 import { compileSchedule } from '../domain/compile-schedule.ts';
 import type { JobInput, StoredDefinition } from '../domain/job.ts';
 import { lastOccurrence } from '../domain/last-occurrence.ts';
+import type { Origin } from '../domain/origin.ts';
 import { takeSecrets, type WithoutSecrets } from '../domain/target-secrets.ts';
 import type { SecretBox } from '../platform/secret-box.ts';
 import { findChanges } from './find-changes.ts';
@@ -19,6 +20,8 @@ import { refuseOwnQueues } from './task-queues.ts';
 /** Who writes, and when, with what secrets are encrypted, and the task queue of this service, which is no target. */
 export interface Writer {
   by: string;
+  /** The request that writes; a change that none asked for leaves that of the last one. */
+  origin?: Origin;
   now: Date;
   secrets: SecretBox;
   taskQueue: string;
@@ -31,7 +34,7 @@ export interface Writer {
 export async function createJob(
   transaction: Database,
   job: { id: string; namespace: string; definition: JobInput },
-  { by, now, secrets, taskQueue }: Writer,
+  { by, origin, now, secrets, taskQueue }: Writer,
 ): Promise<JobRow> {
   refuseOwnQueues(job.definition.target, taskQueue);
   const taken = takeSecrets(job.definition);
@@ -51,6 +54,7 @@ export async function createJob(
     created_at: now,
     updated_at: now,
     deleted_at: null,
+    origin: origin ? JSON.stringify(origin) : null,
   });
   if (hasSecrets(taken)) await storeSecrets(transaction, job.id, taken, secrets);
   await insertRevision(transaction, {
@@ -73,7 +77,7 @@ export async function createJob(
 export function writeJob(
   db: Database,
   place: { id: string; namespace?: string },
-  { by, now: asked, secrets, taskQueue }: Writer,
+  { by, origin, now: asked, secrets, taskQueue }: Writer,
   decide: (job: JobRow) => JobWrite | undefined,
 ): Promise<{ job: JobRow; changed: boolean } | undefined> {
   return db.transaction().execute(async (transaction) => {
@@ -98,6 +102,7 @@ export function writeJob(
       ...change,
       generation,
       updated_at: now,
+      ...(origin ? { origin: JSON.stringify(origin) } : {}),
       sync_after: new Date(now.getTime() + INLINE_GRACE_MS),
       sync_attempts: 0,
       sync_error: null,

@@ -16,6 +16,7 @@ import { createSecretBox } from '../platform/secret-box.ts';
 import { announceReady, failStart, shutDown, whenAskedToStop } from '../platform/shutdown.ts';
 import { createTemporalClient, temporalConnectionOptions } from '../platform/temporal.ts';
 import { createPassMetrics } from '../scheduling/pass-metrics.ts';
+import { startTracing } from '../platform/tracing.ts';
 import { ensureReconciler } from '../scheduling/reconciler-schedule.ts';
 import { ensureSearchAttributes } from '../scheduling/search-attributes.ts';
 import { isUnreachable } from '../scheduling/temporal-errors.ts';
@@ -33,6 +34,7 @@ try {
   const sdkMetricsAddress = await findMetricsAddress();
   installRuntime(logger, sdkMetricsAddress);
   const stopRequested = whenAskedToStop();
+  const stopTracing = await startTracing(config, 'scheduler-worker', logger);
 
   const db = createDatabase(config, logger, 'scheduler-worker');
   await retryUntilUp(logger, 'Postgres', () => pingDatabase(db));
@@ -102,6 +104,7 @@ try {
     worker: () => running,
     health: () => health.stop(),
     calls: () => dispatcher.close(),
+    traces: stopTracing,
     temporal: () => Promise.all([connection.close(), temporal.connection.close()]),
     database: () => db.destroy(),
   });

@@ -23,7 +23,9 @@ const LEVELS: Record<LogLevel, 'trace' | 'debug' | 'info' | 'warn' | 'error'> = 
  */
 export function installRuntime(logger: Logger, metricsAddress: string): void {
   Runtime.install({
-    telemetryOptions: { metrics: { prometheus: { bindAddress: metricsAddress, useSecondsForDurations: true } } },
+    telemetryOptions: {
+      metrics: { prometheus: { bindAddress: metricsAddress, useSecondsForDurations: true } },
+    },
     logger: new DefaultLogger('INFO', ({ level, message, meta }) => {
       logger[LEVELS[level]]({ ...meta, sdk: true }, message);
     }),

@@ -3,6 +3,7 @@ import type { Middleware } from 'koa';
 import type { Logger } from '../../platform/logger.ts';
 import { SECOND_MS } from '../../domain/milliseconds.ts';
 import type { ObserveRequest } from '../request-metrics.ts';
+import { currentTraceId } from '../../platform/spans.ts';
 import type { Session } from '../access/session.ts';
 
 /** What every request carries. */
@@ -20,7 +21,15 @@ export interface RequestState {
 /** A caller's own request id is taken over if it is fit for a log line. */
 const REQUEST_ID = /^[A-Za-z0-9._-]{8,128}$/;
 
-const QUIET = ['/livez', '/readyz', '/metrics'];
+/** What comes every few seconds and says nothing. */
+export const isQuiet = (path: string): boolean => ['/livez', '/readyz', '/metrics'].includes(path);
+
+/** The job and the run that a path leads to, for the log. Pure. */
+function findSubject(path: string): { jobId?: string; runId?: string } {
+  const [, kind, id] = /^\/(jobs|runs)\/([0-9a-f-]{36})(?:[/?]|$)/.exec(path) ?? [];
+  if (id === undefined) return {};
+  return kind === 'jobs' ? { jobId: id } : { runId: id };
+}
 
 /** Anybody may make up methods; metrics have but a few. */
 const methodOf = (method: string) =>
@@ -33,21 +42,18 @@ export function requestContext(logger: Logger, observe: ObserveRequest): Middlew
     const given = context.get('x-request-id');
     const requestId = REQUEST_ID.test(given) ? given : randomUUID();
     context.state.requestId = requestId;
-    context.state.hasBadTarget = !URL.canParse(context.req.url ?? '', 'http://localhost');
-    // Koa would throw wherever it is looked at.
-    if (context.state.hasBadTarget) context.req.url = '/';
-    context.state.logger = logger.child({ requestId });
+    const traceId = currentTraceId();
+    context.state.logger = logger.child({ requestId, ...(traceId === undefined ? {} : { traceId }) });
     context.set('X-Request-Id', requestId);
     await next();
     const tookMs = performance.now() - started;
     const { route = 'other' } = context.state;
-    observe({ method: methodOf(context.method), route, status: context.status }, tookMs / SECOND_MS);
+    const { method, path, status } = context;
+    observe({ method: methodOf(method), route, status }, tookMs / SECOND_MS);
     const durationMs = Math.round(tookMs * 10) / 10;
-    // What comes every few seconds and says nothing.
-    const level = QUIET.includes(context.path) ? 'debug' : 'info';
-    context.state.logger[level](
-      { method: context.method, path: context.path, status: context.status, durationMs },
-      'request',
-    );
+    const level = isQuiet(path) ? 'debug' : 'info';
+    const location = context.res.getHeader('Location');
+    const subject = { ...findSubject(path), ...findSubject(String(location)) };
+    context.state.logger[level]({ method, path, status, durationMs, ...subject }, 'request');
   };
 }

@@ -31,7 +31,8 @@ export const retryRun = operation({
         const job = await findJob(transaction, namespace, repeated.job_id);
         if (!job)
           throw new SchedulerError('job_deleted', `The job ${repeated.job_id} of the run was deleted.`);
-        return { job, run: await insertRetry(transaction, id, job, repeated, dependencies.now()) };
+        const asked = { now: dependencies.now(), origin: input.origin };
+        return { job, run: await insertRetry(transaction, id, job, repeated, asked) };
       },
       answer: async ({ job, run }) => answer(await tryStartRun(dependencies, job, run)),
       // The reconciler has started it meanwhile, or is about to.

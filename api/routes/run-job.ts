@@ -23,7 +23,8 @@ export const runJobNow = operation({
     return answerOnce(input, dependencies, {
       make: async (transaction, id) => {
         const job = await requireJob(transaction, namespace, input.params.id);
-        return { job, run: await insertManualRun(transaction, id, job, dependencies.now()) };
+        const asked = { now: dependencies.now(), origin: input.origin };
+        return { job, run: await insertManualRun(transaction, id, job, asked) };
       },
       answer: async ({ job, run }) => answer(await tryStartRun(dependencies, job, run)),
       // The reconciler has started it meanwhile, or is about to.

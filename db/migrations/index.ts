@@ -7,6 +7,7 @@ import * as runLists from './0005-run-lists.ts';
 import * as limitsAndHooks from './0006-limits-and-hooks.ts';
 import * as runEvents from './0007-run-events.ts';
 import * as access from './0008-access.ts';
+import * as origins from './0009-origins.ts';
 
 /** All migrations by name, in order. Append only: what has been released is never changed. */
 export const migrations: Record<string, Migration> = {
@@ -18,4 +19,5 @@ export const migrations: Record<string, Migration> = {
   '0006-limits-and-hooks': limitsAndHooks,
   '0007-run-events': runEvents,
   '0008-access': access,
+  '0009-origins': origins,
 };
