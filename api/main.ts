@@ -1,5 +1,6 @@
 import { createDatabase } from '../db/database.ts';
 import { requireCurrentSchema } from '../db/migrate.ts';
+import { warnWithoutTimeout } from '../db/statement-timeout.ts';
 import { pingDatabase } from '../db/unavailable.ts';
 import { DAY_MS, SECOND_MS } from '../domain/milliseconds.ts';
 import { readConfig } from '../platform/config.ts';
@@ -33,6 +34,7 @@ try {
   const db = createDatabase(config, logger, 'scheduler-api');
   await retryUntilUp(logger, 'Postgres', () => pingDatabase(db));
   await requireCurrentSchema(db);
+  await warnWithoutTimeout(db, logger);
   const temporal = createTemporalClient(config);
   // Not waited for: without Temporal the API still takes jobs.
   retryUntilUp(logger, 'Temporal', async () => {
