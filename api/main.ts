@@ -1,5 +1,6 @@
 import { createDatabase } from '../db/database.ts';
 import { requireCurrentSchema } from '../db/migrate.ts';
+import { watchReplica } from '../db/replica.ts';
 import { warnWithoutTimeout } from '../db/statement-timeout.ts';
 import { pingDatabase } from '../db/unavailable.ts';
 import { DAY_MS, SECOND_MS } from '../domain/milliseconds.ts';
@@ -35,6 +36,18 @@ try {
   await retryUntilUp(logger, 'Postgres', () => pingDatabase(db));
   await requireCurrentSchema(db);
   await warnWithoutTimeout(db, logger);
+  const replica =
+    config.DATABASE_READ_URL === undefined
+      ? undefined
+      : watchReplica({
+          primary: db,
+          replica: createDatabase(
+            { ...config, DATABASE_URL: config.DATABASE_READ_URL },
+            logger,
+            'scheduler-api-lists',
+          ),
+          logger,
+        });
   const temporal = createTemporalClient(config);
   // Not waited for: without Temporal the API still takes jobs.
   retryUntilUp(logger, 'Temporal', async () => {
@@ -60,6 +73,7 @@ try {
     config,
     {
       db,
+      readList: replica?.readList ?? ((query) => query(db)),
       temporal,
       outage: createOutage('Temporal', isUnreachable),
       taskQueue: config.TEMPORAL_TASK_QUEUE,
@@ -102,6 +116,7 @@ try {
       clearTimeout(timer);
     },
     temporal: () => temporal.connection.close(),
+    replica: async () => replica?.stop(),
     database: () => db.destroy(),
   });
 } catch (error) {
