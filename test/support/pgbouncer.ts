@@ -55,6 +55,7 @@ pool_mode = transaction
 default_pool_size = ${options.poolSize}
 max_client_conn = 500
 ignore_startup_parameters = statement_timeout
+query_wait_timeout = 10
 server_round_robin = 1
 `,
   );
