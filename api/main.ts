@@ -1,6 +1,8 @@
 import { createDatabase } from '../db/database.ts';
 import { requireCurrentSchema } from '../db/migrate.ts';
 import { createPoolMetrics } from '../db/pool-metrics.ts';
+import { watchReplica } from '../db/replica.ts';
+import { warnWithoutTimeout } from '../db/statement-timeout.ts';
 import { pingDatabase } from '../db/unavailable.ts';
 import { DAY_MS, SECOND_MS } from '../domain/milliseconds.ts';
 import { readConfig } from '../platform/config.ts';
@@ -38,6 +40,12 @@ try {
   const db = createDatabase(config, logger, 'scheduler-api');
   await retryUntilUp(logger, 'Postgres', () => pingDatabase(db));
   await requireCurrentSchema(db);
+  await warnWithoutTimeout(db, logger);
+  const replicaDb =
+    config.DATABASE_READ_URL === undefined
+      ? undefined
+      : createDatabase({ ...config, DATABASE_URL: config.DATABASE_READ_URL }, logger, 'scheduler-api-lists');
+  const replica = replicaDb && watchReplica({ primary: db, replica: replicaDb, logger });
   const temporal = createTemporalClient(config);
   // Not waited for: without Temporal the API still takes jobs.
   retryUntilUp(logger, 'Temporal', async () => {
@@ -57,6 +65,7 @@ try {
   const runEvents = createRunEventHub({ db, logger, isStopping: server.isStopping });
   const registry = createMetricsRegistry();
   createPoolMetrics(registry, db);
+  if (replicaDb) createPoolMetrics(registry, replicaDb, 'replica');
   createStreamMetrics(registry, runEvents.countReaders);
   const doorkeeper = {
     authenticate: createAuthenticate(config, { db, logger, now }),
@@ -66,6 +75,7 @@ try {
     config,
     {
       db,
+      readList: replica?.readList ?? ((query) => query(db)),
       temporal,
       outage: createOutage('Temporal', isUnreachable),
       taskQueue: config.TEMPORAL_TASK_QUEUE,
@@ -113,6 +123,7 @@ try {
     },
     traces: stopTracing,
     temporal: () => temporal.connection.close(),
+    replica: async () => replica?.stop(),
     database: () => db.destroy(),
   });
 } catch (error) {

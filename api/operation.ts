@@ -2,6 +2,7 @@ import type { Readable } from 'node:stream';
 import type { Client } from '@temporalio/client';
 import type { z } from 'zod';
 import type { Database } from '../db/database.ts';
+import type { ReadList } from '../db/replica.ts';
 import type { Scope } from '../domain/access.ts';
 import type { ErrorCode } from '../domain/errors.ts';
 import type { Origin } from '../domain/origin.ts';
@@ -14,6 +15,8 @@ import type { RunEventHub } from './run-event-hub.ts';
 /** What handlers work with. */
 export interface ApiDependencies {
   db: Database;
+  /** Reads a list from the replica, if there is one that is fit. Everything else, and what is read to be changed, is `db`'s. */
+  readList: ReadList;
   temporal: Client;
   /** Whether Temporal is away, as this process knows it. */
   outage: Outage;

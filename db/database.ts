@@ -7,14 +7,17 @@ import type { Schema } from './schema.ts';
 /** The database, or a transaction in it. */
 export type Database = Kysely<Schema>;
 
-/** Opens a pool of connections. Connects with the first query, and again by itself after an outage. */
+/**
+ * Opens a pool of connections. Connects with the first query, and again by itself after an outage. Sessions may belong to a
+ * pooler, which lends them for a transaction at a time: whoever queries leaves nothing in them, and finds nothing there.
+ */
 export function createDatabase(config: DatabaseConfig, logger: Logger, name: string): Database {
   const pool = new pg.Pool({
     connectionString: config.DATABASE_URL,
     application_name: name,
     max: config.DATABASE_POOL_SIZE,
     connectionTimeoutMillis: 5_000,
-    statement_timeout: config.DATABASE_STATEMENT_TIMEOUT_MS,
+    ...timeoutOptions(config.DATABASE_STATEMENT_TIMEOUT_MS),
     ...tlsOptions(config),
   });
   // An idle connection that breaks must not end the process; the next query opens a new one.
@@ -34,6 +37,14 @@ export function poolOf(db: Database): Pick<pg.Pool, 'totalCount' | 'idleCount' |
   if (!pool) throw new Error('this is no database with a pool of its own');
   return pool;
 }
+
+/**
+ * Asked for as the connection is made. A pooler either passes that over, and then it is for the pooler or the role to set
+ * (`warnWithoutTimeout` tells if nobody did), or it refuses. No timeout is asked for in a way that poolers refuse, for the
+ * role may have one: who asks for none migrates, and holds a lock of the session.
+ */
+const timeoutOptions = (timeoutMs: number): Pick<pg.PoolConfig, 'statement_timeout' | 'options'> =>
+  timeoutMs === 0 ? { options: '-c statement_timeout=0' } : { statement_timeout: timeoutMs };
 
 function tlsOptions(config: DatabaseConfig): Pick<pg.PoolConfig, 'ssl'> {
   if (config.DATABASE_CA_FILE) return { ssl: { ca: config.DATABASE_CA_FILE.toString() } };

@@ -30,6 +30,10 @@ export function isDatabaseUnavailable(error: unknown): boolean {
   return NETWORK.includes(code) || MESSAGES.test(error.message);
 }
 
+/** Tells whether a statement was given up because it took too long. */
+export const isStatementTimeout = (error: unknown): boolean =>
+  error instanceof pg.DatabaseError && error.code === '57014';
+
 /** @throws unless Postgres answers */
 export async function pingDatabase(db: Database): Promise<void> {
   await sql`SELECT 1`.execute(db);

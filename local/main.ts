@@ -175,7 +175,8 @@ async function prepareDatabase(
   dataDir: string,
 ): Promise<string | undefined> {
   const logger = createLogger({ level: 'warn', name: 'migrate' });
-  const db = createDatabase({ ...config, DATABASE_URL: url }, logger, 'scheduler-migrate');
+  const migrating = { ...config, DATABASE_URL: url, DATABASE_STATEMENT_TIMEOUT_MS: 0 };
+  const db = createDatabase(migrating, logger, 'scheduler-migrate');
   try {
     const applied = await migrate(db);
     if (applied.length > 0) say(`Migrated the database (${applied.join(', ')}).`);

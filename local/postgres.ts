@@ -78,12 +78,13 @@ export async function ensureDatabase(postgres: RunningPostgres, name: string): P
 }
 
 interface Account {
+  user?: string;
   uid?: number;
   gid?: number;
 }
 
-/** Postgres refuses to run as root: then it runs as the user `postgres`, or else as `nobody`. */
-function findAccount(): Account {
+/** Servers such as Postgres refuse to run as root: then they run as the user `postgres`, or else as `nobody`. */
+export function findAccount(): Account {
   if (process.getuid?.() !== 0) return {};
   const accounts = readFileSync('/etc/passwd', 'utf8')
     .split('\n')
@@ -94,7 +95,7 @@ function findAccount(): Account {
     throw new Error(
       'Postgres can not run as root, and there is no user "postgres" or "nobody" to run it as; set DATABASE_URL.',
     );
-  return { uid: Number(entry[2]), gid: Number(entry[3]) };
+  return { user: entry[0] as string, uid: Number(entry[2]), gid: Number(entry[3]) };
 }
 
 /**

@@ -25,6 +25,11 @@ const flag = z.enum(['true', 'false']).transform((text) => text === 'true');
 
 const httpUrl = z.url({ protocol: /^https?$/, error: 'must be an http or https URL' });
 
+const databaseUrl = z.url({
+  protocol: /^postgres(ql)?$/,
+  error: 'must be such as postgres://user:password@host:5432/database',
+});
+
 const path = z.string().refine(existsSync, { error: (issue) => `no such file: ${String(issue.input)}` });
 const fileContent = path.transform((file) => readFileSync(file));
 
@@ -91,10 +96,8 @@ const Environment = z.object({
   MAX_JOBS_PER_NAMESPACE: z.coerce.number().int().min(1).max(10_000_000).optional(),
   MIN_INTERVAL_SECONDS: z.coerce.number().int().min(1).max(86_400).default(1),
 
-  DATABASE_URL: z.url({
-    protocol: /^postgres(ql)?$/,
-    error: 'must be such as postgres://user:password@host:5432/database',
-  }),
+  DATABASE_URL: databaseUrl,
+  DATABASE_READ_URL: databaseUrl.optional(),
   DATABASE_TLS: flag.default(false),
   DATABASE_CA_FILE: fileContent.optional(),
   DATABASE_POOL_SIZE: z.coerce.number().int().min(1).max(1_000).default(10),
@@ -192,7 +195,7 @@ function parse<Shape extends z.ZodType>(schema: Shape, variables: Variables): z.
       const value = given[name];
       // A connection string holds a password: never shown.
       const shown =
-        value === undefined || name === 'DATABASE_URL' || /KEY|PEPPER/.test(name)
+        value === undefined || /^DATABASE_(READ_)?URL$|KEY|PEPPER/.test(name)
           ? ''
           : ` (is ${JSON.stringify(value)})`;
       const missing = value === undefined && issue.code !== 'custom';

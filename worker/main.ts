@@ -5,6 +5,7 @@ import { createRunMetrics } from '../activities/run-metrics.ts';
 import { createDatabase } from '../db/database.ts';
 import { requireCurrentSchema } from '../db/migrate.ts';
 import { createPoolMetrics } from '../db/pool-metrics.ts';
+import { warnWithoutTimeout } from '../db/statement-timeout.ts';
 import { pingDatabase } from '../db/unavailable.ts';
 import { DAY_MS, SECOND_MS } from '../domain/milliseconds.ts';
 import { readConfig } from '../platform/config.ts';
@@ -39,6 +40,7 @@ try {
   const db = createDatabase(config, logger, 'scheduler-worker');
   await retryUntilUp(logger, 'Postgres', () => pingDatabase(db));
   await requireCurrentSchema(db);
+  await warnWithoutTimeout(db, logger);
   const temporal = createTemporalClient(config);
   const connection = await retryUntilUp(logger, 'Temporal', () =>
     NativeConnection.connect(temporalConnectionOptions(config)),

@@ -123,17 +123,19 @@ export const getJobs = operation({
       headers: { Link: 'The next page, if there is one.' },
     },
   },
-  async handle({ query, namespace, url }, { db, now }) {
+  async handle({ query, namespace, url }, { readList, now }) {
     const { limit, name, state } = query;
     const place = decodeCursor(JobPlace, query.cursor);
-    const rows = await listJobs(db, {
-      namespace,
-      name,
-      state,
-      afterId: place?.id,
-      limit: limit + 1,
+    const { rows, runsOf } = await readList(async (db) => {
+      const jobs = await listJobs(db, {
+        namespace,
+        name,
+        state,
+        afterId: place?.id,
+        limit: limit + 1,
+      });
+      return { rows: jobs, runsOf: await readRuns(db, jobs) };
     });
-    const runsOf = await readRuns(db, rows);
     const at = now();
     const page = toPage(
       rows,

@@ -37,15 +37,17 @@ export const getRevisionsOfJob = operation({
     },
   },
   errors: ['not_found'],
-  async handle({ params, query, namespace, url }, { db }) {
+  async handle({ params, query, namespace, url }, { db, readList }) {
     const place = decodeCursor(RevisionPlace, query.cursor);
     const job = await findJobOrTombstone(db, params.id);
     if (job?.namespace !== namespace) throw noSuchJob(params.id);
-    const rows = await listRevisions(db, {
-      jobId: job.id,
-      beforeGeneration: place?.generation,
-      limit: query.limit + 1,
-    });
+    const rows = await readList((readDb) =>
+      listRevisions(readDb, {
+        jobId: job.id,
+        beforeGeneration: place?.generation,
+        limit: query.limit + 1,
+      }),
+    );
     return {
       status: 200,
       ...toPage(rows, query.limit, url, presentRevision, ({ generation }) => ({ generation })),

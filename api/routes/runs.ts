@@ -105,10 +105,12 @@ async function answerPage(
   const place = decodeCursor(RunPlace, query.cursor);
   if (jobId !== undefined) await requireJob(dependencies.db, namespace, jobId);
   const of = jobId === undefined ? { namespace } : { jobId };
-  const rows = await listRuns(
-    dependencies.db,
-    { of, states, trigger, from: from ? new Date(from) : undefined, to: to ? new Date(to) : undefined },
-    { after: place && { scheduledAt: new Date(place.scheduledAt), id: place.id }, limit: limit + 1 },
+  const rows = await dependencies.readList((db) =>
+    listRuns(
+      db,
+      { of, states, trigger, from: from ? new Date(from) : undefined, to: to ? new Date(to) : undefined },
+      { after: place && { scheduledAt: new Date(place.scheduledAt), id: place.id }, limit: limit + 1 },
+    ),
   );
   const toPlace = (run: RunRow) => ({ scheduledAt: run.scheduled_at.toISOString(), id: run.id });
   return { status: 200, ...toPage(rows, limit, url, presentFor(dependencies), toPlace) };

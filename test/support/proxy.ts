@@ -5,6 +5,8 @@ export interface Proxy {
   port: number;
   /** Cuts all connections, and every new one at once. */
   cut: () => void;
+  /** Lets nothing through any more without a word, in either direction, until it is cut. */
+  freeze: () => void;
   /** Lets connections through again. */
   restore: () => void;
   stop: () => Promise<void>;
@@ -14,6 +16,7 @@ export interface Proxy {
 export function startProxy(targetPort: number): Promise<Proxy> {
   const sockets = new Set<Socket>();
   let isCut = false;
+  let isFrozen = false;
   const keep = (socket: Socket) => {
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
@@ -21,11 +24,13 @@ export function startProxy(targetPort: number): Promise<Proxy> {
   };
   const cut = () => {
     isCut = true;
+    isFrozen = false;
     for (const socket of sockets) socket.destroy();
   };
   const server = createServer((client) => {
     keep(client);
     if (isCut) return void client.destroy();
+    if (isFrozen) return void client.pause();
     const upstream = connect(targetPort, '127.0.0.1');
     keep(upstream);
     client.pipe(upstream).pipe(client);
@@ -37,6 +42,10 @@ export function startProxy(targetPort: number): Promise<Proxy> {
       resolve({
         port: (server.address() as AddressInfo).port,
         cut,
+        freeze: () => {
+          isFrozen = true;
+          for (const socket of sockets) socket.unpipe().pause();
+        },
         restore: () => (isCut = false),
         stop: () => {
           cut();

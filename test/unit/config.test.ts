@@ -28,13 +28,14 @@ describe('configuration', () => {
         PORT: '99999',
         LOG_LEVEL: 'loud',
         DATABASE_URL: 'mysql://user:secret@db/x',
+        DATABASE_READ_URL: 'user:secret@db/x',
         DATABASE_POOL_SIZE: 'many',
         TEMPORAL_TLS: 'yes',
         SECRET_KEYS: `good:${Buffer.alloc(32).toString('base64')},bad:c2VjcmV0`,
         HTTP_TARGET_ALLOW: '10.0.0.0/8,what is this?',
       });
     expect(read).toThrow(
-      /PORT: .*99999[^]*LOG_LEVEL: [^]*DATABASE_URL: must be such as[^]*DATABASE_POOL_SIZE: [^]*TEMPORAL_ADDRESS: is required[^]*TEMPORAL_TLS: [^]*SECRET_KEYS: key 2 must be a name[^]*HTTP_TARGET_ALLOW: "what is this\?" is no address/,
+      /PORT: .*99999[^]*LOG_LEVEL: [^]*DATABASE_URL: must be such as[^]*DATABASE_READ_URL: must be such as[^]*DATABASE_POOL_SIZE: [^]*TEMPORAL_ADDRESS: is required[^]*TEMPORAL_TLS: [^]*SECRET_KEYS: key 2 must be a name[^]*HTTP_TARGET_ALLOW: "what is this\?" is no address/,
     );
     expect(read).not.toThrow(/secret\b|c2VjcmV0|AAAA/);
   });
