@@ -4,6 +4,7 @@ import pg from 'pg';
 import { startLogged, stopProcess, type LoggedProcess } from '../../local/processes.ts';
 import { fromRunner, TEMPLATE_DATABASE } from './environment.ts';
 import { createPatientClient } from './patient-client.ts';
+import { startPgBouncer } from './pgbouncer.ts';
 import { startReceiver, type Receiver } from './receiver.ts';
 
 /** An API or worker process, from the build, as in production. */
@@ -25,6 +26,9 @@ export interface Stack {
   stop: () => Promise<void>;
 }
 
+/** So many sessions a PgBouncer has for all processes of a stack. */
+const POOL_SIZE = 10;
+
 /** With this key the services of a stack encrypt the secrets of jobs, if they are not given another one. */
 export const SECRET_KEYS = `test:${Buffer.alloc(32, 'k').toString('base64')}`;
 
@@ -37,6 +41,10 @@ export async function createStack(name: string): Promise<Stack> {
   const connection = await Connection.connect({ address: fromRunner('temporalAddress') });
   const receiver = await startReceiver();
   const processes: ServiceProcess[] = [];
+  // npm run test:pgbouncer has all processes go through one.
+  const pooled = process.env['TEST_THROUGH_PGBOUNCER']
+    ? await startPgBouncer({ name, databaseUrl, poolSize: POOL_SIZE, statementTimeoutMs: 10_000 })
+    : undefined;
   let count = 0;
 
   const start = async (kind: 'api' | 'worker', env: Record<string, string>) => {
@@ -44,7 +52,7 @@ export async function createStack(name: string): Promise<Stack> {
       kind,
       path.join(fromRunner('folder'), `${name}-${kind}-${++count}.log`),
       {
-        DATABASE_URL: databaseUrl,
+        DATABASE_URL: pooled?.url ?? databaseUrl,
         TEMPORAL_ADDRESS: fromRunner('temporalAddress'),
         TEMPORAL_NAMESPACE: name,
         HTTP_TARGET_ALLOW: '127.0.0.1',
@@ -66,6 +74,7 @@ export async function createStack(name: string): Promise<Stack> {
     stop: async () => {
       await Promise.all(processes.map((service) => service.stop()));
       await receiver.stop();
+      await pooled?.stop();
       await connection.close();
       await db.end();
       await dropDatabase();
