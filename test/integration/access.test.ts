@@ -28,7 +28,8 @@ const guarded = Object.entries(document.paths).flatMap(([path, methods]) =>
     const scope = security[0] && Object.values(security[0])[0]?.[0];
     if (scope === undefined) return [];
     const [type, content] = Object.entries(requestBody?.content ?? {})[0] ?? [];
-    const body = Object.values(content?.examples ?? {})[0]?.value;
+    const examples = Object.entries(content?.examples ?? {});
+    const body = examples[0]?.[1].value;
     // Of the runs of the job: whether there is such a job is then answered at once.
     const query = operationId === 'streamRuns' ? '?jobId={id}' : '';
     return [
@@ -39,6 +40,7 @@ const guarded = Object.entries(document.paths).flatMap(([path, methods]) =>
         scope: Scope.parse(scope),
         type,
         body,
+        examples,
       },
     ];
   }),
@@ -62,7 +64,9 @@ let apiKey: ApiKey;
 
 beforeAll(async () => {
   stack = await createStack('access');
-  services = await Promise.all([stack.startApi({ API_KEY_PEPPER }), stack.startApi({ API_KEY_PEPPER })]);
+  // An example speaks of a day that runs are to be remembered of.
+  const startApi = () => stack.startApi({ API_KEY_PEPPER, RUN_RETENTION_DAYS: '36500' });
+  services = await Promise.all([startApi(), startApi()]);
   ({ url } = services[0]);
   admin = await makeKey(stack, 'root', 'admin');
   stranger = await makeKey(
@@ -356,4 +360,31 @@ describe('namespaces', () => {
       ['created', 'key:default/night shift'],
     ]);
   });
+});
+
+describe('each example of the document', () => {
+  const examples = guarded.flatMap((operation) =>
+    operation.examples.map(([name, { value }]) => ({ ...operation, name, value })),
+  );
+  const ofJobs = examples.filter(({ operationId }) => operationId === 'createJob');
+
+  test.each(examples)(
+    '$method $path: $name is good',
+    async ({ method, path, type, name, operationId, value }) => {
+      // In a namespace of its own, with a job like that of the first example of all.
+      const namespace = `${operationId}-${name}`.toLowerCase();
+      const inNamespace = `?namespace=${namespace}`;
+      const made = await request<Job>(
+        `${url}/jobs${inNamespace}`,
+        'POST',
+        { ...(ofJobs[0]?.value as object), name: 'its job' },
+        bearer(admin),
+      );
+      const place = `${url}${path.replace('{id}', made.body.id)}${inNamespace}`;
+      const headers = { ...bearer(admin), ...(type === undefined ? {} : { 'content-type': type }) };
+      const answer = await request(place, method, value, headers);
+      const isGood = answer.status >= 200 && answer.status < 300;
+      expect(isGood ? '' : JSON.stringify(answer.body)).toBe('');
+    },
+  );
 });
