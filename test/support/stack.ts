@@ -43,7 +43,12 @@ export async function createStack(name: string): Promise<Stack> {
   const processes: ServiceProcess[] = [];
   // npm run test:pgbouncer has all processes go through one.
   const pooled = process.env['TEST_THROUGH_PGBOUNCER']
-    ? await startPgBouncer({ name, databaseUrl, poolSize: POOL_SIZE, statementTimeoutMs: 10_000 })
+    ? await startPgBouncer({
+        name: `stack-${name}`,
+        databaseUrl,
+        poolSize: POOL_SIZE,
+        statementTimeoutMs: 10_000,
+      })
     : undefined;
   let count = 0;
 
