@@ -2,7 +2,7 @@ import { v7 as uuidv7 } from 'uuid';
 import { insertApiKey } from '../db/api-keys.ts';
 import type { Database } from '../db/database.ts';
 import type { ApiKeyRow } from '../db/schema.ts';
-import type { ApiKey, ApiKeyInput } from '../domain/api-key.ts';
+import type { ApiKeyInput } from '../domain/api-key.ts';
 import { invalid } from '../domain/errors.ts';
 import { toInstant } from '../domain/instant.ts';
 import { hashApiKey, hintOf, makeApiKey } from '../platform/api-key-text.ts';
@@ -34,20 +34,3 @@ export async function createApiKey(
   });
   return { row, key };
 }
-
-const instantOf = (date: Date | null) => date && toInstant(date.getTime());
-
-/** A key as it is answered. */
-export const presentApiKey = (row: ApiKeyRow): ApiKey => ({
-  id: row.id,
-  namespace: row.namespace,
-  name: row.name,
-  scopes: row.scopes,
-  hint: row.hint,
-  createdAt: toInstant(row.created_at.getTime()),
-  createdBy: row.created_by,
-  expiresAt: instantOf(row.expires_at),
-  lastUsedAt: instantOf(row.last_used_at),
-  revokedAt: instantOf(row.revoked_at),
-  revokedBy: row.revoked_by,
-});

@@ -9,7 +9,8 @@ import { ApiKeyInput } from '../domain/api-key.ts';
 import { SchedulerError } from '../domain/errors.ts';
 import { ConfigError, readDatabaseConfig, type DatabaseConfig } from '../platform/config.ts';
 import { createLogger } from '../platform/logger.ts';
-import { createApiKey, presentApiKey } from './api-key.ts';
+import { createApiKey } from './api-key.ts';
+import { presentApiKey } from './present.ts';
 import { parseInput } from './validation.ts';
 
 // npm run keys: makes, lists and revokes API keys, without an API: so the first one is made.

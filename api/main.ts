@@ -64,8 +64,7 @@ try {
   const server = createHttpServer((request, response) => handle(request, response), certificate);
   const runEvents = createRunEventHub({ db, logger, isStopping: server.isStopping });
   const registry = createMetricsRegistry();
-  createPoolMetrics(registry, db);
-  if (replicaDb) createPoolMetrics(registry, replicaDb, 'replica');
+  createPoolMetrics(registry, { primary: db, ...(replicaDb ? { replica: replicaDb } : {}) });
   createStreamMetrics(registry, runEvents.countReaders);
   const doorkeeper = {
     authenticate: createAuthenticate(config, { db, logger, now }),

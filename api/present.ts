@@ -1,5 +1,6 @@
 import type { LastRun } from '../db/runs.ts';
-import type { JobRow, RunRow } from '../db/schema.ts';
+import type { ApiKeyRow, JobRow, RunRow } from '../db/schema.ts';
+import type { ApiKey } from '../domain/api-key.ts';
 import { toInstant } from '../domain/instant.ts';
 import type { Job, SyncState } from '../domain/job.ts';
 import { occurrences } from '../domain/occurrences.ts';
@@ -109,3 +110,18 @@ function presentAttempt({
   const durationMs = Math.max(0, Date.parse(endedAt) - Date.parse(startedAt));
   return { number, startedAt, endedAt, durationMs, outcome, statusCode, error, responseExcerpt, retryAt };
 }
+
+/** A key as it is answered. */
+export const presentApiKey = (row: ApiKeyRow): ApiKey => ({
+  id: row.id,
+  namespace: row.namespace,
+  name: row.name,
+  scopes: row.scopes,
+  hint: row.hint,
+  createdAt: instantOf(row.created_at),
+  createdBy: row.created_by,
+  expiresAt: row.expires_at && instantOf(row.expires_at),
+  lastUsedAt: row.last_used_at && instantOf(row.last_used_at),
+  revokedAt: row.revoked_at && instantOf(row.revoked_at),
+  revokedBy: row.revoked_by,
+});

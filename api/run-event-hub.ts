@@ -46,7 +46,7 @@ export function createRunEventHub(dependencies: {
 }): RunEventHub {
   const { db, logger, isStopping } = dependencies;
   const queue = createQueues();
-  const open = new Set<() => void>();
+  const open = new Set<Readable>();
   const readersOf = new Map<string, number>();
   let readers = 0;
   let isWatching = false;
@@ -84,7 +84,7 @@ export function createRunEventHub(dependencies: {
   return {
     countReaders: () => readers,
     breakOff: () => {
-      for (const breakOff of open) breakOff();
+      for (const stream of open) stream.destroy();
     },
     join: (client) => {
       const own = readersOf.get(client) ?? 0;
@@ -97,9 +97,8 @@ export function createRunEventHub(dependencies: {
       return {
         oneAtATime: (read) => queue('events', read),
         whileOpen: (stream) => {
-          const breakOff = () => void stream.destroy();
-          open.add(breakOff);
-          stream.once('close', () => open.delete(breakOff));
+          open.add(stream);
+          stream.once('close', () => open.delete(stream));
         },
         latest: async () => {
           // The round that is under way may have begun before the question.

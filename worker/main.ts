@@ -48,7 +48,7 @@ try {
   await ensureSearchAttributes(temporal);
 
   const registry = createMetricsRegistry();
-  createPoolMetrics(registry, db);
+  createPoolMetrics(registry, { primary: db });
   createStateMetrics(registry, { db, temporal, taskQueue: config.TEMPORAL_TASK_QUEUE, logger });
 
   const secrets = createSecretBox(config.SECRET_KEYS);

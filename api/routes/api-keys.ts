@@ -2,9 +2,10 @@ import { z } from 'zod';
 import { findApiKey, listApiKeys, revokeApiKey } from '../../db/api-keys.ts';
 import { ApiKey, ApiKeyInput, NewApiKey } from '../../domain/api-key.ts';
 import { SchedulerError } from '../../domain/errors.ts';
-import { createApiKey, presentApiKey } from '../api-key.ts';
+import { createApiKey } from '../api-key.ts';
 import { operation } from '../operation.ts';
 import { decodeCursor, pageOf, pageQuery, toPage } from '../page.ts';
+import { presentApiKey } from '../present.ts';
 
 const TAG = 'API keys';
 
