@@ -7,6 +7,7 @@ import { METRICS_CONTENT_TYPE, type MetricsRegistry } from '../platform/metrics.
 import { serveDocs } from './docs.ts';
 import { requireAccess, type Doorkeeper } from './middleware/access.ts';
 import { allowOrigins, securityHeaders } from './middleware/harden.ts';
+import { pathPrefix } from './middleware/path-prefix.ts';
 import { problems } from './middleware/problems.ts';
 import { requestContext, type RequestState } from './middleware/request-context.ts';
 import { readTarget } from './middleware/request-target.ts';
@@ -61,6 +62,7 @@ function createApp(
   // The last so many entries of X-Forwarded-For are from proxies that are trusted; what stands before, anybody may have written.
   app.proxy = config.TRUST_PROXY > 0;
   app.maxIpsCount = config.TRUST_PROXY;
+  app.use(pathPrefix());
   app.use(readTarget());
   app.use(traceRequests());
   app.use(requestContext(logger, observe));

@@ -53,7 +53,11 @@ export function createOpenApiDocument(operations: readonly Operation[], version:
       tags: [tag],
       // OpenAPI 3.1 lets every scheme name what its holder must be allowed to do.
       security:
-        access === 'public' ? [] : Object.keys(SECURITY_SCHEMES).map((name) => ({ [name]: [access] })),
+        access === 'public'
+          ? []
+          : Object.keys(SECURITY_SCHEMES).map((name) => ({
+              [name]: access === 'credentials' ? [] : [access],
+            })),
       request: {
         ...(params ? { params } : {}),
         ...(query ? { query } : {}),
@@ -84,12 +88,14 @@ export function createOpenApiDocument(operations: readonly Operation[], version:
         'POST a job: a schedule and what to call. It fires on time, once per occurrence, whatever dies in between.',
       license: { name: 'MIT', identifier: 'MIT' },
     },
-    servers: [{ url: '/' }],
+    // Beside the document, wherever a gateway serves it.
+    servers: [{ url: '.' }],
     tags: [
       { name: 'Jobs', description: 'What is to be done, and when.' },
       { name: 'Schedules', description: 'When something would fire.' },
       { name: 'Runs', description: 'What was done.' },
       { name: 'API keys', description: 'Who may use this API.' },
+      { name: 'Access', description: 'Who one is.' },
       { name: 'Health', description: 'For probes.' },
     ],
   });

@@ -81,8 +81,8 @@ export interface Operation<Params = unknown, Query = unknown, Body = unknown, He
   summary: string;
   description?: string;
   tag: string;
-  /** The scope that its caller needs; `public`: none, not even credentials. */
-  access: Scope | 'public';
+  /** The scope that its caller needs; `credentials`: none, but it must be known who asks; `public`: not even that. */
+  access: Scope | 'credentials' | 'public';
   params?: z.ZodObject & z.ZodType<Params>;
   query?: z.ZodObject & z.ZodType<Query>;
   /** Named as the document shall show them; handlers get them by these names. */

@@ -45,10 +45,11 @@ const nameRoute =
     return next();
   };
 
-const guard = (operation: Operation, doorkeeper: Doorkeeper) =>
-  operation.access === 'public'
-    ? []
-    : [requireAccess(doorkeeper, isRead(operation) ? 'reads' : 'writes', operation.access)];
+function guard(operation: Operation, doorkeeper: Doorkeeper): Middleware<RequestState>[] {
+  if (operation.access === 'public') return [];
+  if (operation.access === 'credentials') return [requireAccess(doorkeeper)];
+  return [requireAccess(doorkeeper, isRead(operation) ? 'reads' : 'writes', operation.access)];
+}
 
 /** Who asks for what is public. */
 const NOBODY: Session = {

@@ -14,18 +14,18 @@ export interface Doorkeeper {
 
 /**
  * Lets a request pass if its caller is known, has the scope, and has not asked too often; before anything of its body is
- * read. Without a scope, whoever is known may pass.
+ * read. Without a scope, whoever is known may pass; without a kind, it is not counted unless it is refused.
  */
 export function requireAccess(
   { authenticate, countRequest }: Doorkeeper,
-  kind: RequestKind,
+  kind?: RequestKind,
   scope?: Scope,
 ): Middleware<RequestState> {
   return async (context, next) => {
     const caller = await identify(context, authenticate, countRequest);
     context.state.caller = caller;
     context.state.logger = context.state.logger.child({ caller: caller.name, namespace: caller.namespace });
-    await requireAllowance(context, countRequest, kind, caller.client);
+    if (kind !== undefined) await requireAllowance(context, countRequest, kind, caller.client);
     if (scope !== undefined && !allows(caller, scope)) {
       // RFC 6750, 3.1.
       context.set('WWW-Authenticate', `Bearer error="insufficient_scope", scope="${scope}"`);

@@ -1,5 +1,6 @@
 import type { Operation } from '../operation.ts';
 import { createApiKeyRoute, getApiKey, getApiKeys, revokeApiKeyRoute } from './api-keys.ts';
+import { getAccess } from './access.ts';
 import { backfillJob } from './backfill.ts';
 import { patchJob, removeJob, replaceJob } from './change-job.ts';
 import { livez, readyz } from './health.ts';
@@ -39,6 +40,7 @@ export const operations: Operation[] = [
   getApiKeys,
   getApiKey,
   revokeApiKeyRoute,
+  getAccess,
   livez,
   readyz,
 ];

@@ -120,8 +120,20 @@ async function unchanged(): Promise<void> {
 }
 
 describe('every operation of the document', () => {
-  test('is guarded but for the probes', () => {
-    expect(guarded).toHaveLength(operations.length - 2);
+  test('needs a scope, but for the probes and what tells callers who they are', () => {
+    expect(guarded).toHaveLength(operations.length - 3);
+  });
+
+  test('GET /access says whose credentials these are, and needs good ones', async () => {
+    expect(await request(`${url}/access`, 'GET', undefined, bearer(stranger))).toMatchObject({
+      status: 200,
+      body: {
+        caller: 'key:other/stranger',
+        namespace: 'other',
+        scopes: Scope.options.filter((scope) => scope !== 'admin'),
+      },
+    });
+    expect(await request(`${url}/access`)).toMatchObject({ status: 401, body: { code: 'unauthenticated' } });
   });
 
   test.each(guarded)('$method $path is refused without credentials', async (operation) => {

@@ -47,6 +47,12 @@ export function findDebianProgram(wanted: Wanted): Program {
   };
 }
 
+/** Also those of its dependencies. */
+const DEPENDENCIES_ALONE = [
+  '--recurse',
+  ...['recommends', 'suggests', 'conflicts', 'breaks', 'replaces', 'enhances'].map((kind) => `--no-${kind}`),
+];
+
 /** Downloads packages, and returns the folder in which they lie unpacked, all of them or none. */
 function unpack(wanted: Wanted, cache: string): string {
   const temporary = mkdtempSync(path.join(os.tmpdir(), 'debian-'));
@@ -59,9 +65,17 @@ function unpack(wanted: Wanted, cache: string): string {
   };
   try {
     const needed = wanted.libraries
-      ? [...run('apt-cache', 'depends', wanted.package).matchAll(/Depends: (\S+)/g)]
-          .map(([, name]) => name ?? '')
-          .filter((name) => wanted.libraries?.test(name))
+      ? [
+          ...new Set(
+            [
+              ...run('apt-cache', 'depends', ...DEPENDENCIES_ALONE, wanted.package).matchAll(
+                /Depends: (\S+)/g,
+              ),
+            ]
+              .map(([, name]) => name ?? '')
+              .filter((name) => wanted.libraries?.test(name)),
+          ),
+        ]
       : [];
     run('apt-get', 'download', wanted.package, ...needed);
     const packages = readdirSync(temporary).filter((name) => name.endsWith('.deb'));

@@ -121,9 +121,11 @@ export async function startServiceProcess(
   });
   const result = await Promise.race([ready, service.exited]);
   if (!('port' in result)) throw new Error(`The ${kind} ended before it was ready: ${result.lastWords}`);
+  // Of all addresses, take one.
+  const host = env['HOST'] === undefined || env['HOST'] === '0.0.0.0' ? '127.0.0.1' : env['HOST'];
   return {
     process: service,
-    url: `http://127.0.0.1:${result.port}`,
+    url: `http://${host}:${result.port}`,
     stop: async (signal = 'SIGTERM') => void (await stopProcess(service, signal, 40_000)),
   };
 }

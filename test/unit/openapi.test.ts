@@ -72,6 +72,7 @@ describe('the OpenAPI document', () => {
       'GET /api-keys',
       'GET /api-keys/{id}',
       'POST /api-keys/{id}/revoke',
+      'GET /access',
       'GET /livez',
       'GET /readyz',
     ]);

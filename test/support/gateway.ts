@@ -1,0 +1,145 @@
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { Agent, fetch, type RequestInit, type Response } from 'undici';
+import { findPort } from '../../local/ports.ts';
+import { startLogged, stopProcess } from '../../local/processes.ts';
+import { findDebianProgram } from './debian-program.ts';
+import { startNameServer, type NameServer } from './name-server.ts';
+import { SELF_SIGNED } from './self-signed.ts';
+import { waitFor } from './wait-for.ts';
+
+const TEMPLATE = path.resolve('deploy/gateway/nginx.conf.template');
+
+/** What the template is filled with, as the entry point of nginx's image does. */
+type GatewaySettings = Record<
+  | 'API_HOST'
+  | 'API_PORT'
+  | 'API_INTERNAL_PORT'
+  | 'NAMESERVER'
+  | 'HTTP_PORT'
+  | 'HTTPS_PORT'
+  | 'ACCESS_LOG'
+  | 'TLS_CERTIFICATE'
+  | 'TLS_CERTIFICATE_KEY'
+  | 'RATE_PER_CLIENT'
+  | 'RATE_PER_ADDRESS'
+  | 'BURST_PER_CLIENT'
+  | 'BURST_PER_ADDRESS',
+  string
+>;
+
+/** A line of the gateway's access log. */
+export interface AccessLine {
+  msg: string;
+  requestId: string;
+  path: string;
+  status: number;
+  caller: string;
+  /** The addresses of the APIs that were asked, in turn; empty if none was. */
+  apis: string;
+}
+
+/** The gateway of deploy/gateway before APIs that a name server of its own finds. */
+export interface Gateway {
+  url: string;
+  plainUrl: string;
+  names: NameServer;
+  fetch: (path: string, init?: RequestInit) => Promise<Response>;
+  /** In the order in which the requests were answered. */
+  accessLog: () => AccessLine[];
+  stop: () => Promise<void>;
+}
+
+const findNginx = () => findDebianProgram({ program: 'nginx', package: 'nginx' }).command;
+
+/** Writes the configuration that the template makes of these settings, and answers nginx's arguments. */
+function configure(folder: string, settings: GatewaySettings): string[] {
+  const filled = readFileSync(TEMPLATE, 'utf8').replaceAll(/\$\{([A-Z_]+)\}/g, (text, name: string) =>
+    name in settings ? settings[name as keyof GatewaySettings] : text,
+  );
+  const file = path.join(folder, 'nginx.conf');
+  // What the image brings along: where it may write.
+  const places = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
+    .map((kind) => `${kind}_temp_path ${folder}/${kind};`)
+    .join(' ');
+  writeFileSync(file, filled.replace(/^http \{$/m, `http { ${places}`));
+  return ['-c', file, '-p', folder, '-e', 'stderr', '-g', `daemon off; pid ${folder}/nginx.pid;`];
+}
+
+/** Has nginx look at the gateway's file, filled so. @throws Error with what it says of it */
+function checkGateway(folder: string, settings: GatewaySettings): void {
+  const { status, stderr } = spawnSync(findNginx(), ['-t', ...configure(folder, settings)], {
+    encoding: 'utf8',
+  });
+  if (status !== 0 || /\[(warn|error|emerg)\]/.test(stderr)) throw new Error(stderr);
+}
+
+/**
+ * Starts nginx with the very file that a deployment uses. The APIs listen on `apiPort` and `internalPort`, each on a
+ * loopback address of its own. @throws Error when there is no nginx, or with its last words
+ */
+export async function startGateway(options: {
+  folder: string;
+  apiPort: number;
+  internalPort: number;
+  apis: string[];
+  settings?: Partial<GatewaySettings>;
+}): Promise<Gateway> {
+  const { folder } = options;
+  mkdirSync(folder, { recursive: true });
+  const file = (kind: string) => path.join(folder, `${kind}.pem`);
+  for (const kind of ['cert', 'key'] as const) writeFileSync(file(kind), SELF_SIGNED[kind]);
+  const names = await startNameServer('api', options.apis);
+  const settings: GatewaySettings = {
+    API_HOST: 'api',
+    API_PORT: String(options.apiPort),
+    API_INTERNAL_PORT: String(options.internalPort),
+    NAMESERVER: names.address,
+    HTTP_PORT: String(await findPort(0)),
+    HTTPS_PORT: String(await findPort(0)),
+    ACCESS_LOG: path.join(folder, 'access.log'),
+    TLS_CERTIFICATE: file('cert'),
+    TLS_CERTIFICATE_KEY: file('key'),
+    RATE_PER_CLIENT: '1000',
+    RATE_PER_ADDRESS: '1000',
+    BURST_PER_CLIENT: '1000',
+    BURST_PER_ADDRESS: '1000',
+    ...options.settings,
+  };
+  checkGateway(folder, settings);
+  const nginx = startLogged(findNginx(), configure(folder, settings), {
+    logFile: path.join(folder, 'nginx.log'),
+    env: { PATH: process.env['PATH'] },
+  });
+  const dispatcher = new Agent({ connect: { ca: SELF_SIGNED.cert } });
+  const url = `https://127.0.0.1:${settings.HTTPS_PORT}`;
+  const gateway: Gateway = {
+    url,
+    plainUrl: `http://127.0.0.1:${settings.HTTP_PORT}`,
+    names,
+    fetch: (place, init = {}) => fetch(`${url}${place}`, { dispatcher, redirect: 'manual', ...init }),
+    accessLog: () =>
+      readFileSync(settings.ACCESS_LOG, 'utf8')
+        .split('\n')
+        .slice(0, -1)
+        .map((line) => JSON.parse(line) as AccessLine),
+    stop: async () => {
+      await dispatcher.destroy();
+      await stopProcess(nginx, 'SIGQUIT', 10_000);
+      await names.stop();
+    },
+  };
+  let lastWords: string | undefined;
+  void nginx.exited.then((exit) => (lastWords = exit.lastWords));
+  await waitFor(
+    'the gateway to answer, or to end',
+    async () =>
+      lastWords !== undefined || (await fetch(`${gateway.plainUrl}/`, { redirect: 'manual' })).status === 308,
+  );
+  if (lastWords !== undefined) {
+    await gateway.stop();
+    throw new Error(`The gateway did not start: ${String(lastWords)}`);
+  }
+  return gateway;
+}
