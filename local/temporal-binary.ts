@@ -9,14 +9,12 @@ import {
   renameSync,
   rmSync,
 } from 'node:fs';
-import os from 'node:os';
 import path from 'node:path';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
-import { startLogged } from './processes.ts';
+import { buildWithGo, placeOf } from './go-program.ts';
 
 /** The version of Temporal's CLI that holds the server 1.29.1, on which this service was measured. */
-const CLI_VERSION = 'v1.5.1';
-const EXECUTABLE = process.platform === 'win32' ? 'temporal.exe' : 'temporal';
+const CLI = { package: 'github.com/temporalio/cli/cmd/temporal', version: 'v1.5.1', program: 'temporal' };
 
 /**
  * The path of Temporal's CLI, which holds the development server: the one on PATH, or one kept in the user's cache
@@ -26,15 +24,12 @@ const EXECUTABLE = process.platform === 'win32' ? 'temporal.exe' : 'temporal';
 export async function findTemporalBinary(say: (text: string) => void): Promise<string> {
   const onPath = findOnPath();
   if (onPath) return onPath;
-  const folder = path.join(cacheFolder(), 'durable-job-scheduler', `temporal-${CLI_VERSION}`);
-  const cached = path.join(folder, EXECUTABLE);
+  const cached = placeOf(CLI);
   if (existsSync(cached)) return cached;
-  mkdirSync(folder, { recursive: true });
   const failures: string[] = [];
-  for (const obtain of [download, buildWithGo]) {
+  for (const obtain of [() => download(cached, say), () => buildWithGo(CLI, say)]) {
     try {
-      await obtain(folder, cached, say);
-      return cached;
+      return await obtain();
     } catch (error) {
       failures.push(error instanceof Error ? error.message : String(error));
     }
@@ -53,7 +48,7 @@ export async function findTemporalBinary(say: (text: string) => void): Promise<s
 
 function findOnPath(): string | undefined {
   for (const folder of (process.env['PATH'] ?? '').split(path.delimiter)) {
-    const candidate = path.join(folder, EXECUTABLE);
+    const candidate = path.join(folder, path.basename(placeOf(CLI)));
     try {
       accessSync(candidate, constants.X_OK);
       if (spawnSync(candidate, ['--version']).status === 0) return candidate;
@@ -64,27 +59,21 @@ function findOnPath(): string | undefined {
   return undefined;
 }
 
-function cacheFolder(): string {
-  if (process.env['XDG_CACHE_HOME']) return process.env['XDG_CACHE_HOME'];
-  if (process.platform === 'darwin') return path.join(os.homedir(), 'Library', 'Caches');
-  if (process.platform === 'win32' && process.env['LOCALAPPDATA']) return process.env['LOCALAPPDATA'];
-  return path.join(os.homedir(), '.cache');
-}
-
 /** Temporal's testing package downloads the CLI as a side effect of starting it; the file is what is wanted here. */
-async function download(folder: string, target: string, say: (text: string) => void): Promise<void> {
+async function download(target: string, say: (text: string) => void): Promise<string> {
   say('Downloading the Temporal development server (about 100 MB, once) …');
-  const downloadDir = path.join(folder, 'download');
+  const downloadDir = path.join(path.dirname(target), 'download');
   mkdirSync(downloadDir, { recursive: true });
   try {
     const environment = await TestWorkflowEnvironment.createLocal({
-      server: { executable: { type: 'cached-download', version: CLI_VERSION, downloadDir } },
+      server: { executable: { type: 'cached-download', version: CLI.version, downloadDir } },
     });
     await environment.teardown();
     const file = readdirSync(downloadDir).find((name) => name.startsWith('temporal'));
     if (!file) throw new Error('the download left no file');
     renameSync(path.join(downloadDir, file), target);
     chmodSync(target, 0o755);
+    return target;
   } catch (error) {
     const reason =
       error instanceof Error ? (error.message.split(': ').pop() ?? error.message) : String(error);
@@ -92,30 +81,5 @@ async function download(folder: string, target: string, say: (text: string) => v
     throw new Error(`download: ${reason}`, { cause: error });
   } finally {
     rmSync(downloadDir, { recursive: true, force: true });
-  }
-}
-
-async function buildWithGo(folder: string, target: string, say: (text: string) => void): Promise<void> {
-  if (spawnSync('go', ['version']).status !== 0) throw new Error('build: Go is not installed');
-  say('Building the Temporal development server with Go (three to five minutes on two cores, once) …');
-  const started = Date.now();
-  const progress = setInterval(
-    () => say(`… still building, ${Math.round((Date.now() - started) / 1_000)} s`),
-    30_000,
-  );
-  try {
-    // Built aside and moved in one step: a build that was broken off leaves nothing that looks whole.
-    const bin = path.join(folder, `build-${process.pid}`);
-    const build = startLogged('go', ['install', `github.com/temporalio/cli/cmd/temporal@${CLI_VERSION}`], {
-      logFile: path.join(folder, 'build.log'),
-      env: { ...process.env, GOBIN: bin, GOFLAGS: '' },
-    });
-    const exit = await build.exited;
-    if (exit.code !== 0) throw new Error(`build: go install failed: ${exit.lastWords}`);
-    renameSync(path.join(bin, EXECUTABLE), target);
-    rmSync(bin, { recursive: true, force: true });
-    say(`… built in ${Math.round((Date.now() - started) / 1_000)} s.`);
-  } finally {
-    clearInterval(progress);
   }
 }
