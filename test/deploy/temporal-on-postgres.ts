@@ -13,7 +13,7 @@ const DYNAMIC_CONFIG = path.join(SETTINGS, 'dynamic-config.yaml');
 const RETENTION_S = 7 * 24 * 3_600;
 
 /**
- * Tries deploy/temporal with a real Temporal server on a real Postgres: databases, schemas, namespace, settings, and a job
+ * Tries deploy/temporal with a real Temporal server on a real Postgres: databases, schemas and their update, namespace, settings, and a job
  * that runs. Wants the build in dist/.
  * @throws Error that says what does not work
  */

@@ -79,6 +79,7 @@ export async function startDeployedStack(
       SQL_USER: ROLE.name,
       SQL_PASSWORD: ROLE.password,
     };
+    await createOlderDatabase(sqlTool, sql);
     await timed('setup.sh', () => runScript('setup.sh', [sqlTool], sql));
     await timed('setup.sh again', () => runScript('setup.sh', [sqlTool], sql));
     const cluster = await timed('temporal-server starts', () =>
@@ -111,6 +112,17 @@ export async function startDeployedStack(
       cause: error,
     });
   }
+}
+
+/** One of the two databases as an earlier version of Temporal has left it: setup.sh makes the other, and updates this one. */
+async function createOlderDatabase(sqlTool: string, sql: NodeJS.ProcessEnv): Promise<void> {
+  const env = { ...sql, SQL_PLUGIN: 'postgres12_pgx', SQL_DATABASE: 'temporal_visibility' };
+  for (const args of [
+    ['create-database'],
+    ['setup-schema', '-v', '0.0'],
+    ['update-schema', '--schema-name', 'postgresql/v12/visibility', '-v', '1.8'],
+  ])
+    await run(sqlTool, args, { env });
 }
 
 async function createRole(url: string): Promise<void> {
