@@ -1,16 +1,89 @@
-import { readFileSync } from 'node:fs';
-import { expect, test } from '@jest/globals';
+import { existsSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { describe, expect, test } from '@jest/globals';
 import { parse } from 'yaml';
 import { TUNING_ENVIRONMENT, TUNING_FLAGS } from '../../local/temporal-server.ts';
+import { readConfig } from '../../platform/config.ts';
+
+interface Service {
+  image?: string;
+  command?: string[];
+  environment?: Record<string, string>;
+  volumes?: string[];
+  ports?: string[];
+  networks?: string[];
+}
+
+const read = (file: string) =>
+  parse(readFileSync(file, 'utf8'), { merge: true }) as { services: Record<string, Service> };
 
 test('docker-compose.yml tunes Temporal just as npm start does', () => {
-  const document = parse(readFileSync('docker-compose.yml', 'utf8'), { merge: true }) as {
-    services: Record<string, { command: string[]; environment: Record<string, string> }>;
-  };
-  const temporal = document.services['temporal'];
-  const flags = temporal?.command.filter((flag) =>
+  const temporal = read('docker-compose.yml').services['temporal'];
+  const flags = temporal?.command?.filter((flag) =>
     /^--(sqlite-pragma|search-attribute|dynamic-config-value)=/.test(flag),
   );
   expect(flags).toEqual(TUNING_FLAGS);
   expect(temporal?.environment).toEqual(TUNING_ENVIRONMENT);
+});
+
+describe('deploy/compose', () => {
+  const folder = 'deploy/compose';
+  const { services } = read(path.join(folder, 'compose.yaml'));
+  const text = readFileSync(path.join(folder, 'compose.yaml'), 'utf8');
+  const example = readFileSync(path.join(folder, '.env.example'), 'utf8');
+  /** As the engine fills it in, with what stands in .env. */
+  const given: Record<string, string> = {
+    POSTGRES_PASSWORD: 'a1',
+    TEMPORAL_POSTGRES_PASSWORD: 'b2',
+    GRAFANA_PASSWORD: 'c3',
+    API_KEY_PEPPER: 'p'.repeat(44),
+    SECRET_KEYS: `main:${Buffer.alloc(32, 'k').toString('base64')}`,
+    TLS_FOLDER: '/etc/tls',
+  };
+  const fill = (value: string) =>
+    value.replaceAll(
+      /\$\{(\w+)(?::[-?]([^}]*))?\}/g,
+      (_, name: string, fallback = '') => given[name] ?? String(fallback),
+    );
+
+  test.each(['api', 'worker', 'migrate'])('gives the %s an environment that it starts with', (name) => {
+    const environment = Object.entries(services[name]?.environment ?? {});
+    const filled = Object.fromEntries(environment.map(([key, value]) => [key, fill(value)]));
+    // What the image sets.
+    expect(() => readConfig({ HOST: '0.0.0.0', ...filled })).not.toThrow();
+  });
+
+  test('requires what .env.example leaves to be filled in, and knows all that it shows', () => {
+    const required = [...text.matchAll(/\$\{(\w+):\?/g)].map(([, name]) => name);
+    const blank = [...example.matchAll(/^(\w+)=$/gm)].map(([, name]) => name);
+    expect(new Set(required)).toEqual(new Set(blank));
+    expect(new Set(required)).toEqual(new Set(Object.keys(given)));
+    for (const [, name] of example.matchAll(/^(?:# )?([A-Z_]+)=/gm)) expect(text).toContain(`\${${name}`);
+  });
+
+  test('mounts files that are there', () => {
+    const files = Object.values(services)
+      .flatMap(({ volumes = [] }) => volumes.map((volume) => volume.split(':')[0] ?? ''))
+      .filter((source) => source.startsWith('.'));
+    expect(files.length).toBeGreaterThan(8);
+    for (const file of files) expect([file, existsSync(path.join(folder, file))]).toEqual([file, true]);
+  });
+
+  test('pins every image, and shows the gateway alone to the world', () => {
+    for (const [name, { image, ports = [] }] of Object.entries(services)) {
+      if (image !== undefined && image !== 'durable-job-scheduler')
+        expect([name, image]).toEqual([name, expect.stringMatching(/:v?\d+\.\d+(\.\d+)?[-\w.]*$/)]);
+      if (name !== 'gateway')
+        for (const port of ports)
+          expect([name, port]).toEqual([name, expect.stringMatching(/^127[.]0[.]0[.]1:/)]);
+    }
+  });
+
+  test('gives the gateway all that its template takes', () => {
+    const template = readFileSync('deploy/gateway/nginx.conf.template', 'utf8');
+    const taken = new Set([...template.matchAll(/\$\{([A-Z_]+)\}/g)].map(([, name]) => name));
+    const gateway = Object.keys(services['gateway']?.environment ?? {});
+    // Where nginx's image writes what it makes of the template.
+    expect(new Set(gateway)).toEqual(new Set([...taken, 'NGINX_ENVSUBST_OUTPUT_DIR']));
+  });
 });
