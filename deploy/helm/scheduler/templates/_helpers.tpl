@@ -101,7 +101,9 @@ helm.sh/chart: {{ printf "%s-%s" $.Chart.Name $.Chart.Version | replace "+" "_" 
 {{ include "scheduler.fromSecret" (list "TEMPORAL_API_KEY" .apiKey.existingSecret .apiKey.key) }}
 {{- end }}
 {{- end }}
-{{ include "scheduler.commonEnv" . }}
+{{- with include "scheduler.commonEnv" . | trim }}
+{{ . }}
+{{- end }}
 {{- end }}
 
 {{/* The variables that the migration has as well. */}}

@@ -1,0 +1,83 @@
+import { readFileSync, readdirSync } from 'node:fs';
+import { describe, expect, test } from '@jest/globals';
+import { parse } from 'yaml';
+import { readConfig } from '../../platform/config.ts';
+
+const CHART = 'deploy/helm/scheduler';
+
+/** Of the local stack alone. */
+const LOCAL = ['DATA_DIR', 'ECHO_PORT', 'POSTGRES_PORT', 'TEMPORAL_PORT', 'TEMPORAL_UI_PORT'];
+
+const SERVERS = { DATABASE_URL: 'postgres://db/scheduler', TEMPORAL_ADDRESS: 'temporal:7233' };
+
+interface Schema {
+  type?: string | string[];
+  enum?: string[];
+  minimum?: number;
+  maximum?: number;
+  additionalProperties?: unknown;
+  properties?: Record<string, Schema>;
+}
+
+const readChart = (file: string) => readFileSync(`${CHART}/${file}`, 'utf8');
+const schema = JSON.parse(readChart('values.schema.json')) as Schema;
+const config = schema.properties?.['config']?.properties ?? {};
+
+/** The names that templates give variables: `- name: PORT`, or by the helper for those out of a Secret. */
+const templates = readdirSync(`${CHART}/templates`).map((file) => readChart(`templates/${file}`));
+const ownValues = templates.flatMap((template) =>
+  [...template.matchAll(/- name: ([A-Z][A-Z_]+)$|"scheduler\.fromSecret" \(list "([A-Z_]+)"/gm)].map(
+    ([, name, fromSecret]) => name ?? fromSecret,
+  ),
+);
+
+const isAccepted = (name: string, value: unknown) => {
+  try {
+    readConfig({ ...SERVERS, [name]: String(value) });
+    return true;
+  } catch {
+    return false;
+  }
+};
+
+describe('the Helm chart', () => {
+  test('can set each variable of a deployment in one place, and no other', () => {
+    const inSchema = readFileSync('platform/config.ts', 'utf8').matchAll(/^ {2}([A-Z][A-Z_]+):/gm);
+    const ofDeployments = [...inSchema]
+      .map(([, name]) => String(name))
+      .filter((name) => !LOCAL.includes(name));
+    const inChart = [...Object.keys(config), ...new Set(ownValues)];
+    expect(inChart.sort()).toEqual(ofDeployments.sort());
+  });
+
+  const bounded = Object.entries(config).filter(([, { minimum }]) => minimum !== undefined);
+  test.each(bounded)('takes for %s what the service takes', (name, { minimum = NaN, maximum = NaN }) => {
+    const values = [minimum - 1, minimum, maximum, maximum + 1];
+    expect(values.map((value) => isAccepted(name, value))).toEqual([false, true, true, false]);
+  });
+
+  const chosen = Object.entries(config).filter(([, choice]) => choice.enum);
+  test.each(chosen)('takes for %s words that the service knows', (name, choice) => {
+    for (const word of choice.enum ?? []) expect(isAccepted(name, word)).toBe(true);
+    expect(isAccepted(name, 'something else')).toBe(false);
+  });
+
+  test('has a default for each value, and a schema', () => {
+    const namesOf = (tree: unknown, shape: Schema, path = ''): string[] =>
+      shape.additionalProperties === false && path !== '.config' && path !== '.monitoring.apiKeySecret'
+        ? Object.entries((tree ?? {}) as object).flatMap(([name, value]) =>
+            namesOf(value, shape.properties?.[name] ?? {}, `${path}.${name}`),
+          )
+        : [path];
+    const pathsOf = (shape: Schema, path = ''): string[] =>
+      shape.additionalProperties === false && path !== '.config' && path !== '.monitoring.apiKeySecret'
+        ? Object.entries(shape.properties ?? {}).flatMap(([name, part]) => pathsOf(part, `${path}.${name}`))
+        : [path];
+    expect(namesOf(parse(readChart('values.yaml')), schema).sort()).toEqual(
+      // Helm's own, for charts that hold this one.
+      pathsOf(schema)
+        .filter((path) => path !== '.global' && !path.endsWith('.resources.claims'))
+        .sort(),
+    );
+  });
+});
