@@ -24,6 +24,7 @@ helm.sh/chart: {{ printf "%s-%s" $.Chart.Name $.Chart.Version | replace "+" "_" 
 
 {{- define "scheduler.image" -}}
 {{- with .Values.image -}}
+{{- if eq .tag "latest" }}{{ fail "image.tag: latest means another image each day; name the version, or set image.digest" }}{{ end -}}
 {{ .repository }}{{ if .digest }}@{{ .digest }}{{ else }}:{{ .tag | default $.Chart.AppVersion }}{{ end }}
 {{- end }}
 {{- end }}
