@@ -63,20 +63,23 @@ describe('the Helm chart', () => {
   });
 
   test('has a default for each value, and a schema', () => {
-    const namesOf = (tree: unknown, shape: Schema, path = ''): string[] =>
-      shape.additionalProperties === false && path !== '.config' && path !== '.monitoring.apiKeySecret'
-        ? Object.entries((tree ?? {}) as object).flatMap(([name, value]) =>
-            namesOf(value, shape.properties?.[name] ?? {}, `${path}.${name}`),
-          )
-        : [path];
-    const pathsOf = (shape: Schema, path = ''): string[] =>
-      shape.additionalProperties === false && path !== '.config' && path !== '.monitoring.apiKeySecret'
-        ? Object.entries(shape.properties ?? {}).flatMap(([name, part]) => pathsOf(part, `${path}.${name}`))
-        : [path];
-    expect(namesOf(parse(readChart('values.yaml')), schema).sort()).toEqual(
-      // Helm's own, for charts that hold this one.
-      pathsOf(schema)
-        .filter((path) => path !== '.global' && !path.endsWith('.resources.claims'))
+    // Helm's own, for charts that hold this one; and what is empty by default.
+    const FREE = ['.global', '.config', '.monitoring.apiKeySecret'];
+    const pathsOf = (tree: Record<string, unknown>, shape: Schema, path = ''): string[] =>
+      Object.keys(tree).flatMap((name) => {
+        const [below, part] = [`${path}.${name}`, shape.properties?.[name] ?? {}];
+        const isGroup = part.additionalProperties === false && !FREE.includes(below);
+        return isGroup ? pathsOf(tree[name] as Record<string, unknown>, part, below) : [below];
+      });
+    const inSchema = (shape: Schema, path = ''): string[] =>
+      Object.entries(shape.properties ?? {}).flatMap(([name, part]) => {
+        const below = `${path}.${name}`;
+        return part.additionalProperties === false && !FREE.includes(below) ? inSchema(part, below) : [below];
+      });
+    const defaults = parse(readChart('values.yaml')) as Record<string, unknown>;
+    expect(pathsOf(defaults, schema).sort()).toEqual(
+      inSchema(schema)
+        .filter((path) => path !== '.global')
         .sort(),
     );
   });
