@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
-import os from 'node:os';
 import path from 'node:path';
+import { cacheFolder } from './cache-folder.ts';
 import { startLogged } from './processes.ts';
 
 const PROGRESS_MS = 30_000;
@@ -18,7 +18,7 @@ export interface GoProgram {
 
 /** Where a program of this version is kept in the user's cache folder, whether it is there or not. */
 export function placeOf({ program, version }: Omit<GoProgram, 'package'>): string {
-  return path.join(cacheFolder(), 'durable-job-scheduler', `${program}-${version}`, program + SUFFIX);
+  return path.join(cacheFolder(), `${program}-${version}`, program + SUFFIX);
 }
 
 /**
@@ -54,11 +54,4 @@ export async function buildWithGo(wanted: GoProgram, say: (text: string) => void
     clearInterval(progress);
     rmSync(aside, { recursive: true, force: true });
   }
-}
-
-function cacheFolder(): string {
-  if (process.env['XDG_CACHE_HOME']) return process.env['XDG_CACHE_HOME'];
-  if (process.platform === 'darwin') return path.join(os.homedir(), 'Library', 'Caches');
-  if (process.platform === 'win32' && process.env['LOCALAPPDATA']) return process.env['LOCALAPPDATA'];
-  return path.join(os.homedir(), '.cache');
 }

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
-import os from 'node:os';
 import path from 'node:path';
+import { cacheFolder } from '../../local/cache-folder.ts';
 
 /** Of the package that is installed. */
 const VERSION = '4.32.5';
@@ -11,7 +11,7 @@ const VERSION = '4.32.5';
  * @throws Error saying what is missing
  */
 export function findSchemathesis(say: (text: string) => void): string {
-  const folder = path.join(os.homedir(), '.cache', 'durable-job-scheduler', `schemathesis-${VERSION}`);
+  const folder = path.join(cacheFolder(), `schemathesis-${VERSION}`);
   const command = path.join(folder, 'bin', 'st');
   if (existsSync(path.join(folder, 'complete'))) return command;
   say(`Installing Schemathesis ${VERSION} from PyPI (half a minute, once) …`);

@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { cacheFolder } from '../../local/cache-folder.ts';
 
 /** A program that these tests need, of a package of Debian. */
 interface Wanted {
@@ -28,7 +29,7 @@ export function findDebianProgram(wanted: Wanted): Program {
     .map((folder) => path.join(folder, wanted.program))
     .find(existsSync);
   if (onPath !== undefined) return { command: onPath, libraries: undefined };
-  const cache = path.join(os.homedir(), '.cache', 'durable-job-scheduler');
+  const cache = cacheFolder();
   const kept =
     existsSync(cache) && readdirSync(cache).find((name) => name.startsWith(`debian-${wanted.package}-`));
   const folder = kept ? path.join(cache, kept) : unpack(wanted, cache);

@@ -11,24 +11,6 @@ import { waitFor } from './wait-for.ts';
 
 const TEMPLATE = path.resolve('deploy/gateway/nginx.conf.template');
 
-/** What the template is filled with, as the entry point of nginx's image does. */
-type GatewaySettings = Record<
-  | 'API_HOST'
-  | 'API_PORT'
-  | 'API_INTERNAL_PORT'
-  | 'NAMESERVER'
-  | 'HTTP_PORT'
-  | 'HTTPS_PORT'
-  | 'ACCESS_LOG'
-  | 'TLS_CERTIFICATE'
-  | 'TLS_CERTIFICATE_KEY'
-  | 'RATE_PER_CLIENT'
-  | 'RATE_PER_ADDRESS'
-  | 'BURST_PER_CLIENT'
-  | 'BURST_PER_ADDRESS',
-  string
->;
-
 /** A line of the gateway's access log. */
 export interface AccessLine {
   msg: string;
@@ -53,10 +35,11 @@ export interface Gateway {
 
 const findNginx = () => findDebianProgram({ program: 'nginx', package: 'nginx' }).command;
 
-/** Writes the configuration that the template makes of these settings, and answers nginx's arguments. */
-function configure(folder: string, settings: GatewaySettings): string[] {
-  const filled = readFileSync(TEMPLATE, 'utf8').replaceAll(/\$\{([A-Z_]+)\}/g, (text, name: string) =>
-    name in settings ? settings[name as keyof GatewaySettings] : text,
+/** Writes what the template comes to with these settings, as the entry point of nginx's image does; answers nginx's arguments. */
+function configure(folder: string, settings: Record<string, string>): string[] {
+  const filled = readFileSync(TEMPLATE, 'utf8').replaceAll(
+    /\$\{([A-Z_]+)\}/g,
+    (text, name: string) => settings[name] ?? text,
   );
   const file = path.join(folder, 'nginx.conf');
   // What the image brings along: where it may write.
@@ -68,7 +51,7 @@ function configure(folder: string, settings: GatewaySettings): string[] {
 }
 
 /** Has nginx look at the gateway's file, filled so. @throws Error with what it says of it */
-function checkGateway(folder: string, settings: GatewaySettings): void {
+export function checkGateway(folder: string, settings: Record<string, string>): void {
   const { status, stderr } = spawnSync(findNginx(), ['-t', ...configure(folder, settings)], {
     encoding: 'utf8',
   });
@@ -84,14 +67,14 @@ export async function startGateway(options: {
   apiPort: number;
   internalPort: number;
   apis: string[];
-  settings?: Partial<GatewaySettings>;
+  settings?: Record<string, string>;
 }): Promise<Gateway> {
   const { folder } = options;
   mkdirSync(folder, { recursive: true });
   const file = (kind: string) => path.join(folder, `${kind}.pem`);
   for (const kind of ['cert', 'key'] as const) writeFileSync(file(kind), SELF_SIGNED[kind]);
   const names = await startNameServer('api', options.apis);
-  const settings: GatewaySettings = {
+  const settings = {
     API_HOST: 'api',
     API_PORT: String(options.apiPort),
     API_INTERNAL_PORT: String(options.internalPort),

@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import pg from 'pg';
 import { findPort } from '../../local/ports.ts';
@@ -10,6 +10,9 @@ import { waitFor } from './wait-for.ts';
 
 /** c-ares and libevent, whose names differ from one Debian to the next. */
 const LIBRARIES = /^(libc-ares2|libcares2|libevent-2\.1-7\w*)$/;
+
+const findPgBouncer = () =>
+  findDebianProgram({ program: 'pgbouncer', package: 'pgbouncer', libraries: LIBRARIES });
 
 /** A PgBouncer in transaction mode. */
 export interface PgBouncer {
@@ -32,11 +35,7 @@ export async function startPgBouncer(options: {
   poolSize: number;
   statementTimeoutMs: number;
 }): Promise<PgBouncer> {
-  const { command, libraries } = findDebianProgram({
-    program: 'pgbouncer',
-    package: 'pgbouncer',
-    libraries: LIBRARIES,
-  });
+  const { command, libraries } = findPgBouncer();
   const server = new URL(options.databaseUrl);
   const port = await findPort(0);
   const folder = path.join(fromRunner('folder'), `${options.name}-pgbouncer`);
@@ -101,4 +100,36 @@ server_round_robin = 1
     // SIGTERM is its immediate shutdown.
     stop: async () => void (await stopProcess(bouncer, 'SIGTERM', 10_000)),
   };
+}
+
+/**
+ * Starts PgBouncer with a file that a deployment uses, but for where it listens and finds its users, and ends it again.
+ * @throws Error when there is none, or with its last words if it does not start or warns
+ */
+export async function checkPgBouncerFile(folder: string, file: string, port: number): Promise<void> {
+  const { command, libraries } = findPgBouncer();
+  const users = path.join(folder, 'users.txt');
+  const settings = path.join(folder, 'pgbouncer.ini');
+  writeFileSync(users, '"scheduler" "password"\n');
+  const text = readFileSync(file, 'utf8')
+    .replace(/^listen_port = .*$/m, `listen_port = ${port}`)
+    .replace(/^auth_file = .*$/m, `auth_file = ${users}\nunix_socket_dir =`);
+  writeFileSync(settings, text);
+  chmodSync(folder, 0o755);
+  const { user } = findAccount();
+  let isUp = false;
+  const complaints: string[] = [];
+  const bouncer = startLogged(command, [...(user === undefined ? [] : ['-u', user]), settings], {
+    logFile: path.join(folder, 'pgbouncer.log'),
+    env: { PATH: process.env['PATH'], ...(libraries === undefined ? {} : { LD_LIBRARY_PATH: libraries }) },
+    onLine: (line) => {
+      if (line.includes('process up')) isUp = true;
+      if (/WARNING|ERROR|FATAL/.test(line)) complaints.push(line);
+    },
+  });
+  let lastWords: string | undefined;
+  void bouncer.exited.then((exit) => (lastWords = exit.lastWords));
+  await waitFor('PgBouncer to be up, or to end', () => isUp || lastWords !== undefined);
+  await stopProcess(bouncer, 'SIGTERM', 10_000);
+  if (!isUp || complaints.length > 0) throw new Error(`PgBouncer: ${complaints.join('\n') || lastWords}`);
 }

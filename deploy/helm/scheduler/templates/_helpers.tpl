@@ -43,13 +43,6 @@ helm.sh/chart: {{ printf "%s-%s" $.Chart.Name $.Chart.Version | replace "+" "_" 
 {{- end -}}
 {{- end }}
 
-{{/* Of (list what path): the page and its parts link to each other from the root of their host. */}}
-{{- define "scheduler.requireRootForDocs" -}}
-{{- if ne (index . 1) "/" }}
-{{- fail (printf "%s.publishDocs must be false unless the path is /: the links of /docs begin at the root of the host" (index . 0)) }}
-{{- end }}
-{{- end }}
-
 {{/* The port of a URL: its own, or that of its scheme. */}}
 {{- define "scheduler.portOf" -}}
 {{- $url := urlParse . -}}

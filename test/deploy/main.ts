@@ -1,0 +1,17 @@
+import { buildWithGo } from '../../local/go-program.ts';
+import { checkChart } from './chart.ts';
+import { checkCompose } from './compose.ts';
+import { runProgram } from './run-program.ts';
+import { checkTemporalOnPostgres } from './temporal-on-postgres.ts';
+
+// npm run check:deploy: tries what deploy/ holds, as far as it goes without an engine. What it needs and does not find it
+// gets by itself, once: programs with Go, Debian's packages, schemas. What it can not get is a failure.
+const say = (text: string) => console.log(`[deploy] ${text}`);
+const tools = { say, obtain: (program: Parameters<typeof buildWithGo>[0]) => buildWithGo(program, say) };
+const started = Date.now();
+await checkCompose(say);
+await checkChart(tools);
+say('Building the service …');
+runProgram('npm', ['run', '--silent', 'build']);
+await checkTemporalOnPostgres(tools);
+say(`All of it holds (${Math.round((Date.now() - started) / 1_000)} s).`);
