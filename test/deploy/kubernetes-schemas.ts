@@ -121,13 +121,12 @@ function writeCustomSchemas(to: string, { spec }: CustomResourceDefinition): voi
   mkdirSync(folder, { recursive: true });
   for (const { name, schema } of spec.versions) {
     const { properties } = schema.openAPIV3Schema;
-    const closed = Object.entries(properties).map(([key, value]) => [
-      key,
-      key === 'metadata' ? value : close(value),
-    ]);
+    const closed = Object.entries(properties).map(
+      ([key, value]) => [key, key === 'metadata' ? value : close(value)] as const,
+    );
     const whole = {
       ...schema.openAPIV3Schema,
-      properties: Object.fromEntries(closed),
+      properties: Object.fromEntries<unknown>(closed),
       additionalProperties: false,
     };
     writeFileSync(path.join(folder, `${spec.names.kind.toLowerCase()}_${name}.json`), JSON.stringify(whole));

@@ -12,7 +12,7 @@ import { waitFor } from './wait-for.ts';
 const TEMPLATE = path.resolve('deploy/gateway/nginx.conf.template');
 
 /** A line of the gateway's access log. */
-export interface AccessLine {
+interface AccessLine {
   msg: string;
   requestId: string;
   path: string;
