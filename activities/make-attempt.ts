@@ -52,7 +52,6 @@ export async function makeAttempt(
     // A hook that is gone is no reason to pause the job.
     ...(isGone && !isHook(run.trigger) ? { goneUrl: target.url } : {}),
   };
-  context.heartbeat(ended);
   return ended;
 
   async function call(): Promise<CallOutcome> {

@@ -1,4 +1,4 @@
-import { setTimeout } from 'node:timers/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { ApplicationFailure, Context } from '@temporalio/activity';
 import type { BegunRun } from '../db/begin-run.ts';
 import { CANCELLED, endRun, type RunEnd } from '../db/run-progress.ts';
@@ -27,6 +27,9 @@ const OVERLAP_PAUSE_MS = 1_000;
 
 /** A record that failed is tried again after this time, well within the heartbeat timeout. */
 const RECORD_AGAIN_MS = 1_000;
+
+/** A record that takes longer than this may take for ever. */
+const RECORD_LATE_MS = 100;
 
 /**
  * The activity that carries out a run: it reads the job, and asks for a turn if the job has limits. It makes an HTTP call
@@ -115,17 +118,22 @@ export function createRunTarget(dependencies: ActivityDependencies) {
   }
 
   /**
-   * Records what a call came to. Temporal tries no activity again that is to be cancelled: this one goes on then until it
-   * is recorded.
+   * Records what a call came to. If that takes long or fails, a heartbeat tells Temporal of it, so that whoever goes on
+   * records it rather than calls again. Temporal tries no activity again that is to be cancelled: this one goes on then
+   * until it is recorded.
    */
   async function surely(context: Context, ended: EndedAttempt, run: BegunRun): Promise<RunEnd | undefined> {
     for (;;) {
+      // Mostly the record is there long before, and a heartbeat for each run would cost as much as the record.
+      const note = setTimeout(() => context.heartbeat(ended), RECORD_LATE_MS);
       try {
         return await recordEnd(dependencies, run, ended);
       } catch (error) {
-        if (!context.cancellationDetails?.cancelRequested) throw error;
         context.heartbeat(ended);
-        await setTimeout(RECORD_AGAIN_MS);
+        if (!context.cancellationDetails?.cancelRequested) throw error;
+        await sleep(RECORD_AGAIN_MS);
+      } finally {
+        clearTimeout(note);
       }
     }
   }

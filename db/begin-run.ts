@@ -6,6 +6,7 @@ import type { Trigger } from '../domain/run.ts';
 import type { TargetAnswer } from '../domain/target.ts';
 import type { SealedSecret } from '../platform/secret-box.ts';
 import type { Database } from './database.ts';
+import { PREPARED } from './prepared-statements.ts';
 import type { JobRow, RunRow } from './schema.ts';
 
 /** What the worker learns when it begins a run: how the run stands, and what its job wants. */
@@ -54,7 +55,7 @@ export async function beginRun(
 ): Promise<BegunRun | OutdatedStart | undefined> {
   const { rows } = await sql<
     Omit<BegunRun, 'state'> & Omit<OutdatedStart, 'state'> & { state: RunRow['state'] | null }
-  >`
+  >`${PREPARED}
     WITH job AS (
       SELECT *,
         ${run.trigger} = 'schedule' AND ${run.generation} < schedule_generation AS is_outdated,

@@ -2,6 +2,7 @@ import { Kysely, PostgresDialect } from 'kysely';
 import pg from 'pg';
 import type { DatabaseConfig } from '../platform/config.ts';
 import type { Logger } from '../platform/logger.ts';
+import { keepPlans } from './prepared-statements.ts';
 import type { Schema } from './schema.ts';
 
 /** The database, or a transaction in it. */
@@ -17,6 +18,7 @@ export function createDatabase(config: DatabaseConfig, logger: Logger, name: str
     application_name: name,
     max: config.DATABASE_POOL_SIZE,
     connectionTimeoutMillis: 5_000,
+    verify: keepPlans,
     ...timeoutOptions(config.DATABASE_STATEMENT_TIMEOUT_MS),
     ...tlsOptions(config),
   });

@@ -3,6 +3,7 @@ import type { RecordedAttempt } from '../domain/run.ts';
 import { workflowIdOfRun } from '../domain/run-job.ts';
 import type { Database } from './database.ts';
 import { RELEASED } from './permits.ts';
+import { PREPARED } from './prepared-statements.ts';
 
 // How a run makes its attempts and ends. Each is one statement, for these are what a worker does all day.
 
@@ -85,7 +86,7 @@ async function updateAndJudge(
   update: RawBuilder<unknown>,
   goneUrl: string | null = null,
 ): Promise<void> {
-  await sql`
+  await sql`${PREPARED}
     WITH run AS (${update} RETURNING id, job_id, trigger, state, reason, scheduled_at),
     freed AS (
       UPDATE permits SET ${RELEASED} FROM run WHERE permits.run_id = run.id AND released_at IS NULL
