@@ -43,7 +43,7 @@ export interface RunningTemporal {
   stop: () => Promise<void>;
 }
 
-/** Starts a Temporal development server, tuned, whose state lies in a file and so outlives it. */
+/** Starts a Temporal development server, tuned unless it shall not be, whose state lies in a file and so outlives it. */
 export async function startTemporalServer(options: {
   binary: string;
   dataDir: string;
@@ -52,6 +52,8 @@ export async function startTemporalServer(options: {
   uiPort?: number | undefined;
   /** Besides `default`. */
   namespaces?: string[];
+  /** As it comes, with none of the tuning: to compare with. */
+  isUntuned?: boolean;
   logFile: string;
 }): Promise<RunningTemporal> {
   const file = path.resolve(options.dataDir, 'temporal.db');
@@ -65,9 +67,12 @@ export async function startTemporalServer(options: {
       ...(options.uiPort === undefined ? ['--headless'] : ['--ui-port', String(options.uiPort)]),
       ...['--db-filename', file],
       ...(options.namespaces ?? []).flatMap((name) => ['--namespace', name]),
-      ...TUNING_FLAGS,
+      ...(options.isUntuned ? [] : TUNING_FLAGS),
     ],
-    { logFile: options.logFile, env: { ...process.env, ...TUNING_ENVIRONMENT } },
+    {
+      logFile: options.logFile,
+      env: { ...process.env, ...(options.isUntuned ? {} : TUNING_ENVIRONMENT) },
+    },
   );
   const pid = server.child.pid ?? 0;
   writeFileSync(pidFile, String(pid));

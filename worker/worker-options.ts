@@ -33,7 +33,10 @@ export function installRuntime(logger: Logger, metricsAddress: string): void {
 }
 
 /** How a worker polls and how much it takes on. Measured: docs/decisions/0003-temporal-tuning.md. */
-export function workerOptions(config: Config, workflowBundle: WorkflowBundleOption) {
+export function workerOptions(
+  config: Pick<Config, 'TEMPORAL_NAMESPACE' | 'TEMPORAL_TASK_QUEUE'>,
+  workflowBundle: WorkflowBundleOption,
+) {
   return {
     namespace: config.TEMPORAL_NAMESPACE,
     taskQueue: config.TEMPORAL_TASK_QUEUE,

@@ -1,0 +1,23 @@
+import { Pool } from 'undici';
+import type { Job } from '../domain/job.ts';
+
+/** The API, asked over so many connections at once. */
+export function createApiClient(port: number, connections: number) {
+  const pool = new Pool(`http://127.0.0.1:${port}`, { connections });
+  /** Answers the text of a good answer. @throws Error for any other */
+  const ask = async (path: string, method: 'GET' | 'POST' | 'DELETE' = 'GET', body?: unknown) => {
+    const answer = await pool.request({
+      path,
+      method,
+      ...(body === undefined
+        ? {}
+        : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
+    });
+    const text = await answer.body.text();
+    if (answer.statusCode >= 300)
+      throw new Error(`${method} ${path} was answered ${answer.statusCode}: ${text}`);
+    return text;
+  };
+  const askJob = async (...request: Parameters<typeof ask>) => JSON.parse(await ask(...request)) as Job;
+  return { ask, askJob, close: () => pool.close() };
+}

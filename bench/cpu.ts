@@ -1,0 +1,50 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+
+/** In these units Linux counts the time of processes, whatever its own clock is. */
+const TICKS_PER_SECOND = 100;
+
+/** Whether this system tells what its processes take. */
+export const canMeasureProcesses = existsSync('/proc/self/stat');
+
+interface ProcessStat {
+  parent: number;
+  /** Of its own and, for `reaped`, of the children that it has waited for. */
+  seconds: number;
+  reaped: number;
+}
+
+function readStat(pid: number): ProcessStat | undefined {
+  try {
+    const text = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    // The name in parentheses may hold anything; what follows it are numbers, the state before them.
+    const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+    const ticks = (index: number) => Number(fields[index]);
+    return {
+      parent: ticks(1),
+      seconds: (ticks(11) + ticks(12)) / TICKS_PER_SECOND,
+      reaped: (ticks(13) + ticks(14)) / TICKS_PER_SECOND,
+    };
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * The processor time that a process has taken, in seconds, with its children: those that live, and those that have ended.
+ * Postgres has one for each connection.
+ */
+export function cpuSecondsOf(pid: number): number {
+  const own = readStat(pid);
+  if (!own) return NaN;
+  const children = readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map((name) => readStat(Number(name)))
+    .filter((stat) => stat?.parent === pid);
+  return own.seconds + own.reaped + children.reduce((sum, child) => sum + (child?.seconds ?? 0), 0);
+}
+
+/** The resident memory of a process, in megabytes. */
+export function memoryOf(pid: number): number {
+  const [, kilobytes] = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
+  return Number(kilobytes) / 1_024;
+}

@@ -1,0 +1,27 @@
+import { startProcess } from './process.ts';
+import type { ReceivedCall } from './receiver.ts';
+
+/** The target of all jobs, in a process of its own. */
+export interface ReceiverProcess {
+  /** Where a job of a group calls it. */
+  urlOf: (group: string, id: string) => string;
+  /** How many calls of a group have arrived. */
+  count: (group: string) => Promise<number>;
+  /** The calls of a group; the receiver forgets them. */
+  take: (group: string) => Promise<ReceivedCall[]>;
+  stop: () => Promise<void>;
+}
+
+/** Starts the target; its log goes to `folder`. */
+export async function startReceiver(folder: string): Promise<ReceiverProcess> {
+  const { port, stop } = await startProcess('receiver', ['--import', 'tsx', 'bench/receiver.ts'], folder);
+  const url = `http://127.0.0.1:${port}`;
+  const ask = async <Answer>(path: string, method = 'GET') =>
+    (await (await fetch(url + path, { method })).json()) as Answer;
+  return {
+    urlOf: (group, id) => `${url}/${group}/${id}`,
+    count: (group) => ask(`/${group}?count`),
+    take: (group) => ask(`/${group}`, 'DELETE'),
+    stop,
+  };
+}

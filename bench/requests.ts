@@ -1,0 +1,24 @@
+/** How often a worker has sent each kind of request to Temporal, by what it says of itself at /metrics. Pure. */
+export function requestsIn(metrics: string): Record<string, number> {
+  const requests: Record<string, number> = {};
+  for (const line of metrics.split('\n')) {
+    const [, operation, count] =
+      /^temporal_(?:long_)?request(?:_total)?\{.*operation="(\w+)".*\} (\S+)$/.exec(line) ?? [];
+    if (operation !== undefined) requests[operation] = (requests[operation] ?? 0) + Number(count);
+  }
+  return requests;
+}
+
+/** What came to it between two such counts, for each of so many runs. Pure. */
+export function requestsPerRun(
+  before: Record<string, number>,
+  after: Record<string, number>,
+  runs: number,
+): Record<string, number> {
+  return Object.fromEntries(
+    Object.entries(after)
+      .map(([operation, count]) => [operation, (count - (before[operation] ?? 0)) / runs] as const)
+      .filter(([, perRun]) => perRun > 0)
+      .sort(([, a], [, b]) => b - a),
+  );
+}

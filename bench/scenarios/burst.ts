@@ -1,0 +1,128 @@
+import { concurrently } from '../../platform/concurrently.ts';
+import type { BenchJob, Contender, When } from '../contender.ts';
+import { awaitCount, CLIENTS, pause, type BenchContext } from '../context.ts';
+import { cpuSecondsOf } from '../cpu.ts';
+import type { ReceivedCall } from '../receiver.ts';
+import { percentile } from '../results.ts';
+
+const DAY_MS = 86_400_000;
+const WARM_UP_JOBS = 20;
+const WARM_UP_LEAD_MS = 8_000;
+/** What is measured begins so long before the jobs are due, and ends so long after the last call. */
+const BEFORE_MS = 1_000;
+const AFTER_MS = 2_000;
+/** Slower than this, a burst is given up. */
+const SLOWEST_PER_SECOND = 2;
+const ATTEMPTS = 3;
+
+/** Jobs that all are due in one second. */
+export interface Burst {
+  /** Of the paths of its calls, and of the names of its jobs. */
+  group: string;
+  count: number;
+  /** Once, or once a day: a job that fires once has to be completed as well, by whoever does so. */
+  recurs: boolean;
+  /** Called shortly before the jobs are due. */
+  begin?: () => Promise<void>;
+  /** Called after the last call, while the jobs are there still. */
+  end?: (jobs: BenchJob[]) => Promise<void>;
+}
+
+/** Makes a small burst that does not count, and then one that does. Answers its figures. */
+export async function runBurst(
+  context: BenchContext,
+  contender: Contender,
+  burst: Burst,
+): Promise<Record<string, number>> {
+  const warmUp = { group: `warm-up-${burst.group}`, count: WARM_UP_JOBS, recurs: burst.recurs };
+  const { creationPerSecond } = await carryOut(context, contender, warmUp, WARM_UP_LEAD_MS);
+  const leadMs = (burst.count / (creationPerSecond ?? 1)) * 1_500 + 5_000;
+  return carryOut(context, contender, burst, leadMs);
+}
+
+async function carryOut(
+  context: BenchContext,
+  contender: Contender,
+  burst: Burst,
+  firstLeadMs: number,
+): Promise<Record<string, number>> {
+  let leadMs = firstLeadMs;
+  for (let attempt = 1; ; attempt++) {
+    const group = attempt === 1 ? burst.group : `${burst.group}-${attempt}`;
+    const figures = await tryOut(context, contender, { ...burst, group }, leadMs);
+    if (figures) return figures;
+    if (attempt === ATTEMPTS) throw new Error(`${group}: the jobs could not be made before they were due`);
+    leadMs *= 2;
+  }
+}
+
+/** Undefined if the jobs were not all made before they were due. */
+async function tryOut(
+  context: BenchContext,
+  contender: Contender,
+  { group, count, recurs, begin, end }: Burst,
+  leadMs: number,
+): Promise<Record<string, number> | undefined> {
+  const { receiver, say, signal } = context;
+  const at = Math.ceil((Date.now() + leadMs) / 1_000) * 1_000;
+  const when: When = recurs ? { everyMs: DAY_MS, offsetMs: at % DAY_MS } : { at: new Date(at) };
+  const jobs = Array.from({ length: count }, (_, index) => ({
+    name: `${group}-${index}`,
+    url: receiver.urlOf(group, String(index)),
+    when,
+  }));
+  say(`  ${group}: making ${count} jobs, due in ${Math.round((at - Date.now()) / 1_000)} s`);
+  const beganAt = performance.now();
+  await concurrently(jobs, CLIENTS, (job) => {
+    signal.throwIfAborted();
+    return contender.create(job);
+  });
+  const creationPerSecond = count / ((performance.now() - beganAt) / 1_000);
+  const remove = () => concurrently(jobs, CLIENTS, (job) => contender.remove(job));
+  if (Date.now() > at - BEFORE_MS) {
+    say(`  ${group}: that took too long; once more with more time`);
+    await remove();
+    await receiver.take(group);
+    return undefined;
+  }
+
+  await pause(context, at - BEFORE_MS - Date.now());
+  await begin?.();
+  const before = cpuOf(contender);
+  const deadline = at + 60_000 + (count / SLOWEST_PER_SECOND) * 1_000;
+  await pause(context, at - Date.now());
+  await awaitCount(context, group, count, () => receiver.count(group), deadline);
+  await pause(context, AFTER_MS);
+  const after = cpuOf(contender);
+  await end?.(jobs);
+  const calls = await receiver.take(group);
+  say(`  ${group}: ${calls.length} calls; removing the jobs`);
+  await remove();
+
+  const cpu = Object.entries(after).map(
+    ([part, seconds]) => [part, ((seconds - (before[part] ?? 0)) / count) * 1_000] as const,
+  );
+  return {
+    jobs: count,
+    ...judge(calls, count, at),
+    creationPerSecond,
+    ...Object.fromEntries(cpu.map(([part, seconds]) => [`${part}CpuSecondsPer1000`, seconds])),
+    cpuSecondsPer1000: cpu.reduce((sum, [, seconds]) => sum + seconds, 0),
+  };
+}
+
+function judge(calls: ReceivedCall[], count: number, at: number) {
+  const distinct = new Set(calls.map(({ id }) => id)).size;
+  const lateness = calls.map(({ arrivedAt }) => arrivedAt - at);
+  return {
+    missing: count - distinct,
+    duplicates: calls.length - distinct,
+    latenessP50Ms: percentile(lateness, 0.5),
+    latenessP99Ms: percentile(lateness, 0.99),
+    latenessMaxMs: Math.max(...lateness),
+    drainPerSecond: calls.length / (Math.max(...lateness) / 1_000),
+  };
+}
+
+const cpuOf = ({ pids }: Contender): Record<string, number> =>
+  Object.fromEntries(Object.entries(pids).map(([part, pid]) => [part, cpuSecondsOf(pid)]));

@@ -1,0 +1,78 @@
+import type pg from 'pg';
+import type { BenchJob, Contender } from '../contender.ts';
+import type { BenchContext } from '../context.ts';
+import { readHistory, type RunHistory } from '../histories.ts';
+import { requestsIn, requestsPerRun } from '../requests.ts';
+import { readStatements, resetStatements, type Statement } from '../statements.ts';
+import { runBurst } from './burst.ts';
+
+const HISTORIES = 5;
+/** A statement that comes so often for each run is of the run, and not of something that goes on beside it. */
+const OF_EACH_RUN = 0.5;
+
+/** What a run consists of, besides figures. */
+export interface CostDetails {
+  /** Types of the events in the history of a run, in their order. */
+  eventTypes: string[];
+  /** What the worker asks of Temporal, for each run. */
+  requests: Record<string, number>;
+  statements: Statement[];
+}
+
+/**
+ * What each run costs: processor time, statements, events, requests. Jobs that recur: those that fire once have to be
+ * completed as well, which is a cost of the job.
+ */
+export async function runCost(
+  context: BenchContext,
+  contender: Contender & { db?: pg.Pool },
+  group: string,
+): Promise<{ figures: Record<string, number>; details: CostDetails }> {
+  const { db, readMetrics } = contender;
+  const count = context.plan.costJobs;
+  const requests = async () => requestsIn((await readMetrics?.()) ?? '');
+  let before: Record<string, number> = {};
+  let perRun: Record<string, number> = {};
+  let statements: Awaited<ReturnType<typeof readStatements>> | undefined;
+  const histories: RunHistory[] = [];
+  const figures = await runBurst(context, contender, {
+    group,
+    count,
+    recurs: true,
+    begin: async () => {
+      before = await requests();
+      if (db) await resetStatements(db);
+    },
+    end: async (jobs: BenchJob[]) => {
+      if (db) statements = await readStatements(db, count);
+      perRun = requestsPerRun(before, await requests(), count);
+      for (const job of jobs.slice(0, HISTORIES))
+        histories.push(await readHistory(contender.temporal, contender.scheduleIdOf(job)));
+    },
+  });
+  const mean = (value: (history: RunHistory) => number) =>
+    histories.reduce((sum, history) => sum + value(history), 0) / histories.length;
+  const heartbeats = perRun['record_activity_task_heartbeat'] ?? perRun['RecordActivityTaskHeartbeat'] ?? 0;
+  return {
+    figures: {
+      ...figures,
+      historyEventsPerRun: mean(({ types }) => types.length),
+      actionsPerRun: mean(({ actions }) => actions) + heartbeats,
+      ...(statements ? countStatements(statements, count) : {}),
+    },
+    details: {
+      eventTypes: histories[0]?.types ?? [],
+      requests: perRun,
+      statements: statements?.top ?? [],
+    },
+  };
+}
+
+function countStatements({ calls, top }: Awaited<ReturnType<typeof readStatements>>, runs: number) {
+  const ofRuns = top.filter(({ process, callsPerRun }) => process === 'worker' && callsPerRun >= OF_EACH_RUN);
+  return {
+    workerStatementsPer1000: (calls.worker / runs) * 1_000,
+    apiStatementsPer1000: (calls.api / runs) * 1_000,
+    roundTripsPerRun: ofRuns.reduce((sum, { callsPerRun }) => sum + callsPerRun, 0),
+  };
+}

@@ -1,0 +1,110 @@
+import { createApiClient } from '../api-client.ts';
+import { pause, type BenchContext } from '../context.ts';
+import { memoryOf } from '../cpu.ts';
+import { load } from '../load.ts';
+import type { BenchProcess } from '../process.ts';
+import { seedJobs } from '../seed-jobs.ts';
+import { createInstallation, type Installation } from '../service.ts';
+
+const CONNECTIONS = 8;
+const FEW = 100;
+const PAGE = 50;
+/** So many different jobs are read. */
+const SAMPLE = 1_000;
+/** A worker is looked at after some passes of its reconciler, which come every two seconds. */
+const WORKER_SETTLES_MS = 15_000;
+const YEAR_MS = 365 * 86_400_000;
+
+/** A database with an API of its own. */
+interface Side {
+  name: string;
+  installation: Installation;
+  api: BenchProcess;
+  /** Of the API when it had no job yet, in megabytes. */
+  memoryBefore: number;
+  client: ReturnType<typeof createApiClient>;
+  /** What is read, by what it is called: the path of the request of this number. */
+  pages: Record<string, (number: number) => string>;
+}
+
+/** Two databases, one with a hundred jobs and one with many; the same is read of both. */
+export async function startReads(context: BenchContext) {
+  const few = await startSide(context, 'few', FEW);
+  const many = await startSide(context, 'many', context.plan.seededJobs);
+  const sides = [few, many];
+  return {
+    /** Reads every page of both, one after the other. Answers the figures by side. */
+    read: async (round: number): Promise<Map<string, Record<string, number>>> => {
+      const figures = new Map(sides.map(({ name }) => [name, {}]));
+      for (const page of Object.keys(few.pages))
+        for (const side of round % 2 === 0 ? sides : sides.toReversed()) {
+          const send = (number: number) => side.client.ask(side.pages[page]?.(number) ?? '');
+          await send(0);
+          const { perSecond, p99Ms } = await load(
+            CONNECTIONS,
+            context.plan.readSeconds,
+            send,
+            context.signal,
+          );
+          Object.assign(figures.get(side.name) ?? {}, {
+            [`${page}PerSecond`]: perSecond,
+            [`${page}P99Ms`]: p99Ms,
+          });
+        }
+      return figures;
+    },
+    /** The memory of both APIs after all that, and of a worker on each database. */
+    measureMemory: async (): Promise<Map<string, Record<string, number>>> => {
+      const apiMb = sides.map(({ api }) => memoryOf(api.pid));
+      context.say(`  starting a worker on each database`);
+      const workers = await Promise.all(sides.map(({ installation }) => installation.startWorker()));
+      await pause(context, WORKER_SETTLES_MS);
+      const figures = sides.map((side, index) => {
+        const workerMb = memoryOf(workers[index]?.pid ?? 0);
+        return [side.name, { apiEmptyMb: side.memoryBefore, apiMb: apiMb[index] ?? NaN, workerMb }] as const;
+      });
+      await Promise.all(workers.map((worker) => worker.stop()));
+      return new Map(figures);
+    },
+    stop: async () => {
+      for (const { api, client } of sides) {
+        await client.close();
+        await api.stop();
+      }
+    },
+  };
+}
+
+async function startSide(context: BenchContext, name: 'few' | 'many', count: number): Promise<Side> {
+  context.say(`  a database with ${count} jobs`);
+  const installation = await createInstallation(context, name);
+  const api = await installation.startApi();
+  const memoryBefore = memoryOf(api.pid);
+  const client = createApiClient(api.port, CONNECTIONS);
+  const template = await client.askJob('/jobs', 'POST', {
+    name: 'seeded-0',
+    // Active, with occurrences to show, none of which comes while this is looked at.
+    schedule: { cron: '30 4 * * MON', startAt: new Date(Date.now() + YEAR_MS).toISOString() },
+    target: { type: 'http', url: 'https://example.com/' },
+  });
+  await seedJobs(installation.db, template.id, count);
+  const idsFrom = async (order: 'random()' | 'id', limit: number) =>
+    (await installation.db.query<{ id: string }>(`SELECT id FROM jobs ORDER BY ${order} LIMIT ${limit}`))
+      .rows;
+  const sample = await idsFrom('random()', SAMPLE);
+  // The place of the last page but a bit, in a cursor such as the list itself gives.
+  const [deep] = (await idsFrom('id', PAGE + 10)).slice(-1);
+  const cursor = Buffer.from(JSON.stringify({ id: deep?.id })).toString('base64url');
+  return {
+    name,
+    installation,
+    api,
+    memoryBefore,
+    client,
+    pages: {
+      job: (number) => `/jobs/${sample[number % sample.length]?.id}`,
+      firstPage: () => `/jobs?limit=${PAGE}`,
+      deepPage: () => `/jobs?limit=${PAGE}&cursor=${cursor}`,
+    },
+  };
+}
