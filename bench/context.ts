@@ -32,25 +32,38 @@ export const pause = ({ signal }: Pick<BenchContext, 'signal'>, ms: number) =>
   sleep(Math.max(0, ms), undefined, { signal });
 
 /**
- * Asks again and again until so many have come, and says from time to time how many they are. Answers whether they came
- * before `deadline`, in milliseconds of the epoch.
+ * Asks again and again until so many have come, or no more have come for `patienceMs`; says from time to time how many
+ * they are.
  */
 export async function awaitCount(
-  context: BenchContext,
+  context: Pick<BenchContext, 'say' | 'signal'>,
   what: string,
   wanted: number,
   count: () => Promise<number>,
-  deadline: number,
-): Promise<boolean> {
+  patienceMs: number,
+): Promise<void> {
+  let reached = 0;
+  let risenAt = Date.now();
   let said = Date.now();
-  for (;;) {
-    const reached = await count();
-    if (reached >= wanted) return true;
-    if (Date.now() > deadline) return false;
+  while (Date.now() - risenAt < patienceMs) {
+    const now = await count();
+    if (now >= wanted) return;
+    if (now > reached) risenAt = Date.now();
+    reached = now;
     if (Date.now() - said > SAY_EVERY_MS) {
       said = Date.now();
       context.say(`  ${what}: ${reached} of ${wanted}`);
     }
     await pause(context, 250);
+  }
+}
+
+/** Does some work, and stops in the end what was started for it. */
+export async function withOwnStops({ stops }: Pick<BenchContext, 'stops'>, work: () => Promise<void>) {
+  const first = stops.length;
+  try {
+    await work();
+  } finally {
+    for (const stop of stops.splice(first).reverse()) await stop();
   }
 }

@@ -1,10 +1,7 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 
 /** In these units Linux counts the time of processes, whatever its own clock is. */
 const TICKS_PER_SECOND = 100;
-
-/** Whether this system tells what its processes take. */
-export const canMeasureProcesses = existsSync('/proc/self/stat');
 
 interface ProcessStat {
   parent: number;
@@ -31,7 +28,7 @@ function readStat(pid: number): ProcessStat | undefined {
 
 /**
  * The processor time that a process has taken, in seconds, with its children: those that live, and those that have ended.
- * Postgres has one for each connection.
+ * Postgres has one for each connection. NaN where the system does not tell, which only Linux does.
  */
 export function cpuSecondsOf(pid: number): number {
   const own = readStat(pid);
@@ -43,8 +40,9 @@ export function cpuSecondsOf(pid: number): number {
   return own.seconds + own.reaped + children.reduce((sum, child) => sum + (child?.seconds ?? 0), 0);
 }
 
-/** The resident memory of a process, in megabytes. */
+/** The resident memory of a process, in megabytes; NaN where the system does not tell. */
 export function memoryOf(pid: number): number {
+  if (!readStat(pid)) return NaN;
   const [, kilobytes] = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
   return Number(kilobytes) / 1_024;
 }

@@ -7,8 +7,8 @@ export interface ReceiverProcess {
   urlOf: (group: string, id: string) => string;
   /** How many calls of a group have arrived. */
   count: (group: string) => Promise<number>;
-  /** The calls of a group; the receiver forgets them. */
-  take: (group: string) => Promise<ReceivedCall[]>;
+  calls: (group: string) => Promise<ReceivedCall[]>;
+  forget: (group: string) => Promise<void>;
   stop: () => Promise<void>;
 }
 
@@ -21,7 +21,8 @@ export async function startReceiver(folder: string): Promise<ReceiverProcess> {
   return {
     urlOf: (group, id) => `${url}/${group}/${id}`,
     count: (group) => ask(`/${group}?count`),
-    take: (group) => ask(`/${group}`, 'DELETE'),
+    calls: (group) => ask(`/${group}`),
+    forget: async (group) => void (await ask(`/${group}`, 'DELETE')),
     stop,
   };
 }

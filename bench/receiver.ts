@@ -2,7 +2,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
 // The target of all jobs, a process of its own. A POST to /<group>/<id> is a call, answered at once; a GET of /<group>
-// answers the calls of a group, with ?count how many they are; a DELETE forgets them.
+// answers the calls of a group, with ?count how many they are; a DELETE forgets them as well.
 
 /** A call as it arrived. */
 export interface ReceivedCall {

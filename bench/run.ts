@@ -1,5 +1,5 @@
 import type { Contender, ContenderName } from './contender.ts';
-import type { BenchContext } from './context.ts';
+import { withOwnStops, type BenchContext } from './context.ts';
 import { judgeGoals, type Goal } from './goals.ts';
 import { describeMachine, loadNow, type Machine } from './machine.ts';
 import { startOurs } from './ours.ts';
@@ -39,7 +39,7 @@ export async function runBench(
     const context = await startServers({ ...options, stops });
     const machine = await describeMachine(context, loadBefore);
     const results: Result[] = [];
-    await runContenders(context, results);
+    await withOwnStops(context, () => runContenders(context, results));
     await runReads(context, results);
     return {
       startedAt: startedAt.toISOString(),
@@ -69,19 +69,15 @@ async function runContenders(context: BenchContext, results: Result[]): Promise<
   for (let round = 1; round <= plan.rounds; round++)
     for (const scenario of wanted) {
       say(`Round ${round} of ${plan.rounds}: ${scenario}`);
-      const turns: (() => Promise<void>)[] = [ours, raw].map((contender) => async () => {
+      const measure = async (contender: Contender) => {
         const measured = await runScenario(context, contender, scenario, round);
         results.push({ scenario, contender: contender.name, round, ...measured });
-      });
-      // An untuned one does not keep up with the steady load, and its cost is that of raw Temporal.
+      };
+      const turns = [() => measure(ours), () => measure(raw)];
+      // An untuned one does not keep up with the steady load. It runs only now: idle, it would take its share.
       if (plan.plainJobs > 0 && (scenario === 'burst' || scenario === 'creation'))
-        turns.push(async () => {
-          const plain = await startPlain(context);
-          const measured = await runScenario(context, plain, scenario, round);
-          results.push({ scenario, contender: plain.name, round, ...measured });
-          await plain.stop();
-        });
-      for (const turn of round % 2 === 1 ? turns : turns.reverse()) {
+        turns.push(() => withOwnStops(context, async () => measure(await startPlain(context))));
+      for (const turn of round % 2 === 1 ? turns : turns.toReversed()) {
         signal.throwIfAborted();
         await turn();
       }
@@ -126,7 +122,6 @@ async function runReads(context: BenchContext, results: Result[]): Promise<void>
     note('reads', round, await reads.read(round));
   }
   if (wants('memory')) note('memory', 1, await reads.measureMemory());
-  await reads.stop();
 }
 
 function summarise(results: Result[]): Report['summary'] {

@@ -17,11 +17,13 @@ export interface Statement {
 /** By these roles, statements of the API and of the worker are told apart: Postgres counts them by role. */
 export const ROLES = { api: 'bench_api', worker: 'bench_worker' } as const;
 
-/** Makes the roles, with `password`, and the counters. */
+/** Makes the roles, with `password`, unless they are there, and the counters of this database. */
 export async function prepareStatements(db: pg.Pool, password: string): Promise<void> {
   await db.query('CREATE EXTENSION IF NOT EXISTS pg_stat_statements');
-  for (const role of Object.values(ROLES))
-    await db.query(`CREATE ROLE ${role} SUPERUSER LOGIN PASSWORD '${password}'`);
+  for (const role of Object.values(ROLES)) {
+    const { rowCount } = await db.query('SELECT FROM pg_roles WHERE rolname = $1', [role]);
+    if (rowCount === 0) await db.query(`CREATE ROLE ${role} SUPERUSER LOGIN PASSWORD '${password}'`);
+  }
 }
 
 /** Begins to count anew. */

@@ -63,14 +63,7 @@ export async function startReads(context: BenchContext) {
         const workerMb = memoryOf(workers[index]?.pid ?? 0);
         return [side.name, { apiEmptyMb: side.memoryBefore, apiMb: apiMb[index] ?? NaN, workerMb }] as const;
       });
-      await Promise.all(workers.map((worker) => worker.stop()));
       return new Map(figures);
-    },
-    stop: async () => {
-      for (const { api, client } of sides) {
-        await client.close();
-        await api.stop();
-      }
     },
   };
 }
@@ -81,6 +74,7 @@ async function startSide(context: BenchContext, name: 'few' | 'many', count: num
   const api = await installation.startApi();
   const memoryBefore = memoryOf(api.pid);
   const client = createApiClient(api.port, CONNECTIONS);
+  context.stops.push(client.close);
   const template = await client.askJob('/jobs', 'POST', {
     name: 'seeded-0',
     // Active, with occurrences to show, none of which comes while this is looked at.
