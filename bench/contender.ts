@@ -20,6 +20,8 @@ export interface Contender {
   /** Resolves once the job will fire. */
   create: (job: BenchJob) => Promise<void>;
   remove: (job: BenchJob) => Promise<void>;
+  /** To be called before jobs are made that are to be measured: see new-schedules.ts. */
+  calmDown?: () => Promise<void>;
   /** The processes that a run costs something, by what they are. */
   pids: Partial<Record<'api' | 'worker' | 'temporal' | 'postgres', number>>;
   temporal: Client;

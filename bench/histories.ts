@@ -31,18 +31,19 @@ const ACTIONS: Record<string, number> = {
   NEXUS_OPERATION_SCHEDULED: 1,
 };
 
-/** The history of the one run that a Temporal Schedule has started. @throws Error if there is none within ten seconds */
-export async function readHistory(client: Client, scheduleId: string): Promise<RunHistory> {
+/** The history of the one run that a Temporal Schedule has started; undefined if there is none within ten seconds. */
+export async function readHistory(client: Client, scheduleId: string): Promise<RunHistory | undefined> {
   const query = `TemporalScheduledById = "${scheduleId}" AND ExecutionStatus = "Completed"`;
-  const { workflowId, runId } = await waitFor(
+  const found = await waitFor(
     `a run of ${scheduleId}`,
     async () => {
       for await (const found of client.workflow.list({ query, pageSize: 1 })) return found;
       return undefined;
     },
     10_000,
-  );
-  const history = await client.workflow.getHandle(workflowId, runId).fetchHistory();
+  ).catch(() => undefined);
+  if (!found) return undefined;
+  const history = await client.workflow.getHandle(found.workflowId, found.runId).fetchHistory();
   const { events } = JSON.parse(historyToJSON(history)) as { events: Event[] };
   const typeOf = ({ eventType }: Event) => eventType.replace('EVENT_TYPE_', '');
   const markers = new Set<number>();

@@ -2,6 +2,7 @@ import type { Contender, ContenderName } from './contender.ts';
 import { withOwnStops, type BenchContext } from './context.ts';
 import { judgeGoals, type Goal } from './goals.ts';
 import { describeMachine, loadNow, type Machine } from './machine.ts';
+import { startPulse } from './new-schedules.ts';
 import { startOurs } from './ours.ts';
 import type { Plan } from './plan.ts';
 import { spreadOf, valuesOf, type Result, type Scenario, type Spread } from './results.ts';
@@ -66,6 +67,7 @@ async function runContenders(context: BenchContext, results: Result[]): Promise<
   say('Starting the service, and a worker of raw Temporal …');
   const ours = await startOurs(context);
   const raw = await startRaw(context);
+  const contenders = await Promise.all([ours, raw].map(withPulse));
   for (let round = 1; round <= plan.rounds; round++)
     for (const scenario of wanted) {
       say(`Round ${round} of ${plan.rounds}: ${scenario}`);
@@ -73,15 +75,21 @@ async function runContenders(context: BenchContext, results: Result[]): Promise<
         const measured = await runScenario(context, contender, scenario, round);
         results.push({ scenario, contender: contender.name, round, ...measured });
       };
-      const turns = [() => measure(ours), () => measure(raw)];
+      const turns = contenders.map((contender) => () => measure(contender));
       // An untuned one does not keep up with the steady load. It runs only now: idle, it would take its share.
       if (plan.plainJobs > 0 && (scenario === 'burst' || scenario === 'creation'))
-        turns.push(() => withOwnStops(context, async () => measure(await startPlain(context))));
+        turns.push(() =>
+          withOwnStops(context, async () => measure(await withPulse(await startPlain(context)))),
+        );
       for (const turn of round % 2 === 1 ? turns : turns.toReversed()) {
         signal.throwIfAborted();
         await turn();
       }
     }
+}
+
+async function withPulse<Kind extends Contender>(contender: Kind): Promise<Kind> {
+  return { ...contender, calmDown: await startPulse(contender) };
 }
 
 async function runScenario(

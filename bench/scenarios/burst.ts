@@ -3,17 +3,20 @@ import type { BenchJob, Contender, When } from '../contender.ts';
 import { awaitCount, CLIENTS, pause, type BenchContext } from '../context.ts';
 import { cpuSecondsOf } from '../cpu.ts';
 import type { ReceivedCall } from '../receiver.ts';
+import { awaitTakenUp } from '../new-schedules.ts';
 import { percentile } from '../results.ts';
 
 const DAY_MS = 86_400_000;
 const WARM_UP_JOBS = 20;
-const WARM_UP_LEAD_MS = 5_000;
+/** So long before they are due, or longer, all jobs are to be there. */
+const LEAD_MS = 5_000;
 /** What is measured begins so long before the jobs are due, and ends so long after the last call. */
 const BEFORE_MS = 1_000;
 const AFTER_MS = 2_000;
 /** When no call has come for so long, no more will: an untuned Temporal is silent for a minute. */
 const PATIENCE_MS = 120_000;
 const ATTEMPTS = 3;
+const LONGEST_SILENCE_MS = 70_000;
 
 /** Jobs that all are due in one second. */
 export interface Burst {
@@ -35,8 +38,8 @@ export async function runBurst(
   burst: Burst,
 ): Promise<Record<string, number>> {
   const warmUp = { group: `warm-up-${burst.group}`, count: WARM_UP_JOBS, recurs: burst.recurs };
-  const { creationPerSecond } = await carryOut(context, contender, warmUp, WARM_UP_LEAD_MS);
-  const leadMs = (burst.count / (creationPerSecond ?? 1)) * 1_500 + 5_000;
+  const { creationPerSecond } = await carryOut(context, contender, warmUp, LEAD_MS);
+  const leadMs = (burst.count / (creationPerSecond ?? 1)) * 1_500 + LEAD_MS;
   return carryOut(context, contender, burst, leadMs);
 }
 
@@ -51,8 +54,9 @@ async function carryOut(
     const group = attempt === 1 ? burst.group : `${burst.group}-${attempt}`;
     const figures = await tryOut(context, contender, { ...burst, group }, leadMs);
     if (figures) return figures;
-    if (attempt === ATTEMPTS) throw new Error(`${group}: the jobs could not be made before they were due`);
-    leadMs *= 2;
+    if (attempt === ATTEMPTS)
+      throw new Error(`${group}: Temporal was not ready for the jobs before they were due`);
+    leadMs = Math.max(2 * leadMs, LONGEST_SILENCE_MS);
   }
 }
 
@@ -72,21 +76,26 @@ async function tryOut(
     when,
   }));
   say(`  ${group}: making ${count} jobs, due in ${Math.round((at - Date.now()) / 1_000)} s`);
+  await contender.calmDown?.();
   const beganAt = performance.now();
   await concurrently(jobs, CLIENTS, (job) => {
     signal.throwIfAborted();
     return contender.create(job);
   });
   const creationPerSecond = count / ((performance.now() - beganAt) / 1_000);
+  const untouched = await awaitTakenUp(context, contender, jobs, at - BEFORE_MS);
   const remove = () => concurrently(jobs, CLIENTS, (job) => contender.remove(job));
-  if (Date.now() > at - BEFORE_MS) {
-    say(`  ${group}: that took too long; once more with more time`);
+  if (untouched > 0 || Date.now() > at - BEFORE_MS) {
+    say(`  ${group}: Temporal was not ready in time for ${untouched} of them; once more, with more time`);
     await remove();
     await receiver.forget(group);
     return undefined;
   }
 
+  const idleFrom = { at: performance.now(), cpu: cpuOf(contender) };
   await pause(context, at - BEFORE_MS - Date.now());
+  const idleCpuPercent =
+    (100 * (sum(cpuOf(contender)) - sum(idleFrom.cpu))) / ((performance.now() - idleFrom.at) / 1_000);
   await begin?.();
   const before = cpuOf(contender);
   await pause(context, at - Date.now());
@@ -107,7 +116,7 @@ async function tryOut(
     ...judge(calls, count, at),
     creationPerSecond,
     ...Object.fromEntries(cpu.map(([part, seconds]) => [`${part}CpuSecondsPer1000`, seconds])),
-    ...(cpu.length > 0 ? { cpuSecondsPer1000: cpu.reduce((sum, [, seconds]) => sum + seconds, 0) } : {}),
+    ...(cpu.length > 0 ? { cpuSecondsPer1000: sum(Object.fromEntries(cpu)), idleCpuPercent } : {}),
   };
 }
 
@@ -123,6 +132,8 @@ function judge(calls: ReceivedCall[], count: number, at: number) {
     drainPerSecond: calls.length / (Math.max(...lateness) / 1_000),
   };
 }
+
+const sum = (parts: Record<string, number>) => Object.values(parts).reduce((total, part) => total + part, 0);
 
 const cpuOf = ({ pids }: Contender): Record<string, number> =>
   Object.fromEntries(Object.entries(pids).map(([part, pid]) => [part, cpuSecondsOf(pid)]));

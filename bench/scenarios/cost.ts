@@ -46,13 +46,15 @@ export async function runCost(
     end: async (jobs: BenchJob[]) => {
       if (db) statements = await readStatements(db, count);
       perRun = requestsPerRun(before, await requests(), count);
-      for (const job of jobs.slice(0, HISTORIES))
-        histories.push(await readHistory(contender.temporal, contender.scheduleIdOf(job)));
+      for (const job of jobs.slice(0, HISTORIES)) {
+        const history = await readHistory(contender.temporal, contender.scheduleIdOf(job));
+        if (history) histories.push(history);
+      }
     },
   });
   const mean = (value: (history: RunHistory) => number) =>
     histories.reduce((sum, history) => sum + value(history), 0) / histories.length;
-  const heartbeats = perRun['record_activity_task_heartbeat'] ?? perRun['RecordActivityTaskHeartbeat'] ?? 0;
+  const heartbeats = perRun['RecordActivityTaskHeartbeat'] ?? 0;
   return {
     figures: {
       ...figures,

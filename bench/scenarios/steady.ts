@@ -1,10 +1,12 @@
 import { concurrently } from '../../platform/concurrently.ts';
 import type { Contender } from '../contender.ts';
 import { awaitCount, CLIENTS, pause, type BenchContext } from '../context.ts';
+import { awaitTakenUp } from '../new-schedules.ts';
 import { percentile } from '../results.ts';
 
 /** When no call has come for so long, no more will. */
 const PATIENCE_MS = 40_000;
+const LONGEST_SILENCE_MS = 70_000;
 
 /** Jobs that are due together every few seconds. Their first occurrence does not count. Answers its figures. */
 export async function runSteady(
@@ -20,10 +22,12 @@ export async function runSteady(
     when: { everyMs: periodMs, offsetMs: 0 },
   }));
   say(`  ${group}: making ${count} jobs, due every ${periodMs / 1_000} s`);
+  await contender.calmDown?.();
   await concurrently(jobs, CLIENTS, (job) => {
     signal.throwIfAborted();
     return contender.create(job);
   });
+  await awaitTakenUp(context, contender, jobs, Date.now() + LONGEST_SILENCE_MS);
   const warmUp = Math.ceil((Date.now() + 500) / periodMs) * periodMs;
   const counted = Array.from({ length: occurrences }, (_, index) => warmUp + (index + 1) * periodMs);
   const findCounted = async () =>
