@@ -2,6 +2,8 @@ import type pg from 'pg';
 
 /** So many statements of a process are kept, those that took most of Postgres' time. */
 const KEPT = 15;
+/** And so many characters of each: one that writes many rows is long. */
+const MAX_TEXT_LENGTH = 4_000;
 
 /** A statement that a process sent, over a while. */
 export interface Statement {
@@ -48,7 +50,10 @@ export async function readStatements(
     for (const row of rows.slice(0, KEPT))
       top.push({
         process,
-        text: row.query.replace(/--[^\n]*/g, '').replace(/\s+/g, ' '),
+        text: row.query
+          .replace(/--[^\n]*/g, '')
+          .replace(/\s+/g, ' ')
+          .slice(0, MAX_TEXT_LENGTH),
         calls: Number(row.calls),
         callsPerRun: Number(row.calls) / runs,
         totalMs: row.total,

@@ -11,8 +11,8 @@ const FEW = 100;
 const PAGE = 50;
 /** So many different jobs are read. */
 const SAMPLE = 1_000;
-/** A worker is looked at after some passes of its reconciler, which come every two seconds. */
-const WORKER_SETTLES_MS = 15_000;
+/** By then the reconciler of a worker has made some passes. */
+const SETTLES_MS = 15_000;
 const YEAR_MS = 365 * 86_400_000;
 
 /** A database with an API of its own. */
@@ -55,14 +55,20 @@ export async function startReads(context: BenchContext) {
     },
     /** The memory of both APIs after all that, and of a worker on each database. */
     measureMemory: async (): Promise<Map<string, Record<string, number>>> => {
-      const apiMb = sides.map(({ api }) => memoryOf(api.pid));
       context.say(`  starting a worker on each database`);
       const workers = await Promise.all(sides.map(({ installation }) => installation.startWorker()));
-      await pause(context, WORKER_SETTLES_MS);
-      const figures = sides.map((side, index) => {
-        const workerMb = memoryOf(workers[index]?.pid ?? 0);
-        return [side.name, { apiEmptyMb: side.memoryBefore, apiMb: apiMb[index] ?? NaN, workerMb }] as const;
-      });
+      await pause(context, SETTLES_MS);
+      const figures = sides.map(
+        (side, index) =>
+          [
+            side.name,
+            {
+              apiEmptyMb: side.memoryBefore,
+              apiMb: memoryOf(side.api.pid),
+              workerMb: memoryOf(workers[index]?.pid ?? 0),
+            },
+          ] as const,
+      );
       return new Map(figures);
     },
   };
