@@ -124,13 +124,15 @@ async function tryOut(
 
 function judge(calls: ReceivedCall[], count: number, at: number) {
   const distinct = new Set(calls.map(({ id }) => id)).size;
-  const lateness = calls.map(({ arrivedAt }) => arrivedAt - at);
+  const lateness = calls.map(({ arrivedAt }) => arrivedAt - at).sort((a, b) => a - b);
+  const silences = lateness.map((late, index) => late - (lateness[index - 1] ?? 0));
   return {
     missing: count - distinct,
     duplicates: calls.length - distinct,
     latenessP50Ms: percentile(lateness, 0.5),
     latenessP99Ms: percentile(lateness, 0.99),
     latenessMaxMs: Math.max(...lateness),
+    longestSilenceMs: Math.max(...silences),
     drainPerSecond: calls.length / (Math.max(...lateness) / 1_000),
   };
 }
