@@ -85,7 +85,9 @@ export async function answerWritten(
   dependencies: ApiDependencies,
 ): Promise<Answer> {
   if (!written) throw noSuchJob(id);
-  if (written.changed) await syncJob(dependencies, id);
-  const job = (await findJob(dependencies.db, written.job.namespace, id)) ?? written.job;
+  const synced = written.changed ? await syncJob(dependencies, id, written.job) : undefined;
+  // One that was deleted meanwhile is answered as it was written.
+  const found = synced?.job ?? (await findJob(dependencies.db, written.job.namespace, id));
+  const job = found && found.deleted_at === null ? found : written.job;
   return answerJob(200, job, dependencies);
 }

@@ -109,7 +109,7 @@ async function runScenario(
     case 'steady':
       return { figures: await runSteady(context, contender, group) };
     case 'creation':
-      return { figures: await runCreation(context, contender, group) };
+      return runCreation(context, contender, group);
     case 'cost':
       return runCost(context, contender, group);
   }

@@ -14,13 +14,16 @@ export interface Observation {
   accountAt?: Date;
 }
 
-/** Notes that Temporal matches this generation of a job; never goes back to an older one. */
-export async function setObserved(
+/**
+ * Notes that Temporal matches this generation of a job; never goes back to an older one. Answers the job as it then is;
+ * undefined if Temporal was seen to match a newer one.
+ */
+export function setObserved(
   db: Database,
   job: Pick<JobRow, 'id' | 'generation'>,
   { specVersion, specHash, putAt, accountAt }: Observation,
-): Promise<void> {
-  await db
+): Promise<JobRow | undefined> {
+  return db
     .updateTable('jobs')
     .set({
       observed_generation: job.generation,
@@ -34,7 +37,8 @@ export async function setObserved(
     .where('id', '=', job.id)
     .where('generation', '>=', job.generation)
     .where('observed_generation', '<=', job.generation)
-    .execute();
+    .returningAll()
+    .executeTakeFirst();
 }
 
 /** For a job that has changed meanwhile, the newer write has said when. */

@@ -208,7 +208,7 @@ async function syncUnsynced(dependencies: ReconcileDependencies, now: Date): Pro
   let isAway = false;
   await concurrently([...left], CONCURRENCY, async (id) => {
     if (isAway) return;
-    if ((await syncJob(dependencies, id)) === 'reached') left.delete(id);
+    if ((await syncJob(dependencies, id)).isReached) left.delete(id);
     else isAway = true;
   });
   await releaseUnsynced(db, [...left], now);
@@ -219,7 +219,7 @@ async function renewSpecs(dependencies: ReconcileDependencies, now: Date): Promi
   const jobs = await listOutdatedSpecs(dependencies.db, specVersionAt(now.getTime()), now, BATCH);
   let reached = 0;
   await concurrently(jobs, CONCURRENCY, async ({ id }) => {
-    if ((await syncJob(dependencies, id)) === 'reached') reached++;
+    if ((await syncJob(dependencies, id)).isReached) reached++;
   });
   return reached;
 }

@@ -35,20 +35,24 @@ const LONGEST_BACK_OFF_MS = 300 * SECOND_MS;
  * Makes Temporal match a job: its schedule exists as the job says, or is gone if the job was deleted or is completed.
  * Idempotent, and safe to call from anywhere at once: an older generation never takes the place of a newer one, and
  * `observed_generation` rises only to what Temporal was seen to hold. Never throws for a Temporal that is away or
- * refuses: the row then says so, and the reconciler tries again. Answers whether Temporal could be reached.
+ * refuses: the row then says so, and the reconciler tries again. `stored` is the job as the caller has just stored it, if
+ * it has: it need not be read again then. Answers whether Temporal could be reached, and the job, if Temporal matches it.
  */
 export async function syncJob(
   dependencies: SyncDependencies,
   jobId: string,
-): Promise<'reached' | 'unreachable'> {
+  stored?: JobRow,
+): Promise<{ isReached: boolean; job?: JobRow | undefined }> {
   const { db, temporal, outage, logger } = dependencies;
+  let known = stored;
   let written: number | undefined;
   for (;;) {
-    const job = await findJobOrTombstone(db, jobId);
+    const job: JobRow | undefined = known ?? (await findJobOrTombstone(db, jobId));
     const specVersion = specVersionAt(Date.now());
     // A schedule that was made or deleted here may have been for a job that changed in that very moment.
     const isOutdated = written !== undefined && written !== job?.schedule_generation;
-    if (!job || (isSynced(job, specVersion) && !isOutdated)) return 'reached';
+    if (!job || (isSynced(job, specVersion) && !isOutdated)) return { isReached: true, job };
+    known = undefined;
     let result: PutResult | { kind: 'deleted' };
     try {
       const settings = { attributes: { 'scheduler.job.id': jobId }, link: job.origin?.traceparent };
@@ -57,11 +61,11 @@ export async function syncJob(
       );
     } catch (error) {
       logger.warn({ err: error, jobId, generation: job.generation }, 'could not bring a job to Temporal');
-      if (isUnreachable(error)) return 'unreachable';
+      if (isUnreachable(error)) return { isReached: false };
       const message = error instanceof Error ? error.message : String(error);
       const backOffMs = Math.min(2 ** (job.sync_attempts + 1) * SECOND_MS, LONGEST_BACK_OFF_MS);
       await setSyncError(db, job, message, new Date(Date.now() + backOffMs));
-      return 'reached';
+      return { isReached: true };
     }
     if (result.kind === 'newer') {
       await raiseAbove(dependencies, jobId, result.generation);
@@ -74,7 +78,7 @@ export async function syncJob(
     written = job.schedule_generation;
     const now = new Date();
     const putAt = result.kind === 'written' ? now : result.kind === 'kept' ? job.schedule_put_at : null;
-    await setObserved(db, job, {
+    known = await setObserved(db, job, {
       specVersion,
       specHash: result.kind === 'deleted' ? null : result.specHash,
       putAt,

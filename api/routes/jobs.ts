@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Database } from '../../db/database.ts';
 import { countJobsLocked, findJobOrTombstone, listJobs } from '../../db/jobs.ts';
+import type { JobRow } from '../../db/schema.ts';
 import { SchedulerError } from '../../domain/errors.ts';
 import { Job, JobInput, JobName, JobState } from '../../domain/job.ts';
 import { syncJob } from '../../scheduling/sync.ts';
@@ -67,10 +68,11 @@ export const createJob = operation({
   errors: ['name_taken', 'too_many_jobs', ...IDEMPOTENCY_ERRORS],
   async handle(input, dependencies) {
     const { db } = dependencies;
+    let created: JobRow | undefined;
     /** Also of a job that has been deleted since: this request has made it. */
     const answer = async (id: string) => {
-      await syncJob(dependencies, id);
-      const job = await findJobOrTombstone(db, id);
+      const synced = await syncJob(dependencies, id, created?.id === id ? created : undefined);
+      const job = synced.job ?? (await findJobOrTombstone(db, id));
       if (!job) throw noSuchJob(id);
       const { headers, ...rest } = await answerJob(201, job, dependencies);
       return { ...rest, headers: { Location: `/jobs/${id}`, ...headers } };
@@ -82,7 +84,7 @@ export const createJob = operation({
         const { namespace } = input;
         await requireRoom(transaction, namespace, dependencies.limits.jobsPerNamespace);
         const job = { id, namespace, definition: input.body };
-        await createJobRow(transaction, job, writerOf(input, dependencies, now));
+        created = await createJobRow(transaction, job, writerOf(input, dependencies, now));
         return id;
       },
       answer,

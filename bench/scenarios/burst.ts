@@ -1,7 +1,7 @@
 import { concurrently } from '../../platform/concurrently.ts';
 import type { BenchJob, Contender, When } from '../contender.ts';
 import { awaitCount, CLIENTS, pause, type BenchContext } from '../context.ts';
-import { cpuSecondsOf } from '../cpu.ts';
+import { cpuOf, cpuPer1000, sum } from '../cpu.ts';
 import type { ReceivedCall } from '../receiver.ts';
 import { awaitTakenUp } from '../new-schedules.ts';
 import { percentile } from '../results.ts';
@@ -110,15 +110,13 @@ async function tryOut(
   say(`  ${group}: ${calls.length} calls; removing the jobs`);
   await remove();
 
-  const cpu = Object.entries(after)
-    .map(([part, seconds]) => [part, ((seconds - (before[part] ?? 0)) / count) * 1_000] as const)
-    .filter(([, seconds]) => Number.isFinite(seconds));
+  const cpu = cpuPer1000(before, after, count);
   return {
     jobs: count,
     ...judge(calls, count, at),
     creationPerSecond,
-    ...Object.fromEntries(cpu.map(([part, seconds]) => [`${part}CpuSecondsPer1000`, seconds])),
-    ...(cpu.length > 0 ? { cpuSecondsPer1000: sum(Object.fromEntries(cpu)), idleCpuPercent } : {}),
+    ...cpu,
+    ...(cpu['cpuSecondsPer1000'] === undefined ? {} : { idleCpuPercent }),
   };
 }
 
@@ -136,8 +134,3 @@ function judge(calls: ReceivedCall[], count: number, at: number) {
     drainPerSecond: calls.length / (Math.max(...lateness) / 1_000),
   };
 }
-
-const sum = (parts: Record<string, number>) => Object.values(parts).reduce((total, part) => total + part, 0);
-
-const cpuOf = ({ pids }: Contender): Record<string, number> =>
-  Object.fromEntries(Object.entries(pids).map(([part, pid]) => [part, cpuSecondsOf(pid)]));

@@ -1,27 +1,45 @@
+import type pg from 'pg';
 import { concurrently } from '../../platform/concurrently.ts';
 import type { Contender } from '../contender.ts';
 import { CLIENTS, type BenchContext } from '../context.ts';
+import { cpuOf, cpuPer1000 } from '../cpu.ts';
+import { readStatements, resetStatements, type Statement } from '../statements.ts';
 
 const FAR_AWAY = new Date('2090-01-01T00:00:00Z');
 
-/** Makes jobs that are not due soon, until the last of them would fire. Answers how many a second those were. */
+/**
+ * Makes jobs that are not due soon, until the last of them would fire. Answers how many a second those were, and what
+ * each cost.
+ */
 export async function runCreation(
   { plan, receiver, say, signal }: BenchContext,
-  contender: Contender,
+  contender: Contender & { db?: pg.Pool },
   group: string,
-): Promise<Record<string, number>> {
+): Promise<{ figures: Record<string, number>; details: { statements: Statement[] } }> {
   const jobs = Array.from({ length: plan.creationJobs }, (_, index) => ({
     name: `${group}-${index}`,
     url: receiver.urlOf(group, String(index)),
     when: { at: FAR_AWAY },
   }));
   say(`  ${group}: making ${jobs.length} jobs`);
+  if (contender.db) await resetStatements(contender.db);
+  const before = cpuOf(contender);
   const beganAt = performance.now();
   await concurrently(jobs, CLIENTS, (job) => {
     signal.throwIfAborted();
     return contender.create(job);
   });
   const seconds = (performance.now() - beganAt) / 1_000;
+  const cpu = cpuPer1000(before, cpuOf(contender), jobs.length);
+  const statements = contender.db && (await readStatements(contender.db, jobs.length));
   await concurrently(jobs, CLIENTS, (job) => contender.remove(job));
-  return { jobs: jobs.length, creationPerSecond: jobs.length / seconds };
+  return {
+    figures: {
+      jobs: jobs.length,
+      creationPerSecond: jobs.length / seconds,
+      ...cpu,
+      ...(statements ? { apiStatementsPer1000: (statements.calls.api / jobs.length) * 1_000 } : {}),
+    },
+    details: { statements: statements?.top ?? [] },
+  };
 }
