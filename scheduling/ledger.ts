@@ -17,6 +17,9 @@ import { occurrenceRun } from './queued-run.ts';
 const GRACE_MS = 10 * SECOND_MS;
 /** The run may be about to begin: Temporal is not asked after it sooner than this. */
 const CHECK_AFTER_MS = 3 * SECOND_MS;
+/** Of many that are due at once, most are late rather than lost, and asking after each would make them later still. */
+const CHECK_LATER_EACH_MS = 45;
+const CHECK_AFTER_AT_MOST_MS = 12 * SECOND_MS;
 /** A job is looked at no more often than this, however often it fires. */
 const LEAST_PERIOD_MS = 15 * SECOND_MS;
 /** Of one call of `accountForDue`. */
@@ -45,9 +48,14 @@ export function isDueSince(job: JobRow, now: Date): boolean {
 }
 
 /** The runs of occurrences that are due and may have none. */
-function queuedRuns(job: JobRow, instants: number[], now: Date): NewRun[] {
-  const checkAt = new Date(now.getTime() + CHECK_AFTER_MS);
+function queuedRuns(job: JobRow, instants: number[], checkAt: Date): NewRun[] {
   return instants.map((instant) => ({ ...occurrenceRun(job, instant), check_at: checkAt }));
+}
+
+/** When to ask Temporal after runs that may be about to begin, if so many are due. Pure. */
+function checkTimeOf(count: number, now: Date): Date {
+  const waitMs = Math.min(CHECK_AFTER_MS + count * CHECK_LATER_EACH_MS, CHECK_AFTER_AT_MOST_MS);
+  return new Date(now.getTime() + waitMs);
 }
 
 /** The instants of a job that are due up to `until` and not accounted for, and up to where these are all. Pure. */
@@ -64,7 +72,7 @@ function findDue(job: JobRow, until: Date): { instants: number[]; accountedTo: D
 
 /** Writes a row for each of these occurrences that has none, as far as the job's `maxRuns` goes. */
 async function writeRows(db: Database, job: JobRow, instants: number[], now: Date): Promise<void> {
-  const runs = queuedRuns(job, instants, now);
+  const runs = queuedRuns(job, instants, checkTimeOf(instants.length, now));
   const { maxRuns } = job.schedule;
   if (maxRuns === undefined) {
     await insertAbsentRuns(db, runs);
@@ -100,6 +108,7 @@ export async function accountForDue(
   now: Date,
 ): Promise<number> {
   const jobs = await listToAccount(db, now, JOBS_AT_ONCE);
+  const checkAt = checkTimeOf(jobs.length, now);
   const unlimited: NewRun[] = [];
   const advances: AccountAdvance[] = [];
   for (const job of jobs) {
@@ -107,7 +116,7 @@ export async function accountForDue(
     try {
       const until = accountableTo(job, now);
       const { instants, accountedTo } = findDue(job, until);
-      if (job.schedule.maxRuns === undefined) unlimited.push(...queuedRuns(job, instants, now));
+      if (job.schedule.maxRuns === undefined) unlimited.push(...queuedRuns(job, instants, checkAt));
       else await writeRows(db, job, instants, now);
       const accountAt = accountedTo < until ? now : nextAccountAt(job, accountedTo, now);
       advances.push({ id, generation, accountedTo, accountAt });

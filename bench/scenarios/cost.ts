@@ -1,6 +1,7 @@
 import type pg from 'pg';
 import type { BenchJob, Contender } from '../contender.ts';
 import type { BenchContext } from '../context.ts';
+import { growthBetween, readWritten } from '../growth.ts';
 import { readHistory, type RunHistory } from '../histories.ts';
 import { requestsIn, requestsPerRun } from '../requests.ts';
 import { readStatements, resetStatements, type Statement } from '../statements.ts';
@@ -33,6 +34,8 @@ export async function runCost(
   const requests = async () => requestsIn((await readMetrics?.()) ?? '');
   let before: Record<string, number> = {};
   let perRun: Record<string, number> = {};
+  let written: Awaited<ReturnType<typeof readWritten>> | undefined;
+  let growth: Record<string, number> = {};
   let statements: Awaited<ReturnType<typeof readStatements>> | undefined;
   const histories: RunHistory[] = [];
   const figures = await runBurst(context, contender, {
@@ -41,10 +44,14 @@ export async function runCost(
     recurs: true,
     begin: async () => {
       before = await requests();
-      if (db) await resetStatements(db);
+      if (db) {
+        await resetStatements(db);
+        written = await readWritten(db, context.folder);
+      }
     },
     end: async (jobs: BenchJob[]) => {
       if (db) statements = await readStatements(db, count);
+      if (db && written) growth = growthBetween(written, await readWritten(db, context.folder), count);
       perRun = requestsPerRun(before, await requests(), count);
       for (const job of jobs.slice(0, HISTORIES)) {
         const history = await readHistory(contender.temporal, contender.scheduleIdOf(job));
@@ -58,6 +65,7 @@ export async function runCost(
   return {
     figures: {
       ...figures,
+      ...growth,
       historyEventsPerRun: mean(({ types }) => types.length),
       actionsPerRun: mean(({ actions }) => actions) + heartbeats,
       ...(statements ? countStatements(statements, count) : {}),

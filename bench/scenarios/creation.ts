@@ -3,6 +3,7 @@ import { concurrently } from '../../platform/concurrently.ts';
 import type { Contender } from '../contender.ts';
 import { CLIENTS, type BenchContext } from '../context.ts';
 import { cpuOf, cpuPer1000 } from '../cpu.ts';
+import { growthBetween, readWritten } from '../growth.ts';
 import { readStatements, resetStatements, type Statement } from '../statements.ts';
 
 const FAR_AWAY = new Date('2090-01-01T00:00:00Z');
@@ -12,7 +13,7 @@ const FAR_AWAY = new Date('2090-01-01T00:00:00Z');
  * each cost.
  */
 export async function runCreation(
-  { plan, receiver, say, signal }: BenchContext,
+  { plan, receiver, say, signal, folder }: BenchContext,
   contender: Contender & { db?: pg.Pool },
   group: string,
 ): Promise<{ figures: Record<string, number>; details: { statements: Statement[] } }> {
@@ -23,6 +24,7 @@ export async function runCreation(
   }));
   say(`  ${group}: making ${jobs.length} jobs`);
   if (contender.db) await resetStatements(contender.db);
+  const written = contender.db && (await readWritten(contender.db, folder));
   const before = cpuOf(contender);
   const beganAt = performance.now();
   await concurrently(jobs, CLIENTS, (job) => {
@@ -32,12 +34,17 @@ export async function runCreation(
   const seconds = (performance.now() - beganAt) / 1_000;
   const cpu = cpuPer1000(before, cpuOf(contender), jobs.length);
   const statements = contender.db && (await readStatements(contender.db, jobs.length));
+  const growth =
+    contender.db && written
+      ? growthBetween(written, await readWritten(contender.db, folder), jobs.length)
+      : {};
   await concurrently(jobs, CLIENTS, (job) => contender.remove(job));
   return {
     figures: {
       jobs: jobs.length,
       creationPerSecond: jobs.length / seconds,
       ...cpu,
+      ...growth,
       ...(statements ? { apiStatementsPer1000: (statements.calls.api / jobs.length) * 1_000 } : {}),
     },
     details: { statements: statements?.top ?? [] },

@@ -3,7 +3,12 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { sql } from 'kysely';
 import pg from 'pg';
+import { createDatabase } from '../../db/database.ts';
+import { PREPARED } from '../../db/prepared-statements.ts';
+import { readConfig } from '../../platform/config.ts';
+import { createLogger } from '../../platform/logger.ts';
 import type { Problem } from '../../api/problem.ts';
 import type { Job } from '../../domain/job.ts';
 import type { RunEvent } from '../../domain/run-event.ts';
@@ -215,6 +220,27 @@ describe('through PgBouncer in transaction mode', () => {
     await client.end();
     for (const left of seen.values()) expect(left).toEqual({ ...NOTHING_LEFT, timeout: '10s' });
   });
+});
+
+test('plans of marked statements are kept on the way to Postgres itself, and behind a pooler they are not', async () => {
+  const keptBy = async (url: string) => {
+    const config = readConfig({ DATABASE_URL: url, DATABASE_POOL_SIZE: '1', TEMPORAL_ADDRESS: 'nowhere:1' });
+    const db = createDatabase(config, createLogger({ level: 'silent', name: 'test' }), 'test');
+    for (const number of [1, 2]) {
+      const { rows } = await sql<{ number: number }>`${PREPARED} SELECT ${number}::integer AS number`.execute(
+        db,
+      );
+      expect(rows).toEqual([{ number }]);
+    }
+    await sql`SELECT ${'unmarked'}::text`.execute(db);
+    const { rows } = await sql<{ statement: string }>`SELECT statement FROM pg_prepared_statements`.execute(
+      db,
+    );
+    await db.destroy();
+    return rows.map(({ statement }) => statement.trim());
+  };
+  expect(await keptBy(stack.databaseUrl)).toEqual(['/* prepared */ SELECT $1::integer AS number']);
+  expect(await keptBy(bouncer.url)).toEqual([]);
 });
 
 describe('the statement timeout', () => {
