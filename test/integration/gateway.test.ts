@@ -239,7 +239,13 @@ describe('the access log', () => {
       [1, 2].map((index) =>
         readFileSync(path.join(fromRunner('folder'), `gateway-api-${index}.log`), 'utf8'),
       );
-    await waitFor('the log of an API', () => apiLogs().some((log) => log.includes('request-of-a-client')));
+    const apiLines = (requestId: string) =>
+      apiLogs().flatMap((log) => log.split('\n').filter((line) => line.includes(`"${requestId}"`)));
+    // That of the request, and that of the question whose credentials these are.
+    await waitFor('the lines of an API', () => apiLines('request-of-a-client').length >= 2);
+    await gateway.fetch('/scheduler/jobs', { headers: { 'x-request-id': 'request-without-key' } });
+    const refused = await waitFor('the line of a refusal', () => apiLines('request-without-key')[0]);
+    expect(JSON.parse(refused)).toMatchObject({ path: '/access', status: 401 });
     expect(JSON.stringify(gateway.accessLog())).not.toContain(key);
     // What breaks a line of JSON is escaped.
     const odd = await gateway.fetch('/scheduler/%22,%22status%22:1', { headers: bearer(key) });
