@@ -5,13 +5,10 @@ import type pg from 'pg';
 const MARK = '/* prepared */';
 
 /**
- * Stands in a statement that is sent so often that its plan is to be kept, and whose columns are all named: of `*`, a
+ * Stands before a statement that is sent so often that its plan is to be kept, and whose columns are all named: of `*`, a
  * migration would make another statement under the feet of a running process.
  */
 export const PREPARED = sql.raw(MARK);
-
-/** How far into a statement the mark may stand: behind its first keyword. */
-const MARK_WITHIN = 40;
 
 /** Plans belong to a session. A name for each text, for there are but a few that are marked. */
 const names = new Map<string, string>();
@@ -34,7 +31,7 @@ export function keepPlans(client: pg.PoolClient, done: (error?: Error) => void):
 function nameMarked(client: pg.PoolClient): void {
   const query = client.query.bind(client) as (...args: unknown[]) => unknown;
   const named = (text: unknown, values: unknown, ...rest: unknown[]) =>
-    typeof text === 'string' && text.slice(0, MARK_WITHIN).includes(MARK)
+    typeof text === 'string' && text.startsWith(MARK)
       ? query({ name: nameOf(text), text, values }, ...rest)
       : query(text, values, ...rest);
   client.query = named as typeof client.query;

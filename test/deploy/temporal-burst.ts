@@ -2,6 +2,7 @@ import path from 'node:path';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import { buildWithGo } from '../../local/go-program.ts';
+import { concurrently } from '../../platform/concurrently.ts';
 import { apiClient } from '../support/client.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { SETTINGS } from './temporal-cluster.ts';
@@ -38,15 +39,13 @@ rmSync(folder, { recursive: true, force: true });
 async function burst({ apiUrl, receiver, db, cluster }: DeployedStack): Promise<string> {
   const api = apiClient(apiUrl);
   const due = Math.ceil((Date.now() + AHEAD_MS) / 1_000) * 1_000;
-  const makeSome = async (first: number) => {
-    for (let index = first; index < jobs; index += CLIENTS)
-      await api.createJob({
-        name: `burst-${index}`,
-        schedule: { at: new Date(due).toISOString() },
-        target: { type: 'http', url: `${receiver.url}/job/${index}` },
-      });
-  };
-  await Promise.all(Array.from({ length: CLIENTS }, (_, first) => makeSome(first)));
+  await concurrently(Array(jobs).keys(), CLIENTS, async (index) => {
+    await api.createJob({
+      name: `burst-${index}`,
+      schedule: { at: new Date(due).toISOString() },
+      target: { type: 'http', url: `${receiver.url}/job/${index}` },
+    });
+  });
   const made = Date.now();
   if (made > due) throw new Error('the jobs were due before all of them were made');
   const before = await countRequests(cluster.metricsUrl);

@@ -7,7 +7,7 @@ import { startLogged, stopProcess } from '../../local/processes.ts';
 import { findDebianProgram } from './debian-program.ts';
 import { startNameServer, type NameServer } from './name-server.ts';
 import { SELF_SIGNED } from './self-signed.ts';
-import { waitFor } from './wait-for.ts';
+import { waitForStart } from './wait-for-start.ts';
 
 const TEMPLATE = path.resolve('deploy/gateway/nginx.conf.template');
 
@@ -113,16 +113,15 @@ export async function startGateway(options: {
       await names.stop();
     },
   };
-  let lastWords: string | undefined;
-  void nginx.exited.then((exit) => (lastWords = exit.lastWords));
-  await waitFor(
-    'the gateway to answer, or to end',
-    async () =>
-      lastWords !== undefined || (await fetch(`${gateway.plainUrl}/`, { redirect: 'manual' })).status === 308,
-  );
-  if (lastWords !== undefined) {
+  try {
+    await waitForStart(
+      'The gateway',
+      nginx,
+      async () => (await fetch(`${gateway.plainUrl}/`, { redirect: 'manual' })).status === 308,
+    );
+  } catch (error) {
     await gateway.stop();
-    throw new Error(`The gateway did not start: ${String(lastWords)}`);
+    throw error;
   }
   return gateway;
 }

@@ -3,16 +3,29 @@ import path from 'node:path';
 import pg from 'pg';
 import { findPort } from '../../local/ports.ts';
 import { findAccount } from '../../local/postgres.ts';
-import { startLogged, stopProcess } from '../../local/processes.ts';
+import { startLogged, stopProcess, type LoggedProcess } from '../../local/processes.ts';
 import { findDebianProgram } from './debian-program.ts';
 import { fromRunner } from './environment.ts';
-import { waitFor } from './wait-for.ts';
+import { waitForStart } from './wait-for-start.ts';
 
 /** c-ares and libevent, whose names differ from one Debian to the next. */
 const LIBRARIES = /^(libc-ares2|libcares2|libevent-2\.1-7\w*)$/;
 
-const findPgBouncer = () =>
-  findDebianProgram({ program: 'pgbouncer', package: 'pgbouncer', libraries: LIBRARIES });
+/** Starts PgBouncer with a file of settings in this folder. @throws Error when there is none */
+function launch(folder: string, settings: string, onLine?: (line: string) => void): LoggedProcess {
+  const { command, libraries } = findDebianProgram({
+    program: 'pgbouncer',
+    package: 'pgbouncer',
+    libraries: LIBRARIES,
+  });
+  // It will not run as root, and becomes another user once it has been loaded.
+  const { user } = findAccount();
+  return startLogged(command, [...(user === undefined ? [] : ['-u', user]), settings], {
+    logFile: path.join(folder, 'pgbouncer.log'),
+    env: { PATH: process.env['PATH'], ...(libraries === undefined ? {} : { LD_LIBRARY_PATH: libraries }) },
+    ...(onLine === undefined ? {} : { onLine }),
+  });
+}
 
 /** A PgBouncer in transaction mode. */
 export interface PgBouncer {
@@ -35,7 +48,6 @@ export async function startPgBouncer(options: {
   poolSize: number;
   statementTimeoutMs: number;
 }): Promise<PgBouncer> {
-  const { command, libraries } = findPgBouncer();
   const server = new URL(options.databaseUrl);
   const port = await findPort(0);
   const folder = path.join(fromRunner('folder'), `${options.name}-pgbouncer`);
@@ -65,20 +77,13 @@ query_wait_timeout = 10
 server_round_robin = 1
 `,
   );
-  // It will not run as root, and becomes another user once it has been loaded.
-  const { user } = findAccount();
-  const bouncer = startLogged(command, [...(user === undefined ? [] : ['-u', user]), settings], {
-    logFile: path.join(folder, 'pgbouncer.log'),
-    env: { PATH: process.env['PATH'], ...(libraries === undefined ? {} : { LD_LIBRARY_PATH: libraries }) },
-  });
+  const bouncer = launch(folder, settings);
   const urlOf = (name: string) => {
     const url = new URL(options.databaseUrl);
     url.port = String(port);
     url.pathname = `/${name}`;
     return url.href;
   };
-  let lastWords: string | undefined;
-  void bouncer.exited.then((exit) => (lastWords = exit.lastWords));
   const show = async (what: string) => {
     const client = new pg.Client({ connectionString: urlOf('pgbouncer') });
     await client.connect();
@@ -88,11 +93,7 @@ server_round_robin = 1
       await client.end();
     }
   };
-  await waitFor(
-    'PgBouncer to answer, or to end',
-    async () => lastWords !== undefined || (await show('VERSION')).length > 0,
-  );
-  if (lastWords !== undefined) throw new Error(`PgBouncer did not start: ${lastWords}`);
+  await waitForStart('PgBouncer', bouncer, async () => (await show('VERSION')).length > 0);
   return {
     url: urlOf(database),
     urlWithoutTimeout: urlOf('without_timeout'),
@@ -107,7 +108,6 @@ server_round_robin = 1
  * @throws Error when there is none, or with its last words if it does not start or warns
  */
 export async function checkPgBouncerFile(folder: string, file: string, port: number): Promise<void> {
-  const { command, libraries } = findPgBouncer();
   const users = path.join(folder, 'users.txt');
   const settings = path.join(folder, 'pgbouncer.ini');
   writeFileSync(users, '"scheduler" "password"\n');
@@ -116,20 +116,13 @@ export async function checkPgBouncerFile(folder: string, file: string, port: num
     .replace(/^auth_file = .*$/m, `auth_file = ${users}\nunix_socket_dir =`);
   writeFileSync(settings, text);
   chmodSync(folder, 0o755);
-  const { user } = findAccount();
   let isUp = false;
   const complaints: string[] = [];
-  const bouncer = startLogged(command, [...(user === undefined ? [] : ['-u', user]), settings], {
-    logFile: path.join(folder, 'pgbouncer.log'),
-    env: { PATH: process.env['PATH'], ...(libraries === undefined ? {} : { LD_LIBRARY_PATH: libraries }) },
-    onLine: (line) => {
-      if (line.includes('process up')) isUp = true;
-      if (/WARNING|ERROR|FATAL/.test(line)) complaints.push(line);
-    },
+  const bouncer = launch(folder, settings, (line) => {
+    if (line.includes('process up')) isUp = true;
+    if (/WARNING|ERROR|FATAL/.test(line)) complaints.push(line);
   });
-  let lastWords: string | undefined;
-  void bouncer.exited.then((exit) => (lastWords = exit.lastWords));
-  await waitFor('PgBouncer to be up, or to end', () => isUp || lastWords !== undefined);
+  await waitForStart('PgBouncer', bouncer, () => isUp);
   await stopProcess(bouncer, 'SIGTERM', 10_000);
-  if (!isUp || complaints.length > 0) throw new Error(`PgBouncer: ${complaints.join('\n') || lastWords}`);
+  if (complaints.length > 0) throw new Error(`PgBouncer: ${complaints.join('\n')}`);
 }

@@ -1,0 +1,17 @@
+import type { LoggedProcess } from '../../local/processes.ts';
+import { waitFor } from './wait-for.ts';
+
+/**
+ * Resolves when a process that was just started is up, as `probe` tells.
+ * @throws Error with its last words if it ends before, or as `waitFor` does
+ */
+export async function waitForStart(
+  what: string,
+  process: LoggedProcess,
+  probe: () => Promise<boolean> | boolean,
+): Promise<void> {
+  let lastWords: string | undefined;
+  void process.exited.then((exit) => (lastWords = exit.lastWords));
+  await waitFor(`${what} to be up, or to end`, async () => lastWords !== undefined || (await probe()));
+  if (lastWords !== undefined) throw new Error(`${what} did not start: ${String(lastWords)}`);
+}
