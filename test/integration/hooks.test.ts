@@ -70,7 +70,11 @@ describe('onFailure and onRecovery', () => {
 
     const [failing, ...furtherFailing] = callsOf('/failing');
     const [recovered, ...furtherRecovered] = callsOf('/recovered');
-    expect([furtherFailing, furtherRecovered]).toEqual([[], []]);
+    expect(furtherRecovered).toEqual([]);
+    // The worker may have died between the answer and the record: then the very same call is made again.
+    for (const { headers } of furtherFailing)
+      expect(headers['webhook-id']).toBe(failing?.headers['webhook-id']);
+    expect((await api.listRuns(job.id, '?trigger=onFailure')).items).toHaveLength(1);
     for (const call of [failing, recovered])
       new Webhook(SECRET).verify(call?.body ?? '', call?.headers as Record<string, string>);
     expect(JSON.parse(failing?.body ?? '')).toEqual({
