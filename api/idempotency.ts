@@ -37,8 +37,11 @@ export const REPLAYED_HEADER = { 'Idempotency-Replayed': '`true` if this answer 
 
 /** What a request does, in steps. */
 interface Steps<Made> {
-  /** Stores what is asked for, under this id. What it throws leaves no key behind. */
-  make: (transaction: Database, id: string) => Promise<Made>;
+  /**
+   * Stores what is asked for, under this id: at once, and in the transaction that it is given, if it is given one. What it
+   * throws leaves no key behind.
+   */
+  make: (db: Database, id: string) => Promise<Made>;
   /** Does what is left to do, and answers. */
   answer: (made: Made) => Promise<Answer>;
   /** Answers from what the id stands for by now, for a request whose first process died before it answered. */
@@ -61,9 +64,7 @@ export async function answerOnce<Made>(
   const { db, now } = dependencies;
   const id = uuidv7();
   const header = input.headers['Idempotency-Key'];
-  if (header === undefined) {
-    return steps.answer(await db.transaction().execute((transaction) => steps.make(transaction, id)));
-  }
+  if (header === undefined) return steps.answer(await steps.make(db, id));
   const place = { namespace: input.namespace, key: unquote(header) };
   const fingerprint = fingerprintOf(input);
   const first = await db.transaction().execute(async (transaction) => {

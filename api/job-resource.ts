@@ -50,6 +50,9 @@ export async function requireJob(db: Database, namespace: string, id: string): P
   return job;
 }
 
+/** What is to be said of the runs of a job that was made this moment. */
+export const NO_RUNS: RunsOfJob = { lastRun: undefined, scheduledRuns: 0 };
+
 /** What is to be said of each job's runs. */
 export async function readRuns(db: Database, jobs: JobRow[]): Promise<(job: JobRow) => RunsOfJob> {
   const [lastRuns, counts] = await Promise.all([
@@ -65,14 +68,15 @@ export async function readRuns(db: Database, jobs: JobRow[]): Promise<(job: JobR
   return ({ id }) => ({ lastRun: lastRuns.get(id), scheduledRuns: counts.get(id) ?? 0 });
 }
 
-/** A job as it is answered by itself, with its ETag. */
+/** A job as it is answered by itself, with its ETag. What is to be said of its runs is read, unless it is given. */
 export async function answerJob(
   status: number,
   job: JobRow,
   { db, now }: ApiDependencies,
+  runs?: RunsOfJob,
 ): Promise<Answer & { headers: Record<string, string>; body: Job }> {
-  const runsOf = await readRuns(db, [job]);
-  return { status, headers: { ETag: etagOf(job) }, body: presentJob(job, runsOf(job), now()) };
+  const known = runs ?? (await readRuns(db, [job]))(job);
+  return { status, headers: { ETag: etagOf(job) }, body: presentJob(job, known, now()) };
 }
 
 /**

@@ -2,16 +2,22 @@ import { sql } from 'kysely';
 import { SchedulerError } from '../domain/errors.ts';
 import type { JobState } from '../domain/job.ts';
 import type { Database } from './database.ts';
+import { toRevisionRow, type NewRevision } from './revisions.ts';
 import type { JobChange, JobRow, NewJob } from './schema.ts';
 import { violatesUnique } from './unique-violation.ts';
 
 /**
- * Stores a new job.
+ * Stores a new job and its first revision, in one statement.
  * @throws SchedulerError `name_taken`
  */
-export async function insertJob(db: Database, job: NewJob): Promise<JobRow> {
+export async function insertJob(db: Database, job: NewJob, revision: NewRevision): Promise<JobRow> {
   try {
-    return await db.insertInto('jobs').values(job).returningAll().executeTakeFirstOrThrow();
+    return await db
+      .with('job', (query) => query.insertInto('jobs').values(job).returningAll())
+      .with('revision', (query) => query.insertInto('job_revisions').values(toRevisionRow(revision)))
+      .selectFrom('job')
+      .selectAll()
+      .executeTakeFirstOrThrow();
   } catch (error) {
     throw toNameTaken(error, job.name, job.namespace);
   }

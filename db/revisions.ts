@@ -2,24 +2,27 @@ import type { Database } from './database.ts';
 import type { RevisionRow } from './schema.ts';
 import type { RevisionAction, RevisionChanges } from '../domain/revision.ts';
 
-/** Notes who changed a job, when, and how. To be called in the transaction of the change. */
-export async function insertRevision(
-  transaction: Database,
-  revision: {
-    jobId: string;
-    generation: number;
-    at: Date;
-    by: string;
-    action: RevisionAction;
-    changes: RevisionChanges;
-  },
-): Promise<void> {
-  const { jobId, changes, ...rest } = revision;
-  await transaction
-    .insertInto('job_revisions')
-    .values({ job_id: jobId, changes: JSON.stringify(changes), ...rest })
-    .execute();
+/** Who changed a job, when, and how. */
+export interface NewRevision {
+  jobId: string;
+  generation: number;
+  at: Date;
+  by: string;
+  action: RevisionAction;
+  changes: RevisionChanges;
 }
+
+/** Notes a change of a job. To be called in the transaction of the change. */
+export async function insertRevision(transaction: Database, revision: NewRevision): Promise<void> {
+  await transaction.insertInto('job_revisions').values(toRevisionRow(revision)).execute();
+}
+
+/** A change of a job as it is stored. Pure. */
+export const toRevisionRow = ({ jobId, changes, ...rest }: NewRevision) => ({
+  job_id: jobId,
+  changes: JSON.stringify(changes),
+  ...rest,
+});
 
 /** One page of a job's changes, the latest first, beginning before `beforeGeneration`. */
 export function listRevisions(

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Database } from '../db/database.ts';
+import { inTransaction } from '../db/in-transaction.ts';
 import { insertJob, lockJob, updateJob } from '../db/jobs.ts';
 import { insertRevision } from '../db/revisions.ts';
 import type { JobChange, JobRow } from '../db/schema.ts';
@@ -28,22 +29,22 @@ export interface Writer {
 }
 
 /**
- * Stores a new job, its first generation, in the caller's transaction.
+ * Stores a new job, its first generation, at once: in the caller's transaction, if there is one.
  * @throws SchedulerError `name_taken`, or `invalid` for what only this installation can not take
  */
 export async function createJob(
-  transaction: Database,
+  db: Database,
   job: { id: string; namespace: string; definition: JobInput },
   { by, origin, now, secrets, taskQueue }: Writer,
 ): Promise<JobRow> {
   refuseOwnQueues(job.definition.target, taskQueue);
   const taken = takeSecrets(job.definition);
   const { definition } = taken;
-  const inserted = await insertJob(transaction, {
+  const row = {
     id: job.id,
     namespace: job.namespace,
     ...toColumns(definition, now),
-    state: 'active',
+    state: 'active' as const,
     generation: 1,
     schedule_generation: 1,
     schedule_since: now,
@@ -55,17 +56,14 @@ export async function createJob(
     updated_at: now,
     deleted_at: null,
     origin: origin ? JSON.stringify(origin) : null,
+  };
+  const revision = { jobId: job.id, generation: 1, at: now, by, action: 'created' as const, changes: {} };
+  if (!hasSecrets(taken)) return insertJob(db, row, revision);
+  return inTransaction(db, async (transaction) => {
+    const inserted = await insertJob(transaction, row, revision);
+    await storeSecrets(transaction, job.id, taken, secrets);
+    return inserted;
   });
-  if (hasSecrets(taken)) await storeSecrets(transaction, job.id, taken, secrets);
-  await insertRevision(transaction, {
-    jobId: job.id,
-    generation: 1,
-    at: now,
-    by,
-    action: 'created',
-    changes: {},
-  });
-  return inserted;
 }
 
 /**

@@ -1,4 +1,5 @@
 import { findBackfill } from '../../db/backfills.ts';
+import { inTransaction } from '../../db/in-transaction.ts';
 import { lockJob } from '../../db/jobs.ts';
 import { Backfill, BackfillInput, MAX_BACKFILL } from '../../domain/backfill.ts';
 import { invalid, type FieldError } from '../../domain/errors.ts';
@@ -63,17 +64,18 @@ export const backfillJob = operation({
       body: { id: backfill.id, jobId, overlap: backfill.overlap, count: backfill.count },
     });
     return answerOnce(input, dependencies, {
-      make: async (transaction, id) => {
-        const { body } = input;
-        const now = dependencies.now();
-        // Locked, so that two backfills at once do not both find the same occurrences missing.
-        const job = await lockJob(transaction, { id: jobId, namespace: input.namespace });
-        if (!job) throw noSuchJob(jobId);
-        const faults = findFaults(body, now.getTime(), dependencies.runRetentionMs);
-        if (faults.length > 0) throw invalid(faults);
-        const count = await insertRunsOfBackfill(transaction, id, job, body, { now, origin: input.origin });
-        return { id, job, overlap: body.overlap, count };
-      },
+      make: (db, id) =>
+        inTransaction(db, async (transaction) => {
+          const { body } = input;
+          const now = dependencies.now();
+          // Locked, so that two backfills at once do not both find the same occurrences missing.
+          const job = await lockJob(transaction, { id: jobId, namespace: input.namespace });
+          if (!job) throw noSuchJob(jobId);
+          const faults = findFaults(body, now.getTime(), dependencies.runRetentionMs);
+          if (faults.length > 0) throw invalid(faults);
+          const count = await insertRunsOfBackfill(transaction, id, job, body, { now, origin: input.origin });
+          return { id, job, overlap: body.overlap, count };
+        }),
       answer: async ({ job, ...backfill }) => {
         if (backfill.count > 0) await tryStartBackfill(dependencies, job, backfill.id);
         return answer(backfill);

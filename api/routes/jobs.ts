@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Database } from '../../db/database.ts';
+import { inTransaction } from '../../db/in-transaction.ts';
 import { countJobsLocked, findJobOrTombstone, listJobs } from '../../db/jobs.ts';
 import type { JobRow } from '../../db/schema.ts';
 import { SchedulerError } from '../../domain/errors.ts';
@@ -12,6 +13,7 @@ import {
   answerJob,
   JOB_HEADERS,
   JobIdParams,
+  NO_RUNS,
   noSuchJob,
   readRuns,
   requireJob,
@@ -71,20 +73,26 @@ export const createJob = operation({
     let created: JobRow | undefined;
     /** Also of a job that has been deleted since: this request has made it. */
     const answer = async (id: string) => {
-      const synced = await syncJob(dependencies, id, created?.id === id ? created : undefined);
+      const made = created?.id === id ? created : undefined;
+      const synced = await syncJob(dependencies, id, made);
       const job = synced.job ?? (await findJobOrTombstone(db, id));
       if (!job) throw noSuchJob(id);
-      const { headers, ...rest } = await answerJob(201, job, dependencies);
+      const { headers, ...rest } = await answerJob(201, job, dependencies, made && NO_RUNS);
       return { ...rest, headers: { Location: `/jobs/${id}`, ...headers } };
     };
     return answerOnce(input, dependencies, {
-      make: async (transaction, id) => {
+      make: async (db, id) => {
         const now = dependencies.now();
         requireFitSchedule(input.body.schedule, now.getTime(), dependencies);
-        const { namespace } = input;
-        await requireRoom(transaction, namespace, dependencies.limits.jobsPerNamespace);
-        const job = { id, namespace, definition: input.body };
-        created = await createJobRow(transaction, job, writerOf(input, dependencies, now));
+        const job = { id, namespace: input.namespace, definition: input.body };
+        const create = (db: Database) => createJobRow(db, job, writerOf(input, dependencies, now));
+        const { jobsPerNamespace } = dependencies.limits;
+        created = await (jobsPerNamespace === undefined
+          ? create(db)
+          : inTransaction(db, async (transaction) => {
+              await requireRoom(transaction, job.namespace, jobsPerNamespace);
+              return create(transaction);
+            }));
         return id;
       },
       answer,
@@ -94,12 +102,8 @@ export const createJob = operation({
 });
 
 /** @throws SchedulerError `too_many_jobs` */
-async function requireRoom(
-  transaction: Database,
-  namespace: string,
-  limit: number | undefined,
-): Promise<void> {
-  if (limit === undefined || (await countJobsLocked(transaction, namespace)) < limit) return;
+async function requireRoom(transaction: Database, namespace: string, limit: number): Promise<void> {
+  if ((await countJobsLocked(transaction, namespace)) < limit) return;
   const message = `The namespace ${namespace} holds ${limit} jobs, as many as are allowed here; delete one first.`;
   throw new SchedulerError('too_many_jobs', message);
 }

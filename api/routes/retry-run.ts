@@ -22,17 +22,17 @@ export const retryRun = operation({
     const { namespace } = input;
     const answer = answerQueued(dependencies);
     return answerOnce(input, dependencies, {
-      make: async (transaction, id) => {
-        const repeated = await requireRun(transaction, namespace, input.params.id);
+      make: async (db, id) => {
+        const repeated = await requireRun(db, namespace, input.params.id);
         if (repeated.ended_at === null) {
           const message = `The run is ${repeated.state}; wait for its end, or cancel it first.`;
           throw new SchedulerError('run_under_way', message);
         }
-        const job = await findJob(transaction, namespace, repeated.job_id);
+        const job = await findJob(db, namespace, repeated.job_id);
         if (!job)
           throw new SchedulerError('job_deleted', `The job ${repeated.job_id} of the run was deleted.`);
         const asked = { now: dependencies.now(), origin: input.origin };
-        return { job, run: await insertRetry(transaction, id, job, repeated, asked) };
+        return { job, run: await insertRetry(db, id, job, repeated, asked) };
       },
       answer: async ({ job, run }) => answer(await tryStartRun(dependencies, job, run)),
       // The reconciler has started it meanwhile, or is about to.

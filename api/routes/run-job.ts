@@ -21,10 +21,10 @@ export const runJobNow = operation({
     const { namespace } = input;
     const answer = answerQueued(dependencies);
     return answerOnce(input, dependencies, {
-      make: async (transaction, id) => {
-        const job = await requireJob(transaction, namespace, input.params.id);
+      make: async (db, id) => {
+        const job = await requireJob(db, namespace, input.params.id);
         const asked = { now: dependencies.now(), origin: input.origin };
-        return { job, run: await insertManualRun(transaction, id, job, asked) };
+        return { job, run: await insertManualRun(db, id, job, asked) };
       },
       answer: async ({ job, run }) => answer(await tryStartRun(dependencies, job, run)),
       // The reconciler has started it meanwhile, or is about to.
