@@ -21,14 +21,16 @@ export type FinishedJob = Pick<JobRow, 'id' | 'policy' | 'generation'>;
 
 const NO_OPEN_RUN = sql<boolean>`NOT EXISTS (SELECT FROM runs WHERE runs.job_id = jobs.id AND runs.ended_at IS NULL)`;
 
-/** Active jobs that have no further occurrence, whose occurrences are all accounted for, and that have no open run. */
-export function listFinished(db: Database, now: Date, limit: number): Promise<FinishedJob[]> {
+/**
+ * Active jobs whose last occurrence was due by `dueBy`, whose occurrences are all accounted for, and that have no open run.
+ */
+export function listFinished(db: Database, dueBy: Date, limit: number): Promise<FinishedJob[]> {
   return db
     .selectFrom('jobs')
     .select(['id', 'policy', 'generation'])
     .where('state', '=', 'active')
     .where('deleted_at', 'is', null)
-    .where('finishes_at', '<=', now)
+    .where('finishes_at', '<=', dueBy)
     .whereRef('accounted_to', '>=', 'finishes_at')
     .where(NO_OPEN_RUN)
     .limit(limit)

@@ -4,6 +4,22 @@ import type { RunRow } from './schema.ts';
 
 // What the sweeper of open runs asks and notes (scheduling/open-runs.ts).
 
+/** Tells whether at least so many occurrences are due that have not begun. */
+export async function areWaiting(db: Database, count: number): Promise<boolean> {
+  const waiting = db
+    .selectFrom('runs')
+    .select('id')
+    .where('ended_at', 'is', null)
+    .where('state', '=', 'queued')
+    .where('trigger', '=', 'schedule')
+    .limit(count);
+  const { found } = await db
+    .selectFrom(waiting.as('waiting'))
+    .select((eb) => eb.fn.countAll<string>().as('found'))
+    .executeTakeFirstOrThrow();
+  return Number(found) >= count;
+}
+
 /** Open runs that it is time to look at, the longest due first. */
 export function listRunsToCheck(db: Database, now: Date, limit: number): Promise<RunRow[]> {
   return db

@@ -4,6 +4,7 @@ import { listFinished, listPausesOver, listUsedUp, type FinishedJob } from '../d
 import { removeOldPermits } from '../db/permits.ts';
 import { noteReconciled, releaseLease, takeLease, type ReconcilerState } from '../db/reconciler.ts';
 import { removeOldKeys, removeOldRuns, removeOldTombstones } from '../db/retention.ts';
+import { areWaiting } from '../db/open-runs.ts';
 import { placeEvents, removeOldRunEvents } from '../db/run-events.ts';
 import { claimUnsynced, listOutdatedSpecs, releaseUnsynced } from '../db/sync-state.ts';
 import { isDatabaseUnavailable } from '../db/unavailable.ts';
@@ -44,6 +45,10 @@ const CONCURRENCY = 8;
 const CLAIM_MS = 15 * SECOND_MS;
 /** A run may be recorded so long after it ended. */
 const LATE_RECORD_MS = MINUTE_MS;
+/** As long as so many occurrences wait to begin, jobs that are done are completed later: what is due comes first. */
+const MANY_WAITING = 20;
+/** But not later than this. */
+const PUT_OFF_MS = MINUTE_MS;
 const REMOVED_AT_ONCE = 1_000;
 /** Events that are put in order in one statement, whether or not anybody follows runs. */
 const EVENTS_AT_ONCE = 5_000;
@@ -115,9 +120,10 @@ async function pass(
   await step('permitsRemoved', REMOVED_AT_ONCE, () => removeOldPermits(db, REMOVED_AT_ONCE));
   await step('runEventsPlaced', EVENTS_AT_ONCE, () => placeEvents(db, EVENTS_AT_ONCE));
   await step('runsChecked', RUNS_AT_ONCE, (now) => checkOpenRuns(dependencies, now));
-  await step('completed', BATCH, async (now) =>
-    complete(dependencies, await listFinished(db, now, BATCH), now),
-  );
+  await step('completed', BATCH, async (now) => {
+    const dueBy = (await areWaiting(db, MANY_WAITING)) ? ago(PUT_OFF_MS) : now;
+    return complete(dependencies, await listFinished(db, dueBy, BATCH), now);
+  });
   await step('completed', BATCH, async (now) =>
     complete(dependencies, await listUsedUp(db, new Date(passedAt.getTime() - LATE_RECORD_MS), BATCH), now),
   );
