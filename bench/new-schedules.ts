@@ -14,7 +14,11 @@ const UNTOUCHED_EVENTS = 2;
 
 /** Makes a job that never fires. Each look at its schedule is a task by which that worker learns that all is quiet. */
 export async function startPulse(contender: Contender): Promise<() => Promise<void>> {
-  const job = { name: `pulse-${Date.now()}`, url: 'http://127.0.0.1/', when: { at: new Date('2090-01-01') } };
+  const job = {
+    name: `pulse-${contender.name}-${Date.now()}`,
+    url: 'http://127.0.0.1/',
+    when: { at: new Date('2090-01-01') },
+  };
   await contender.create(job);
   const handle = contender.temporal.schedule.getHandle(contender.scheduleIdOf(job));
   return async () => {
