@@ -3,6 +3,7 @@ import type { ActivityDependencies } from './dependencies.ts';
 import { createReconcileJobs } from './reconcile-jobs.ts';
 import { createRecordCancelled } from './record-cancelled.ts';
 import { createRecordOutcome } from './record-outcome.ts';
+import { createRunShortCall } from './run-short-call.ts';
 import { createRunTarget } from './run-target.ts';
 
 /** The activities of runs, by the names under which workflows call them. */
@@ -10,6 +11,7 @@ export function createActivities(dependencies: ActivityDependencies) {
   return {
     // Its name stands in the histories of runs that are under way, and stays what it was before there were other targets.
     runHttpTarget: createRunTarget(dependencies),
+    runShortCall: createRunShortCall(dependencies),
     recordOutcome: createRecordOutcome(dependencies),
     recordCancelled: createRecordCancelled(dependencies),
   };

@@ -2,7 +2,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { ApplicationFailure, Context } from '@temporalio/activity';
 import type { BegunRun } from '../db/begin-run.ts';
 import { CANCELLED, endRun, type RunEnd } from '../db/run-progress.ts';
-import { toInstant } from '../domain/instant.ts';
 import type { PlaceholderValues } from '../domain/placeholder.ts';
 import {
   runIdOf,
@@ -18,6 +17,7 @@ import type { ActivityDependencies } from './dependencies.ts';
 import { endAttempt, type EndedAttempt } from './ended-attempt.ts';
 import { handOver } from './hand-over.ts';
 import { ENDED_IN_TEMPORAL, makeAttempt } from './make-attempt.ts';
+import { placeholdersOf } from './placeholders.ts';
 import { limitsFor, recordEnd, settle } from './record-end.ts';
 import { traceAttempt } from './trace-run.ts';
 import { withHeartbeats } from './with-heartbeats.ts';
@@ -36,18 +36,21 @@ const RECORD_LATE_MS = 100;
  * itself, and records it; a workflow or an activity of the user's own it hands back, for only a workflow can run that.
  * For another call it fails with the wait that the job asks for, so that Temporal retries it. What it has recorded it
  * never does again: after a crash or a database outage it goes on where it stopped, and a call that ended before is
- * recorded rather than repeated.
+ * recorded rather than repeated; so is `unrecorded`, a call that was made before.
  */
 export function createRunTarget(dependencies: ActivityDependencies) {
   const { db, metrics } = dependencies;
-  return async function runTarget(task: RunJobTask): Promise<RunJobResult | RunWaiting | HandedOver> {
+  return async function runTarget(
+    task: RunJobTask,
+    unrecorded?: EndedAttempt,
+  ): Promise<RunJobResult | RunWaiting | HandedOver> {
     const context = Context.current();
     let run = await beginOfTask(db, task);
     if (!run) return { runId: runIdOf(task), state: 'skipped' };
     const { id: runId } = run;
     const number = run.attempts.length + 1;
-    const heartbeat = context.info.heartbeatDetails as EndedAttempt | undefined;
-    const known = heartbeat?.attempt.number === number ? heartbeat : undefined;
+    const ended = (context.info.heartbeatDetails as EndedAttempt | undefined) ?? unrecorded;
+    const known = ended?.attempt.number === number ? ended : undefined;
     if (isOpen(run) && !known) {
       if (run.cancel_requested_at !== null) {
         await endRun(db, runId, CANCELLED, new Date());
@@ -72,12 +75,7 @@ export function createRunTarget(dependencies: ActivityDependencies) {
     }
     if (run.state !== 'running') return settle(run);
 
-    const values = {
-      scheduledAt: toInstant(Date.parse(task.scheduledAt)),
-      jobId: task.jobId,
-      runId,
-      attempt: String(number),
-    };
+    const values = placeholdersOf(task, runId, number);
     if (!known && number === 1) metrics.began(run, new Date(task.scheduledAt), new Date());
     const begun = run;
     const make = known ? async () => known : findStep(begun, values, context);

@@ -52,9 +52,11 @@ const httpCall = <HeaderFields extends z.ZodType, SigningFields extends z.ZodTyp
           'Text is sent as it is (text/plain), anything else as JSON. A Content-Type header of yours wins. `{{scheduledAt}}`, `{{jobId}}`, `{{runId}}` and `{{attempt}}` in its texts, in headers that are not secret, and in the path and query of the URL, are filled in.',
         example: { report: 'weekly', run: '{{runId}}' },
       }),
-    timeout: durationSchema({ minMs: 100, maxMs: 900_000 })
-      .default('30s')
-      .meta({ description: 'For one call, from the connection to the end of the answer.', example: '30s' }),
+    timeout: durationSchema({ minMs: 100, maxMs: 900_000 }).default('30s').meta({
+      description:
+        'For one call, from the connection to the end of the answer. With five seconds or less, a first call costs Temporal less, and is not broken off when its run is cancelled.',
+      example: '30s',
+    }),
     successStatus: StatusList.min(1)
       .default(STATUS_DEFAULTS.successStatus)
       .meta({ description: 'Answers that count as success.', example: ['200-299'] }),

@@ -11,6 +11,8 @@ export interface RunJobInput {
   /** The generation of the job that the Temporal Schedule was made from. */
   generation: number;
   trigger: Trigger;
+  /** By this job, calls are short (short-call.ts), so that a local activity makes the first one. */
+  isShort?: true;
   /** Given for a run that was asked for; that of an occurrence follows from its nominal time. */
   runId?: string;
   /** RFC 3339. Missing when Temporal's scheduler starts the run: then the nominal time is what Temporal says it is. */

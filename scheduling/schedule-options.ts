@@ -14,6 +14,7 @@ import { compileSchedule } from '../domain/compile-schedule.ts';
 import type { CompiledSchedule } from '../domain/compiled-schedule.ts';
 import { durationMs } from '../domain/duration.ts';
 import type { Policy } from '../domain/policy.ts';
+import { isShortCall } from '../domain/short-call.ts';
 import { toTemporalSpec } from './temporal-spec.ts';
 
 /** By these, operators find a job's runs in the Temporal Web UI: `JobName = "weekly-report"`. */
@@ -68,7 +69,12 @@ export function temporalScheduleSpec(compiled: CompiledSchedule, now: number): S
 export function scheduleOptions(job: JobRow, runs: number, taskQueue: string, now: number) {
   const { maxRuns, jitter } = job.schedule;
   const scheduleId = scheduleIdOf(job.id);
-  const input: RunJobInput = { jobId: job.id, generation: job.schedule_generation, trigger: 'schedule' };
+  const input: RunJobInput = {
+    jobId: job.id,
+    generation: job.schedule_generation,
+    trigger: 'schedule',
+    ...(isShortCall(job) ? { isShort: true } : {}),
+  };
   return {
     scheduleId,
     spec: {

@@ -9,6 +9,7 @@ import type { JobInput, StoredDefinition } from '../domain/job.ts';
 import { lastOccurrence } from '../domain/last-occurrence.ts';
 import type { Origin } from '../domain/origin.ts';
 import { takeSecrets, type WithoutSecrets } from '../domain/target-secrets.ts';
+import { isShortCall } from '../domain/short-call.ts';
 import type { SecretBox } from '../platform/secret-box.ts';
 import { findChanges } from './find-changes.ts';
 import { columnsOf, definitionOf } from './job-definition.ts';
@@ -177,6 +178,7 @@ function touchesSchedule(job: JobRow, { definition, state, pause, isDeleted }: S
     !isDeepStrictEqual(definition.schedule, job.schedule) ||
     definition.policy.overlap !== job.policy.overlap ||
     definition.policy.catchupWindow !== job.policy.catchupWindow ||
-    (definition.timeout ?? null) !== job.timeout
+    (definition.timeout ?? null) !== job.timeout ||
+    isShortCall(definition) !== isShortCall(job)
   );
 }

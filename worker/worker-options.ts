@@ -46,6 +46,8 @@ export function workerOptions(
     activityTaskPollerBehavior: { type: 'simple-maximum', maximum: 20 },
     maxConcurrentWorkflowTaskExecutions: 200,
     maxConcurrentActivityTaskExecutions: 500,
+    // Each of the workflow tasks may be at its short call.
+    maxConcurrentLocalActivityExecutions: 200,
     // A heartbeat carries the outcome of a call; it must reach the server well within the heartbeat timeout.
     maxHeartbeatThrottleInterval: '1 second',
     shutdownGraceTime: '10 seconds',

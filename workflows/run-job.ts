@@ -5,12 +5,15 @@ import {
   CancelledFailure,
   condition,
   defineSignal,
+  isCancellation,
   proxyActivities,
+  proxyLocalActivities,
   setHandler,
   sleep,
   workflowInfo,
 } from '@temporalio/workflow';
 import type { Activities } from '../activities/index.ts';
+import type { RunGoesOn } from '../activities/run-short-call.ts';
 import { RUN_FAILED } from '../domain/run-failed.ts';
 import type { HandedOver, RunJobInput, RunJobResult, RunJobTask } from '../domain/run-job.ts';
 import { TURN_SIGNAL } from '../domain/turn-signal.ts';
@@ -25,6 +28,12 @@ const { runHttpTarget: runTarget } = proxyActivities<Activities>({
   // How many calls there are, and how far apart, is for the job to say: the activity asks for its next attempt by
   // itself. These waits are for faults of ours, such as a database that is away.
   retry: { initialInterval: '1 second', backoffCoefficient: 2, maximumInterval: '10 seconds' },
+});
+
+// A call of five seconds at most, its two statements included; what it fails with, or is too slow for, is left to runTarget.
+const { runShortCall } = proxyLocalActivities<Activities>({
+  startToCloseTimeout: '30 seconds',
+  retry: { maximumAttempts: 1 },
 });
 
 const { recordOutcome } = proxyActivities<Activities>({
@@ -46,9 +55,12 @@ export async function runJob(input: RunJobInput): Promise<RunJobResult> {
   let turns = 0;
   setHandler(turnSignal, () => void turns++);
   try {
+    const first = input.isShort ? await makeShortCall(task) : GOES_ON;
+    if (first.state !== 'goesOn') return first;
+    if (first.delayMs > 0) await sleep(first.delayMs);
     for (;;) {
       const turnsBefore = turns;
-      const step = await runTarget(task);
+      const step = first.made ? await runTarget(task, first.made) : await runTarget(task);
       if (step.state === 'waiting') await condition(() => turns > turnsBefore, step.waitMs);
       else if (step.state !== 'handedOver') return step;
       else {
@@ -62,6 +74,17 @@ export async function runJob(input: RunJobInput): Promise<RunJobResult> {
     // Temporal tries no activity again that is to be cancelled: whatever it failed with, the run ends here.
     await CancellationScope.nonCancellable(() => recordCancelled(task).catch(() => undefined));
     throw new CancelledFailure('the run was cancelled');
+  }
+}
+
+const GOES_ON: RunGoesOn = { state: 'goesOn', delayMs: 0 };
+
+async function makeShortCall(task: RunJobTask): Promise<RunJobResult | RunGoesOn> {
+  try {
+    return await runShortCall(task);
+  } catch (error) {
+    if (hasFailed(error) || isCancellation(error)) throw error;
+    return GOES_ON;
   }
 }
 

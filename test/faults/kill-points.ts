@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { WorkflowHandle } from '@temporalio/client';
 import type { Cluster, Member } from './cluster.ts';
 import type { FaultContext, FaultOutcome } from './fault.ts';
 
@@ -67,7 +68,7 @@ export async function killAnswered({ cluster, random }: FaultContext): Promise<F
 
 const readHeader = (head: string, name: string) => new RegExp(`^${name}: *(.*?)\\r?$`, 'im').exec(head)?.[1];
 
-/** Asks Temporal which worker carries out the activity of a run: its identity begins with the process id. */
+/** Asks Temporal which worker makes the call of a run: its identity begins with the process id. */
 async function findWorker(
   { temporalClient, workers }: Cluster,
   call: { job: string | undefined; run: string | undefined; scheduledAt: string | undefined },
@@ -77,15 +78,25 @@ async function findWorker(
   const ids = [`scheduler-job-${call.job}-${nominal}`, `scheduler-run-${call.run}`];
   for (const deadline = Date.now() + SEARCH_TIMEOUT_MS; Date.now() < deadline;) {
     for (const id of ids) {
-      const described = await temporalClient
-        .withDeadline(Date.now() + 1_000, () => temporalClient.workflow.getHandle(id).describe())
-        .catch(() => undefined);
-      for (const { lastWorkerIdentity } of described?.raw.pendingActivities ?? []) {
-        const worker = workers.find(({ pid }) => lastWorkerIdentity?.startsWith(`${pid()}@`));
-        if (worker) return worker;
-      }
+      const identities = await temporalClient
+        .withDeadline(Date.now() + 1_000, () => readIdentities(temporalClient.workflow.getHandle(id)))
+        .catch(() => []);
+      const worker = workers.find(({ pid }) =>
+        identities.some((identity) => identity.startsWith(`${pid()}@`)),
+      );
+      if (worker) return worker;
     }
     await sleep(20);
   }
   return undefined;
+}
+
+/** Who has an activity of a workflow under way, or a task of it, and with that a local activity. */
+async function readIdentities(handle: WorkflowHandle): Promise<string[]> {
+  const { pendingActivities, pendingWorkflowTask } = (await handle.describe()).raw;
+  const identities = (pendingActivities ?? []).map(({ lastWorkerIdentity }) => lastWorkerIdentity ?? '');
+  if (!pendingWorkflowTask) return identities;
+  const { events } = await handle.fetchHistory();
+  const started = events?.findLast(({ workflowTaskStartedEventAttributes: task }) => task);
+  return [...identities, started?.workflowTaskStartedEventAttributes?.identity ?? ''];
 }

@@ -1,0 +1,212 @@
+import type { ServerResponse } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import type { Run } from '../../domain/run.ts';
+import { apiClient, request } from '../support/client.ts';
+import { endOfRun } from '../support/end-of-run.ts';
+import { startProxy } from '../support/proxy.ts';
+import { createStack, type ServiceProcess, type Stack } from '../support/stack.ts';
+import { waitFor } from '../support/wait-for.ts';
+
+// Runs whose first call is made in a local activity: docs/decisions/0023-short-calls.md.
+
+let stack: Stack;
+let service: ServiceProcess;
+let worker: ServiceProcess;
+let api: ReturnType<typeof apiClient>;
+
+beforeAll(async () => {
+  stack = await createStack('short-calls');
+  [service, worker] = await Promise.all([stack.startApi(), stack.startWorker()]);
+  api = apiClient(service.url);
+});
+afterAll(() => stack.stop());
+
+const never = { at: '2090-01-01T00:00:00Z' };
+const createJob = (name: string, more: object = {}, target: object = {}) =>
+  api.createJob({
+    name,
+    schedule: never,
+    target: { type: 'http', url: `${stack.receiver.url}/${name}`, timeout: '5s', ...target },
+    ...more,
+  });
+const callsTo = (name: string) => stack.receiver.callsTo(`/${name}`);
+
+const cancel = (runId: string) => request(`${service.url}/runs/${runId}/cancel`, 'POST');
+
+/** Which activities the workflow of a run has had: local ones, and others. */
+async function activitiesOf(run: Run): Promise<string[]> {
+  const { events } = await stack.temporal.workflow
+    .getHandle(run.temporal.workflowId, run.temporal.runId ?? undefined)
+    .fetchHistory();
+  return (events ?? []).flatMap(({ markerRecordedEventAttributes, activityTaskScheduledEventAttributes }) => {
+    if (markerRecordedEventAttributes) return [markerRecordedEventAttributes.markerName ?? ''];
+    return activityTaskScheduledEventAttributes?.activityType?.name ?? [];
+  });
+}
+const LOCAL = 'core_local_activity';
+
+/** Lets a path answer when it is told to. */
+function hold(name: string) {
+  const held: ServerResponse[] = [];
+  stack.receiver.respond(`/${name}`, (_, response) => void held.push(response));
+  return { held, answer: () => held.splice(0).forEach((response) => response.end('ok')) };
+}
+
+test('a call that may take five seconds at most is made in a local activity, by schedule and by hand; others are not', async () => {
+  const job = await createJob('once', { schedule: { at: new Date(Date.now() + 3_000).toISOString() } });
+  const run = await waitFor('the occurrence', async () => {
+    const [first] = (await api.listRuns(job.id)).items;
+    return first?.state === 'succeeded' ? first : undefined;
+  });
+  expect(run.attempts).toMatchObject([{ number: 1, outcome: 'succeeded', statusCode: 200 }]);
+  expect(callsTo('once').map(({ headers }) => headers['idempotency-key'])).toEqual([run.id]);
+  await waitFor('its workflow to end', async () => (await activitiesOf(run)).length > 0);
+  expect(await activitiesOf(run)).toEqual([LOCAL]);
+
+  const others: [string, object, object][] = [
+    ['slow', {}, { timeout: '5001ms' }],
+    ['default', {}, { timeout: undefined }],
+    ['limited', { policy: { maxConcurrent: 1 } }, {}],
+    ['ended by others', { policy: { overlap: 'cancelOther' } }, {}],
+    ['timed', { timeout: '1m' }, {}],
+  ];
+  for (const [name, more, target] of others) {
+    const other = await createJob(name, more, { url: `${stack.receiver.url}/other`, ...target });
+    const ended = await endOfRun(api, (await api.runJob(other.id)).id);
+    expect([name, ended.state, await activitiesOf(ended)]).toEqual([name, 'succeeded', ['runHttpTarget']]);
+  }
+  const byHand = await endOfRun(api, (await api.runJob(job.id)).id);
+  expect(await activitiesOf(byHand)).toEqual([LOCAL]);
+});
+
+test('a change of the timeout reaches the schedule; until then a run asks the job as it is', async () => {
+  const job = await createJob('changed', { schedule: { every: '2s' } });
+  const kindOf = async (after: number) => {
+    const run = await waitFor('a run', async () =>
+      (await api.listRuns(job.id, '?state=succeeded')).items.find(
+        ({ scheduledAt }) => Date.parse(scheduledAt) > after,
+      ),
+    );
+    return waitFor('its history', async () => {
+      const activities = await activitiesOf(run);
+      return activities.length > 0 ? activities : undefined;
+    });
+  };
+  expect(await kindOf(0)).toEqual([LOCAL]);
+  const { sync } = await api.patchJob(job.id, { target: { timeout: '10s' } });
+  expect(sync).toMatchObject({ state: 'synced', generation: 2 });
+  expect(await kindOf(Date.now())).toEqual(['runHttpTarget']);
+  await api.patchJob(job.id, { target: { timeout: '4s' } });
+  expect(await kindOf(Date.now())).toEqual([LOCAL]);
+  await api.pauseJob(job.id);
+});
+
+test('what fails is called again after the wait of the job, outside; what fails for good fails the workflow', async () => {
+  let answers = 0;
+  stack.receiver.respond('/again', (_, response) => response.writeHead(answers++ === 0 ? 503 : 200).end());
+  const job = await createJob('again', { retry: { initialInterval: '2s', maxAttempts: 2 } });
+  const run = await endOfRun(api, (await api.runJob(job.id)).id);
+  expect(run.state).toBe('succeeded');
+  expect(run.attempts).toMatchObject([
+    { number: 1, outcome: 'failed', statusCode: 503, retryAt: expect.any(String) },
+    { number: 2, outcome: 'succeeded', statusCode: 200 },
+  ]);
+  const [first, second] = callsTo('again');
+  expect((second?.at ?? 0) - (first?.at ?? 0)).toBeGreaterThanOrEqual(1_000);
+  await waitFor('both', async () => (await activitiesOf(run)).length === 2);
+  expect(await activitiesOf(run)).toEqual([LOCAL, 'runHttpTarget']);
+
+  stack.receiver.respond('/refused', (_, response) => response.writeHead(400).end());
+  const refused = await createJob('refused');
+  const failed = await endOfRun(api, (await api.runJob(refused.id)).id);
+  expect(failed).toMatchObject({
+    state: 'failed',
+    reason: 'the target answered 400',
+    attempts: [{ number: 1 }],
+  });
+  await waitFor('the workflow to fail', async () => {
+    const { status } = await stack.temporal.workflow.getHandle(failed.temporal.workflowId).describe();
+    return status.name === 'FAILED';
+  });
+  expect(callsTo('refused')).toHaveLength(1);
+
+  hold('silent');
+  const silent = await createJob('silent', { retry: { maxAttempts: 1 } }, { timeout: '1s' });
+  const late = await endOfRun(api, (await api.runJob(silent.id)).id);
+  expect(late).toMatchObject({ state: 'failed', attempts: [{ number: 1, statusCode: null }] });
+});
+
+test('a worker that is told to stop ends the call first; for one that is killed another one calls, with the same key', async () => {
+  const stopped = hold('stopped');
+  const job = await createJob('stopped');
+  const run = await api.runJob(job.id);
+  await waitFor('the call', () => stopped.held.length === 1);
+  const stop = worker.stop();
+  await sleep(1_000);
+  stopped.answer();
+  await stop;
+  expect(await endOfRun(api, run.id)).toMatchObject({ state: 'succeeded', attempts: [{ number: 1 }] });
+  expect(callsTo('stopped')).toHaveLength(1);
+
+  worker = await stack.startWorker();
+  const killed = hold('killed');
+  const other = await api.runJob((await createJob('killed')).id);
+  await waitFor('the call', () => killed.held.length === 1);
+  await worker.stop('SIGKILL');
+  worker = await stack.startWorker();
+  await waitFor('the call of another worker', () => killed.held.length === 2, 60_000);
+  killed.answer();
+  expect(await endOfRun(api, other.id)).toMatchObject({ state: 'succeeded', attempts: [{ number: 1 }] });
+  expect(new Set(callsTo('killed').map(({ headers }) => headers['idempotency-key']))).toEqual(
+    new Set([other.id]),
+  );
+});
+
+test('a run that is cancelled during its call ends with it: as the call ended, or cancelled if it were to be made again', async () => {
+  const good = hold('good');
+  const first = await api.runJob((await createJob('good')).id);
+  await waitFor('the call', () => good.held.length === 1);
+  await cancel(first.id);
+  good.answer();
+  expect(await endOfRun(api, first.id)).toMatchObject({ state: 'succeeded', attempts: [{ number: 1 }] });
+
+  const bad = hold('bad');
+  const job = await createJob('bad', { retry: { initialInterval: '1m', maxAttempts: 5 } });
+  const second = await api.runJob(job.id);
+  await waitFor('the call', () => bad.held.length === 1);
+  await cancel(second.id);
+  bad.held[0]?.writeHead(503).end();
+  expect(await endOfRun(api, second.id, 30_000)).toMatchObject({
+    state: 'cancelled',
+    reason: 'the run was cancelled',
+    attempts: [{ number: 1, statusCode: 503 }],
+  });
+  expect([callsTo('good').length, callsTo('bad').length]).toEqual([1, 1]);
+});
+
+test('a call whose record failed is known to Temporal, and recorded by another worker', async () => {
+  const direct = new URL(stack.databaseUrl);
+  const proxy = await startProxy(Number(direct.port));
+  direct.port = String(proxy.port);
+  await worker.stop();
+  worker = await stack.startWorker({ DATABASE_URL: direct.href });
+  stack.receiver.respond('/unrecorded', (_, response) => {
+    proxy.cut();
+    response.end('ok');
+  });
+  const run = await api.runJob((await createJob('unrecorded')).id);
+  await waitFor('Temporal to keep the call', async () => {
+    const activities = await activitiesOf({ ...run, temporal: { ...run.temporal, runId: null } });
+    return activities.includes(LOCAL) && activities.includes('runHttpTarget');
+  });
+  expect(await api.getRun(run.id)).toMatchObject({ state: 'running', attempts: [] });
+  await worker.stop('SIGKILL');
+  worker = await stack.startWorker();
+  expect(await endOfRun(api, run.id, 60_000)).toMatchObject({
+    state: 'succeeded',
+    attempts: [{ number: 1, statusCode: 200 }],
+  });
+  expect(callsTo('unrecorded')).toHaveLength(1);
+  await proxy.stop();
+});
