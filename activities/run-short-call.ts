@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Context } from '@temporalio/activity';
 import type { BegunRun } from '../db/begin-run.ts';
 import type { RunEnd } from '../db/run-progress.ts';
@@ -19,6 +20,9 @@ export interface RunGoesOn {
   made?: EndedAttempt;
 }
 
+/** A record that takes longer than this may take for ever: Temporal is to know of the call before. */
+const RECORD_MS = 2_000;
+
 /**
  * The local activity that makes the first call of a run whose job's calls are short (domain/short-call.ts), and records
  * it. Whatever else the run may need is left to `createRunTarget`. Done again after a crash it does not repeat what it has
@@ -32,17 +36,12 @@ export function createRunShortCall(dependencies: ActivityDependencies) {
     if (run.state !== 'queued' && run.state !== 'running') return settle(run);
     const { target } = run;
     if (!isReady(run) || target.type !== 'http' || !isShortTarget(target))
-      return { state: 'goesOn', delayMs: 0 };
+      return { state: 'goesOn', delayMs: waitOf(run) };
 
     metrics.began(run, new Date(task.scheduledAt), new Date());
     const { made, end, isRecorded } = await traceAttempt(run, 1, async () => {
-      const made = await makeAttempt(
-        dependencies,
-        Context.current(),
-        run,
-        target,
-        placeholdersOf(task, run.id, 1),
-      );
+      const values = placeholdersOf(task, run.id, 1);
+      const made = await makeAttempt(dependencies, Context.current(), run, target, values);
       return { made, ...(await tryToRecord(run, made)) };
     });
     if (!isRecorded) return { state: 'goesOn', delayMs: 0, made };
@@ -50,17 +49,29 @@ export function createRunShortCall(dependencies: ActivityDependencies) {
     return { state: 'goesOn', delayMs: made.retryDelayMs };
   };
 
+  /** A record that comes after its time does no harm: it counts once. */
   async function tryToRecord(
     run: BegunRun,
     made: EndedAttempt,
   ): Promise<{ isRecorded: boolean; end: RunEnd | undefined }> {
+    const record = recordEnd(dependencies, run, made).then((end) => ({ isRecorded: true, end }));
+    const notYet = { isRecorded: false, end: undefined };
+    const late = new AbortController();
     try {
-      return { isRecorded: true, end: await recordEnd(dependencies, run, made) };
+      return await Promise.race([record, sleep(RECORD_MS, notYet, { signal: late.signal })]);
     } catch (error) {
       logger.warn({ err: error, ...fieldsOf(run) }, 'could not record a call yet');
-      return { isRecorded: false, end: undefined };
+      return notYet;
+    } finally {
+      late.abort();
     }
   }
+}
+
+/** How long a run waits that has made its first call before, if this activity is done again. */
+function waitOf({ attempts, cancel_requested_at }: BegunRun): number {
+  const retryAt = attempts.at(-1)?.retryAt ?? null;
+  return retryAt === null || cancel_requested_at !== null ? 0 : Math.max(0, Date.parse(retryAt) - Date.now());
 }
 
 /** Tells whether a run may make its first call at once. The job may have got limits since its schedule was made. */

@@ -4,7 +4,7 @@ import type { RunRow } from './schema.ts';
 
 // What the sweeper of open runs asks and notes (scheduling/open-runs.ts).
 
-/** Tells whether at least so many occurrences are due that have not begun. */
+/** Tells whether at least so many occurrences are due that Temporal has not brought to a worker yet. */
 export async function areWaiting(db: Database, count: number): Promise<boolean> {
   const waiting = db
     .selectFrom('runs')
@@ -12,6 +12,9 @@ export async function areWaiting(db: Database, count: number): Promise<boolean> 
     .where('ended_at', 'is', null)
     .where('state', '=', 'queued')
     .where('trigger', '=', 'schedule')
+    .where('temporal_run_id', 'is', null)
+    // By the index of open runs.
+    .orderBy('check_at')
     .limit(count);
   const { found } = await db
     .selectFrom(waiting.as('waiting'))

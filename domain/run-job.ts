@@ -2,8 +2,9 @@ import { v5 as uuidv5 } from 'uuid';
 import type { BackfillOverlap } from './backfill.ts';
 import type { Trigger } from './run.ts';
 
-/** The name of the workflow that carries out one run. */
+/** The name of the workflow that carries out one run, and of the one whose first call is short (short-call.ts). */
 export const RUN_JOB_WORKFLOW = 'runJob';
+export const RUN_SHORT_JOB_WORKFLOW = 'runShortJob';
 
 /** What the workflow of a run is started with. Deliberately little: everything else is read from the database. */
 export interface RunJobInput {
@@ -11,8 +12,6 @@ export interface RunJobInput {
   /** The generation of the job that the Temporal Schedule was made from. */
   generation: number;
   trigger: Trigger;
-  /** By this job, calls are short (short-call.ts), so that a local activity makes the first one. */
-  isShort?: true;
   /** Given for a run that was asked for; that of an occurrence follows from its nominal time. */
   runId?: string;
   /** RFC 3339. Missing when Temporal's scheduler starts the run: then the nominal time is what Temporal says it is. */

@@ -3,6 +3,7 @@ import type { JobInput } from './job.ts';
 import { limitsOf } from './limits.ts';
 import { SECOND_MS } from './milliseconds.ts';
 import type { Policy } from './policy.ts';
+import { RUN_JOB_WORKFLOW, RUN_SHORT_JOB_WORKFLOW } from './run-job.ts';
 import type { TargetAnswer } from './target.ts';
 
 /** A call that may take so long at most is made within the workflow task of its run, to which Temporal gives ten seconds. */
@@ -31,3 +32,7 @@ export function isShortCall(
     limitsOf({ id: '', namespace: '', policy: job.policy }) === undefined
   );
 }
+
+/** The workflow of the runs of a job, but for calls of its hooks. Pure. */
+export const workflowOf = (job: Parameters<typeof isShortCall>[0]) =>
+  isShortCall(job) ? RUN_SHORT_JOB_WORKFLOW : RUN_JOB_WORKFLOW;

@@ -9,12 +9,12 @@ import {
 import { defineSearchAttributeKey, SearchAttributeType, TypedSearchAttributes } from '@temporalio/common';
 import type { JobRow } from '../db/schema.ts';
 import type { Calendar, Range } from '../domain/calendar.ts';
-import { RUN_JOB_WORKFLOW, scheduleIdOf, type RunJobInput } from '../domain/run-job.ts';
+import { scheduleIdOf, type RunJobInput } from '../domain/run-job.ts';
 import { compileSchedule } from '../domain/compile-schedule.ts';
 import type { CompiledSchedule } from '../domain/compiled-schedule.ts';
 import { durationMs } from '../domain/duration.ts';
 import type { Policy } from '../domain/policy.ts';
-import { isShortCall } from '../domain/short-call.ts';
+import { workflowOf } from '../domain/short-call.ts';
 import { toTemporalSpec } from './temporal-spec.ts';
 
 /** By these, operators find a job's runs in the Temporal Web UI: `JobName = "weekly-report"`. */
@@ -69,12 +69,7 @@ export function temporalScheduleSpec(compiled: CompiledSchedule, now: number): S
 export function scheduleOptions(job: JobRow, runs: number, taskQueue: string, now: number) {
   const { maxRuns, jitter } = job.schedule;
   const scheduleId = scheduleIdOf(job.id);
-  const input: RunJobInput = {
-    jobId: job.id,
-    generation: job.schedule_generation,
-    trigger: 'schedule',
-    ...(isShortCall(job) ? { isShort: true } : {}),
-  };
+  const input: RunJobInput = { jobId: job.id, generation: job.schedule_generation, trigger: 'schedule' };
   return {
     scheduleId,
     spec: {
@@ -83,7 +78,7 @@ export function scheduleOptions(job: JobRow, runs: number, taskQueue: string, no
     },
     action: {
       type: 'startWorkflow',
-      workflowType: RUN_JOB_WORKFLOW,
+      workflowType: workflowOf(job),
       workflowId: scheduleId,
       taskQueue,
       args: [input],

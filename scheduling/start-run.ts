@@ -6,7 +6,7 @@ import { durationMs } from '../domain/duration.ts';
 import { isHook } from '../domain/hook.ts';
 import type { Origin } from '../domain/origin.ts';
 import { RUN_JOB_WORKFLOW, type RunJobInput } from '../domain/run-job.ts';
-import { isShortCall } from '../domain/short-call.ts';
+import { workflowOf } from '../domain/short-call.ts';
 import { requestedRun } from './queued-run.ts';
 import { describeRun } from './schedule-options.ts';
 import { INLINE_GRACE_MS, type SyncDependencies } from './sync.ts';
@@ -68,10 +68,9 @@ export async function startRun(
     trigger: run.trigger,
     runId: run.id,
     scheduledAt: run.scheduled_at.toISOString(),
-    ...(isShortCall(job) && !isHook(run.trigger) ? { isShort: true } : {}),
   };
   const handle = await withinDeadline(temporal, () =>
-    temporal.workflow.start(RUN_JOB_WORKFLOW, {
+    temporal.workflow.start(isHook(run.trigger) ? RUN_JOB_WORKFLOW : workflowOf(job), {
       workflowId: run.workflow_id,
       workflowIdReusePolicy: 'REJECT_DUPLICATE',
       taskQueue,

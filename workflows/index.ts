@@ -1,3 +1,3 @@
 export { reconcile } from './reconcile.ts';
 export { runBackfill } from './run-backfill.ts';
-export { runJob } from './run-job.ts';
+export { runJob, runShortJob } from './run-job.ts';

@@ -30,9 +30,10 @@ const { runHttpTarget: runTarget } = proxyActivities<Activities>({
   retry: { initialInterval: '1 second', backoffCoefficient: 2, maximumInterval: '10 seconds' },
 });
 
-// A call of five seconds at most, its two statements included; what it fails with, or is too slow for, is left to runTarget.
+// One call of five seconds at most. If anything but the run itself fails there, runTarget goes on.
 const { runShortCall } = proxyLocalActivities<Activities>({
   startToCloseTimeout: '30 seconds',
+  cancellationType: 'WAIT_CANCELLATION_COMPLETED',
   retry: { maximumAttempts: 1 },
 });
 
@@ -50,12 +51,27 @@ const { recordCancelled } = proxyActivities<Activities>({
 const turnSignal = defineSignal(TURN_SIGNAL);
 
 /** Carries out one run of a job. Fails when the run fails, so that Temporal shows it as failed. */
-export async function runJob(input: RunJobInput): Promise<RunJobResult> {
+export function runJob(input: RunJobInput): Promise<RunJobResult> {
+  return carryOut(input, () => Promise.resolve(GOES_ON));
+}
+
+/**
+ * The same for a run whose first call is short. A workflow of its own, for old workers do not know it: what they began they
+ * would go on with otherwise, and take other steps than new ones.
+ */
+export function runShortJob(input: RunJobInput): Promise<RunJobResult> {
+  return carryOut(input, makeShortCall);
+}
+
+async function carryOut(
+  input: RunJobInput,
+  makeFirstCall: (task: RunJobTask) => Promise<RunJobResult | RunGoesOn>,
+): Promise<RunJobResult> {
   const task = { ...input, scheduledAt: input.scheduledAt ?? nominalTime() };
   let turns = 0;
   setHandler(turnSignal, () => void turns++);
   try {
-    const first = input.isShort ? await makeShortCall(task) : GOES_ON;
+    const first = await makeFirstCall(task);
     if (first.state !== 'goesOn') return first;
     if (first.delayMs > 0) await sleep(first.delayMs);
     for (;;) {
@@ -95,10 +111,11 @@ async function attempt(task: RunJobTask, step: HandedOver) {
 }
 
 /** Tells whether the run itself had failed, and has that on record, before it could be cancelled. */
-const hasFailed = (error: unknown) =>
-  error instanceof ActivityFailure &&
-  error.cause instanceof ApplicationFailure &&
-  error.cause.type === RUN_FAILED;
+function hasFailed(error: unknown): boolean {
+  // What a local activity fails with comes as it is.
+  const cause = error instanceof ActivityFailure ? error.cause : error;
+  return cause instanceof ApplicationFailure && cause.type === RUN_FAILED;
+}
 
 /** The instant for which Temporal's scheduler started this workflow, however late it did. */
 function nominalTime(): string {

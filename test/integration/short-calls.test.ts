@@ -77,6 +77,7 @@ test('a call that may take five seconds at most is made in a local activity, by 
     expect([name, ended.state, await activitiesOf(ended)]).toEqual([name, 'succeeded', ['runHttpTarget']]);
   }
   const byHand = await endOfRun(api, (await api.runJob(job.id)).id);
+  await waitFor('its workflow to end', async () => (await activitiesOf(byHand)).length > 0);
   expect(await activitiesOf(byHand)).toEqual([LOCAL]);
 });
 
@@ -97,7 +98,7 @@ test('a change of the timeout reaches the schedule; until then a run asks the jo
   const { sync } = await api.patchJob(job.id, { target: { timeout: '10s' } });
   expect(sync).toMatchObject({ state: 'synced', generation: 2 });
   expect(await kindOf(Date.now())).toEqual(['runHttpTarget']);
-  await api.patchJob(job.id, { target: { timeout: '4s' } });
+  expect((await api.patchJob(job.id, { target: { timeout: '4s' } })).sync.state).toBe('synced');
   expect(await kindOf(Date.now())).toEqual([LOCAL]);
   await api.pauseJob(job.id);
 });
@@ -130,6 +131,7 @@ test('what fails is called again after the wait of the job, outside; what fails 
     return status.name === 'FAILED';
   });
   expect(callsTo('refused')).toHaveLength(1);
+  expect(await activitiesOf(failed)).toEqual([LOCAL]);
 
   hold('silent');
   const silent = await createJob('silent', { retry: { maxAttempts: 1 } }, { timeout: '1s' });
