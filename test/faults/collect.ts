@@ -35,7 +35,9 @@ async function describeState(cluster: Cluster) {
   const { db, target, temporalClient } = cluster;
   const [{ count }, { count: openWorkflows }, { rows }, scheduled] = await Promise.all([
     temporalClient.workflow.count("WorkflowType IN ('runJob', 'runShortJob')"),
-    temporalClient.workflow.count("WorkflowType IN ('runJob', 'runShortJob') AND ExecutionStatus = 'Running'"),
+    temporalClient.workflow.count(
+      "WorkflowType IN ('runJob', 'runShortJob') AND ExecutionStatus = 'Running'",
+    ),
     db.query<{ runs: string; unsynced: string; deleted: string[] }>(
       `SELECT (SELECT count(*) FROM runs WHERE ended_at IS NULL) AS runs,
               (SELECT count(*) FROM jobs WHERE observed_generation <> generation) AS unsynced,
