@@ -120,8 +120,9 @@ describe.each(WINDOWS)('an outage of the worker of 20 s, catchup window %s', (wi
 
   test('terminateOther: the server needs no worker for it; and the last one succeeds', () => {
     const name: Name = `terminateOther ${window}`;
-    // Of two that a slow server finds due at once, only the later one starts.
-    expect(startedOf[name].length).toBeGreaterThan(OCCURRENCES / 2);
+    // Of several that a slow server finds due at once, only the last one starts. One at most would, if it took a worker to end it.
+    const during = startedOf[name].filter((place) => place >= 5 && place < 22);
+    expect(during.length).toBeGreaterThan(2);
     expect(startedOf[name][startedOf[name].length - 1]).toBe(OCCURRENCES - 1);
     expect(succeeded(name).map(placeOf)).toEqual([OCCURRENCES - 1]);
   });
