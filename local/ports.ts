@@ -1,7 +1,14 @@
+import { randomInt } from 'node:crypto';
 import { createServer } from 'node:net';
 
 const ANY_FREE = 0;
-/** How many ports after the usual one are tried. */
+/**
+ * Any free port is one of these. Systems take higher ones for connections that go out, and one of those could come before
+ * whoever is to listen.
+ */
+const FIRST_PORT = 22_000;
+const LAST_PORT = 32_000;
+/** How many ports are tried: after the usual one, or at random. */
 const TRIES = 100;
 
 /** Tells whether nobody listens on a port of this machine's loopback address. */
@@ -15,21 +22,9 @@ function isFree(port: number): Promise<boolean> {
 
 /** The wanted port if it is free, else the next free one that is not among `taken`; for 0 any free one. */
 export async function findPort(wanted: number, taken: readonly number[] = []): Promise<number> {
-  if (wanted === ANY_FREE) return findAnyPort();
-  for (let port = wanted; port < wanted + TRIES && port < 65_536; port++) {
-    if (!taken.includes(port) && (await isFree(port))) return port;
+  for (let tried = 0; tried < TRIES; tried++) {
+    const port = wanted === ANY_FREE ? randomInt(FIRST_PORT, LAST_PORT) : wanted + tried;
+    if (port < 65_536 && !taken.includes(port) && (await isFree(port))) return port;
   }
-  throw new Error(`None of the ports ${wanted}–${wanted + TRIES - 1} is free.`);
-}
-
-function findAnyPort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(ANY_FREE, '127.0.0.1', () => {
-      const address = server.address();
-      const port = typeof address === 'object' && address ? address.port : ANY_FREE;
-      server.close(() => resolve(port));
-    });
-  });
+  throw new Error(`None of ${TRIES} ports is free${wanted === ANY_FREE ? '' : `, from ${wanted} on`}.`);
 }
