@@ -25,6 +25,9 @@ export function beginOfTask(db: Database, task: RunJobTask): Promise<BegunRun | 
   });
 }
 
+/** Tells whether a run has not ended. Pure. */
+export const isOpen = ({ state }: BegunRun) => state === 'queued' || state === 'running';
+
 async function begin(db: Database, run: Parameters<typeof beginRun>[1]): Promise<BegunRun | undefined> {
   const begun = await beginRun(db, run);
   if (!begun) throw ApplicationFailure.nonRetryable(`the job ${run.jobId} is unknown`, 'UnknownJob');

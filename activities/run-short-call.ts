@@ -4,7 +4,7 @@ import type { BegunRun } from '../db/begin-run.ts';
 import type { RunEnd } from '../db/run-progress.ts';
 import { runIdOf, type RunJobResult, type RunJobTask } from '../domain/run-job.ts';
 import { isShortTarget } from '../domain/short-call.ts';
-import { beginOfTask } from './begin-run.ts';
+import { beginOfTask, isOpen } from './begin-run.ts';
 import type { ActivityDependencies } from './dependencies.ts';
 import type { EndedAttempt } from './ended-attempt.ts';
 import { makeAttempt } from './make-attempt.ts';
@@ -33,7 +33,7 @@ export function createRunShortCall(dependencies: ActivityDependencies) {
   return async function runShortCall(task: RunJobTask): Promise<RunJobResult | RunGoesOn> {
     const run = await beginOfTask(db, task);
     if (!run) return { runId: runIdOf(task), state: 'skipped' };
-    if (run.state !== 'queued' && run.state !== 'running') return settle(run);
+    if (!isOpen(run)) return settle(run);
     const { target } = run;
     if (!isReady(run) || target.type !== 'http' || !isShortTarget(target))
       return { state: 'goesOn', delayMs: waitOf(run) };

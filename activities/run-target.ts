@@ -12,7 +12,7 @@ import {
 } from '../domain/run-job.ts';
 import { findOwnQueue } from '../scheduling/task-queues.ts';
 import { giveUpTurn, takeTurn } from '../scheduling/turns.ts';
-import { beginOfTask } from './begin-run.ts';
+import { beginOfTask, isOpen } from './begin-run.ts';
 import type { ActivityDependencies } from './dependencies.ts';
 import { endAttempt, type EndedAttempt } from './ended-attempt.ts';
 import { handOver } from './hand-over.ts';
@@ -145,5 +145,3 @@ function findExcess({ args }: HandedOver): string | undefined {
     ? `its arguments, filled in, are larger than ${MAX_ARGS_BYTES} bytes`
     : undefined;
 }
-
-const isOpen = ({ state }: BegunRun) => state === 'queued' || state === 'running';

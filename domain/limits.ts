@@ -12,10 +12,14 @@ export interface Limits {
   ratePerMs: number | undefined;
 }
 
+/** Tells whether runs may have to wait for their turn. Pure. */
+export const hasLimits = ({ maxConcurrent, rateLimit }: Policy) =>
+  maxConcurrent !== undefined || rateLimit !== undefined;
+
 /** The limits that a job's policy sets; undefined if it sets none. Pure. */
 export function limitsOf(job: { id: string; namespace: string; policy: Policy }): Limits | undefined {
   const { concurrencyKey, maxConcurrent, rateLimit } = job.policy;
-  if (maxConcurrent === undefined && rateLimit === undefined) return undefined;
+  if (!hasLimits(job.policy)) return undefined;
   const isShared = concurrencyKey !== undefined;
   return {
     scope: isShared ? `${job.namespace} key ${concurrencyKey}` : `${job.namespace} job ${job.id}`,

@@ -1,6 +1,6 @@
 import { durationMs } from './duration.ts';
 import type { JobInput } from './job.ts';
-import { limitsOf } from './limits.ts';
+import { hasLimits } from './limits.ts';
 import { SECOND_MS } from './milliseconds.ts';
 import type { Policy } from './policy.ts';
 import { RUN_JOB_WORKFLOW, RUN_SHORT_JOB_WORKFLOW } from './run-job.ts';
@@ -29,7 +29,7 @@ export function isShortCall(
     isShortTarget(job.target) &&
     (job.timeout ?? null) === null &&
     !ENDS_OTHERS.includes(job.policy.overlap) &&
-    limitsOf({ id: '', namespace: '', policy: job.policy }) === undefined
+    !hasLimits(job.policy)
   );
 }
 

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { removeSecretsOfDeleted } from '../db/job-secrets.ts';
 import { listFinished, listPausesOver, listUsedUp, type FinishedJob } from '../db/job-upkeep.ts';
+import { areWaiting } from '../db/open-runs.ts';
 import { removeOldPermits } from '../db/permits.ts';
 import { noteReconciled, releaseLease, takeLease, type ReconcilerState } from '../db/reconciler.ts';
 import { removeOldKeys, removeOldRuns, removeOldTombstones } from '../db/retention.ts';
-import { areWaiting } from '../db/open-runs.ts';
 import { placeEvents, removeOldRunEvents } from '../db/run-events.ts';
 import { claimUnsynced, listOutdatedSpecs, releaseUnsynced } from '../db/sync-state.ts';
 import { isDatabaseUnavailable } from '../db/unavailable.ts';
