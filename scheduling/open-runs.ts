@@ -200,6 +200,9 @@ async function settleUnknown(
   if (await outage.attempt(() => describeWorkflow(dependencies.temporal, run)))
     return deferCheck(db, run.id, new Date(now.getTime() + WAIT_MS));
   await endUnstarted(db, run.id, { state: decision.state, reason: decision.reason }, now);
+  // The schedule was written when this one still counted, and is to start another in its place.
+  const wasCounted = job.schedule.maxRuns !== undefined && run.scheduled_at <= (job.schedule_put_at ?? now);
+  if (wasCounted && job.state === 'active') await forgetObserved(db, job.id, now, { rewrite: true });
 }
 
 const NOBODY: Neighbours = { earlier: [], hasLater: false, hasOpen: false };
