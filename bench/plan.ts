@@ -26,7 +26,7 @@ const FULL = {
   jobs: 1_000,
   plainJobs: 300,
   costJobs: 500,
-  creationJobs: 300,
+  creationJobs: 1_000,
   steadyJobs: 100,
   steadyPeriodMs: 10_000,
   steadyOccurrences: 6,

@@ -2,26 +2,28 @@ import { sql } from 'kysely';
 import { SchedulerError } from '../domain/errors.ts';
 import type { JobState } from '../domain/job.ts';
 import type { Database } from './database.ts';
+import { PREPARED } from './prepared-statements.ts';
 import { toRevisionRow, type NewRevision } from './revisions.ts';
-import type { JobChange, JobRow, NewJob } from './schema.ts';
+import type { JobChange, JobRow } from './schema.ts';
 import { violatesUnique } from './unique-violation.ts';
 
 /**
  * Stores a new job and its first revision, in one statement.
  * @throws SchedulerError `name_taken`
  */
-export async function insertJob(db: Database, job: NewJob, revision: NewRevision): Promise<JobRow> {
+export async function insertJob(db: Database, job: JobRow, revision: NewRevision): Promise<void> {
   try {
-    return await db
-      .with('job', (query) => query.insertInto('jobs').values(job).returningAll())
-      .with('revision', (query) => query.insertInto('job_revisions').values(toRevisionRow(revision)))
-      .selectFrom('job')
-      .selectAll()
-      .executeTakeFirstOrThrow();
+    await sql`${PREPARED}
+      WITH revision AS (INSERT INTO job_revisions ${columnsAndValues(toRevisionRow(revision))})
+      INSERT INTO jobs ${columnsAndValues(job)}`.execute(db);
   } catch (error) {
     throw toNameTaken(error, job.name, job.namespace);
   }
 }
+
+/** What follows INSERT INTO. The driver writes objects as JSON. */
+const columnsAndValues = (row: object) =>
+  sql`(${sql.join(Object.keys(row).map((column) => sql.ref(column)))}) VALUES (${sql.join(Object.values(row))})`;
 
 /**
  * Writes columns of a job that the caller's transaction has locked.

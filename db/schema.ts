@@ -226,7 +226,6 @@ export interface Schema {
 }
 
 export type JobRow = Selectable<JobsTable>;
-export type NewJob = Insertable<JobsTable>;
 export type JobChange = Updateable<JobsTable>;
 export type RunRow = Selectable<RunsTable>;
 export type NewRun = Insertable<RunsTable>;

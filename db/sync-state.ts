@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import type { Database } from './database.ts';
+import { PREPARED } from './prepared-statements.ts';
 import { insertRevision } from './revisions.ts';
 import type { JobRow } from './schema.ts';
 
@@ -16,34 +17,45 @@ export interface Observation {
 
 /**
  * Notes that Temporal matches this generation of a job; never goes back to an older one. Answers the job as it then is;
- * undefined if Temporal was seen to match a newer one.
+ * undefined if there is a newer generation by now, or Temporal was seen to match one.
  */
-export function setObserved(
+export async function setObserved(
   db: Database,
-  job: Pick<JobRow, 'id' | 'generation'>,
+  job: JobRow,
   { specVersion, specHash, putAt, accountAt }: Observation,
 ): Promise<JobRow | undefined> {
-  return db
-    .updateTable('jobs')
-    .set({
-      observed_generation: job.generation,
-      sync_error: null,
-      sync_attempts: 0,
-      spec_version: specVersion,
-      spec_hash: specHash,
-      schedule_put_at: putAt,
-      ...(accountAt === undefined ? {} : { account_at: ifUnchanged(job, accountAt) }),
-    })
-    .where('id', '=', job.id)
-    .where('generation', '>=', job.generation)
-    .where('observed_generation', '<=', job.generation)
-    .returningAll()
-    .executeTakeFirst();
+  // What runs and the reconciler change, without another generation, is answered as it is now.
+  const { rows } = await sql<Pick<JobRow, (typeof OBSERVED)[number]>>`${PREPARED}
+    UPDATE jobs SET
+      observed_generation = ${job.generation},
+      sync_error      = NULL,
+      sync_attempts   = 0,
+      spec_version    = ${specVersion},
+      spec_hash       = ${specHash},
+      schedule_put_at = ${putAt},
+      -- For a job that has changed meanwhile, the newer write has said when.
+      account_at      = CASE WHEN generation = ${job.generation} THEN coalesce(${accountAt ?? null}, account_at) ELSE account_at END
+    WHERE id = ${job.id} AND generation >= ${job.generation} AND observed_generation <= ${job.generation}
+    RETURNING ${sql.join(OBSERVED.map((column) => sql.ref(column)))}`.execute(db);
+  const [observed] = rows;
+  return observed?.generation === job.generation ? { ...job, ...observed } : undefined;
 }
 
-/** For a job that has changed meanwhile, the newer write has said when. */
-const ifUnchanged = ({ generation }: Pick<JobRow, 'generation'>, accountAt: Date) =>
-  sql<Date>`CASE WHEN generation = ${generation} THEN ${accountAt} ELSE account_at END`;
+const OBSERVED = [
+  'generation',
+  'observed_generation',
+  'sync_error',
+  'sync_attempts',
+  'sync_after',
+  'spec_version',
+  'spec_hash',
+  'schedule_put_at',
+  'accounted_to',
+  'account_at',
+  'consecutive_failures',
+  'is_alerted',
+  'runs_removed',
+] as const satisfies (keyof JobRow)[];
 
 /** Notes why Temporal could not be made to match this generation, and when to try again. */
 export async function setSyncError(

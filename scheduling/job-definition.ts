@@ -19,20 +19,28 @@ export function definitionOf(job: JobRow): StoredDefinition {
   };
 }
 
-/** The columns in which a definition is stored. Pure. */
-export function columnsOf(definition: StoredDefinition) {
-  const { onFailure, onRecovery } = definition;
+/** A definition as the row of a job holds it. Pure. */
+export function rowOf({ onFailure, onRecovery, ...definition }: StoredDefinition) {
   return {
-    name: definition.name,
-    description: definition.description,
-    labels: JSON.stringify(definition.labels),
-    schedule: JSON.stringify(definition.schedule),
-    target: JSON.stringify(definition.target),
-    policy: JSON.stringify(definition.policy),
+    ...definition,
     catchup_seconds: Math.floor(durationMs(definition.policy.catchupWindow) / SECOND_MS),
-    retry: JSON.stringify(definition.retry),
     timeout: definition.timeout ?? null,
-    on_failure: onFailure ? JSON.stringify(onFailure) : null,
-    on_recovery: onRecovery ? JSON.stringify(onRecovery) : null,
+    on_failure: onFailure ?? null,
+    on_recovery: onRecovery ?? null,
+  };
+}
+
+/** The columns with which it replaces another. Pure. */
+export function columnsOf(definition: StoredDefinition) {
+  const { labels, schedule, target, policy, retry, on_failure, on_recovery, ...row } = rowOf(definition);
+  return {
+    ...row,
+    labels: JSON.stringify(labels),
+    schedule: JSON.stringify(schedule),
+    target: JSON.stringify(target),
+    policy: JSON.stringify(policy),
+    retry: JSON.stringify(retry),
+    on_failure: on_failure && JSON.stringify(on_failure),
+    on_recovery: on_recovery && JSON.stringify(on_recovery),
   };
 }

@@ -12,7 +12,7 @@ import { takeSecrets, type WithoutSecrets } from '../domain/target-secrets.ts';
 import { isShortCall } from '../domain/short-call.ts';
 import type { SecretBox } from '../platform/secret-box.ts';
 import { findChanges } from './find-changes.ts';
-import { columnsOf, definitionOf } from './job-definition.ts';
+import { columnsOf, definitionOf, rowOf } from './job-definition.ts';
 import { storeSecrets } from './job-secrets.ts';
 import type { JobWrite, StoredWrite } from './job-write.ts';
 import { nextAccountAt, settleAccount } from './ledger.ts';
@@ -41,30 +41,41 @@ export async function createJob(
   refuseOwnQueues(job.definition.target, taskQueue);
   const taken = takeSecrets(job.definition);
   const { definition } = taken;
-  const row = {
+  const row: JobRow = {
     id: job.id,
     namespace: job.namespace,
-    ...toColumns(definition, now),
-    state: 'active' as const,
+    ...rowOf(definition),
+    finishes_at: finishesAt(definition, now),
+    state: 'active',
+    ...notPaused,
     generation: 1,
     schedule_generation: 1,
     schedule_since: now,
     accounted_to: now,
     account_at: nextAccountAt({ schedule: definition.schedule, state: 'active' }, now, now),
+    observed_generation: 0,
+    schedule_put_at: null,
+    spec_hash: null,
+    spec_version: null,
     sync_after: new Date(now.getTime() + INLINE_GRACE_MS),
+    sync_attempts: 0,
     sync_error: null,
+    consecutive_failures: 0,
+    is_alerted: false,
+    runs_removed: 0,
     created_at: now,
     updated_at: now,
     deleted_at: null,
-    origin: origin ? JSON.stringify(origin) : null,
+    origin: origin ?? null,
   };
   const revision = { jobId: job.id, generation: 1, at: now, by, action: 'created' as const, changes: {} };
-  if (!hasSecrets(taken)) return insertJob(db, row, revision);
-  return inTransaction(db, async (transaction) => {
-    const inserted = await insertJob(transaction, row, revision);
-    await storeSecrets(transaction, job.id, taken, secrets);
-    return inserted;
-  });
+  if (hasSecrets(taken))
+    await inTransaction(db, async (transaction) => {
+      await insertJob(transaction, row, revision);
+      await storeSecrets(transaction, job.id, taken, secrets);
+    });
+  else await insertJob(db, row, revision);
+  return row;
 }
 
 /**
@@ -133,13 +144,12 @@ export function writeJob(
 
 const hasSecrets = ({ given, kept }: WithoutSecrets) => given.length + kept.length > 0;
 
-/** A definition as it is stored, and when it will have been done. */
-function toColumns(definition: StoredDefinition, now: Date) {
-  const finishesAt = lastOccurrence(compileSchedule(definition.schedule), now.getTime());
-  return {
-    ...columnsOf(definition),
-    finishes_at: finishesAt === undefined ? null : new Date(finishesAt),
-  };
+const notPaused = { pause_reason: null, paused_by: null, paused_at: null, paused_until: null };
+
+/** When a schedule will have had its last occurrence; null: never. */
+function finishesAt({ schedule }: StoredDefinition, now: Date): Date | null {
+  const last = lastOccurrence(compileSchedule(schedule), now.getTime());
+  return last === undefined ? null : new Date(last);
 }
 
 function toChange(
@@ -153,9 +163,8 @@ function toChange(
     paused_by: by,
     paused_until: pause.until,
   };
-  const notPaused = { pause_reason: null, paused_by: null, paused_at: null, paused_until: null };
   return {
-    ...(definition ? toColumns(definition, now) : {}),
+    ...(definition ? { ...columnsOf(definition), finishes_at: finishesAt(definition, now) } : {}),
     // Of a schedule that has had its last occurrence there is none after now, and it is to be completed still.
     ...(definition && isDeepStrictEqual(definition.schedule, job.schedule)
       ? { finishes_at: job.finishes_at }

@@ -57,6 +57,32 @@ describe('POST /jobs', () => {
     expect(next).toEqual(answer.body.status.upcoming);
   });
 
+  test('answers what it has stored, all of it', async () => {
+    const created = await api.createJob({
+      name: 'with everything',
+      description: 'Zeichen: ü, 𝄞',
+      labels: { zebra: '1', a: '2' },
+      schedule: {
+        cron: '0 9 * * MON',
+        timeZone: 'Europe/Berlin',
+        endAt: '2040-01-01T00:00:00Z',
+        jitter: '5s',
+      },
+      target: {
+        type: 'http',
+        url: 'https://example.com/',
+        body: { z: [1.5, 1e21, null], a: { deep: true } },
+      },
+      policy: { overlap: 'bufferOne', maxConcurrent: 2, concurrencyKey: 'all', pauseAfterFailures: 3 },
+      retry: { maxAttempts: 3 },
+      timeout: '1h',
+      onFailure: { after: 2, target: { type: 'http', url: 'https://example.com/alert' } },
+      onRecovery: { target: { type: 'http', url: 'https://example.com/well' } },
+    });
+    expect(created.sync).toMatchObject({ state: 'synced', generation: 1 });
+    expect(await api.getJob(created.id)).toEqual(created);
+  });
+
   test('answers 409 when the name is taken, and a deleted job gives its name free', async () => {
     const first = await api.createJob(job('unique'));
     const second = await request<Problem>(`${url}/jobs`, 'POST', job('unique'));
