@@ -1,23 +1,32 @@
 import type { ReconcileDependencies } from '../scheduling/reconcile.ts';
+import { createAwaitCall } from './await-call.ts';
+import type { CallsUnderWay } from './calls-under-way.ts';
 import type { ActivityDependencies } from './dependencies.ts';
 import { createReconcileJobs } from './reconcile-jobs.ts';
 import { createRecordCancelled } from './record-cancelled.ts';
 import { createRecordOutcome } from './record-outcome.ts';
-import { createRunShortCall } from './run-short-call.ts';
 import { createRunTarget } from './run-target.ts';
+import { createStartCall } from './start-call.ts';
 
 /** The activities of runs, by the names under which workflows call them. */
-export function createActivities(dependencies: ActivityDependencies) {
+export function createActivities(dependencies: ActivityDependencies, calls: CallsUnderWay) {
   return {
     // Its name stands in the histories of runs that are under way, and stays what it was before there were other targets.
     runHttpTarget: createRunTarget(dependencies),
-    runShortCall: createRunShortCall(dependencies),
+    startCall: createStartCall(dependencies, calls),
     recordOutcome: createRecordOutcome(dependencies),
     recordCancelled: createRecordCancelled(dependencies),
   };
 }
 
 export type Activities = ReturnType<typeof createActivities>;
+
+/** The activities that concern the calls of one process, on a task queue of its own. */
+export function createCallActivities(calls: CallsUnderWay) {
+  return { awaitCall: createAwaitCall(calls) };
+}
+
+export type CallActivities = ReturnType<typeof createCallActivities>;
 
 /** The activities of the reconciler, on a task queue of its own. */
 export function createReconcilerActivities(dependencies: ReconcileDependencies) {

@@ -1,5 +1,4 @@
-import { ApplicationFailure, type Context } from '@temporalio/activity';
-import type { ActivityCancellationDetails } from '@temporalio/common';
+import { ApplicationFailure } from '@temporalio/activity';
 import type { BegunRun } from '../db/begin-run.ts';
 import { CANCELLED } from '../db/run-progress.ts';
 import { isHook } from '../domain/hook.ts';
@@ -7,12 +6,12 @@ import type { HttpTargetAnswer } from '../domain/http-target.ts';
 import { STATUS_DEFAULTS } from '../domain/http-status.ts';
 import type { PlaceholderValues } from '../domain/placeholder.ts';
 import { callHttp, type CallOutcome } from './call-http.ts';
+import type { CallControl } from './calls-under-way.ts';
 import type { ActivityDependencies } from './dependencies.ts';
 import { endAttempt, type EndedAttempt } from './ended-attempt.ts';
 import { withHookBody } from './hook-body.ts';
 import { prepareCall } from './prepare-call.ts';
 import { traceCall } from './trace-run.ts';
-import { withHeartbeats } from './with-heartbeats.ts';
 
 /** Said of an attempt whose workflow was terminated or timed out: the reconciler finds out which. */
 export const ENDED_IN_TEMPORAL = 'the run was ended in Temporal';
@@ -23,15 +22,15 @@ export const ENDED_IN_TEMPORAL = 'the run was ended in Temporal';
  */
 export async function makeAttempt(
   { dispatcher, secrets }: Pick<ActivityDependencies, 'dispatcher' | 'secrets'>,
-  context: Context,
+  control: CallControl,
   run: BegunRun,
   target: HttpTargetAnswer,
   values: PlaceholderValues,
 ): Promise<EndedAttempt> {
   const startedAt = new Date();
-  const outcome = await withHeartbeats(context, call);
-  const brokenOff = outcome.verdict !== 'succeeded' && context.cancellationSignal.aborted;
-  const cancellation = brokenOff ? findCancellation(context.cancellationDetails) : undefined;
+  const outcome = await call();
+  const brokenOff = outcome.verdict !== 'succeeded' && control.cancellationSignal.aborted;
+  const cancellation = brokenOff ? findCancellation(control.cancellationDetails) : undefined;
   if (brokenOff && cancellation === undefined) {
     throw ApplicationFailure.retryable('the call was broken off because the worker stopped', 'Interrupted');
   }
@@ -67,13 +66,13 @@ export async function makeAttempt(
     }
     const rules = { ...STATUS_DEFAULTS, ...target, ...run.retry };
     return traceCall(prepared, Number(values.attempt), (traced) =>
-      callHttp(dispatcher, traced, rules, context.cancellationSignal),
+      callHttp(dispatcher, traced, rules, control.cancellationSignal),
     );
   }
 }
 
 /** Why Temporal wanted the run to end; undefined if it did not, and only this worker is to stop. */
-function findCancellation(details: ActivityCancellationDetails | undefined): string | undefined {
+function findCancellation(details: CallControl['cancellationDetails']): string | undefined {
   if (details?.cancelRequested) return CANCELLED.reason ?? undefined;
   if (details?.notFound) return ENDED_IN_TEMPORAL;
   return undefined;

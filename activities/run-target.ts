@@ -101,7 +101,8 @@ export function createRunTarget(dependencies: ActivityDependencies) {
     context: Context,
   ): HandedOver | (() => Promise<EndedAttempt>) {
     const { target } = run;
-    if (target.type === 'http') return () => makeAttempt(dependencies, context, run, target, values);
+    if (target.type === 'http')
+      return () => withHeartbeats(context, () => makeAttempt(dependencies, context, run, target, values));
     const step = handOver(run.id, target, values);
     // Refused when the job was made; but this service may have another task queue since then.
     const fault = findOwnQueue(target, dependencies.taskQueue) ?? findExcess(step);

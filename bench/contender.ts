@@ -11,8 +11,8 @@ export interface BenchJob {
   when: When;
 }
 
-/** The service, the same with short calls, raw Temporal on the same server, and raw Temporal as it comes. */
-export type ContenderName = 'ours' | 'short' | 'raw' | 'plain';
+/** The service, raw Temporal on the same server, and raw Temporal as it comes. */
+export type ContenderName = 'ours' | 'raw' | 'plain';
 
 /** Something that carries out jobs, and can be measured while it does. */
 export interface Contender {

@@ -5,10 +5,8 @@ import type { BenchJob, Contender, When } from './contender.ts';
 import { CLIENTS, pause, type BenchContext } from './context.ts';
 import { createInstallation, type Installation } from './service.ts';
 
-type Ours = Contender & { db: Installation['db'] };
-
-/** The service: one API and one worker from the build. Twice: with jobs as they come, and with calls that are short. */
-export async function startOurs(context: BenchContext): Promise<{ ours: Ours; short: Ours }> {
+/** The service: one API and one worker from the build. */
+export async function startOurs(context: BenchContext): Promise<Contender & { db: Installation['db'] }> {
   const { postgres, temporal, stops } = context;
   const installation = await createInstallation(context, 'ours');
   const api = await installation.startApi();
@@ -19,31 +17,27 @@ export async function startOurs(context: BenchContext): Promise<{ ours: Ours; sh
   const ids = new Map<string, string>();
   const idOf = ({ name }: BenchJob) => ids.get(name) ?? '';
 
-  const createWith =
-    (more: object): Contender['create'] =>
-    async ({ name, url, when }) => {
+  return {
+    name: 'ours',
+    db: installation.db,
+    create: async ({ name, url, when }) => {
       let job = await client.askJob('/jobs', 'POST', {
         name,
         schedule: toSchedule(when),
-        target: { type: 'http', url, ...more },
+        target: { type: 'http', url },
       });
       ids.set(name, job.id);
       while (job.sync.state !== 'synced') {
         await pause(context, 200);
         job = await client.askJob(`/jobs/${job.id}`);
       }
-    };
-  const ours: Ours = {
-    name: 'ours',
-    db: installation.db,
-    create: createWith({}),
+    },
     remove: async (job) => void (await client.ask(`/jobs/${idOf(job)}`, 'DELETE')),
     pids: { api: api.pid, worker: worker.pid, temporal: temporal.pid, postgres: postgres.pid },
     temporal: new Client({ connection, namespace: 'ours' }),
     scheduleIdOf: (job) => scheduleIdOf(idOf(job)),
     readMetrics: async () => (await fetch(`http://127.0.0.1:${worker.port}/metrics`)).text(),
   };
-  return { ours, short: { ...ours, name: 'short', create: createWith({ timeout: '5s' }) } };
 }
 
 const toSchedule = (when: When) =>

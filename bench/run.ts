@@ -65,9 +65,9 @@ async function runContenders(context: BenchContext, results: Result[]): Promise<
   );
   if (wanted.length === 0) return;
   say('Starting the service, and a worker of raw Temporal …');
-  const { ours, short } = await startOurs(context);
+  const ours = await startOurs(context);
   const raw = await startRaw(context);
-  const contenders = await Promise.all([ours, short, raw].map(withPulse));
+  const contenders = await Promise.all([ours, raw].map(withPulse));
   for (let round = 1; round <= plan.rounds; round++)
     for (const scenario of wanted) {
       say(`Round ${round} of ${plan.rounds}: ${scenario}`);
@@ -75,10 +75,7 @@ async function runContenders(context: BenchContext, results: Result[]): Promise<
         const measured = await runScenario(context, contender, scenario, round);
         results.push({ scenario, contender: contender.name, round, ...measured });
       };
-      const turns = contenders
-        // Short calls are made as others are.
-        .filter(({ name }) => name !== 'short' || scenario !== 'creation')
-        .map((contender) => () => measure(contender));
+      const turns = contenders.map((contender) => () => measure(contender));
       // An untuned one does not keep up with the steady load. It runs only now: idle, it would take its share.
       if (plan.plainJobs > 0 && (scenario === 'burst' || scenario === 'creation'))
         turns.push(() =>
@@ -103,7 +100,7 @@ async function runScenario(
 ): Promise<Pick<Result, 'figures' | 'details'>> {
   const group = `${scenario}-${round}-${contender.name}`;
   const { jobs, plainJobs } = context.plan;
-  const counts: Record<ContenderName, number> = { ours: jobs, short: jobs, raw: jobs, plain: plainJobs };
+  const counts: Record<ContenderName, number> = { ours: jobs, raw: jobs, plain: plainJobs };
   switch (scenario) {
     case 'burst':
       return {

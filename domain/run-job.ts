@@ -2,9 +2,9 @@ import { v5 as uuidv5 } from 'uuid';
 import type { BackfillOverlap } from './backfill.ts';
 import type { Trigger } from './run.ts';
 
-/** The name of the workflow that carries out one run, and of the one whose first call is short (short-call.ts). */
+/** The name of the workflow that carries out one run, and of the one that begins with a local activity (local-call.ts). */
 export const RUN_JOB_WORKFLOW = 'runJob';
-export const RUN_SHORT_JOB_WORKFLOW = 'runShortJob';
+export const RUN_HTTP_JOB_WORKFLOW = 'runHttpJob';
 
 /** What the workflow of a run is started with. Deliberately little: everything else is read from the database. */
 export interface RunJobInput {

@@ -14,7 +14,7 @@ import { compileSchedule } from '../domain/compile-schedule.ts';
 import type { CompiledSchedule } from '../domain/compiled-schedule.ts';
 import { durationMs } from '../domain/duration.ts';
 import type { Policy } from '../domain/policy.ts';
-import { workflowOf } from '../domain/short-call.ts';
+import { workflowOf } from '../domain/local-call.ts';
 import { toTemporalSpec } from './temporal-spec.ts';
 
 /** By these, operators find a job's runs in the Temporal Web UI: `JobName = "weekly-report"`. */

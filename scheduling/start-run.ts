@@ -6,7 +6,7 @@ import { durationMs } from '../domain/duration.ts';
 import { isHook } from '../domain/hook.ts';
 import type { Origin } from '../domain/origin.ts';
 import { RUN_JOB_WORKFLOW, type RunJobInput } from '../domain/run-job.ts';
-import { workflowOf } from '../domain/short-call.ts';
+import { workflowOf } from '../domain/local-call.ts';
 import { requestedRun } from './queued-run.ts';
 import { describeRun } from './schedule-options.ts';
 import { INLINE_GRACE_MS, type SyncDependencies } from './sync.ts';

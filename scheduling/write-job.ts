@@ -9,7 +9,7 @@ import type { JobInput, StoredDefinition } from '../domain/job.ts';
 import { lastOccurrence } from '../domain/last-occurrence.ts';
 import type { Origin } from '../domain/origin.ts';
 import { takeSecrets, type WithoutSecrets } from '../domain/target-secrets.ts';
-import { isShortCall } from '../domain/short-call.ts';
+import { isCalledLocally } from '../domain/local-call.ts';
 import type { SecretBox } from '../platform/secret-box.ts';
 import { findChanges } from './find-changes.ts';
 import { columnsOf, definitionOf, rowOf } from './job-definition.ts';
@@ -188,6 +188,6 @@ function touchesSchedule(job: JobRow, { definition, state, pause, isDeleted }: S
     definition.policy.overlap !== job.policy.overlap ||
     definition.policy.catchupWindow !== job.policy.catchupWindow ||
     (definition.timeout ?? null) !== job.timeout ||
-    isShortCall(definition) !== isShortCall(job)
+    isCalledLocally(definition) !== isCalledLocally(job)
   );
 }

@@ -1,5 +1,7 @@
+import { randomUUID } from 'node:crypto';
 import { NativeConnection, Worker } from '@temporalio/worker';
-import { createActivities, createReconcilerActivities } from '../activities/index.ts';
+import { createCallsUnderWay } from '../activities/calls-under-way.ts';
+import { createActivities, createCallActivities, createReconcilerActivities } from '../activities/index.ts';
 import { createGuardedDispatcher } from '../activities/guarded-dispatcher.ts';
 import { createRunMetrics } from '../activities/run-metrics.ts';
 import { createDatabase } from '../db/database.ts';
@@ -20,12 +22,13 @@ import { createPassMetrics } from '../scheduling/pass-metrics.ts';
 import { startTracing } from '../platform/tracing.ts';
 import { ensureReconciler } from '../scheduling/reconciler-schedule.ts';
 import { ensureSearchAttributes } from '../scheduling/search-attributes.ts';
+import { callsTaskQueueOf } from '../scheduling/task-queues.ts';
 import { isUnreachable } from '../scheduling/temporal-errors.ts';
 import { startHealthServer } from './health-server.ts';
 import { startReconcileTimer } from './reconcile-timer.ts';
 import { findMetricsAddress, readSdkMetrics } from './sdk-metrics.ts';
 import { createStateMetrics } from './state-metrics.ts';
-import { installRuntime, reconcilerOptions, workerOptions } from './worker-options.ts';
+import { callsOptions, installRuntime, reconcilerOptions, workerOptions } from './worker-options.ts';
 import { loadWorkflows } from './workflow-bundle.ts';
 
 // npm run worker: runs what Temporal's schedules start. Any number of these may run side by side.
@@ -53,17 +56,16 @@ try {
 
   const secrets = createSecretBox(config.SECRET_KEYS);
   const dispatcher = createGuardedDispatcher(config.HTTP_TARGET_ALLOW);
-  const activities = createActivities({
-    db,
-    logger,
-    dispatcher,
-    secrets,
-    temporal,
-    taskQueue: config.TEMPORAL_TASK_QUEUE,
-    metrics: createRunMetrics(registry),
-  });
+  const calls = createCallsUnderWay(callsTaskQueueOf(config.TEMPORAL_TASK_QUEUE, randomUUID()));
+  const dependencies = { db, logger, dispatcher, secrets, temporal, taskQueue: config.TEMPORAL_TASK_QUEUE };
+  const activities = createActivities({ ...dependencies, metrics: createRunMetrics(registry) }, calls);
   const workflows = await loadWorkflows();
   const worker = await Worker.create({ ...workerOptions(config, workflows), connection, activities });
+  const waiter = await Worker.create({
+    ...callsOptions(config, calls.taskQueue),
+    connection,
+    activities: createCallActivities(calls),
+  });
   const reconciling = {
     db,
     temporal,
@@ -89,7 +91,7 @@ try {
     logger,
   });
 
-  const running = Promise.all([worker.run(), reconciler.run()]);
+  const running = Promise.all([worker.run(), waiter.run(), reconciler.run()]);
   announceReady(health.port);
   logger.info({ taskQueue: config.TEMPORAL_TASK_QUEUE, healthPort: health.port }, 'worker is running');
 
@@ -100,7 +102,10 @@ try {
   // Temporal's runtime hears SIGINT and SIGTERM by itself; a parent that is gone it does not.
   const reason = await Promise.race([stopRequested, running.then(() => 'the worker ended')]);
   logger.info({ reason }, 'stopping');
-  for (const part of [worker, reconciler]) if (part.getState() === 'RUNNING') part.shutdown();
+  const stop = (part: Worker) => part.getState() === 'RUNNING' && part.shutdown();
+  [worker, reconciler].forEach(stop);
+  // Workflows are told where their calls go on, and ask there, before nobody listens any more.
+  void calls.handOver().then(() => stop(waiter));
   await shutDown(logger, 30_000, {
     timer: () => reconcileTimer.stop(),
     worker: () => running,

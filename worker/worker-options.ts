@@ -5,6 +5,7 @@ import {
   type WorkerOptions,
   type WorkflowBundleOption,
 } from '@temporalio/worker';
+import { MOST_CALLS } from '../activities/calls-under-way.ts';
 import type { Config } from '../platform/config.ts';
 import type { Logger } from '../platform/logger.ts';
 import { reconcilerTaskQueueOf } from '../scheduling/task-queues.ts';
@@ -46,9 +47,21 @@ export function workerOptions(
     activityTaskPollerBehavior: { type: 'simple-maximum', maximum: 20 },
     maxConcurrentWorkflowTaskExecutions: 200,
     maxConcurrentActivityTaskExecutions: 500,
-    // Each of the workflow tasks may be at its short call.
+    // Each of the workflow tasks may be at its first call.
     maxConcurrentLocalActivityExecutions: 200,
     // A heartbeat carries the outcome of a call; it must reach the server well within the heartbeat timeout.
+    maxHeartbeatThrottleInterval: '1 second',
+    shutdownGraceTime: '10 seconds',
+  } satisfies WorkerOptions;
+}
+
+/** Those who wait for calls of this process: as many as there may be, for a call that is not asked after is broken off. */
+export function callsOptions(config: Pick<Config, 'TEMPORAL_NAMESPACE'>, taskQueue: string) {
+  return {
+    namespace: config.TEMPORAL_NAMESPACE,
+    taskQueue,
+    activityTaskPollerBehavior: { type: 'simple-maximum', maximum: 5 },
+    maxConcurrentActivityTaskExecutions: MOST_CALLS,
     maxHeartbeatThrottleInterval: '1 second',
     shutdownGraceTime: '10 seconds',
   } satisfies WorkerOptions;

@@ -1,3 +1,3 @@
 export { reconcile } from './reconcile.ts';
 export { runBackfill } from './run-backfill.ts';
-export { runJob, runShortJob } from './run-job.ts';
+export { runJob, runHttpJob } from './run-job.ts';

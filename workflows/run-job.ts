@@ -12,8 +12,8 @@ import {
   sleep,
   workflowInfo,
 } from '@temporalio/workflow';
-import type { Activities } from '../activities/index.ts';
-import type { RunGoesOn } from '../activities/run-short-call.ts';
+import type { RunGoesOn } from '../activities/call-result.ts';
+import type { Activities, CallActivities } from '../activities/index.ts';
 import { RUN_FAILED } from '../domain/run-failed.ts';
 import type { HandedOver, RunJobInput, RunJobResult, RunJobTask } from '../domain/run-job.ts';
 import { TURN_SIGNAL } from '../domain/turn-signal.ts';
@@ -30,12 +30,23 @@ const { runHttpTarget: runTarget } = proxyActivities<Activities>({
   retry: { initialInterval: '1 second', backoffCoefficient: 2, maximumInterval: '10 seconds' },
 });
 
-// One call of five seconds at most. If anything but the run itself fails there, runTarget goes on.
-const { runShortCall } = proxyLocalActivities<Activities>({
+// It takes some seconds at most. If anything but the run itself fails there, runTarget goes on.
+const { startCall } = proxyLocalActivities<Activities>({
   startToCloseTimeout: '30 seconds',
   cancellationType: 'WAIT_CANCELLATION_COMPLETED',
   retry: { maximumAttempts: 1 },
 });
+
+/** Of the one process that makes the call. A call that it has not been asked after in time is broken off by then. */
+const callsOf = (taskQueue: string) =>
+  proxyActivities<CallActivities>({
+    taskQueue,
+    scheduleToStartTimeout: '15 seconds',
+    startToCloseTimeout: '16 minutes',
+    heartbeatTimeout: '15 seconds',
+    cancellationType: 'WAIT_CANCELLATION_COMPLETED',
+    retry: { maximumAttempts: 1 },
+  });
 
 const { recordOutcome } = proxyActivities<Activities>({
   startToCloseTimeout: '30 seconds',
@@ -56,11 +67,11 @@ export function runJob(input: RunJobInput): Promise<RunJobResult> {
 }
 
 /**
- * The same for a run whose first call is short. A workflow of its own, for old workers do not know it: what they began they
- * would go on with otherwise, and take other steps than new ones.
+ * The same for a run that begins its first call in a local activity. A workflow of its own, for old workers do not know it:
+ * what they began they would go on with otherwise, and take other steps than new ones.
  */
-export function runShortJob(input: RunJobInput): Promise<RunJobResult> {
-  return carryOut(input, makeShortCall);
+export function runHttpJob(input: RunJobInput): Promise<RunJobResult> {
+  return carryOut(input, makeLocalCall);
 }
 
 async function carryOut(
@@ -95,13 +106,23 @@ async function carryOut(
 
 const GOES_ON: RunGoesOn = { state: 'goesOn', delayMs: 0 };
 
-async function makeShortCall(task: RunJobTask): Promise<RunJobResult | RunGoesOn> {
+async function makeLocalCall(task: RunJobTask): Promise<RunJobResult | RunGoesOn> {
   try {
-    return await runShortCall(task);
+    const first = await startCall(task);
+    if (first.state !== 'goesOn' || first.taskQueue === undefined) return first;
+    return await fetchCall(task, first.taskQueue);
   } catch (error) {
     if (hasFailed(error) || isCancellation(error)) throw error;
     return GOES_ON;
   }
+}
+
+/** Waits for a call that takes longer; one of a run that was cancelled meanwhile is broken off, and recorded. */
+function fetchCall(task: RunJobTask, taskQueue: string): Promise<RunJobResult | RunGoesOn> {
+  const { awaitCall } = callsOf(taskQueue);
+  const isCancelled = CancellationScope.current().consideredCancelled;
+  const fetch = () => awaitCall(task, { isCancelled });
+  return isCancelled ? CancellationScope.nonCancellable(fetch) : fetch();
 }
 
 /** Makes an attempt that only a workflow can make, and has it recorded, also if the run is cancelled meanwhile. */

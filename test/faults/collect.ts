@@ -34,10 +34,8 @@ export async function awaitSettled(cluster: Cluster, timeoutMs: number): Promise
 async function describeState(cluster: Cluster) {
   const { db, target, temporalClient } = cluster;
   const [{ count }, { count: openWorkflows }, { rows }, scheduled] = await Promise.all([
-    temporalClient.workflow.count("WorkflowType IN ('runJob', 'runShortJob')"),
-    temporalClient.workflow.count(
-      "WorkflowType IN ('runJob', 'runShortJob') AND ExecutionStatus = 'Running'",
-    ),
+    temporalClient.workflow.count("WorkflowType IN ('runJob', 'runHttpJob')"),
+    temporalClient.workflow.count("WorkflowType IN ('runJob', 'runHttpJob') AND ExecutionStatus = 'Running'"),
     db.query<{ runs: string; unsynced: string; deleted: string[] }>(
       `SELECT (SELECT count(*) FROM runs WHERE ended_at IS NULL) AS runs,
               (SELECT count(*) FROM jobs WHERE observed_generation <> generation) AS unsynced,
@@ -76,7 +74,7 @@ async function listWorkflows(
     ]),
   );
   const workflows: WorkflowRecord[] = [];
-  const query = "WorkflowType IN ('runJob', 'runShortJob')";
+  const query = "WorkflowType IN ('runJob', 'runHttpJob')";
   for await (const { workflowId, runId, status, startTime, closeTime } of temporalClient.workflow.list({
     query,
   })) {

@@ -162,9 +162,6 @@ export async function deleteJob(context: OperationContext, job: BenchJob): Promi
 const pathOf = ({ id }: BenchJob) => `/jobs/${id}`;
 const named = ({ name, id }: BenchJob) => ({ jobName: name, jobId: id });
 
-/** Half of the jobs make short calls: in local activities. */
-const isShort = (name: string) => (name.codePointAt(name.length - 1) ?? 0) % 2 === 0;
-
 function jobInput(
   { targetUrl }: OperationContext,
   { name, overlap, schedule }: Pick<BenchJob, 'name' | 'overlap' | 'schedule'>,
@@ -172,7 +169,7 @@ function jobInput(
   return {
     name,
     schedule: toApiSchedule(schedule),
-    target: { type: 'http', url: `${targetUrl}/${name}`, timeout: isShort(name) ? '5s' : '20s' },
+    target: { type: 'http', url: `${targetUrl}/${name}`, timeout: '20s' },
     policy: { overlap, catchupWindow: '1h' },
     // A target that is cut off for a while must not make a run fail.
     retry: { maxAttempts: 50, initialInterval: '1s', backoffCoefficient: 1.5, maxInterval: '3s' },

@@ -4,6 +4,8 @@ import type { Cluster, Member } from './cluster.ts';
 import type { FaultContext, FaultOutcome } from './fault.ts';
 
 const POINT_TIMEOUT_MS = 15_000;
+/** A call that takes so long does not belong to a workflow task any more. */
+const HANDED_OVER_AFTER_MS = 2_500;
 /** A held call is let go again when nobody has found out by then whose it is. */
 const SEARCH_TIMEOUT_MS = 3_000;
 
@@ -32,7 +34,7 @@ export async function killBeforeCall({ cluster, random }: FaultContext): Promise
 
 /**
  * kill -9 of a worker whose call was answered, and whose record of it does not reach Postgres. Half of the time nothing
- * of it reaches Temporal either, so that nobody knows of the answer.
+ * of it reaches Temporal either, so that nobody knows of the answer. Some of the calls have been handed over by then.
  */
 export async function killAnswered({ cluster, random }: FaultContext): Promise<FaultOutcome> {
   const tellsNobody = random.chance(0.5);
@@ -50,6 +52,8 @@ export async function killAnswered({ cluster, random }: FaultContext): Promise<F
     victim.kill();
     return { detail: victim.name, reached: false, startedAt, endedAt: startedAt };
   }
+  const isLong = random.chance(0.3);
+  if (isLong) await sleep(HANDED_OVER_AFTER_MS);
   worker.toPostgres.hold();
   if (tellsNobody) worker.toTemporal.hold();
   const startedAt = Date.now();
@@ -63,7 +67,12 @@ export async function killAnswered({ cluster, random }: FaultContext): Promise<F
   worker.toPostgres.restore();
   worker.toTemporal.restore();
   const knows = tellsNobody ? 'nobody knows' : 'Temporal may know';
-  return { detail: `${worker.name}, ${knows}`, reached: held !== undefined, startedAt, endedAt };
+  return {
+    detail: `${worker.name}, ${isLong ? 'long call, ' : ''}${knows}`,
+    reached: held !== undefined,
+    startedAt,
+    endedAt,
+  };
 }
 
 const readHeader = (head: string, name: string) => new RegExp(`^${name}: *(.*?)\\r?$`, 'im').exec(head)?.[1];

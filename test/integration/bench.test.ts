@@ -21,13 +21,12 @@ test('the bench measures the service and raw Temporal, and every call comes once
   expect({ faults, said: faults.length > 0 ? said : [] }).toEqual({ faults: [], said: [] });
   expect(results.map(({ scenario, contender }) => `${scenario} ${contender}`)).toEqual([
     'burst ours',
-    'burst short',
     'burst raw',
     'creation ours',
     'creation raw',
   ]);
   for (const { figures } of results)
     expect(Object.entries(figures).filter(([, value]) => !Number.isFinite(value))).toEqual([]);
-  for (const { figures } of results.slice(0, 3))
+  for (const { figures } of results.slice(0, 2))
     expect(figures).toMatchObject({ jobs: 30, missing: 0, duplicates: 0 });
 }, 180_000);

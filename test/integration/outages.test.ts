@@ -92,6 +92,8 @@ test('a call whose record failed is recorded later, and not made again; nor does
     name: 'unrecorded',
     schedule: { at: '2090-01-01T00:00:00Z' },
     target: { type: 'http', url: `${stack.receiver.url}/unrecorded` },
+    // So that its call is made by the activity; local-calls.test.ts has the others.
+    timeout: '1h',
   });
   const { id } = await apiClient(queued.url).runJob(job.id);
   await waitFor('the outcome to be known to Temporal', async () => {

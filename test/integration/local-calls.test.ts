@@ -8,7 +8,7 @@ import { startProxy } from '../support/proxy.ts';
 import { createStack, type ServiceProcess, type Stack } from '../support/stack.ts';
 import { waitFor } from '../support/wait-for.ts';
 
-// Runs whose first call is made in a local activity: docs/decisions/0023-short-calls.md.
+// Runs whose first call is begun in a local activity: docs/decisions/0023-local-calls.md.
 
 let stack: Stack;
 let service: ServiceProcess;
@@ -16,7 +16,7 @@ let worker: ServiceProcess;
 let api: ReturnType<typeof apiClient>;
 
 beforeAll(async () => {
-  stack = await createStack('short-calls');
+  stack = await createStack('local-calls');
   [service, worker] = await Promise.all([stack.startApi(), stack.startWorker()]);
   api = apiClient(service.url);
 });
@@ -27,7 +27,7 @@ const createJob = (name: string, more: object = {}, target: object = {}) =>
   api.createJob({
     name,
     schedule: never,
-    target: { type: 'http', url: `${stack.receiver.url}/${name}`, timeout: '5s', ...target },
+    target: { type: 'http', url: `${stack.receiver.url}/${name}`, ...target },
     ...more,
   });
 const callsTo = (name: string) => stack.receiver.callsTo(`/${name}`);
@@ -53,7 +53,7 @@ function hold(name: string) {
   return { held, answer: () => held.splice(0).forEach((response) => response.end('ok')) };
 }
 
-test('a call that may take five seconds at most is made in a local activity, by schedule and by hand; others are not', async () => {
+test('a call is begun in a local activity, by schedule and by hand; not where a run may be ended from outside, or waits for a turn', async () => {
   const job = await createJob('once', { schedule: { at: new Date(Date.now() + 3_000).toISOString() } });
   const run = await waitFor('the occurrence', async () => {
     const [first] = (await api.listRuns(job.id)).items;
@@ -65,8 +65,6 @@ test('a call that may take five seconds at most is made in a local activity, by 
   expect(await activitiesOf(run)).toEqual([LOCAL]);
 
   const others: [string, object, object][] = [
-    ['slow', {}, { timeout: '5001ms' }],
-    ['default', {}, { timeout: undefined }],
     ['limited', { policy: { maxConcurrent: 1 } }, {}],
     ['ended by others', { policy: { overlap: 'cancelOther' } }, {}],
     ['timed', { timeout: '1m' }, {}],
@@ -81,7 +79,7 @@ test('a call that may take five seconds at most is made in a local activity, by 
   expect(await activitiesOf(byHand)).toEqual([LOCAL]);
 });
 
-test('a change of the timeout reaches the schedule; until then a run asks the job as it is', async () => {
+test('a change of what decides it reaches the schedule; until then a run asks the job as it is', async () => {
   const job = await createJob('changed', { schedule: { every: '2s' } });
   const kindOf = async (after: number) => {
     const run = await waitFor('a run', async () =>
@@ -95,10 +93,10 @@ test('a change of the timeout reaches the schedule; until then a run asks the jo
     });
   };
   expect(await kindOf(0)).toEqual([LOCAL]);
-  const { sync } = await api.patchJob(job.id, { target: { timeout: '10s' } });
+  const { sync } = await api.patchJob(job.id, { policy: { maxConcurrent: 1 } });
   expect(sync).toMatchObject({ state: 'synced', generation: 2 });
   expect(await kindOf(Date.now())).toEqual(['runHttpTarget']);
-  expect((await api.patchJob(job.id, { target: { timeout: '4s' } })).sync.state).toBe('synced');
+  expect((await api.patchJob(job.id, { policy: { maxConcurrent: null } })).sync.state).toBe('synced');
   expect(await kindOf(Date.now())).toEqual([LOCAL]);
   await api.pauseJob(job.id);
 });
@@ -139,33 +137,107 @@ test('what fails is called again after the wait of the job, outside; what fails 
   expect(late).toMatchObject({ state: 'failed', attempts: [{ number: 1, statusCode: null }] });
 });
 
-test('a worker that is told to stop ends the call first; for one that is killed another one calls, with the same key', async () => {
-  const stopped = hold('stopped');
-  const job = await createJob('stopped');
-  const run = await api.runJob(job.id);
-  await waitFor('the call', () => stopped.held.length === 1);
-  const stop = worker.stop();
-  await sleep(1_000);
-  stopped.answer();
-  await stop;
-  expect(await endOfRun(api, run.id)).toMatchObject({ state: 'succeeded', attempts: [{ number: 1 }] });
-  expect(callsTo('stopped')).toHaveLength(1);
+test('a call that takes longer goes on in its worker, where Temporal shows it, and ends the run as any other', async () => {
+  const long = hold('long');
+  const run = await api.runJob((await createJob('long')).id);
+  await waitFor('the call to be shown', async () => {
+    const { raw } = await stack.temporal.workflow.getHandle(`scheduler-run-${run.id}`).describe();
+    return raw.pendingActivities?.some(
+      ({ activityType, lastStartedTime }) => activityType?.name === 'awaitCall' && lastStartedTime,
+    );
+  });
+  long.answer();
+  const ended = await endOfRun(api, run.id);
+  expect(ended).toMatchObject({ state: 'succeeded', attempts: [{ number: 1, statusCode: 200 }] });
+  await waitFor('both', async () => (await activitiesOf(ended)).length === 2);
+  expect(await activitiesOf(ended)).toEqual([LOCAL, 'awaitCall']);
 
-  worker = await stack.startWorker();
-  const killed = hold('killed');
-  const other = await api.runJob((await createJob('killed')).id);
-  await waitFor('the call', () => killed.held.length === 1);
-  await worker.stop('SIGKILL');
-  worker = await stack.startWorker();
-  await waitFor('the call of another worker', () => killed.held.length === 2, 60_000);
-  killed.answer();
-  expect(await endOfRun(api, other.id)).toMatchObject({ state: 'succeeded', attempts: [{ number: 1 }] });
-  expect(new Set(callsTo('killed').map(({ headers }) => headers['idempotency-key']))).toEqual(
-    new Set([other.id]),
-  );
+  const failing = hold('failing');
+  const job = await createJob('failing', { retry: { initialInterval: '1s', maxAttempts: 2 } });
+  const other = await api.runJob(job.id);
+  for (const number of [1, 2]) {
+    await waitFor('a call', () => callsTo('failing').length === number);
+    await sleep(2_500);
+    failing.held.splice(0).forEach((response) => response.writeHead(503).end());
+  }
+  expect(await endOfRun(api, other.id)).toMatchObject({
+    state: 'failed',
+    attempts: [{ number: 1 }, { number: 2 }],
+  });
+  expect([callsTo('long').length, callsTo('failing').length]).toEqual([1, 2]);
 });
 
-test('a run that is cancelled during its call ends with it: as the call ended, or cancelled if it were to be made again', async () => {
+test.each([
+  ['that it has just begun', 0],
+  ['that takes longer', 2_500],
+])('a worker that is told to stop ends a call %s', async (_, waitMs) => {
+  const name = `stopped-${waitMs}`;
+  const { held, answer } = hold(name);
+  const run = await api.runJob((await createJob(name)).id);
+  await waitFor('the call', () => held.length === 1);
+  await sleep(waitMs);
+  const stop = worker.stop();
+  await sleep(4_000);
+  answer();
+  await stop;
+  worker = await stack.startWorker();
+  const ended = await endOfRun(api, run.id, 30_000);
+  expect(ended).toMatchObject({ state: 'succeeded', attempts: [{ number: 1 }] });
+  expect(callsTo(name)).toHaveLength(1);
+  await waitFor('both', async () => (await activitiesOf(ended)).length === 2);
+  expect(await activitiesOf(ended)).toEqual([LOCAL, 'awaitCall']);
+});
+
+test.each([
+  ['that it has just begun', 0],
+  ['that takes longer', 2_500],
+])('for a worker that is killed in a call %s another one calls, with the same key', async (_, waitMs) => {
+  const name = `killed-${waitMs}`;
+  const { held, answer } = hold(name);
+  const run = await api.runJob((await createJob(name)).id);
+  await waitFor('the call', () => held.length === 1);
+  await sleep(waitMs);
+  await worker.stop('SIGKILL');
+  worker = await stack.startWorker();
+  await waitFor('the call of another worker', () => held.length === 2, 60_000);
+  answer();
+  expect(await endOfRun(api, run.id)).toMatchObject({ state: 'succeeded', attempts: [{ number: 1 }] });
+  expect(callsTo(name).map(({ headers }) => headers['idempotency-key'])).toEqual([run.id, run.id]);
+});
+
+test.each([
+  ['has just begun', 0],
+  ['takes longer', 2_500],
+])('a run that is cancelled breaks off a call that %s', async (_, waitMs) => {
+  const name = `broken-off-${waitMs}`;
+  const { held } = hold(name);
+  const run = await api.runJob((await createJob(name)).id);
+  await waitFor('the call', () => held.length === 1);
+  await sleep(waitMs);
+  await cancel(run.id);
+  expect(await endOfRun(api, run.id, 30_000)).toMatchObject({
+    state: 'cancelled',
+    reason: 'the run was cancelled',
+    attempts: [{ number: 1, outcome: 'cancelled' }],
+  });
+  expect(held[0]?.destroyed).toBe(true);
+  expect(callsTo(name)).toHaveLength(1);
+});
+
+test('a call of which nobody will ask for the end is broken off', async () => {
+  const { held } = hold('terminated');
+  const run = await api.runJob((await createJob('terminated')).id);
+  await waitFor('the call', () => held.length === 1);
+  await stack.temporal.workflow.getHandle(`scheduler-run-${run.id}`).terminate('by an operator');
+  await waitFor('the call to be broken off', () => held[0]?.destroyed, 30_000);
+  expect(await endOfRun(api, run.id, 60_000)).toMatchObject({
+    state: 'cancelled',
+    reason: 'the run was terminated: by an operator',
+  });
+  expect(callsTo('terminated')).toHaveLength(1);
+});
+
+test('a run that is cancelled as its first call ends, ends with it: as the call ended, or cancelled if it were to be made again', async () => {
   const good = hold('good');
   const first = await api.runJob((await createJob('good')).id);
   await waitFor('the call', () => good.held.length === 1);

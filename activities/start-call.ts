@@ -1,10 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Context } from '@temporalio/activity';
 import type { BegunRun } from '../db/begin-run.ts';
-import type { RunEnd } from '../db/run-progress.ts';
 import { runIdOf, type RunJobResult, type RunJobTask } from '../domain/run-job.ts';
-import { isShortTarget } from '../domain/short-call.ts';
 import { beginOfTask, isOpen } from './begin-run.ts';
+import { toResult, type RunGoesOn } from './call-result.ts';
+import type { CallsUnderWay, MadeCall } from './calls-under-way.ts';
 import type { ActivityDependencies } from './dependencies.ts';
 import type { EndedAttempt } from './ended-attempt.ts';
 import { makeAttempt } from './make-attempt.ts';
@@ -12,48 +11,37 @@ import { placeholdersOf } from './placeholders.ts';
 import { limitsFor, recordEnd, settle } from './record-end.ts';
 import { fieldsOf, traceAttempt } from './trace-run.ts';
 
-/** A run that goes on in the activity of its own: after a while, if its first call is to be made again. */
-export interface RunGoesOn {
-  state: 'goesOn';
-  delayMs: number;
-  /** A call that was made and could not be recorded. */
-  made?: EndedAttempt;
-}
-
 /** A record that takes longer than this may take for ever: Temporal is to know of the call before. */
 const RECORD_MS = 2_000;
 
 /**
- * The local activity that makes the first call of a run whose job's calls are short (domain/short-call.ts), and records
- * it. Whatever else the run may need is left to `createRunTarget`. Done again after a crash it does not repeat what it has
- * recorded; and what it could not record it answers, so that Temporal keeps it.
+ * The local activity that begins the first call of a run (domain/local-call.ts), and records it. A call that takes longer
+ * than a moment goes on in this process, and is fetched by `createAwaitCall`; whatever else the run may need is left to
+ * `createRunTarget`. Done again after a crash it does not repeat what it has recorded; and what it could not record it
+ * answers, so that Temporal keeps it.
  */
-export function createRunShortCall(dependencies: ActivityDependencies) {
+export function createStartCall(dependencies: ActivityDependencies, calls: CallsUnderWay) {
   const { db, logger, metrics } = dependencies;
-  return async function runShortCall(task: RunJobTask): Promise<RunJobResult | RunGoesOn> {
+  return async function startCall(task: RunJobTask): Promise<RunJobResult | RunGoesOn> {
     const run = await beginOfTask(db, task);
     if (!run) return { runId: runIdOf(task), state: 'skipped' };
     if (!isOpen(run)) return settle(run);
     const { target } = run;
-    if (!isReady(run) || target.type !== 'http' || !isShortTarget(target))
+    if (!isReady(run) || target.type !== 'http' || !calls.hasRoom(run.id))
       return { state: 'goesOn', delayMs: waitOf(run) };
 
-    metrics.began(run, new Date(task.scheduledAt), new Date());
-    const { made, end, isRecorded } = await traceAttempt(run, 1, async () => {
-      const values = placeholdersOf(task, run.id, 1);
-      const made = await makeAttempt(dependencies, Context.current(), run, target, values);
-      return { made, ...(await tryToRecord(run, made)) };
+    const call = await calls.begin(run.id, (control) => {
+      metrics.began(run, new Date(task.scheduledAt), new Date());
+      return traceAttempt(run, 1, async () => {
+        const made = await makeAttempt(dependencies, control, run, target, placeholdersOf(task, run.id, 1));
+        return { made, ...(await tryToRecord(run, made)) };
+      });
     });
-    if (!isRecorded) return { state: 'goesOn', delayMs: 0, made };
-    if (end) return settle({ id: run.id, attempts: [made.attempt], ...end });
-    return { state: 'goesOn', delayMs: made.retryDelayMs };
+    return call ? toResult(run.id, call) : { state: 'goesOn', delayMs: 0, taskQueue: calls.taskQueue };
   };
 
   /** A record that comes after its time does no harm: it counts once. */
-  async function tryToRecord(
-    run: BegunRun,
-    made: EndedAttempt,
-  ): Promise<{ isRecorded: boolean; end: RunEnd | undefined }> {
+  async function tryToRecord(run: BegunRun, made: EndedAttempt): Promise<Omit<MadeCall, 'made'>> {
     const record = recordEnd(dependencies, run, made).then((end) => ({ isRecorded: true, end }));
     const notYet = { isRecorded: false, end: undefined };
     const late = new AbortController();

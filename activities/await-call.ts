@@ -1,0 +1,32 @@
+import { ApplicationFailure, Context } from '@temporalio/activity';
+import { runIdOf, type RunJobResult, type RunJobTask } from '../domain/run-job.ts';
+import { toResult, type RunGoesOn } from './call-result.ts';
+import type { CallsUnderWay } from './calls-under-way.ts';
+import { withHeartbeats } from './with-heartbeats.ts';
+
+/**
+ * The activity that waits for a call of this process which a local activity began (start-call.ts). Cancelled, or for a run
+ * that is cancelled already, it breaks the call off. If this process stops or dies, the call ends with it.
+ * @throws ApplicationFailure if this process makes no such call, and if the run failed with it
+ */
+export function createAwaitCall(calls: CallsUnderWay) {
+  return async function awaitCall(
+    task: RunJobTask,
+    { isCancelled }: { isCancelled: boolean },
+  ): Promise<RunJobResult | RunGoesOn> {
+    const context = Context.current();
+    const runId = runIdOf(task);
+    const call = calls.fetch(runId);
+    if (!call) throw ApplicationFailure.nonRetryable('this worker does not make that call', 'NoSuchCall');
+    const { cancellationSignal } = context;
+    const breakOff = () => call.breakOff(context.cancellationDetails);
+    cancellationSignal.addEventListener('abort', breakOff);
+    if (cancellationSignal.aborted) breakOff();
+    if (isCancelled) call.breakOff({ cancelRequested: true, notFound: false });
+    try {
+      return toResult(runId, await withHeartbeats(context, () => call.result));
+    } finally {
+      cancellationSignal.removeEventListener('abort', breakOff);
+    }
+  };
+}
