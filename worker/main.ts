@@ -99,7 +99,6 @@ try {
     logger.warn({ err: error }, 'could not make sure of the reconciler yet');
   });
 
-  // Temporal's runtime hears SIGINT and SIGTERM by itself; a parent that is gone it does not.
   const reason = await Promise.race([stopRequested, running.then(() => 'the worker ended')]);
   logger.info({ reason }, 'stopping');
   const stop = (part: Worker) => part.getState() === 'RUNNING' && part.shutdown();

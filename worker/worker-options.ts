@@ -19,11 +19,13 @@ const LEVELS: Record<LogLevel, 'trace' | 'debug' | 'info' | 'warn' | 'error'> = 
 };
 
 /**
- * Sends what Temporal's SDK logs through our logger, and has it show its metrics at an address of this machine. To be
- * called once, before anything else of the SDK.
+ * Sends what Temporal's SDK logs through our logger, has it show its metrics at an address of this machine, and leave
+ * signals to us. To be called once, before anything else of the SDK.
  */
 export function installRuntime(logger: Logger, metricsAddress: string): void {
   Runtime.install({
+    // It would stop all workers at once, those that wait for the calls of others too.
+    shutdownSignals: [],
     telemetryOptions: {
       metrics: { prometheus: { bindAddress: metricsAddress, useSecondsForDurations: true } },
     },

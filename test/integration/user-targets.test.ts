@@ -285,6 +285,7 @@ describe('a target that must not be', () => {
   test.each<[string, object, string]>([
     ['the scheduler’s own task queue', workflowTarget({ taskQueue: 'scheduler' }), 'target.taskQueue'],
     ['that of its reconciler', activityTarget({ taskQueue: 'scheduler-reconciler' }), 'target.taskQueue'],
+    ['that of one worker', activityTarget({ taskQueue: 'scheduler-calls-1' }), 'target.taskQueue'],
     ['one of Temporal', workflowTarget({ taskQueue: 'temporal-sys-per-ns-tq' }), 'target.taskQueue'],
     ['no task queue', { type: 'workflow', workflowType: 'w' }, 'target.taskQueue'],
     ['a placeholder that there is not', workflowTarget({ args: ['{{user}}'] }), 'target.args'],
