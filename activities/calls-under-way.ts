@@ -27,7 +27,7 @@ export interface MadeCall {
 }
 
 /** A call that goes on. */
-export interface CallUnderWay {
+interface CallUnderWay {
   result: Promise<MadeCall>;
   breakOff: (details: CallControl['cancellationDetails']) => void;
 }
