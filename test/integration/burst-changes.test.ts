@@ -76,7 +76,7 @@ test(`${JOBS} jobs due in one second, changed meanwhile, with a worker that is k
 
   let workflows = 0;
   await waitFor('Temporal to list them all', async () => {
-    workflows = (await stack.temporal.workflow.count('WorkflowType = "runJob"')).count;
+    workflows = (await stack.temporal.workflow.count('WorkflowType = "runHttpJob"')).count;
     return workflows >= JOBS;
   });
   expect(workflows).toBe(JOBS);
