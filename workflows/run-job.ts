@@ -117,12 +117,16 @@ async function makeLocalCall(task: RunJobTask): Promise<RunJobResult | RunGoesOn
   }
 }
 
-/** Waits for a call that takes longer; one of a run that was cancelled meanwhile is broken off, and recorded. */
-function fetchCall(task: RunJobTask, taskQueue: string): Promise<RunJobResult | RunGoesOn> {
+/** Waits for a call that takes longer. If the run is cancelled, the call is broken off, and recorded. */
+async function fetchCall(task: RunJobTask, taskQueue: string): Promise<RunJobResult | RunGoesOn> {
   const { awaitCall } = callsOf(taskQueue);
-  const isCancelled = CancellationScope.current().consideredCancelled;
-  const fetch = () => awaitCall(task, { isCancelled });
-  return isCancelled ? CancellationScope.nonCancellable(fetch) : fetch();
+  try {
+    return await awaitCall(task, { isCancelled: false });
+  } catch (error) {
+    if (!isCancellation(error)) throw error;
+  }
+  // Cancelled before it began: once it has, it ends as its call does. The call knows nothing of it yet.
+  return CancellationScope.nonCancellable(() => awaitCall(task, { isCancelled: true }));
 }
 
 /** Makes an attempt that only a workflow can make, and has it recorded, also if the run is cancelled meanwhile. */
