@@ -19,10 +19,13 @@ export function createAwaitCall(calls: CallsUnderWay) {
     const call = calls.fetch(runId);
     if (!call) throw ApplicationFailure.nonRetryable('this worker does not make that call', 'NoSuchCall');
     const { cancellationSignal } = context;
-    const breakOff = () => call.breakOff(context.cancellationDetails);
+    // That a run is cancelled is recorded. If Temporal has given this activity up, another one goes on.
+    const cancelled = { cancelRequested: true, notFound: false };
+    const breakOff = () =>
+      call.breakOff(context.cancellationDetails?.cancelRequested ? cancelled : undefined);
     cancellationSignal.addEventListener('abort', breakOff);
     if (cancellationSignal.aborted) breakOff();
-    if (isCancelled) call.breakOff({ cancelRequested: true, notFound: false });
+    if (isCancelled) call.breakOff(cancelled);
     try {
       return toResult(runId, await withHeartbeats(context, () => call.result));
     } finally {

@@ -1,8 +1,6 @@
-import { ApplicationFailure } from '@temporalio/activity';
 import type { RunJobResult } from '../domain/run-job.ts';
 import type { MadeCall } from './calls-under-way.ts';
 import type { EndedAttempt } from './ended-attempt.ts';
-import { ENDED_IN_TEMPORAL } from './make-attempt.ts';
 import { settle } from './record-end.ts';
 
 /** A run that goes on in another activity: after a while, if its first call is to be made again. */
@@ -19,6 +17,5 @@ export interface RunGoesOn {
 export function toResult(runId: string, { made, end, isRecorded }: MadeCall): RunJobResult | RunGoesOn {
   if (!isRecorded) return { state: 'goesOn', delayMs: 0, made };
   if (end) return settle({ id: runId, attempts: [made.attempt], ...end });
-  if (made.attempt.outcome === 'cancelled') throw ApplicationFailure.nonRetryable(ENDED_IN_TEMPORAL, 'Ended');
   return { state: 'goesOn', delayMs: made.retryDelayMs };
 }

@@ -1,14 +1,20 @@
 import type { ActivityCancellationDetails } from '@temporalio/common';
-import { SECOND_MS } from '../domain/milliseconds.ts';
 import type { RunEnd } from '../db/run-progress.ts';
+import { SECOND_MS } from '../domain/milliseconds.ts';
+import type { Logger } from '../platform/logger.ts';
 import type { EndedAttempt } from './ended-attempt.ts';
 
 // The first calls of runs, which this process makes for itself. A workflow task waits for each a little; a call that takes
 // longer goes on here, and the workflow asks for its end at a task queue that no other process has.
 
-/** A workflow task waits so long for a call. Temporal gives it ten seconds. */
+// A call is over, or broken off, before Temporal could have it made elsewhere: before the timeout of the workflow task
+// (domain/local-call.ts), and then that of the activity that fetches it (workflows/run-job.ts).
+
+/** A workflow task that has taken so long already begins no call. */
+export const BEGUN_WITHIN_MS = 3 * SECOND_MS;
+/** It waits so long for a call. */
 const WAIT_MS = 2 * SECOND_MS;
-/** A call that nobody has asked after by then is broken off: well before its workflow has it made elsewhere. */
+/** A call that nobody has asked after by then is broken off. */
 const FETCHED_WITHIN_MS = 10 * SECOND_MS;
 /** So many at once; further ones are made by the activity that has a worker of its own for each. */
 export const MOST_CALLS = 500;
@@ -36,8 +42,9 @@ interface CallUnderWay {
 export interface CallsUnderWay {
   /** Where this process alone listens, for workflows that ask after its calls. */
   taskQueue: string;
-  /** Tells whether the call of a run may be begun here, or is under way. */
-  hasRoom: (runId: string) => boolean;
+  isUnderWay: (runId: string) => boolean;
+  /** Tells whether another call may be begun here. */
+  hasRoom: () => boolean;
   /** Begins the first call of a run, unless it is under way, and answers what came of it; undefined if it takes longer. */
   begin: (runId: string, make: (control: CallControl) => Promise<MadeCall>) => Promise<MadeCall | undefined>;
   /** The call of a run, for one who will wait for it; undefined if there is none here. */
@@ -51,11 +58,11 @@ interface Entry extends CallUnderWay {
   unlessFetched?: NodeJS.Timeout;
 }
 
-export function createCallsUnderWay(taskQueue: string): CallsUnderWay {
+export function createCallsUnderWay(taskQueue: string, logger: Pick<Logger, 'warn'>): CallsUnderWay {
   const calls = new Map<string, Entry>();
   const waits = new Set<() => void>();
   let isStopping = false;
-  /** Resolved at each change of `calls`. */
+  /** Called at each change of `calls`, by one who waits for it. */
   let changed: (() => void) | undefined;
 
   const remove = (runId: string, entry: Entry) => {
@@ -90,18 +97,25 @@ export function createCallsUnderWay(taskQueue: string): CallsUnderWay {
     entry.result.catch(() => undefined);
     clearTimeout(entry.unlessFetched);
     entry.unlessFetched = setTimeout(() => {
-      // The workflow has ended, or this process was too busy to listen. No other may call before this one is over.
+      logger.warn(
+        { runId },
+        'nobody has asked after a call in time: its workflow has ended, or Temporal is away',
+      );
       entry.breakOff(undefined);
-      remove(runId, entry);
+      const forget = () => remove(runId, entry);
+      entry.result.then(forget, forget);
     }, FETCHED_WITHIN_MS);
   }
 
   return {
     taskQueue,
-    hasRoom: (runId) => calls.has(runId) || (!isStopping && calls.size < MOST_CALLS),
+    isUnderWay: (runId) => calls.has(runId),
+    hasRoom: () => !isStopping && calls.size < MOST_CALLS,
     begin: (runId, make) =>
       new Promise((resolve, reject) => {
         const entry = calls.get(runId) ?? start(runId, make);
+        // Taken up again, it is left again.
+        clearTimeout(entry.unlessFetched);
         const end = () => {
           clearTimeout(timer);
           return waits.delete(goOn);
@@ -128,7 +142,7 @@ export function createCallsUnderWay(taskQueue: string): CallsUnderWay {
       }),
     fetch: (runId) => {
       const entry = calls.get(runId);
-      if (!entry || entry.isFetched) return undefined;
+      if (!entry) return undefined;
       entry.isFetched = true;
       clearTimeout(entry.unlessFetched);
       changed?.();

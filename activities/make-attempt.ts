@@ -18,7 +18,7 @@ export const ENDED_IN_TEMPORAL = 'the run was ended in Temporal';
 
 /**
  * Makes the call of one attempt of a run: to the target of its job, or to that of a hook.
- * @throws ApplicationFailure if the call was broken off because this worker stops: it says nothing about the target
+ * @throws ApplicationFailure if the call was broken off, and not because the run is to end: it says nothing about the target
  */
 export async function makeAttempt(
   { dispatcher, secrets }: Pick<ActivityDependencies, 'dispatcher' | 'secrets'>,
@@ -32,7 +32,10 @@ export async function makeAttempt(
   const brokenOff = outcome.verdict !== 'succeeded' && control.cancellationSignal.aborted;
   const cancellation = brokenOff ? findCancellation(control.cancellationDetails) : undefined;
   if (brokenOff && cancellation === undefined) {
-    throw ApplicationFailure.retryable('the call was broken off because the worker stopped', 'Interrupted');
+    throw ApplicationFailure.retryable(
+      'the call was broken off by its worker, which stops or is not heard',
+      'Interrupted',
+    );
   }
   const isGone = outcome.verdict === 'gone';
   const judged = outcome.verdict === 'gone' ? 'final' : outcome.verdict;

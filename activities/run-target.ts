@@ -75,6 +75,7 @@ export function createRunTarget(dependencies: ActivityDependencies) {
     }
     if (run.state !== 'running') return settle(run);
 
+    if (!known) waitForRetry(run);
     const values = placeholdersOf(task, runId, number);
     if (!known && number === 1) metrics.began(run, new Date(task.scheduledAt), new Date());
     const begun = run;
@@ -136,6 +137,23 @@ export function createRunTarget(dependencies: ActivityDependencies) {
       }
     }
   }
+}
+
+/** The clocks of workers agree to within so much. */
+const CLOCKS_MS = 1_000;
+
+/**
+ * Whoever made the last attempt may have died, or come too late, to say how long the next one is to wait.
+ * @throws ApplicationFailure that has Temporal wait for the rest
+ */
+function waitForRetry({ attempts }: BegunRun): void {
+  const waitMs = Date.parse(attempts.at(-1)?.retryAt ?? '') - Date.now();
+  if (waitMs > CLOCKS_MS)
+    throw ApplicationFailure.create({
+      message: 'the next attempt has to wait',
+      type: 'Waiting',
+      nextRetryDelay: waitMs,
+    });
 }
 
 /** Temporal takes two megabytes at once; filled in, arguments may have grown. */

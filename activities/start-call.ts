@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Context } from '@temporalio/activity';
 import type { BegunRun } from '../db/begin-run.ts';
 import { runIdOf, type RunJobResult, type RunJobTask } from '../domain/run-job.ts';
 import { beginOfTask, isOpen } from './begin-run.ts';
 import { toResult, type RunGoesOn } from './call-result.ts';
-import type { CallsUnderWay, MadeCall } from './calls-under-way.ts';
+import { BEGUN_WITHIN_MS, type CallsUnderWay, type MadeCall } from './calls-under-way.ts';
 import type { ActivityDependencies } from './dependencies.ts';
 import type { EndedAttempt } from './ended-attempt.ts';
 import { makeAttempt } from './make-attempt.ts';
@@ -23,11 +24,15 @@ const RECORD_MS = 2_000;
 export function createStartCall(dependencies: ActivityDependencies, calls: CallsUnderWay) {
   const { db, logger, metrics } = dependencies;
   return async function startCall(task: RunJobTask): Promise<RunJobResult | RunGoesOn> {
+    const startedAt = Date.now();
     const run = await beginOfTask(db, task);
     if (!run) return { runId: runIdOf(task), state: 'skipped' };
     if (!isOpen(run)) return settle(run);
     const { target } = run;
-    if (!isReady(run) || target.type !== 'http' || !calls.hasRoom(run.id))
+    // Where the database took so long, Temporal may have given the task to another worker.
+    const isLate = Date.now() - startedAt > BEGUN_WITHIN_MS || Context.current().cancellationSignal.aborted;
+    const isPossible = calls.isUnderWay(run.id) || (calls.hasRoom() && !isLate);
+    if (!isReady(run) || target.type !== 'http' || !isPossible)
       return { state: 'goesOn', delayMs: waitOf(run) };
 
     const call = await calls.begin(run.id, (control) => {

@@ -1,5 +1,6 @@
 import type { JobInput } from './job.ts';
 import { hasLimits } from './limits.ts';
+import { SECOND_MS } from './milliseconds.ts';
 import type { Policy } from './policy.ts';
 import { RUN_HTTP_JOB_WORKFLOW, RUN_JOB_WORKFLOW } from './run-job.ts';
 import type { TargetAnswer } from './target.ts';
@@ -24,6 +25,14 @@ export function isCalledLocally(job: {
   );
 }
 
-/** The workflow of the runs of a job, but for calls of its hooks. Pure. */
+/**
+ * So long Temporal waits for a workflow task before it gives it to another worker: by then a call that its worker has begun
+ * is over, or broken off (activities/calls-under-way.ts).
+ */
+const TASK_TIMEOUT_MS = 15 * SECOND_MS;
+
+/** The workflow of the runs of a job, but for calls of its hooks, and how long one of its tasks may take. Pure. */
 export const workflowOf = (job: Parameters<typeof isCalledLocally>[0]) =>
-  isCalledLocally(job) ? RUN_HTTP_JOB_WORKFLOW : RUN_JOB_WORKFLOW;
+  isCalledLocally(job)
+    ? { type: RUN_HTTP_JOB_WORKFLOW, options: { workflowTaskTimeout: TASK_TIMEOUT_MS } }
+    : { type: RUN_JOB_WORKFLOW, options: {} };

@@ -69,6 +69,7 @@ export function temporalScheduleSpec(compiled: CompiledSchedule, now: number): S
 export function scheduleOptions(job: JobRow, runs: number, taskQueue: string, now: number) {
   const { maxRuns, jitter } = job.schedule;
   const scheduleId = scheduleIdOf(job.id);
+  const workflow = workflowOf(job);
   const input: RunJobInput = { jobId: job.id, generation: job.schedule_generation, trigger: 'schedule' };
   return {
     scheduleId,
@@ -78,7 +79,8 @@ export function scheduleOptions(job: JobRow, runs: number, taskQueue: string, no
     },
     action: {
       type: 'startWorkflow',
-      workflowType: workflowOf(job),
+      workflowType: workflow.type,
+      ...workflow.options,
       workflowId: scheduleId,
       taskQueue,
       args: [input],

@@ -69,8 +69,10 @@ export async function startRun(
     runId: run.id,
     scheduledAt: run.scheduled_at.toISOString(),
   };
+  const workflow = isHook(run.trigger) ? { type: RUN_JOB_WORKFLOW, options: {} } : workflowOf(job);
   const handle = await withinDeadline(temporal, () =>
-    temporal.workflow.start(isHook(run.trigger) ? RUN_JOB_WORKFLOW : workflowOf(job), {
+    temporal.workflow.start(workflow.type, {
+      ...workflow.options,
       workflowId: run.workflow_id,
       workflowIdReusePolicy: 'REJECT_DUPLICATE',
       taskQueue,

@@ -56,7 +56,7 @@ try {
 
   const secrets = createSecretBox(config.SECRET_KEYS);
   const dispatcher = createGuardedDispatcher(config.HTTP_TARGET_ALLOW);
-  const calls = createCallsUnderWay(callsTaskQueueOf(config.TEMPORAL_TASK_QUEUE, randomUUID()));
+  const calls = createCallsUnderWay(callsTaskQueueOf(config.TEMPORAL_TASK_QUEUE, randomUUID()), logger);
   const dependencies = { db, logger, dispatcher, secrets, temporal, taskQueue: config.TEMPORAL_TASK_QUEUE };
   const activities = createActivities({ ...dependencies, metrics: createRunMetrics(registry) }, calls);
   const workflows = await loadWorkflows();

@@ -80,14 +80,16 @@ async function carryOut(
 ): Promise<RunJobResult> {
   const task = { ...input, scheduledAt: input.scheduledAt ?? nominalTime() };
   let turns = 0;
+  let made: RunGoesOn['made'];
   setHandler(turnSignal, () => void turns++);
   try {
     const first = await makeFirstCall(task);
     if (first.state !== 'goesOn') return first;
+    ({ made } = first);
     if (first.delayMs > 0) await sleep(first.delayMs);
     for (;;) {
       const turnsBefore = turns;
-      const step = first.made ? await runTarget(task, first.made) : await runTarget(task);
+      const step = made ? await runTarget(task, made) : await runTarget(task);
       if (step.state === 'waiting') await condition(() => turns > turnsBefore, step.waitMs);
       else if (step.state !== 'handedOver') return step;
       else {
@@ -99,7 +101,8 @@ async function carryOut(
   } catch (error) {
     if (!CancellationScope.current().consideredCancelled || hasFailed(error)) throw error;
     // Temporal tries no activity again that is to be cancelled: whatever it failed with, the run ends here.
-    await CancellationScope.nonCancellable(() => recordCancelled(task).catch(() => undefined));
+    const record = () => (made ? recordCancelled(task, made) : recordCancelled(task));
+    await CancellationScope.nonCancellable(() => record().catch(() => undefined));
     throw new CancelledFailure('the run was cancelled');
   }
 }

@@ -8,6 +8,7 @@ import {
 } from '../../activities/calls-under-way.ts';
 
 const made = { isRecorded: true } as MadeCall;
+const logger = { warn: () => undefined };
 
 /** A call that ends when it is told to, or when it is broken off. */
 function heldCall() {
@@ -35,7 +36,7 @@ beforeEach(() => void jest.useFakeTimers());
 afterEach(() => void jest.useRealTimers());
 
 test('answers a call that ends soon, and forgets it', async () => {
-  const calls = createCallsUnderWay('own');
+  const calls = createCallsUnderWay('own', logger);
   const call = heldCall();
   const result = calls.begin('run', call.make);
   call.answer();
@@ -44,7 +45,7 @@ test('answers a call that ends soon, and forgets it', async () => {
 });
 
 test('a call that takes longer goes on, for one who fetches it', async () => {
-  const calls = createCallsUnderWay('own');
+  const calls = createCallsUnderWay('own', logger);
   const call = heldCall();
   const result = calls.begin('run', call.make);
   await jest.advanceTimersByTimeAsync(1_999);
@@ -56,9 +57,14 @@ test('a call that takes longer goes on, for one who fetches it', async () => {
   expect(await again).toBeUndefined();
   expect(call.times()).toBe(1);
 
+  // And after it was left.
+  await jest.advanceTimersByTimeAsync(9_000);
+  const late = calls.begin('run', call.make);
+  await jest.advanceTimersByTimeAsync(2_000);
+  expect([await late, call.isBrokenOff(), call.times()]).toEqual([undefined, false, 1]);
+
   const fetched = calls.fetch('run');
   expect(fetched).toBeDefined();
-  expect(calls.fetch('run')).toBeUndefined();
   await jest.advanceTimersByTimeAsync(60_000);
   expect(call.isBrokenOff()).toBe(false);
   call.answer();
@@ -66,7 +72,7 @@ test('a call that takes longer goes on, for one who fetches it', async () => {
 });
 
 test('a call that nobody fetches is broken off, for no reason that would be recorded', async () => {
-  const calls = createCallsUnderWay('own');
+  const calls = createCallsUnderWay('own', logger);
   const call = heldCall();
   const result = calls.begin('run', call.make);
   await jest.advanceTimersByTimeAsync(2_000);
@@ -80,7 +86,7 @@ test('a call that nobody fetches is broken off, for no reason that would be reco
 });
 
 test('whoever has fetched a call can break it off, and say why', async () => {
-  const calls = createCallsUnderWay('own');
+  const calls = createCallsUnderWay('own', logger);
   const call = heldCall();
   const result = calls.begin('run', call.make);
   await jest.advanceTimersByTimeAsync(2_000);
@@ -92,31 +98,31 @@ test('whoever has fetched a call can break it off, and say why', async () => {
 });
 
 test('a call that fails is told to whoever waits, and forgotten', async () => {
-  const calls = createCallsUnderWay('own');
+  const calls = createCallsUnderWay('own', logger);
   const failing = () => Promise.reject(new Error('no such key'));
   await expect(calls.begin('run', failing)).rejects.toThrow('no such key');
   expect(calls.fetch('run')).toBeUndefined();
 });
 
-test('there is room for so many, and those that are under way', async () => {
-  const calls = createCallsUnderWay('own');
+test('there is room for so many', async () => {
+  const calls = createCallsUnderWay('own', logger);
   const held = Array.from({ length: MOST_CALLS }, heldCall);
   held.forEach(({ make }, index) => void calls.begin(`run ${index}`, make));
-  expect([calls.hasRoom('another'), calls.hasRoom('run 7')]).toEqual([false, true]);
+  expect([calls.hasRoom(), calls.isUnderWay('run 7'), calls.isUnderWay('run')]).toEqual([false, true, false]);
   held[0]?.answer();
   await jest.advanceTimersByTimeAsync(0);
-  expect(calls.hasRoom('another')).toBe(true);
+  expect(calls.hasRoom()).toBe(true);
 });
 
 test('a process that stops waits for no call, and begins none; it is done when all are fetched or over', async () => {
   jest.useRealTimers();
-  const calls = createCallsUnderWay('own');
+  const calls = createCallsUnderWay('own', logger);
   const [first, second] = [heldCall(), heldCall()];
   const results = [calls.begin('first', first.make), calls.begin('second', second.make)];
   let isDone = false;
   const handedOver = calls.handOver().then(() => (isDone = true));
   expect(await Promise.all(results)).toEqual([undefined, undefined]);
-  expect(calls.hasRoom('another')).toBe(false);
+  expect(calls.hasRoom()).toBe(false);
   const fetched = calls.fetch('first');
   await sleep(10);
   expect(isDone).toBe(false);
@@ -127,5 +133,5 @@ test('a process that stops waits for no call, and begins none; it is done when a
   expect([await fetched?.result, await alsoFetched?.result]).toEqual([made, made]);
 
   // With nothing under way there is nothing to wait for.
-  await createCallsUnderWay('own').handOver();
+  await createCallsUnderWay('own', logger).handOver();
 });
