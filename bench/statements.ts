@@ -41,9 +41,11 @@ export async function readStatements(
   const top: Statement[] = [];
   for (const process of ['api', 'worker'] as const) {
     const { rows } = await db.query<{ query: string; calls: string; total: number; mean: number }>(
-      `SELECT query, calls, total_exec_time AS total, mean_exec_time AS mean FROM pg_stat_statements
+      // Sessions that have prepared a statement at different times may count it under different ids.
+      `SELECT query, sum(calls) AS calls, sum(total_exec_time) AS total, sum(total_exec_time) / sum(calls) AS mean
+       FROM pg_stat_statements
        WHERE userid = $1::regrole AND dbid = (SELECT oid FROM pg_database WHERE datname = current_database())
-       ORDER BY total_exec_time DESC`,
+       GROUP BY query ORDER BY total DESC`,
       [ROLES[process]],
     );
     calls[process] = rows.reduce((sum, row) => sum + Number(row.calls), 0);
