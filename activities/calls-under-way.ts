@@ -71,6 +71,11 @@ export function createCallsUnderWay(taskQueue: string, logger: Pick<Logger, 'war
     changed?.();
   };
 
+  const removeOnceOver = (runId: string, entry: Entry) => {
+    const forget = () => remove(runId, entry);
+    entry.result.then(forget, forget);
+  };
+
   function start(runId: string, make: (control: CallControl) => Promise<MadeCall>): Entry {
     const controller = new AbortController();
     let details: CallControl['cancellationDetails'];
@@ -102,8 +107,7 @@ export function createCallsUnderWay(taskQueue: string, logger: Pick<Logger, 'war
         'nobody has asked after a call in time: its workflow has ended, or Temporal is away',
       );
       entry.breakOff(undefined);
-      const forget = () => remove(runId, entry);
-      entry.result.then(forget, forget);
+      removeOnceOver(runId, entry);
     }, FETCHED_WITHIN_MS);
   }
 
@@ -146,8 +150,7 @@ export function createCallsUnderWay(taskQueue: string, logger: Pick<Logger, 'war
       entry.isFetched = true;
       clearTimeout(entry.unlessFetched);
       changed?.();
-      const forget = () => remove(runId, entry);
-      entry.result.then(forget, forget);
+      removeOnceOver(runId, entry);
       return entry;
     },
     handOver: async () => {
