@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Job } from '../../domain/job.ts';
 import { apiClient, request } from '../support/client.ts';
+import { untilState } from '../support/job-state.ts';
 import { createStack, type Stack } from '../support/stack.ts';
 import { waitFor } from '../support/wait-for.ts';
 
@@ -23,11 +24,6 @@ const soon = (seconds: number) =>
 const pause = (id: string, body?: object) => request<Job>(`${url}/jobs/${id}/pause`, 'POST', body);
 const resume = (id: string) => request<Job>(`${url}/jobs/${id}/resume`, 'POST');
 const describeSchedule = (id: string) => stack.temporal.schedule.getHandle(`scheduler-job-${id}`).describe();
-const untilState = (id: string, state: Job['state']) =>
-  waitFor(`the job to be ${state}`, async () => {
-    const job = await api.getJob(id);
-    return job.state === state ? job : undefined;
-  });
 
 describe('the end of a job', () => {
   test('a one-off is completed after its run, and stays readable with it', async () => {
@@ -36,7 +32,7 @@ describe('the end of a job', () => {
       schedule: { at: soon(2) },
       target: target('/one-off'),
     });
-    await untilState(job.id, 'completed');
+    await untilState(api, job.id, 'completed');
     const { items } = await api.listRuns(job.id);
     expect(items.map((run) => run.state)).toEqual(['succeeded']);
     expect((await api.getJob(job.id)).status).toMatchObject({
@@ -62,7 +58,7 @@ describe('the end of a job', () => {
     });
     expect(job.status.upcoming).toHaveLength(3);
     await api.runJob(job.id);
-    await untilState(job.id, 'completed');
+    await untilState(api, job.id, 'completed');
     const runs = await api.allRuns(job.id);
     expect(runs.filter((run) => run.trigger === 'schedule')).toHaveLength(3);
     expect(runs).toHaveLength(4);
@@ -77,7 +73,7 @@ describe('the end of a job', () => {
     await waitFor('two runs', async () => (await api.allRuns(job.id)).length >= 2);
     await pause(job.id);
     await resume(job.id);
-    await untilState(job.id, 'completed');
+    await untilState(api, job.id, 'completed');
     // An occurrence that fell due in the very moment of the pause is skipped, and does not count.
     const runs = await api.allRuns(job.id);
     expect(runs.filter((run) => run.state === 'succeeded')).toHaveLength(4);
@@ -101,7 +97,7 @@ describe('the end of a job', () => {
     await pause(job.id);
     await resume(job.id);
     release();
-    await untilState(job.id, 'completed');
+    await untilState(api, job.id, 'completed');
     const runs = await api.allRuns(job.id);
     expect(runs.filter((run) => run.state === 'succeeded')).toHaveLength(3);
     expect(runs.some((run) => run.state === 'skipped')).toBe(true);
@@ -138,7 +134,7 @@ describe('the end of a job', () => {
       target: target('/failing'),
       policy: { pauseAfterFailures: 3 },
     });
-    const paused = await untilState(job.id, 'paused');
+    const paused = await untilState(api, job.id, 'paused');
     expect(paused).toMatchObject({
       pause: { reason: '3 scheduled runs failed in a row', by: 'policy.pauseAfterFailures' },
       status: { consecutiveFailures: 3 },

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Problem } from '../../api/problem.ts';
 import type { Job } from '../../domain/job.ts';
 import { apiClient, request } from '../support/client.ts';
+import { untilState } from '../support/job-state.ts';
 import { createStack, type Stack } from '../support/stack.ts';
 import { waitFor } from '../support/wait-for.ts';
 
@@ -23,11 +24,6 @@ const soon = (seconds: number) =>
 const pause = (id: string, body?: object) => request<Job>(`${url}/jobs/${id}/pause`, 'POST', body);
 const resume = (id: string) => request<Job>(`${url}/jobs/${id}/resume`, 'POST');
 const describeSchedule = (id: string) => stack.temporal.schedule.getHandle(`scheduler-job-${id}`).describe();
-const untilState = (id: string, state: Job['state']) =>
-  waitFor(`the job to be ${state}`, async () => {
-    const job = await api.getJob(id);
-    return job.state === state ? job : undefined;
-  });
 
 describe('pause and resume', () => {
   test('a paused job does not fire; each of the two can be asked for again', async () => {
@@ -87,7 +83,7 @@ describe('pause and resume', () => {
       until: until.replace('.000Z', 'Z'),
       reason: '',
     });
-    await untilState(job.id, 'active');
+    await untilState(api, job.id, 'active');
     expect(Date.now()).toBeGreaterThanOrEqual(Date.parse(until));
     await waitFor('the schedule to be resumed', async () => !(await describeSchedule(job.id)).state.paused);
     await api.deleteJob(job.id);
