@@ -15,12 +15,16 @@ import { readConfig } from '../platform/config.ts';
 import { createLogger } from '../platform/logger.ts';
 import { DOCUMENT_FILE, TEMPLATE_DATABASE, VARIABLES } from './support/environment.ts';
 
-// npm test: builds, starts a Postgres and a Temporal server of its own, and runs jest against them. Arguments are
-// passed on to jest; with --unit only test/unit runs, and nothing is started.
+// npm test: builds, starts a Postgres and a Temporal server of its own, and runs jest against them. With --long it runs
+// test/long, which takes long by its nature, in place of the rest; with --unit test/unit alone, for which nothing is
+// started. Other arguments are passed on to jest.
 const say = (text: string) => console.log(`[test] ${text}`);
 const args = process.argv.slice(2);
 const unitOnly = args.includes('--unit');
-const jestArgs = args.filter((argument) => argument !== '--unit');
+const jestArgs = args.filter((argument) => !['--unit', '--long'].includes(argument));
+if (args.includes('--long')) jestArgs.unshift('test/long');
+else if (!args.some((argument) => argument.startsWith('test/long')))
+  jestArgs.push('--testPathIgnorePatterns', '/node_modules/', '/test/long/');
 
 const stops: (() => Promise<unknown>)[] = [];
 let exitCode = 1;
@@ -51,7 +55,9 @@ async function prepare(): Promise<Record<string, string>> {
   say('Starting Postgres and Temporal …');
   const port = await findPort(0);
   // A namespace of its own for each file of tests, so that none sees the schedules of another.
-  const namespaces = readdirSync('test/integration').map((file) => file.split('.')[0] as string);
+  const namespaces = ['test/integration', 'test/long'].flatMap((folder) =>
+    readdirSync(folder).map((file) => file.split('.')[0] as string),
+  );
   const [postgres, temporal] = await Promise.all([
     startPostgres({
       dataDir: path.join(folder, 'postgres'),
