@@ -3,6 +3,7 @@ import type { Database } from '../db/database.ts';
 import { beginRun, type BegunRun } from '../db/begin-run.ts';
 import { compileSchedule } from '../domain/compile-schedule.ts';
 import { occurrences } from '../domain/occurrences.ts';
+import type { RunDeadline } from '../domain/run-deadline.ts';
 import { runIdOf, type RunJobTask } from '../domain/run-job.ts';
 
 /**
@@ -22,8 +23,12 @@ export function beginOfTask(db: Database, task: RunJobTask): Promise<BegunRun | 
     startedAt: new Date(),
     workflowId: workflowExecution.workflowId,
     temporalRunId: workflowExecution.runId,
+    deadline: deadlineOf(task),
   });
 }
+
+const deadlineOf = ({ deadline, timeoutMs }: RunJobTask): RunDeadline | undefined =>
+  deadline === undefined || timeoutMs === undefined ? undefined : { at: new Date(deadline), timeoutMs };
 
 /** Tells whether a run has not ended. Pure. */
 export const isOpen = ({ state }: BegunRun) => state === 'queued' || state === 'running';

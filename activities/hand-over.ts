@@ -1,11 +1,12 @@
 import { durationMs } from '../domain/duration.ts';
 import { fillIn, type PlaceholderValues } from '../domain/placeholder.ts';
+import type { RunDeadline } from '../domain/run-deadline.ts';
 import { workflowIdOfTarget, type HandedOver } from '../domain/run-job.ts';
 import type { ActivityTarget, WorkflowTarget } from '../domain/temporal-target.ts';
 
 /** What a workflow needs to know to make one attempt of a run with a target of the user's own, placeholders filled in. Pure. */
 export function handOver(
-  runId: string,
+  { id: runId, deadline }: { id: string; deadline: RunDeadline | undefined },
   target: WorkflowTarget | ActivityTarget,
   values: PlaceholderValues,
 ): HandedOver {
@@ -23,5 +24,6 @@ export function handOver(
     ...(target.type === 'workflow' || target.heartbeatTimeout === undefined
       ? {}
       : { heartbeatTimeoutMs: durationMs(target.heartbeatTimeout) }),
+    ...(deadline ? { deadline: deadline.at.toISOString() } : {}),
   };
 }

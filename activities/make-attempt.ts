@@ -1,6 +1,7 @@
 import { ApplicationFailure } from '@temporalio/activity';
 import type { BegunRun } from '../db/begin-run.ts';
 import { CANCELLED } from '../db/run-progress.ts';
+import { durationMs } from '../domain/duration.ts';
 import { isHook } from '../domain/hook.ts';
 import type { HttpTargetAnswer } from '../domain/http-target.ts';
 import { STATUS_DEFAULTS } from '../domain/http-status.ts';
@@ -8,16 +9,20 @@ import type { PlaceholderValues } from '../domain/placeholder.ts';
 import { callHttp, type CallOutcome } from './call-http.ts';
 import type { CallControl } from './calls-under-way.ts';
 import type { ActivityDependencies } from './dependencies.ts';
-import { endAttempt, type EndedAttempt } from './ended-attempt.ts';
+import { describeOverdue, endAttempt, type EndedAttempt } from './ended-attempt.ts';
 import { withHookBody } from './hook-body.ts';
 import { prepareCall } from './prepare-call.ts';
 import { traceCall } from './trace-run.ts';
 
-/** Said of an attempt whose workflow was terminated or timed out: the reconciler finds out which. */
+/** Said of an attempt whose workflow was terminated, or is otherwise gone: the reconciler finds out how it ended. */
 export const ENDED_IN_TEMPORAL = 'the run was ended in Temporal';
 
+/** The clocks of workers and of Temporal agree to within so much. */
+export const CLOCKS_MS = 1_000;
+
 /**
- * Makes the call of one attempt of a run: to the target of its job, or to that of a hook.
+ * Makes the call of one attempt of a run: to the target of its job, or to that of a hook. The deadline of the run breaks
+ * it off.
  * @throws ApplicationFailure if the call was broken off, and not because the run is to end: it says nothing about the target
  */
 export async function makeAttempt(
@@ -28,10 +33,19 @@ export async function makeAttempt(
   values: PlaceholderValues,
 ): Promise<EndedAttempt> {
   const startedAt = new Date();
+  const { deadline } = run;
+  const leftMs = deadline ? deadline.at.getTime() - startedAt.getTime() : Infinity;
+  // A timer can not run for weeks, and none is needed that outlasts the call.
+  const overdue = leftMs < durationMs(target.timeout) ? AbortSignal.timeout(Math.max(0, leftMs)) : undefined;
   const outcome = await call();
-  const brokenOff = outcome.verdict !== 'succeeded' && control.cancellationSignal.aborted;
+  const failed = outcome.verdict !== 'succeeded';
+  const brokenOff = failed && control.cancellationSignal.aborted;
   const cancellation = brokenOff ? findCancellation(control.cancellationDetails) : undefined;
-  if (brokenOff && cancellation === undefined) {
+  const isOverdue =
+    (failed && overdue?.aborted) ||
+    (cancellation === ENDED_IN_TEMPORAL && leftMs - msSince(startedAt) < CLOCKS_MS);
+  const timedOut = deadline && isOverdue && cancellation !== CANCELLED.reason;
+  if (brokenOff && cancellation === undefined && !timedOut) {
     throw ApplicationFailure.retryable(
       'the call was broken off by its worker, which stops or is not heard',
       'Interrupted',
@@ -46,10 +60,11 @@ export async function makeAttempt(
         number: Number(values.attempt),
         startedAt,
         endedAt: new Date(),
-        verdict: cancellation === undefined ? judged : 'cancelled',
-        error: cancellation ?? outcome.error,
+        verdict: timedOut ? 'timedOut' : cancellation === undefined ? judged : 'cancelled',
+        error: timedOut ? describeOverdue(deadline) : (cancellation ?? outcome.error),
       },
       run.retry,
+      deadline,
     ),
     // A hook that is gone is no reason to pause the job.
     ...(isGone && !isHook(run.trigger) ? { goneUrl: target.url } : {}),
@@ -68,11 +83,14 @@ export async function makeAttempt(
       return { verdict: 'retryable', statusCode: null, error: message, responseExcerpt: null };
     }
     const rules = { ...STATUS_DEFAULTS, ...target, ...run.retry };
+    const signals = overdue ? [control.cancellationSignal, overdue] : [control.cancellationSignal];
     return traceCall(prepared, Number(values.attempt), (traced) =>
-      callHttp(dispatcher, traced, rules, control.cancellationSignal),
+      callHttp(dispatcher, traced, rules, AbortSignal.any(signals)),
     );
   }
 }
+
+const msSince = (time: Date) => Date.now() - time.getTime();
 
 /** Why Temporal wanted the run to end; undefined if it did not, and only this worker is to stop. */
 function findCancellation(details: CallControl['cancellationDetails']): string | undefined {

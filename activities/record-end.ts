@@ -38,8 +38,9 @@ export async function recordEnd(
 export const limitsFor = (run: BegunRun) => (isHook(run.trigger) ? undefined : limitsOf(run.job));
 
 /** How a run ends with an attempt; undefined if it goes on, or if Temporal alone knows how it ended. */
-function findEnd({ attempt }: EndedAttempt): RunEnd | undefined {
+function findEnd({ attempt, timedOut }: EndedAttempt): RunEnd | undefined {
   if (attempt.error === ENDED_IN_TEMPORAL) return undefined;
+  if (timedOut !== undefined) return { state: 'timedOut', reason: timedOut };
   const goesOn = attempt.outcome === 'failed' && attempt.retryAt !== null;
   return goesOn ? undefined : { state: attempt.outcome, reason: attempt.error };
 }

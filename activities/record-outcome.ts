@@ -1,10 +1,11 @@
 import { ApplicationFailure } from '@temporalio/activity';
 import { CANCELLED } from '../db/run-progress.ts';
+import type { RunDeadline } from '../domain/run-deadline.ts';
 import type { HandedOverOutcome, RunJobResult, RunJobTask, RunRetrying } from '../domain/run-job.ts';
 import { beginOfTask } from './begin-run.ts';
 import { MAX_ERROR_LENGTH, toStorable } from './call-http.ts';
 import type { ActivityDependencies } from './dependencies.ts';
-import { endAttempt, type EndedAttempt } from './ended-attempt.ts';
+import { describeOverdue, endAttempt, type EndedAttempt } from './ended-attempt.ts';
 import { recordEnd, settle } from './record-end.ts';
 import { traceAttempt } from './trace-run.ts';
 
@@ -32,13 +33,11 @@ export function createRecordOutcome(dependencies: ActivityDependencies) {
         endedAt: new Date(outcome.endedAt),
         verdict: outcome.verdict,
         statusCode: null,
-        error:
-          outcome.verdict === 'cancelled'
-            ? (outcome.error ?? CANCELLED.reason)
-            : outcome.error && toStorable(outcome.error, [], MAX_ERROR_LENGTH),
+        error: describeOutcome(outcome, run.deadline),
         responseExcerpt: outcome.result && toStorable(outcome.result),
       },
       run.retry,
+      run.deadline,
     );
     const { end } = await traceAttempt(run, outcome.number, async () => ({
       made: ended,
@@ -48,4 +47,13 @@ export function createRecordOutcome(dependencies: ActivityDependencies) {
       ? settle({ ...run, ...end, attempts: [ended.attempt] })
       : { runId: run.id, state: 'retrying', delayMs: ended.retryDelayMs };
   };
+}
+
+function describeOutcome(
+  { verdict, error }: HandedOverOutcome,
+  deadline: RunDeadline | undefined,
+): string | null {
+  if (verdict === 'cancelled') return error ?? CANCELLED.reason;
+  if (verdict === 'timedOut' && deadline) return describeOverdue(deadline);
+  return error && toStorable(error, [], MAX_ERROR_LENGTH);
 }

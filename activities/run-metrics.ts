@@ -11,6 +11,8 @@ export interface RunMetrics {
   began: (run: Pick<BegunRun, 'trigger' | 'target'>, scheduledAt: Date, now: Date) => void;
   /** An attempt was recorded, and with it, perhaps, the end of its run. */
   attemptEnded: (run: BegunRun, attempt: RecordedAttempt, end: RunEnd | undefined) => void;
+  /** A run ended without another attempt. */
+  runEnded: (run: Pick<BegunRun, 'trigger' | 'target'>, end: RunEnd) => void;
 }
 
 const LATENESS_SECONDS = [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3_600];
@@ -45,6 +47,8 @@ export function createRunMetrics(registry: MetricsRegistry): RunMetrics {
     labelNames: ['target', 'trigger', 'state'],
     registers,
   });
+  const runEnded: RunMetrics['runEnded'] = ({ trigger, target }, { state }) =>
+    ended.inc({ target: target.type, trigger, state });
   return {
     began: ({ trigger, target }, scheduledAt, now) => {
       if (trigger !== 'schedule') return;
@@ -53,11 +57,13 @@ export function createRunMetrics(registry: MetricsRegistry): RunMetrics {
         Math.max(0, now.getTime() - scheduledAt.getTime()) / SECOND_MS,
       );
     },
-    attemptEnded: ({ trigger, target }, { startedAt, endedAt, outcome }, end) => {
+    runEnded,
+    attemptEnded: (run, { startedAt, endedAt, outcome }, end) => {
+      const { target } = run;
       attempts.inc({ target: target.type, outcome });
       const took = Date.parse(endedAt) - Date.parse(startedAt);
       duration.observe({ target: target.type }, Math.max(0, took) / SECOND_MS);
-      if (end) ended.inc({ target: target.type, trigger, state: end.state });
+      if (end) runEnded(run, end);
     },
   };
 }

@@ -16,7 +16,8 @@ import { beginOfTask, isOpen } from './begin-run.ts';
 import type { ActivityDependencies } from './dependencies.ts';
 import { endAttempt, type EndedAttempt } from './ended-attempt.ts';
 import { handOver } from './hand-over.ts';
-import { ENDED_IN_TEMPORAL, makeAttempt } from './make-attempt.ts';
+import { CLOCKS_MS, ENDED_IN_TEMPORAL, makeAttempt } from './make-attempt.ts';
+import { findOverdue } from './overdue-run.ts';
 import { placeholdersOf } from './placeholders.ts';
 import { limitsFor, recordEnd, settle } from './record-end.ts';
 import { traceAttempt } from './trace-run.ts';
@@ -52,14 +53,18 @@ export function createRunTarget(dependencies: ActivityDependencies) {
     const ended = (context.info.heartbeatDetails as EndedAttempt | undefined) ?? unrecorded;
     const known = ended?.attempt.number === number ? ended : undefined;
     if (isOpen(run) && !known) {
-      if (run.cancel_requested_at !== null) {
-        await endRun(db, runId, CANCELLED, new Date());
-        return settle({ ...run, ...CANCELLED });
-      }
+      if (run.cancel_requested_at !== null) return endWithoutAttempt(run, CANCELLED);
+      const overdue = findOverdue(run, Date.now());
+      if (overdue) return endWithoutAttempt(run, overdue);
       const limits = limitsFor(run);
       if (limits && !(run.state === 'queued' && run.isBlocked)) {
+        const { deadline } = run;
         // Others may be before it at the lock of its key; this worker lives all the while.
-        const turn = await withHeartbeats(context, () => takeTurn(dependencies, runId, limits));
+        const turn = await withHeartbeats(context, () =>
+          takeTurn(dependencies, { id: runId, deadline }, limits),
+        );
+        if (turn.state === 'tooLate')
+          return endWithoutAttempt(run, { state: 'timedOut', reason: turn.reason });
         if (turn.state === 'waiting') return { runId, ...turn };
         if (run.state === 'queued') run = (await beginOfTask(db, task)) ?? run;
       }
@@ -95,6 +100,14 @@ export function createRunTarget(dependencies: ActivityDependencies) {
     });
   };
 
+  /** Ends a run that makes no attempt any more, and gives back its turn or its place in line. */
+  async function endWithoutAttempt(run: BegunRun, end: RunEnd): Promise<RunJobResult> {
+    if (limitsFor(run)) await giveUpTurn(dependencies, run.id);
+    await endRun(db, run.id, end, new Date());
+    metrics.runEnded(run, end);
+    return settle({ ...run, ...end });
+  }
+
   /** What an attempt is to do: something to hand back, or what makes it here. */
   function findStep(
     run: BegunRun,
@@ -104,7 +117,7 @@ export function createRunTarget(dependencies: ActivityDependencies) {
     const { target } = run;
     if (target.type === 'http')
       return () => withHeartbeats(context, () => makeAttempt(dependencies, context, run, target, values));
-    const step = handOver(run.id, target, values);
+    const step = handOver(run, target, values);
     // Refused when the job was made; but this service may have another task queue since then.
     const fault = findOwnQueue(target, dependencies.taskQueue) ?? findExcess(step);
     if (fault === undefined) return step;
@@ -113,6 +126,7 @@ export function createRunTarget(dependencies: ActivityDependencies) {
     const refused = endAttempt(
       { number: Number(values.attempt), startedAt: now, endedAt: now, verdict: 'final', ...refusal },
       run.retry,
+      run.deadline,
     );
     return async () => refused;
   }
@@ -138,9 +152,6 @@ export function createRunTarget(dependencies: ActivityDependencies) {
     }
   }
 }
-
-/** The clocks of workers agree to within so much. */
-const CLOCKS_MS = 1_000;
 
 /**
  * Whoever made the last attempt may have died, or come too late, to say how long the next one is to wait.

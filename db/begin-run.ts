@@ -1,7 +1,9 @@
 import { sql } from 'kysely';
 import { isHook } from '../domain/hook.ts';
 import { isAskedFor } from '../domain/origin.ts';
+import { formatDuration } from '../domain/duration.ts';
 import type { Retry } from '../domain/retry.ts';
+import type { RunDeadline } from '../domain/run-deadline.ts';
 import type { Trigger } from '../domain/run.ts';
 import type { TargetAnswer } from '../domain/target.ts';
 import type { SealedSecret } from '../platform/secret-box.ts';
@@ -22,7 +24,12 @@ export type BegunRun = Pick<
   secrets: Record<string, SealedSecret> | null;
   /** A run that its schedule does not know of has to end first. */
   isBlocked: boolean;
+  /** When its timeout ends it; undefined if it has none. */
+  deadline: RunDeadline | undefined;
 };
+
+/** A worker that lives ends its run at its deadline, or very soon after; then the reconciler asks what became of it. */
+const CHECK_AFTER_DEADLINE = sql`interval '3 s'`;
 
 /** A job whose Temporal Schedule was out of date when it started a run. */
 export type OutdatedStart = { state: 'outdated' } & Pick<
@@ -51,10 +58,13 @@ export async function beginRun(
     startedAt: Date;
     workflowId: string;
     temporalRunId: string;
+    deadline: RunDeadline | undefined;
   },
 ): Promise<BegunRun | OutdatedStart | undefined> {
+  const { deadline } = run;
+  const timeout = deadline ? formatDuration(deadline.timeoutMs) : null;
   const { rows } = await sql<
-    Omit<BegunRun, 'state'> & Omit<OutdatedStart, 'state'> & { state: RunRow['state'] | null }
+    Omit<BegunRun, 'state' | 'deadline'> & Omit<OutdatedStart, 'state'> & { state: RunRow['state'] | null }
   >`${PREPARED}
     WITH job AS (
       SELECT *,
@@ -90,11 +100,13 @@ export async function beginRun(
       WHERE NOT is_outdated OR EXISTS (SELECT FROM runs WHERE id = ${run.id})
     ), run AS (
       INSERT INTO runs (id, job_id, namespace, job_generation, trigger, scheduled_at, started_at, ended_at, state, reason,
-                        workflow_id, temporal_run_id, origin)
+                        workflow_id, temporal_run_id, deadline, timeout, check_at, origin)
       SELECT ${run.id}, id, namespace, generation, ${run.trigger}, ${run.scheduledAt},
              CASE WHEN run_state <> 'queued' THEN ${run.startedAt}::timestamptz END,
              CASE WHEN run_state = 'skipped' THEN ${run.startedAt}::timestamptz END,
              run_state, skip_reason, ${run.workflowId}, ${run.temporalRunId},
+             ${deadline?.at ?? null}::timestamptz, ${timeout}::text,
+             least(now() + interval '30 s', ${deadline?.at ?? null}::timestamptz + ${CHECK_AFTER_DEADLINE}),
              -- What somebody asked for has the origin that it was stored with, or none.
              CASE WHEN NOT ${isAskedFor(run.trigger)}::boolean THEN origin END
       FROM begun
@@ -106,6 +118,9 @@ export async function beginRun(
         reason          = CASE WHEN runs.state = 'queued' AND excluded.state <> 'queued' THEN excluded.reason ELSE runs.reason END,
         state           = CASE WHEN runs.state = 'queued' THEN excluded.state ELSE runs.state END,
         temporal_run_id = excluded.temporal_run_id,
+        deadline        = excluded.deadline,
+        timeout         = excluded.timeout,
+        check_at        = least(runs.check_at, excluded.deadline + ${CHECK_AFTER_DEADLINE}),
         origin          = coalesce(runs.origin, excluded.origin)
       RETURNING id, job_id, trigger, state, reason, attempts, cancel_requested_at, cause, origin, retry_of
     )
@@ -121,5 +136,5 @@ export async function beginRun(
     FROM job LEFT JOIN run ON run.job_id = job.id`.execute(db);
   const [row] = rows;
   if (!row) return undefined;
-  return row.state === null ? { ...row, state: 'outdated' } : { ...row, state: row.state };
+  return row.state === null ? { ...row, state: 'outdated' } : { ...row, state: row.state, deadline };
 }

@@ -150,6 +150,25 @@ export async function findPlaceInLine(
   return { ahead, underWay, rateWaitMs };
 }
 
+/**
+ * Milliseconds before which a rate limit surely grants no turn, whoever else in line goes away: 0 if it may grant one now.
+ * A turn that is under way counts as if its call had arrived already.
+ */
+export async function findEarliestTurn(
+  transaction: Database,
+  { scope, rateMax, ratePerMs }: Limits,
+): Promise<number> {
+  if (rateMax === undefined || ratePerMs === undefined) return 0;
+  const { rows } = await sql<{ waitMs: number }>`
+    SELECT (extract(epoch FROM counts_until - statement_timestamp()) * 1000)::float8 AS "waitMs"
+    FROM (SELECT least(statement_timestamp(), started_at + ${ARRIVAL}) + rate_per_ms * interval '1 ms' AS counts_until
+          FROM permits WHERE ${HELD(scope)} AND started_at IS NOT NULL
+          UNION ALL SELECT counts_until FROM permits WHERE ${RECENT(scope)}) AS counted
+    WHERE counts_until > statement_timestamp()
+    ORDER BY counts_until DESC OFFSET ${rateMax - 1} LIMIT 1`.execute(transaction);
+  return Math.max(0, rows[0]?.waitMs ?? 0);
+}
+
 // What the reconciler does, so that no turn is lost with the process that held it.
 
 /** Takes back the turns of runs that have ended. Returns how many that were. */

@@ -95,6 +95,9 @@ interface RunsTable {
   retry_of: Generated<string | null>;
   /** Of the call of a hook: why. */
   cause: JSONColumnType<HookCause | null, string | null | undefined, string | null>;
+  /** When its timeout ends it, and what that timeout is, as a duration; null before it begins, and without one. */
+  deadline: Generated<Date | null>;
+  timeout: Generated<string | null>;
   /** Since when somebody wants it to end. */
   cancel_requested_at: Timestamp | null;
   /** Started by the reconciler in place of the Temporal Schedule, which does not know of it. */

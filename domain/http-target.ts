@@ -54,7 +54,7 @@ const httpCall = <HeaderFields extends z.ZodType, SigningFields extends z.ZodTyp
       }),
     timeout: durationSchema({ minMs: 100, maxMs: 900_000 }).default('30s').meta({
       description:
-        'For one call, from the connection to the end of the answer. With five seconds or less, a first call costs Temporal less, and may not be broken off when its run is cancelled.',
+        'For one call, from the connection to the end of the answer. In the first two seconds of a first call, a cancelled run may not break it off.',
       example: '30s',
     }),
     successStatus: StatusList.min(1)

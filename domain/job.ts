@@ -49,7 +49,7 @@ const definition = {
     .optional()
     .meta({
       description:
-        'Of one whole run, with all its attempts, and its wait for its turn; left out, it has none.',
+        'Of one whole run, with all its attempts, and its wait for its turn; left out, it has none. A run whose next attempt would come later ends at once.',
       example: '1h',
     }),
   ...hooks,

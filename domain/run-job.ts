@@ -16,9 +16,13 @@ export interface RunJobInput {
   runId?: string;
   /** RFC 3339. Missing when Temporal's scheduler starts the run: then the nominal time is what Temporal says it is. */
   scheduledAt?: string;
+  /** How long the run may take; older versions left that to Temporal's timeout of the workflow alone. */
+  timeoutMs?: number;
+  /** RFC 3339. When that is over, for a run that is started again; else it counts from the start of its workflow. */
+  deadline?: string;
 }
 
-/** What the workflow of a run hands to its activity. */
+/** What the workflow of a run hands to its activity: the deadline with it, if there is a timeout. */
 export interface RunJobTask extends RunJobInput {
   scheduledAt: string;
 }
@@ -51,6 +55,8 @@ export interface HandedOver {
   workflowId: string;
   timeoutMs?: number;
   heartbeatTimeoutMs?: number;
+  /** RFC 3339. When the run ends, whatever becomes of this attempt. */
+  deadline?: string;
 }
 
 /** How an attempt ended that was handed over. */
@@ -59,7 +65,7 @@ export interface HandedOverOutcome {
   /** RFC 3339. */
   startedAt: string;
   endedAt: string;
-  verdict: 'succeeded' | 'retryable' | 'final' | 'cancelled';
+  verdict: 'succeeded' | 'retryable' | 'final' | 'cancelled' | 'timedOut';
   /** Null if it succeeded. */
   error: string | null;
   /** The beginning of the result, as JSON. */
@@ -109,8 +115,9 @@ export interface RunBackfillInput {
   jobId: string;
   generation: number;
   overlap: BackfillOverlap;
-  /** Of each run. */
+  /** Of each run, and of its workflow; older versions knew the first alone, and gave it to Temporal. */
   timeoutMs?: number;
+  workflowTimeoutMs?: number;
   runs: { runId: string; workflowId: string; scheduledAt: string }[];
 }
 

@@ -17,7 +17,10 @@ export const Attempt = z
     startedAt: Instant,
     endedAt: Instant,
     durationMs: z.int().min(0).meta({ description: 'From the start of the call to its end.' }),
-    outcome: z.enum(['succeeded', 'failed', 'cancelled']),
+    outcome: z.enum(['succeeded', 'failed', 'cancelled', 'timedOut']).meta({
+      description:
+        '`timedOut`: the `timeout` of the job, for the whole run, ended it. One that took longer than the `timeout` of its target `failed`.',
+    }),
     statusCode: z
       .int()
       .nullable()

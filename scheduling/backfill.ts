@@ -10,6 +10,7 @@ import { durationMs } from '../domain/duration.ts';
 import { SchedulerError } from '../domain/errors.ts';
 import { iterateOccurrences } from '../domain/occurrences.ts';
 import type { Origin } from '../domain/origin.ts';
+import { workflowTimeoutMs } from '../domain/run-deadline.ts';
 import { RUN_BACKFILL_WORKFLOW, workflowIdOfBackfill, type RunBackfillInput } from '../domain/run-job.ts';
 import { requestedRun } from './queued-run.ts';
 import { describeRun } from './schedule-options.ts';
@@ -81,11 +82,12 @@ export async function startBackfill(
   backfillId: string,
 ): Promise<'underWay' | 'cancelled' | 'over'> {
   const { overlap, runs } = await findBackfill(db, backfillId);
+  const timeoutMs = job.timeout === null ? undefined : durationMs(job.timeout);
   const input: RunBackfillInput = {
     jobId: job.id,
     generation: job.schedule_generation,
     overlap,
-    ...(job.timeout === null ? {} : { timeoutMs: durationMs(job.timeout) }),
+    ...(timeoutMs === undefined ? {} : { timeoutMs, workflowTimeoutMs: workflowTimeoutMs(timeoutMs) }),
     runs: runs.map((run) => ({
       runId: run.id,
       workflowId: run.workflow_id,

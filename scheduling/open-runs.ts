@@ -15,19 +15,18 @@ import {
   noteMadeUp,
   type Neighbours,
 } from '../db/open-runs.ts';
-import { CANCELLED, endRun, endUnstarted, setReason, type RunEnd } from '../db/run-progress.ts';
+import { CANCELLED, endRun, endUnstarted, setReason } from '../db/run-progress.ts';
 import type { JobRow, RunRow } from '../db/schema.ts';
 import { isHook } from '../domain/hook.ts';
 import { DAY_MS, SECOND_MS } from '../domain/milliseconds.ts';
-import type { RunJobResult } from '../domain/run-job.ts';
 import { concurrently } from '../platform/concurrently.ts';
 import { ServerAwayError } from '../platform/outage.ts';
 import { startBackfill } from './backfill.ts';
 import { cancelWorkflow } from './cancel-run.ts';
-import { findClosingReason } from './closing-reason.ts';
 import { decideOccurrence } from './decide-occurrence.ts';
 import { jitterOf } from './ledger.ts';
 import { fieldsOfRun } from './run-fields.ts';
+import { findEnd, timedOut } from './run-end.ts';
 import { startRun } from './start-run.ts';
 import { findSchedule, type SyncDependencies } from './sync.ts';
 import { findWaitForWorker } from './waiting-for-worker.ts';
@@ -50,6 +49,8 @@ const LONGEST_WAIT_MS = 30 * SECOND_MS;
 const TURN_MS = 1 * SECOND_MS;
 /** The worker has this long to record how a run ended, once Temporal knows. */
 const RECORD_GRACE_MS = 5 * SECOND_MS;
+/** So long after its deadline a run is taken to have no worker that would end it. */
+const OVERDUE_MS = 5 * SECOND_MS;
 /** Temporal forgets closed workflows after its retention; a run that began before is not begun again. */
 const FORGOTTEN_AFTER_MS = DAY_MS;
 
@@ -89,17 +90,25 @@ async function checkRun(dependencies: SyncDependencies, job: JobRow, run: RunRow
     await outage.attempt(() => cancelWorkflow(temporal, run));
     return deferCheck(db, run.id, later(WAIT_MS), found.runId);
   }
+  const overdueMs = now.getTime() - (run.deadline?.getTime() ?? Infinity);
+  if (!closedAt && overdueMs > OVERDUE_MS) {
+    await endRun(db, run.id, timedOut(job, run), run.deadline ?? now);
+    await outage.attempt(() => cancelWorkflow(temporal, run));
+    return;
+  }
   if (!closedAt) {
     const ageMs = now.getTime() - (run.started_at ?? run.scheduled_at).getTime();
-    const waitMs = Math.min(Math.max(ageMs, SOONEST_MS), LATEST_MS);
+    const byAge = Math.min(Math.max(ageMs, SOONEST_MS), LATEST_MS);
+    const waitMs = Math.max(TURN_MS, Math.min(byAge, OVERDUE_MS - overdueMs));
     await noteWaitForWorker(dependencies, job, run, found, now);
     return deferCheck(db, run.id, later(waitMs), found.runId);
   }
   // One that was cancelled between two attempts has no worker that would record it.
   if (!isUnwanted && now.getTime() - closedAt.getTime() < RECORD_GRACE_MS)
     return deferCheck(db, run.id, later(WAIT_MS));
-  const end = await findEnd(temporal, found, job);
-  await endRun(db, run.id, isUnwanted && end.state === 'failed' ? CANCELLED : end, closedAt);
+  const end = await findEnd(temporal, found, job, run);
+  const endedAt = (end.state === 'timedOut' && run.deadline) || closedAt;
+  await endRun(db, run.id, isUnwanted && end.state === 'failed' ? CANCELLED : end, endedAt);
 }
 
 /** Has a run say so that waits for a worker of its author's. */
@@ -133,30 +142,6 @@ async function describeWorkflow(
   }
 }
 
-/** How a run ended whose workflow is closed, and which nobody recorded. */
-async function findEnd(temporal: Client, found: WorkflowExecutionDescription, job: JobRow): Promise<RunEnd> {
-  const { name } = found.status;
-  if (name === 'TIMED_OUT')
-    return { state: 'timedOut', reason: `it took longer than its timeout of ${job.timeout ?? 'then'}` };
-  if (name === 'CANCELLED') return CANCELLED;
-  if (name === 'TERMINATED')
-    return { state: 'cancelled', reason: await findClosingReason(temporal, found, 'the run was terminated') };
-  if (name === 'COMPLETED') return await findResult(temporal, found);
-  return { state: 'failed', reason: await findClosingReason(temporal, found, 'its workflow failed') };
-}
-
-/** What a workflow answered of which there is no record: it was none of the job's, or the record was lost with a backup. */
-async function findResult(
-  temporal: Client,
-  { workflowId, runId }: WorkflowExecutionDescription,
-): Promise<RunEnd> {
-  const handle = temporal.workflow.getHandle(workflowId, runId);
-  const result = (await withinDeadline(temporal, () => handle.result())) as RunJobResult;
-  return result.state === 'succeeded'
-    ? { state: 'succeeded', reason: 'recorded afterwards, as its workflow answered' }
-    : { state: 'skipped', reason: 'the schedule had been changed before it could start' };
-}
-
 /** A run of which Temporal knows nothing: not started yet, or lost with Temporal's data. */
 async function settleUnknown(
   dependencies: SyncDependencies,
@@ -171,6 +156,7 @@ async function settleUnknown(
     const ageMs = now.getTime() - (run.started_at ?? run.created_at).getTime();
     if (ageMs > FORGOTTEN_AFTER_MS)
       return endRun(db, run.id, { state: 'failed', reason: 'Temporal has no record of it any more' }, now);
+    if (run.deadline && run.deadline <= now) return endRun(db, run.id, timedOut(job, run), run.deadline);
     logger.warn(fieldsOfRun(run), 'Temporal has lost a run; starting it again');
     return start(dependencies, job, run, now);
   }

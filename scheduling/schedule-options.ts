@@ -9,6 +9,7 @@ import {
 import { defineSearchAttributeKey, SearchAttributeType, TypedSearchAttributes } from '@temporalio/common';
 import type { JobRow } from '../db/schema.ts';
 import type { Calendar, Range } from '../domain/calendar.ts';
+import { workflowTimeoutMs } from '../domain/run-deadline.ts';
 import { scheduleIdOf, type RunJobInput } from '../domain/run-job.ts';
 import { compileSchedule } from '../domain/compile-schedule.ts';
 import type { CompiledSchedule } from '../domain/compiled-schedule.ts';
@@ -70,7 +71,13 @@ export function scheduleOptions(job: JobRow, runs: number, taskQueue: string, no
   const { maxRuns, jitter } = job.schedule;
   const scheduleId = scheduleIdOf(job.id);
   const workflow = workflowOf(job);
-  const input: RunJobInput = { jobId: job.id, generation: job.schedule_generation, trigger: 'schedule' };
+  const timeoutMs = job.timeout === null ? undefined : durationMs(job.timeout);
+  const input: RunJobInput = {
+    jobId: job.id,
+    generation: job.schedule_generation,
+    trigger: 'schedule',
+    ...(timeoutMs === undefined ? {} : { timeoutMs }),
+  };
   return {
     scheduleId,
     spec: {
@@ -84,7 +91,7 @@ export function scheduleOptions(job: JobRow, runs: number, taskQueue: string, no
       workflowId: scheduleId,
       taskQueue,
       args: [input],
-      ...(job.timeout === null ? {} : { workflowExecutionTimeout: durationMs(job.timeout) }),
+      ...(timeoutMs === undefined ? {} : { workflowExecutionTimeout: workflowTimeoutMs(timeoutMs) }),
       ...describeRun(job),
     },
     policies: { overlap: OVERLAP[job.policy.overlap], catchupWindow: durationMs(job.policy.catchupWindow) },

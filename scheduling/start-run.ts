@@ -5,6 +5,7 @@ import type { JobRow, RunRow } from '../db/schema.ts';
 import { durationMs } from '../domain/duration.ts';
 import { isHook } from '../domain/hook.ts';
 import type { Origin } from '../domain/origin.ts';
+import { workflowTimeoutMs } from '../domain/run-deadline.ts';
 import { RUN_JOB_WORKFLOW, type RunJobInput } from '../domain/run-job.ts';
 import { workflowOf } from '../domain/local-call.ts';
 import { requestedRun } from './queued-run.ts';
@@ -62,12 +63,14 @@ export async function startRun(
   job: JobRow,
   run: RunRow,
 ): Promise<string> {
+  const timeout = timeoutOf(job, run, Date.now());
   const input: RunJobInput = {
     jobId: job.id,
     generation: job.schedule_generation,
     trigger: run.trigger,
     runId: run.id,
     scheduledAt: run.scheduled_at.toISOString(),
+    ...timeout.input,
   };
   const workflow = isHook(run.trigger) ? { type: RUN_JOB_WORKFLOW, options: {} } : workflowOf(job);
   const handle = await withinDeadline(temporal, () =>
@@ -77,13 +80,23 @@ export async function startRun(
       workflowIdReusePolicy: 'REJECT_DUPLICATE',
       taskQueue,
       args: [input],
-      ...(job.timeout === null || isHook(run.trigger)
-        ? {}
-        : { workflowExecutionTimeout: durationMs(job.timeout) }),
+      ...timeout.options,
       ...describeRun(job),
     }),
   );
   return handle.firstExecutionRunId;
+}
+
+/** How long a run may take. One that is started again has what is left of its time; the call of a hook has no timeout. */
+function timeoutOf(job: JobRow, { trigger, deadline, timeout }: RunRow, now: number) {
+  const text = timeout ?? job.timeout;
+  if (text === null || isHook(trigger)) return { input: {}, options: {} };
+  const timeoutMs = durationMs(text);
+  const leftMs = deadline ? Math.max(0, deadline.getTime() - now) : timeoutMs;
+  return {
+    input: { timeoutMs, ...(deadline ? { deadline: deadline.toISOString() } : {}) },
+    options: { workflowExecutionTimeout: workflowTimeoutMs(leftMs) },
+  };
 }
 
 /** Starts a run that was just stored, if Temporal can be reached; else it stays queued, and the reconciler starts it. */

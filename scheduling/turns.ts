@@ -3,6 +3,7 @@ import type { Database } from '../db/database.ts';
 import {
   askForPermit,
   checkHoldersSoon,
+  findEarliestTurn,
   findPlaceInLine,
   grantPermits,
   listScopesWithRoom,
@@ -20,6 +21,7 @@ import { isDatabaseUnavailable } from '../db/unavailable.ts';
 import { formatDuration } from '../domain/duration.ts';
 import type { Limits } from '../domain/limits.ts';
 import { HOUR_MS } from '../domain/milliseconds.ts';
+import { describeTooLate, type RunDeadline } from '../domain/run-deadline.ts';
 import { TURN_SIGNAL } from '../domain/turn-signal.ts';
 import { concurrently } from '../platform/concurrently.ts';
 import type { Logger } from '../platform/logger.ts';
@@ -44,18 +46,33 @@ const SHORTEST_WAIT_MS = 100;
 /** Of this process: who waits for the lock of a key holds no connection. */
 const oneAtATime = createQueues();
 
-/** Whether a run may begin its attempt; if not, how long to wait unless it is told before. */
-export type Turn = { state: 'begun' } | { state: 'waiting'; waitMs: number };
+/**
+ * Whether a run may begin its attempt; if not, how long to wait unless it is told before, or why waiting is of no use: its
+ * turn can't come before its deadline.
+ */
+export type Turn =
+  { state: 'begun' } | { state: 'waiting'; waitMs: number } | { state: 'tooLate'; reason: string };
+
+/** A run that asks for its turn. */
+interface AskingRun {
+  id: string;
+  deadline: RunDeadline | undefined;
+}
 
 /** Asks for the turn of a run, for one attempt, and begins it if it has come. The run says what it waits for. */
-export async function takeTurn(dependencies: TurnDependencies, runId: string, limits: Limits): Promise<Turn> {
+export async function takeTurn(
+  dependencies: TurnDependencies,
+  run: AskingRun,
+  limits: Limits,
+): Promise<Turn> {
   const { db } = dependencies;
+  const { id: runId } = run;
   const { turn, granted } = await oneAtATime(limits.scope, () =>
     db.transaction().execute(async (transaction) => {
       await lockScope(transaction, limits.scope);
       await askForPermit(transaction, runId, limits);
       const granted = await grantPermits(transaction, limits.scope);
-      return { turn: await beginTurn(transaction, runId, limits), granted };
+      return { turn: await beginTurn(transaction, run, limits), granted };
     }),
   );
   // Not waited for: the turn has begun, and its call is to be made now.
@@ -64,14 +81,26 @@ export async function takeTurn(dependencies: TurnDependencies, runId: string, li
   return turn;
 }
 
-async function beginTurn(transaction: Database, runId: string, limits: Limits): Promise<Turn> {
+async function beginTurn(
+  transaction: Database,
+  { id: runId, deadline }: AskingRun,
+  limits: Limits,
+): Promise<Turn> {
   if (await startPermit(transaction, runId)) {
     await setReason(transaction, runId, null);
     return { state: 'begun' };
   }
   const place = await findPlaceInLine(transaction, runId, limits);
-  await setReason(transaction, runId, describeWait(place, limits));
-  const waitMs = Math.max(SHORTEST_WAIT_MS, Math.min(place.rateWaitMs ?? Infinity, LONGEST_WAIT_MS));
+  const reason = describeWait(place, limits);
+  const leftMs = deadline ? deadline.at.getTime() - Date.now() : Infinity;
+  const earliestMs = deadline ? await findEarliestTurn(transaction, limits) : 0;
+  if (deadline && earliestMs >= leftMs) {
+    await removePermit(transaction, runId);
+    return { state: 'tooLate', reason: `${reason}; ${describeTooLate('that', earliestMs, deadline)}` };
+  }
+  await setReason(transaction, runId, reason);
+  const untilMs = Math.min(place.rateWaitMs ?? Infinity, LONGEST_WAIT_MS, leftMs);
+  const waitMs = Math.max(SHORTEST_WAIT_MS, untilMs);
   return { state: 'waiting', waitMs };
 }
 

@@ -12,8 +12,10 @@ import { runJob } from './run-job.ts';
 export async function runBackfill(input: RunBackfillInput): Promise<{ succeeded: number; failed: number }> {
   const result = { succeeded: 0, failed: 0 };
   const carryOut = async ({ runId, workflowId, scheduledAt }: RunBackfillInput['runs'][number]) => {
-    const { jobId, generation, timeoutMs } = input;
+    const { jobId, generation, timeoutMs, workflowTimeoutMs } = input;
     const run: RunJobInput = { jobId, generation, trigger: 'backfill', runId, scheduledAt };
+    if (timeoutMs !== undefined && workflowTimeoutMs !== undefined) run.timeoutMs = timeoutMs;
+    const executionTimeoutMs = workflowTimeoutMs ?? timeoutMs;
     try {
       await executeChild(runJob, {
         workflowId,
@@ -21,7 +23,7 @@ export async function runBackfill(input: RunBackfillInput): Promise<{ succeeded:
         args: [run],
         typedSearchAttributes: workflowInfo().typedSearchAttributes,
         parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
-        ...(timeoutMs === undefined ? {} : { workflowExecutionTimeout: timeoutMs }),
+        ...(executionTimeoutMs === undefined ? {} : { workflowExecutionTimeout: executionTimeoutMs }),
       });
       result.succeeded++;
     } catch {

@@ -78,7 +78,7 @@ async function carryOut(
   input: RunJobInput,
   makeFirstCall: (task: RunJobTask) => Promise<RunJobResult | RunGoesOn>,
 ): Promise<RunJobResult> {
-  const task = { ...input, scheduledAt: input.scheduledAt ?? nominalTime() };
+  const task = { ...input, scheduledAt: input.scheduledAt ?? nominalTime(), ...deadlineOf(input) };
   let turns = 0;
   let made: RunGoesOn['made'];
   setHandler(turnSignal, () => void turns++);
@@ -143,6 +143,15 @@ function hasFailed(error: unknown): boolean {
   // What a local activity fails with comes as it is.
   const cause = error instanceof ActivityFailure ? error.cause : error;
   return cause instanceof ApplicationFailure && cause.type === RUN_FAILED;
+}
+
+/** When the run ends by its timeout. Older versions had Temporal end its workflow at that moment. */
+function deadlineOf({ timeoutMs, deadline }: RunJobInput): Pick<RunJobTask, 'timeoutMs' | 'deadline'> {
+  const { startTime, executionTimeoutMs } = workflowInfo();
+  const allowedMs = timeoutMs ?? executionTimeoutMs;
+  if (!allowedMs) return {};
+  const end = deadline ?? new Date(startTime.getTime() + allowedMs).toISOString();
+  return { timeoutMs: allowedMs, deadline: end };
 }
 
 /** The instant for which Temporal's scheduler started this workflow, however late it did. */

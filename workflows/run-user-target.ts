@@ -39,13 +39,16 @@ export async function runUserTarget(step: HandedOver): Promise<HandedOverOutcome
     endedAt: new Date().toISOString(),
   });
   try {
-    const result = await Promise.race([execute(step), graceAfterCancel()]);
+    const result = await untilDeadline(step, () => Promise.race([execute(step), graceAfterCancel()]));
     return end({ verdict: 'succeeded', result: JSON.stringify(result)?.slice(0, RESULT_LENGTH) ?? null });
   } catch (error) {
     if (error instanceof GraceOver) {
       const message = `the run was cancelled; its ${step.kind} had not ended ${CANCEL_GRACE} later`;
       return end({ verdict: 'cancelled', error: message });
     }
+    // What it started is asked to end as soon as the run has.
+    if (error instanceof DeadlineOver)
+      return end({ verdict: CancellationScope.current().consideredCancelled ? 'cancelled' : 'timedOut' });
     return end(judge(error, step));
   }
 }
@@ -89,6 +92,27 @@ async function graceAfterCancel(): Promise<never> {
   await CancellationScope.current().cancelRequested.catch(() => undefined);
   await CancellationScope.nonCancellable(() => sleep(CANCEL_GRACE));
   throw new GraceOver();
+}
+
+class DeadlineOver extends Error {}
+
+/** Fails when the run has to end. A timer only if the step says so: runs that an older version began have none. */
+async function untilDeadline<Result>({ deadline }: HandedOver, work: () => Promise<Result>): Promise<Result> {
+  if (deadline === undefined) return work();
+  // A run that is cancelled waits for what it has started, and no longer than its deadline either.
+  let timer: CancellationScope | undefined;
+  const end = CancellationScope.nonCancellable(() => {
+    timer = new CancellationScope();
+    return timer.run(async () => {
+      await sleep(Math.max(1, Date.parse(deadline) - Date.now()));
+      throw new DeadlineOver();
+    });
+  });
+  try {
+    return await Promise.race([work(), end]);
+  } finally {
+    timer?.cancel();
+  }
 }
 
 function judge(

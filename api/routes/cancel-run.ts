@@ -10,7 +10,7 @@ export const cancelRunRoute = operation({
   operationId: 'cancelRun',
   summary: 'Cancel a run',
   description:
-    'Breaks off the call in flight, within a few seconds, and makes no further one; a run that has not begun never will. A first call with a `timeout` of five seconds or less may not be broken off, but ends by itself. The target may have acted on a call that was broken off. Cancelling a run that was cancelled changes nothing. If Temporal can not be reached at the moment, the run ends as soon as it can be.',
+    'Breaks off the call in flight, within a few seconds, and makes no further one; a run that has not begun never will. A first call is not broken off within its first two seconds; it is after them, if it has not ended by itself. The target may have acted on a call that was broken off. Cancelling a run that was cancelled changes nothing. If Temporal can not be reached at the moment, the run ends as soon as it can be.',
   tag: 'Runs',
   access: 'runs:write',
   params: RunIdParams,

@@ -8,6 +8,7 @@ import * as limitsAndHooks from './0006-limits-and-hooks.ts';
 import * as runEvents from './0007-run-events.ts';
 import * as access from './0008-access.ts';
 import * as origins from './0009-origins.ts';
+import * as runDeadlines from './0012-run-deadlines.ts';
 
 /** All migrations by name, in order. Append only: what has been released is never changed. */
 export const migrations: Record<string, Migration> = {
@@ -20,4 +21,5 @@ export const migrations: Record<string, Migration> = {
   '0007-run-events': runEvents,
   '0008-access': access,
   '0009-origins': origins,
+  '0012-run-deadlines': runDeadlines,
 };
