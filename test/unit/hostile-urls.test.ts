@@ -41,7 +41,7 @@ async function startRedirector(urls: string[]) {
 
 /** What becomes of a URL: how it was refused at creation, or else how its call ended. */
 async function tryUrl(dispatcher: Agent, url: string) {
-  const parsed = HttpTarget.safeParse({ type: 'http', url, timeout: '2s', followRedirects: true });
+  const parsed = HttpTarget.safeParse({ type: 'http', url, timeout: '30s', followRedirects: true });
   if (!parsed.success) {
     return {
       url,
