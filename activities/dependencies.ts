@@ -1,8 +1,8 @@
 import type { Client } from '@temporalio/client';
-import type { Dispatcher } from 'undici';
 import type { Database } from '../db/database.ts';
 import type { Logger } from '../platform/logger.ts';
 import type { SecretBox } from '../platform/secret-box.ts';
+import type { Dispatcher } from './guarded-dispatcher.ts';
 import type { RunMetrics } from './run-metrics.ts';
 
 /** What activities work with. */

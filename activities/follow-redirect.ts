@@ -25,9 +25,10 @@ export function followRedirect(
   location: string | undefined,
 ): PreparedCall | undefined {
   if (!REDIRECTS.includes(statusCode) || location === undefined) return undefined;
-  if (!URL.canParse(location, call.url.href))
+  const target = percentEncode(location);
+  if (!URL.canParse(target, call.url.href))
     throw new UncallableError('the target redirects to what is no URL');
-  const url = new URL(location, call.url);
+  const url = new URL(target, call.url);
   const losesBody =
     (statusCode === 303 && call.method !== 'GET') ||
     ((statusCode === 301 || statusCode === 302) && call.method === 'POST');
@@ -45,3 +46,10 @@ export function followRedirect(
     ...(losesBody ? { method: 'GET', body: null } : {}),
   };
 }
+
+/**
+ * Writes the bytes of a header that are not ASCII as a URL writes them. A header holds one character for each byte, and
+ * what servers put into a Location is UTF-8, or something that is theirs to understand.
+ */
+const percentEncode = (header: string) =>
+  header.replace(/[\x80-\xff]/g, (byte) => `%${byte.charCodeAt(0).toString(16).toUpperCase()}`);

@@ -1,55 +1,39 @@
-import { lookup, type LookupAddress, type LookupAllOptions, type LookupOptions } from 'node:dns';
-import { isIP } from 'node:net';
-import { Agent, buildConnector } from 'undici';
-import { findForbidden, type AddressRule } from '../platform/address-rules.ts';
+import { lookup } from 'node:dns';
+import { createSecureContext } from 'node:tls';
+import type { AddressRule } from '../platform/address-rules.ts';
+import { connectFirst } from './call/connect-first.ts';
+import type { Answer, OutgoingRequest } from './call/exchange.ts';
+import { resolveAllowed, type Resolve } from './call/resolve-allowed.ts';
+import { sendHttp1 } from './call/send-http1.ts';
+import { startTls } from './call/start-tls.ts';
 
-/** The address of a target is not one that may be called. */
-export class ForbiddenAddressError extends Error {
-  constructor(reason: string) {
-    super(reason);
-    this.name = 'ForbiddenAddressError';
-  }
+/** Makes calls to targets, of which each has a connection of its own. */
+export interface Dispatcher {
+  /** @throws Error if no head of an answer comes; one that is cut off after its head has a `fault` */
+  request: (request: OutgoingRequest, signal: AbortSignal) => Promise<Answer>;
 }
 
-/** Finds all addresses of a name, as `lookup` of `node:dns` does. */
-export type Resolve = (
-  host: string,
-  options: LookupAllOptions,
-  callback: (error: NodeJS.ErrnoException | null, addresses: LookupAddress[]) => void,
-) => void;
-
-type LookupCallback = (error: Error | null, addresses: LookupAddress[] | string, family?: number) => void;
-
 /**
- * A dispatcher that connects to allowed addresses only (`findForbidden`), and over TCP only. An address in the URL is
- * checked as it stands; a name is resolved once, all of its addresses are checked, and the connection goes to those very
- * addresses, so that a name that changes in between gains nothing.
+ * A dispatcher that connects to allowed addresses only (`findForbidden`), and over TCP only. A name is resolved once, all of
+ * its addresses are checked, and the connection goes to one of those very addresses, so that a name that changes in between
+ * gains nothing.
  */
-export function createGuardedDispatcher(rules: readonly AddressRule[], resolve: Resolve = lookup): Agent {
-  const guardedLookup = (host: string, options: LookupOptions, callback: LookupCallback) => {
-    resolve(host, { ...options, all: true }, (error, addresses) => {
-      if (error) return callback(error, []);
-      const [first] = addresses;
-      if (!first) return callback(new Error(`the name ${host} has no address`), []);
-      for (const { address } of addresses) {
-        const reason = findForbidden(address, host, rules);
-        if (reason)
-          return callback(new ForbiddenAddressError(host.length > 100 ? reason : `${host}: ${reason}`), []);
-      }
-      if (options.all) callback(null, addresses);
-      else callback(null, first.address, first.family);
-    });
-  };
-  const connect = buildConnector({ lookup: guardedLookup, timeout: 10_000 });
-  return new Agent({
-    connect(options, callback) {
-      const host = options.hostname.replace(/^\[|\]$/g, '');
-      // The name that TLS asks for has no dot at its end (RFC 6066, 3), though the one in the URL may have one.
-      if (!isIP(host)) return connect({ ...options, servername: host.replace(/\.$/, '') }, callback);
-      // A literal address is never looked up, so the hook above would not see it.
-      const reason = findForbidden(host, host, rules);
-      if (reason) callback(new ForbiddenAddressError(reason), null);
-      else connect(options, callback);
+export function createGuardedDispatcher(
+  rules: readonly AddressRule[],
+  resolve: Resolve = lookup,
+): Dispatcher {
+  const secureContext = createSecureContext();
+  return {
+    async request(request, signal) {
+      const { url } = request;
+      const host = url.hostname.replace(/^\[|\]$/g, '');
+      const isSecure = url.protocol === 'https:';
+      const addresses = await resolveAllowed(host, rules, resolve, signal);
+      const socket = await connectFirst(addresses, Number(url.port) || (isSecure ? 443 : 80), signal);
+      const line = { path: url.pathname + url.search, host: url.host };
+      if (!isSecure) return sendHttp1(socket, request, line, signal);
+      const secure = await startTls(socket, { host, secureContext, protocols: ['http/1.1'] }, signal);
+      return sendHttp1(secure, request, line, signal);
     },
-  });
+  };
 }

@@ -109,7 +109,6 @@ try {
     timer: () => reconcileTimer.stop(),
     worker: () => running,
     health: () => health.stop(),
-    calls: () => dispatcher.close(),
     traces: stopTracing,
     temporal: () => Promise.all([connection.close(), temporal.connection.close()]),
     database: () => db.destroy(),

@@ -1,5 +1,5 @@
-import type { Dispatcher } from 'undici';
 import { callHttp, type CallOutcome } from '../../activities/call-http.ts';
+import type { Dispatcher } from '../../activities/guarded-dispatcher.ts';
 import { prepareCall } from '../../activities/prepare-call.ts';
 import { Retry } from '../../domain/retry.ts';
 import type { HttpTarget } from '../../domain/http-target.ts';

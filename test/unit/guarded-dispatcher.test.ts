@@ -1,7 +1,8 @@
 import type { LookupAddress } from 'node:dns';
 import { createServer, type AddressInfo } from 'node:net';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { createGuardedDispatcher, type Resolve } from '../../activities/guarded-dispatcher.ts';
+import type { Resolve } from '../../activities/call/resolve-allowed.ts';
+import { createGuardedDispatcher } from '../../activities/guarded-dispatcher.ts';
 import { HttpTarget } from '../../domain/http-target.ts';
 import { parseAddressRules } from '../../platform/address-rules.ts';
 import { callTarget } from '../support/call-target.ts';
@@ -44,7 +45,6 @@ async function call(resolve: Resolve, times: number, url = `http://rebinding.exa
   for (let count = 0; count < times; count += 1) {
     outcomes.push(await callTarget(dispatcher, target));
   }
-  await dispatcher.destroy();
   return outcomes;
 }
 

@@ -1,8 +1,8 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
-import type { Agent } from 'undici';
-import { createGuardedDispatcher, type Resolve } from '../../activities/guarded-dispatcher.ts';
+import type { Resolve } from '../../activities/call/resolve-allowed.ts';
+import { createGuardedDispatcher, type Dispatcher } from '../../activities/guarded-dispatcher.ts';
 import { HttpTarget } from '../../domain/http-target.ts';
 import { parseAddressRules } from '../../platform/address-rules.ts';
 import { callTarget } from '../support/call-target.ts';
@@ -40,7 +40,7 @@ async function startRedirector(urls: string[]) {
 }
 
 /** What becomes of a URL: how it was refused at creation, or else how its call ended. */
-async function tryUrl(dispatcher: Agent, url: string) {
+async function tryUrl(dispatcher: Dispatcher, url: string) {
   const parsed = HttpTarget.safeParse({ type: 'http', url, timeout: '30s', followRedirects: true });
   if (!parsed.success) {
     return {
@@ -56,11 +56,7 @@ async function tryUrl(dispatcher: Agent, url: string) {
 
 async function tryAll(rules: string, urls: string[], resolve?: Resolve) {
   const dispatcher = createGuardedDispatcher(parseAddressRules(rules).rules, resolve);
-  try {
-    return await Promise.all(urls.map((url) => tryUrl(dispatcher, url)));
-  } finally {
-    await dispatcher.close();
-  }
+  return Promise.all(urls.map((url) => tryUrl(dispatcher, url)));
 }
 
 /** Calls the listener, which is allowed here. Whoever had connected before would have been counted before. */
