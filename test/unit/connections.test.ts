@@ -1,4 +1,5 @@
 import { createServer as createHttpServer } from 'node:http';
+import { createSecureServer } from 'node:http2';
 import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo, Server } from 'node:net';
 import { afterEach, describe, expect, test } from '@jest/globals';
@@ -116,6 +117,14 @@ describe('TLS that fails is told in one line of words', () => {
     expect(await call(`https://127.0.0.1:${closing.port}/`)).toMatchObject({
       error: expect.stringMatching(/^the target closed .*$/),
     });
+  });
+
+  test('HTTP/2 alone', async () => {
+    const port = await listen(createSecureServer(SELF_SIGNED));
+    const { error } = await call(`https://127.0.0.1:${port}/`);
+    expect(error).toBe(
+      'the target refuses HTTP/1.1 over TLS (ALPN); it must speak it, also if it speaks HTTP/2',
+    );
   });
 
   test('old versions', async () => {
