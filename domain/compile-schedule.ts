@@ -6,6 +6,7 @@ import { durationMs } from './duration.ts';
 import { compileExclusion } from './exclusion.ts';
 import { wholeSecondFrom } from './instant.ts';
 import type { Schedule } from './schedule.ts';
+import { zoneMeant } from './zone-name.ts';
 
 /** Debian's cron (cron(8)): jobs at fixed times are kept through a clock change, those by wildcards follow the clock. */
 const FIXED_TIMES: ClockChangeRules = { gap: 'shift', repeat: 'first' };
@@ -16,7 +17,8 @@ export const asList = <Entry>(value: Entry | Entry[]): Entry[] => (Array.isArray
 
 /** Compiles an accepted schedule to what it means. */
 export function compileSchedule(schedule: Schedule): CompiledSchedule {
-  const { startAt, endAt, timeZone, exclude = [] } = schedule;
+  const { startAt, endAt, exclude = [] } = schedule;
+  const timeZone = zoneMeant(schedule.timeZone);
   const common = {
     timeZone,
     exclude: exclude.flatMap(compileExclusion),

@@ -4,18 +4,28 @@ import { CronText } from './cron/cron-schema.ts';
 import { durationSchema, parseDuration } from './duration.ts';
 import { Exclusion } from './exclusion.ts';
 import { Instant } from './instant.ts';
-import { isTimeZone } from './time-zone.ts';
+import { canonicalZone, replacementZone } from './zone-name.ts';
 import { DAY_MS } from './milliseconds.ts';
 
 const MAX_ENTRIES = 50;
 
 const TimeZone = z
   .string()
-  .refine(isTimeZone, {
-    error: (issue) =>
-      `${JSON.stringify(String(issue.input).slice(0, 64))} is not a known time zone; write an IANA name such as "Europe/Berlin"`,
-  })
-  .meta({ description: 'IANA time zone.', example: 'Europe/Berlin' });
+  .refine((name) => canonicalZone(name) !== undefined, { error: ({ input }) => unknownZone(String(input)) })
+  .overwrite((name) => canonicalZone(name) ?? name)
+  .meta({
+    description: 'Name of the tz database; kept in its case, `europe/berlin` as `Europe/Berlin`.',
+    example: 'Europe/Berlin',
+  });
+
+function unknownZone(name: string): string {
+  const right = replacementZone(name);
+  const advice =
+    right === undefined
+      ? 'write an IANA name such as "Europe/Berlin"'
+      : `it is none of the tz database’s names; write ${JSON.stringify(right)}`;
+  return `${JSON.stringify(name.slice(0, 64))} is not a known time zone; ${advice}`;
+}
 
 /** What every kind of schedule may say besides. */
 const common = {
