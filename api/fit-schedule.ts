@@ -7,15 +7,16 @@ import type { ApiDependencies } from './operation.ts';
 
 /**
  * Refuses a schedule that never fires after `now` (milliseconds since the epoch), or more often than this installation
- * allows.
+ * allows. `before` is the schedule that it replaces.
  * @throws SchedulerError `invalid`
  */
 export function requireFitSchedule(
   schedule: Schedule,
   now: number,
   { limits }: Pick<ApiDependencies, 'limits'>,
+  before?: Schedule,
 ): void {
-  const faults = findNeverFiring(schedule, now);
+  const faults = findNeverFiring(schedule, now, before);
   if (faults.length > 0) throw invalid(faults);
   const shortest = shortestInterval(schedule, now);
   if (shortest >= limits.minIntervalMs) return;

@@ -6,6 +6,7 @@ import type { JobRow } from '../db/schema.ts';
 import { SchedulerError } from '../domain/errors.ts';
 import type { Job } from '../domain/job.ts';
 import type { Writer } from '../scheduling/write-job.ts';
+import { findWarnings } from '../domain/schedule-warnings.ts';
 import { syncJob } from '../scheduling/sync.ts';
 import { etagOf } from './if-match.ts';
 import type { Answer, ApiDependencies, Input } from './operation.ts';
@@ -79,6 +80,15 @@ export async function answerJob(
   return { status, headers: { ETag: etagOf(job) }, body: presentJob(job, known, now()) };
 }
 
+/** The same of a job that was just made or changed: with the warnings of its schedule, which cost more than reading it. */
+export async function answerWithWarnings(
+  ...[status, job, dependencies, runs]: Parameters<typeof answerJob>
+): ReturnType<typeof answerJob> {
+  const { body, ...answer } = await answerJob(status, job, dependencies, runs);
+  const warnings = findWarnings(job.schedule, dependencies.now().getTime());
+  return { ...answer, body: { ...body, schedule: { ...body.schedule, warnings } } };
+}
+
 /**
  * Brings a job that was just written to Temporal, and answers it as it then is.
  * @throws SchedulerError `not_found` if there was no job to write
@@ -93,5 +103,5 @@ export async function answerWritten(
   // One that was deleted meanwhile is answered as it was written.
   const found = synced?.job ?? (await findJob(dependencies.db, written.job.namespace, id));
   const job = found && found.deleted_at === null ? found : written.job;
-  return answerJob(200, job, dependencies);
+  return answerWithWarnings(200, job, dependencies);
 }

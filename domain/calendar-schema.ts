@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { FIRST_YEAR, LAST_YEAR, toRanges, type Calendar } from './calendar.ts';
-import { DAY_NAMES, MONTH_NAMES } from './cron/fields.ts';
+import { DAY_NAMES, FULL_DAY_NAMES, FULL_MONTH_NAMES, MONTH_NAMES } from './cron/fields.ts';
 
 /** The fields of a calendar: their bounds, the names that they understand, and what they are when they are left out. */
 const FIELDS = {
@@ -8,8 +8,8 @@ const FIELDS = {
   minute: { min: 0, max: 59, names: [], fallback: [0] },
   hour: { min: 0, max: 23, names: [], fallback: [0] },
   dayOfMonth: { min: 1, max: 31, names: [], fallback: '*' },
-  month: { min: 1, max: 12, names: MONTH_NAMES, fallback: '*' },
-  dayOfWeek: { min: 0, max: 6, names: DAY_NAMES, fallback: '*' },
+  month: { min: 1, max: 12, names: MONTH_NAMES, fullNames: FULL_MONTH_NAMES, fallback: '*' },
+  dayOfWeek: { min: 0, max: 6, names: DAY_NAMES, fullNames: FULL_DAY_NAMES, fallback: '*' },
   year: { min: FIRST_YEAR, max: LAST_YEAR, names: [], fallback: '*' },
 } as const satisfies Record<string, FieldOptions>;
 
@@ -17,6 +17,7 @@ interface FieldOptions {
   min: number;
   max: number;
   names: readonly string[];
+  fullNames?: readonly string[];
   fallback: number[] | '*';
 }
 
@@ -31,8 +32,9 @@ function fieldSchema(key: keyof typeof FIELDS) {
     .int()
     .min(min, { error: `must be ${range}` })
     .max(max, { error: `must be ${range}` });
-  const name = z.string().refine((text) => valueOf(key, text) !== undefined, {
-    error: (issue) => `${JSON.stringify(String(issue.input).slice(0, 40))} must be ${range}`,
+  const name = z.string().refine((text) => isName(key, text), {
+    error: (issue) =>
+      `${JSON.stringify(String(issue.input).slice(0, 40))} is no name; must be ${range}, short or in full`,
   });
   const value = names.length > 0 ? z.union([number, name]) : number;
   const span = z
@@ -65,6 +67,13 @@ export const CalendarInput = z
   });
 export type CalendarInput = z.infer<typeof CalendarInput>;
 
+/** Whether a text is one of a field's names, short or in full, in any case. */
+function isName(key: keyof typeof FIELDS, text: string): boolean {
+  const { names, fullNames = [] }: FieldOptions = FIELDS[key];
+  return [...names, ...fullNames].includes(text.toUpperCase());
+}
+
+/** By the first three letters alone: so names were once accepted, and jobs are stored with such. */
 function valueOf(key: keyof typeof FIELDS, value: Value): number | undefined {
   if (typeof value === 'number') return value;
   const index = (FIELDS[key].names as readonly string[]).indexOf(value.slice(0, 3).toUpperCase());

@@ -4,8 +4,9 @@ import { compileCron } from './cron/compile-cron.ts';
 import { parseCron } from './cron/parse-cron.ts';
 import { durationMs } from './duration.ts';
 import { compileExclusion } from './exclusion.ts';
-import { wholeSecondFrom } from './instant.ts';
-import type { Schedule } from './schedule.ts';
+import { isLocalTime, wholeSecondFrom } from './instant.ts';
+import { instantsOfLocal, localSecondFrom } from './local-time.ts';
+import type { AtSchedule, EverySchedule, Schedule } from './schedule.ts';
 import { zoneMeant } from './zone-name.ts';
 
 /** Debian's cron (cron(8)): jobs at fixed times are kept through a clock change, those by wildcards follow the clock. */
@@ -42,15 +43,32 @@ export function compileSchedule(schedule: Schedule): CompiledSchedule {
     return { calendars, intervals: [], instants: [], ...common };
   }
   if ('every' in schedule) {
-    const interval = { everyMs: durationMs(schedule.every), offsetMs: durationMs(schedule.offset) };
+    const interval = { everyMs: durationMs(schedule.every), offsetMs: offsetOf(schedule) };
     return { calendars: [], intervals: [interval], instants: [], ...common };
   }
-  return { calendars: [], intervals: [], instants: asList(schedule.at).map(wholeSecondFrom), ...common };
+  return { calendars: [], intervals: [], instants: instantsOf(schedule), ...common };
+}
+
+/** The instants of an `at` schedule: local times are resolved by its zone and its rules for clock changes. */
+export function instantsOf(schedule: AtSchedule, entries: string[] = asList(schedule.at)): number[] {
+  const zone = zoneMeant(schedule.timeZone);
+  const rules = rulesOf(false, schedule.dst);
+  return entries.flatMap((entry) =>
+    isLocalTime(entry) ? instantsOfLocal(zone, localSecondFrom(entry), rules) : [wholeSecondFrom(entry)],
+  );
+}
+
+/** Where the multiples of an interval are counted from: the epoch, or the schedule's own beginning. */
+function offsetOf({ anchor, startAt, every, offset }: EverySchedule): number {
+  const from = anchor === 'startAt' && startAt !== undefined ? wholeSecondFrom(startAt) : 0;
+  const everyMs = durationMs(every);
+  return (((from + durationMs(offset)) % everyMs) + everyMs) % everyMs;
 }
 
 const hasWildcard = ({ hour, minute }: CalendarInput) => hour === '*' || minute === '*';
 
-function rulesOf(
+/** The rules for clock changes: those that a schedule names, else Debian’s, by whether it follows the clock. */
+export function rulesOf(
   followsClock: boolean,
   dst:
     | { gap?: ClockChangeRules['gap'] | undefined; repeat?: ClockChangeRules['repeat'] | undefined }

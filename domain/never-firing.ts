@@ -1,8 +1,9 @@
 import { LAST_YEAR, type Range } from './calendar.ts';
 import { compileMatcher, matchesLocal } from './calendar-search.ts';
-import { asList, compileSchedule } from './compile-schedule.ts';
+import { compileSchedule } from './compile-schedule.ts';
 import type { FieldError } from './errors.ts';
-import { toInstant, wholeSecondFrom } from './instant.ts';
+import { findPast } from './past-instants.ts';
+import { toInstant } from './instant.ts';
 import { iterateOccurrences, occurrences } from './occurrences.ts';
 import type { CompiledSchedule } from './compiled-schedule.ts';
 import type { Schedule } from './schedule.ts';
@@ -11,10 +12,13 @@ import { DAY_MS } from './milliseconds.ts';
 /** A million takes Temporal's server some seconds. */
 const MAX_EXCLUDED = 100_000;
 
-/** What keeps a new schedule from ever firing after `now` (milliseconds since the epoch): nothing, if the list is empty. */
-export function findNeverFiring(schedule: Schedule, now: number): FieldError[] {
+/**
+ * What keeps a new schedule from ever firing after `now` (milliseconds since the epoch): nothing, if the list is empty.
+ * Of the instants of an `at`, those that the schedule `before` it had already may be past.
+ */
+export function findNeverFiring(schedule: Schedule, now: number, before?: Schedule): FieldError[] {
   if ('at' in schedule) {
-    const past = findPast(schedule.at, now);
+    const past = findPast(schedule, now, before);
     if (past.length > 0) return past;
   }
   if ('cron' in schedule && Array.isArray(schedule.cron)) {
@@ -41,6 +45,7 @@ export function findNeverFiring(schedule: Schedule, now: number): FieldError[] {
     return [neverFires('schedule.exclude', 'everything is excluded; the schedule')];
   }
   if ('cron' in schedule) return [neverFires('schedule.cron', JSON.stringify(schedule.cron))];
+  if ('at' in schedule) return [neverFires('schedule.at', 'the schedule')];
   return [neverFires('calendar' in schedule ? 'schedule.calendar' : 'schedule', 'the schedule')];
 }
 
@@ -69,14 +74,6 @@ function findExcessiveExclusion(compiled: CompiledSchedule, now: number): FieldE
 
 const coversTo = ([first]: Range[], last: number) =>
   first?.start === 0 && first.end === last && first.step === 1;
-
-function findPast(at: string | string[], now: number): FieldError[] {
-  return asList(at).flatMap((instant, index) => {
-    if (wholeSecondFrom(instant) > now) return [];
-    const path = Array.isArray(at) ? `schedule.at[${index}]` : 'schedule.at';
-    return [{ path, code: 'in_the_past', message: `${instant} is in the past; it is now ${toInstant(now)}` }];
-  });
-}
 
 const fires = (schedule: CompiledSchedule, now: number) => !iterateOccurrences(schedule, now).next().done;
 

@@ -1,7 +1,11 @@
 import cronstrue from 'cronstrue';
-import { asList } from './compile-schedule.ts';
+import { toCalendar, type CalendarInput } from './calendar-schema.ts';
+import type { Range } from './calendar.ts';
+import { asList, instantsOf } from './compile-schedule.ts';
+import { bothDaysMustMatch, type DayMatch } from './cron/compile-cron.ts';
+import { parseCron } from './cron/parse-cron.ts';
 import { durationMs } from './duration.ts';
-import { toInstant, wholeSecondFrom } from './instant.ts';
+import { toInstant } from './instant.ts';
 import type { Schedule } from './schedule.ts';
 
 /** The schedule in plain words, such as "At 09:00, only on Monday, Europe/Berlin". */
@@ -10,19 +14,22 @@ export function summarize(schedule: Schedule): string {
 }
 
 function inWords(schedule: Schedule): string {
-  if ('cron' in schedule) return `${asList(schedule.cron).map(cronInWords).join('; ')}, ${schedule.timeZone}`;
+  if ('cron' in schedule) {
+    const named = asList(schedule.cron).map((expression) => cronInWords(expression, schedule.dayMatch));
+    return `${named.join('; ')}, ${schedule.timeZone}`;
+  }
   if ('calendar' in schedule) {
-    const named = schedule.calendar.map((calendar) => calendar.comment ?? 'by calendar');
+    const named = schedule.calendar.map((calendar) => calendar.comment?.trim() || calendarInWords(calendar));
     return `${[...new Set(named)].join('; ')}, ${schedule.timeZone}`;
   }
   if ('every' in schedule) {
     const offset = durationMs(schedule.offset) === 0 ? '' : `, offset by ${schedule.offset}`;
-    return `Every ${schedule.every}${offset}`;
+    return `Every ${schedule.every}${schedule.anchor === 'startAt' ? ', counted from startAt' : ''}${offset}`;
   }
-  const instants = asList(schedule.at).map((instant) => toInstant(wholeSecondFrom(instant)));
+  const instants = [...new Set(instantsOf(schedule))].sort((a, b) => a - b).map(toInstant);
   return instants.length === 1
     ? `Once at ${instants[0]}`
-    : `${instants.length} times, first at ${[...instants].sort()[0]}`;
+    : `${instants.length} times, first at ${instants[0] ?? 'no instant'}`;
 }
 
 function limitsInWords({ startAt, endAt, exclude }: Schedule): string {
@@ -32,11 +39,41 @@ function limitsInWords({ startAt, endAt, exclude }: Schedule): string {
   return `${from}${until}${count === 0 ? '' : `, with ${count} ${count === 1 ? 'exclusion' : 'exclusions'}`}`;
 }
 
-function cronInWords(expression: string): string {
+function cronInWords(expression: string, dayMatch: DayMatch = 'cron'): string {
   try {
-    return cronstrue.toString(expression, { use24HourTimeFormat: true });
+    return cronstrue.toString(expression, {
+      use24HourTimeFormat: true,
+      logicalAndDayFields: bothDaysMustMatch(parseCron(expression), dayMatch),
+    });
   } catch {
     // A few forms that are right here, such as ranges that wrap, have no words there.
-    return `cron ${expression}`;
+    return `cron ${expression}${dayMatch === 'cron' ? '' : `, days by "${dayMatch}"`}`;
   }
+}
+
+/** A calendar in words: those of the cron, with years, that it is. */
+function calendarInWords(input: CalendarInput): string {
+  const { second, minute, hour, dayOfMonth, month, dayOfWeek, year } = toCalendar(input);
+  const fields = [
+    inCron(second, 60),
+    inCron(minute, 60),
+    inCron(hour, 24),
+    inCron(dayOfMonth, 31),
+    inCron(month, 12),
+    inCron(dayOfWeek, 7),
+  ];
+  const years = year ? [inCron(year, Infinity)] : [];
+  return cronstrue.toString([...fields, ...years].join(' '), {
+    use24HourTimeFormat: true,
+    logicalAndDayFields: true,
+  });
+}
+
+/** The ranges of a field as cron writes them; "*" where they hold all of its values. */
+function inCron(ranges: Range[], count: number): string {
+  const [first] = ranges;
+  if (first && first.step === 1 && first.end - first.start + 1 === count) return '*';
+  return ranges
+    .map(({ start, end, step }) => (start === end ? start : `${start}-${end}${step === 1 ? '' : `/${step}`}`))
+    .join(',');
 }

@@ -3,9 +3,11 @@ import { CalendarInput } from './calendar-schema.ts';
 import { CronText } from './cron/cron-schema.ts';
 import { durationSchema, parseDuration } from './duration.ts';
 import { Exclusion } from './exclusion.ts';
-import { Instant } from './instant.ts';
+import { Instant, InstantOrLocalTime } from './instant.ts';
 import { canonicalZone, replacementZone } from './zone-name.ts';
 import { DAY_MS } from './milliseconds.ts';
+import { checkKind } from './schedule-kind.ts';
+import { Warning } from './schedule-warning.ts';
 
 const MAX_ENTRIES = 50;
 
@@ -102,28 +104,38 @@ const EverySchedule = z
     offset: durationSchema({ minMs: 0, maxMs: 366 * DAY_MS, wholeSeconds: true })
       .default('0s')
       .meta({ example: '0s' }),
+    anchor: z.enum(['epoch', 'startAt']).optional().meta({
+      description:
+        'What the interval counts from: 1970-01-01T00:00:00Z (epoch, the default), or startAt, which is then the first occurrence.',
+      example: 'epoch',
+    }),
     ...common,
   })
   .meta({
     id: 'EverySchedule',
-    description: 'Fires at every multiple of the interval since 1970-01-01T00:00:00Z, shifted by the offset.',
+    description:
+      'Fires at every multiple of the interval since 1970-01-01T00:00:00Z, or since startAt (anchor), shifted by the offset.',
   });
+export type EverySchedule = z.infer<typeof EverySchedule>;
 
 const AtSchedule = z
   .strictObject({
-    at: z
-      .union([Instant, z.array(Instant).min(1).max(MAX_ENTRIES)])
-      .meta({ example: '2030-12-24T18:00:00+01:00' }),
+    at: z.union([InstantOrLocalTime, z.array(InstantOrLocalTime).min(1).max(MAX_ENTRIES)]).meta({
+      description: 'With an offset, or without one: a local time in the time zone, which must then be named.',
+      example: '2030-12-24T18:00:00+01:00',
+    }),
+    dst,
     ...common,
   })
   .meta({
     id: 'AtSchedule',
     description: 'Fires once at each instant; a fraction of a second is rounded up.',
   });
+export type AtSchedule = z.infer<typeof AtSchedule>;
 
 /** When a job fires: by the clock (`cron`, `calendar`), at a fixed distance (`every`), or at given instants (`at`). */
 export const Schedule = z
-  .union([CronSchedule, EverySchedule, AtSchedule, CalendarSchedule])
+  .preprocess(checkKind, z.union([CronSchedule, EverySchedule, AtSchedule, CalendarSchedule]))
   .superRefine((schedule, context) => {
     const { startAt, endAt } = schedule;
     if (startAt !== undefined && endAt !== undefined && Date.parse(startAt) >= Date.parse(endAt)) {
@@ -134,6 +146,10 @@ export const Schedule = z
       });
     }
     if (!('every' in schedule)) return;
+    if (schedule.anchor === 'startAt' && startAt === undefined) {
+      const message = 'the anchor "startAt" needs a startAt to count from';
+      context.addIssue({ code: 'custom', path: ['anchor'], message });
+    }
     const [offsetMs, everyMs] = [schedule.offset, schedule.every].map(parseDuration);
     // A duration that is none has been named already.
     if (offsetMs !== undefined && everyMs !== undefined && offsetMs >= everyMs) {
@@ -151,12 +167,20 @@ const summary = z
   .string()
   .meta({ description: 'The schedule in plain words.', example: 'At 09:00, only on Monday, Europe/Berlin' });
 
-/** A schedule as the API answers it: with its summary. */
+const answered = {
+  summary,
+  warnings: z.array(Warning).optional().meta({
+    description: 'What its author may not have meant; told when the job is made or changed.',
+    example: [],
+  }),
+};
+
+/** A schedule as the API answers it: with its summary, and with warnings when it was made or changed. */
 export const ScheduleAnswer = z
   .union([
-    CronSchedule.extend({ summary }).meta({ id: 'CronScheduleAnswer' }),
-    EverySchedule.extend({ summary }).meta({ id: 'EveryScheduleAnswer' }),
-    AtSchedule.extend({ summary }).meta({ id: 'AtScheduleAnswer' }),
-    CalendarSchedule.extend({ summary }).meta({ id: 'CalendarScheduleAnswer' }),
+    CronSchedule.extend(answered).meta({ id: 'CronScheduleAnswer' }),
+    EverySchedule.extend(answered).meta({ id: 'EveryScheduleAnswer' }),
+    AtSchedule.extend(answered).meta({ id: 'AtScheduleAnswer' }),
+    CalendarSchedule.extend(answered).meta({ id: 'CalendarScheduleAnswer' }),
   ])
   .meta({ id: 'ScheduleAnswer' });

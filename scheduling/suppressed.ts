@@ -5,6 +5,7 @@ import { compileSchedule } from '../domain/compile-schedule.ts';
 import { DAY_MS } from '../domain/milliseconds.ts';
 import { suppressedOccurrences } from '../domain/occurrences.ts';
 import { clockChanges } from '../domain/time-zone.ts';
+import { zoneMeant } from '../domain/zone-name.ts';
 import { occurrenceRun } from './queued-run.ts';
 
 /** So far back, in case no worker ran for a while. */
@@ -21,7 +22,9 @@ export async function recordSuppressed(db: Database, now: Date): Promise<number>
   const until = now.getTime();
   const after = until - LOOK_BACK_MS;
   for (const timeZone of await listTimeZones(db)) {
-    const wentBack = clockChanges(timeZone, after, until).some(({ direction }) => direction === 'back');
+    const wentBack = clockChanges(zoneMeant(timeZone), after, until).some(
+      ({ direction }) => direction === 'back',
+    );
     if (!wentBack) continue;
     let lastId: string | undefined;
     do {

@@ -50,7 +50,7 @@ async function changeJob(
       const definition = define(job);
       if (isDeepStrictEqual(definition, definitionOf(job))) return undefined;
       if (isDeepStrictEqual(definition.schedule, job.schedule)) return { action: 'changed', definition };
-      requireFitSchedule(definition.schedule, now.getTime(), dependencies);
+      requireFitSchedule(definition.schedule, now.getTime(), dependencies, job.schedule);
       return {
         action: 'changed',
         definition,
@@ -82,18 +82,28 @@ function patchDefinition(job: JobRow, patch: z.infer<typeof JobPatch>): JobInput
   return definition;
 }
 
-/** A call that a patch does not touch stays as it is, even if one could not make it like that today. */
+/** A call, and a schedule, that a patch does not touch stays as it is, even if one could not make it like that today. */
 function parseTouched(
   merged: Record<string, unknown>,
   current: StoredDefinition,
   patch: z.infer<typeof JobPatch>,
 ): JobInput {
-  const kept = (['target', ...HOOKS] as const).filter((name) => name in current && !(name in patch));
+  const kept = (['target', 'schedule', ...HOOKS] as const).filter(
+    (name) => name in current && !(name in patch),
+  );
   const rest = Object.fromEntries(
     Object.entries(merged).filter(([name]) => !(kept as string[]).includes(name)),
   );
-  const schema = JobInput.omit(Object.fromEntries(kept.map((name) => [name, true])) as { target: true });
-  const untouched = Object.fromEntries(kept.map((name) => [name, current[name]])) as Pick<JobInput, 'target'>;
+  const schema = JobInput.omit(
+    Object.fromEntries(kept.map((name) => [name, true])) as {
+      target: true;
+      schedule: true;
+    },
+  );
+  const untouched = Object.fromEntries(kept.map((name) => [name, current[name]])) as Pick<
+    JobInput,
+    'target' | 'schedule'
+  >;
   return { ...parseInput(schema, rest), ...untouched };
 }
 

@@ -4,7 +4,7 @@ import { listRuns } from '../../db/run-lists.ts';
 import { findRun } from '../../db/runs.ts';
 import type { RunRow } from '../../db/schema.ts';
 import { SchedulerError } from '../../domain/errors.ts';
-import { Instant } from '../../domain/instant.ts';
+import { Instant, QueryInstant } from '../../domain/instant.ts';
 import { Run, Trigger } from '../../domain/run.ts';
 import { RunState } from '../../domain/run-state.ts';
 import { REPLAYED_HEADER } from '../idempotency.ts';
@@ -65,12 +65,6 @@ const RunStates = z.preprocess(
     return z.NEVER;
   },
   z.array(RunState).meta({ param: { style: 'form', explode: false } }),
-);
-
-/** In a query, a plus sign that was not escaped arrives as a blank: `18:00:00 01:00`. */
-const QueryInstant = z.preprocess(
-  (text) => (typeof text === 'string' ? text.replace(/ (?=\d\d:\d\d$)/, '+') : text),
-  Instant,
 );
 
 /** The query of every list of runs. */

@@ -1,12 +1,14 @@
 import { z } from 'zod';
 import { countScheduledRuns } from '../../db/runs.ts';
 import { compileSchedule } from '../../domain/compile-schedule.ts';
-import { Instant, toInstant } from '../../domain/instant.ts';
+import { Instant, QueryInstant, toInstant } from '../../domain/instant.ts';
 import { occurrences } from '../../domain/occurrences.ts';
 import { Schedule } from '../../domain/schedule.ts';
-import { findWarnings, Warning } from '../../domain/schedule-warnings.ts';
+import { Warning } from '../../domain/schedule-warning.ts';
+import { findWarnings } from '../../domain/schedule-warnings.ts';
 import { summarize } from '../../domain/schedule-words.ts';
 import { toLocalTime } from '../../domain/time-zone.ts';
+import { zoneMeant } from '../../domain/zone-name.ts';
 import { requireFitSchedule } from '../fit-schedule.ts';
 import { JobIdParams, requireJob } from '../job-resource.ts';
 import { operation } from '../operation.ts';
@@ -14,9 +16,7 @@ import { upcomingOf } from '../present.ts';
 
 const MAX_TIMES = 100;
 
-const from = Instant.optional().meta({
-  description: 'Only occurrences after this instant; by default after now.',
-});
+const from = { description: 'Only occurrences after this instant; by default after now.' };
 
 const Upcoming = z
   .strictObject({
@@ -45,7 +45,7 @@ const Upcoming = z
 function present(schedule: Schedule, instants: number[], after: number): z.infer<typeof Upcoming> {
   return {
     times: instants.map(toInstant),
-    local: instants.map((instant) => toLocalTime(schedule.timeZone, instant)),
+    local: instants.map((instant) => toLocalTime(zoneMeant(schedule.timeZone), instant)),
     timeZone: schedule.timeZone,
     jitter: schedule.jitter ?? null,
     summary: summarize(schedule),
@@ -65,7 +65,7 @@ export const previewSchedule = operation({
   body: z
     .strictObject({
       schedule: Schedule,
-      from,
+      from: Instant.optional().meta(from),
       limit: z.int().min(1).max(MAX_TIMES).default(10).meta({ description: 'How many times to give.' }),
     })
     .meta({ id: 'PreviewInput' }),
@@ -107,7 +107,7 @@ export const getUpcoming = operation({
       .max(MAX_TIMES)
       .default(10)
       .meta({ description: 'How many times to give.', example: 10 }),
-    from,
+    from: QueryInstant.optional().meta(from),
   }),
   answers: { 200: { description: 'When it fires.', schema: Upcoming } },
   errors: ['not_found'],

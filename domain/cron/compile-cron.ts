@@ -43,9 +43,7 @@ export function compileCron(cron: CronExpression, dayMatch: DayMatch): Calendar[
   if (cron.dayOfWeek.values.length > 0) {
     byDayOfWeek.push({ month: ALL_MONTHS, dayOfMonth: ALL_DAYS, dayOfWeek: cron.dayOfWeek.values });
   }
-  const bothMustMatch =
-    dayMatch === 'and' || (dayMatch === 'cron' && (cron.dayOfMonth.star || cron.dayOfWeek.star));
-  const days = bothMustMatch
+  const days = bothDaysMustMatch(cron, dayMatch)
     ? byDayOfMonth.flatMap((left) => byDayOfWeek.map((right) => intersect(left, right)))
     : [...byDayOfMonth, ...byDayOfWeek];
   return days
@@ -61,6 +59,11 @@ export function compileCron(cron: CronExpression, dayMatch: DayMatch): Calendar[
       dayOfWeek: toRanges(set.dayOfWeek),
       ...(set.year ? { year: toRanges(set.year) } : {}),
     }));
+}
+
+/** Whether the day of month and the day of week must both match, or either. */
+export function bothDaysMustMatch(cron: CronExpression, dayMatch: DayMatch): boolean {
+  return dayMatch === 'and' || (dayMatch === 'cron' && (cron.dayOfMonth.star || cron.dayOfWeek.star));
 }
 
 function intersect(left: DaySet, right: DaySet): DaySet {

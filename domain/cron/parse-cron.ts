@@ -61,6 +61,14 @@ export function parseCron(expression: string): CronExpression {
     (token) => token.text !== '',
   );
   const first = tokens[0];
+  if (first && /^(?:CRON_)?TZ=/i.test(first.text)) {
+    const zone = JSON.stringify(first.text.slice(first.text.indexOf('=') + 1, 80) || 'Europe/Berlin');
+    throw new CronError(
+      `a cron names no time zone; write "timeZone": ${zone} beside it in the schedule, and the fields alone here,`,
+      expression,
+      first.position,
+    );
+  }
   if (first?.text.startsWith('@')) return parseCron(expandMacro(first, tokens, expression));
   if (tokens.length !== 5 && tokens.length !== 6) {
     throw new CronError(

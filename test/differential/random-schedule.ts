@@ -1,3 +1,4 @@
+import { clockChanges } from '../../domain/time-zone.ts';
 import type { Random } from '../support/random.ts';
 
 /** Zones with rules that others do not have: half hours, Ramadan, a day left out, a negative summer time, none at all. */
@@ -14,6 +15,10 @@ const ZONES = [
   'America/Havana',
   'Asia/Beirut',
   'America/Santiago',
+  // Written as nobody does, and by names that are no longer the first.
+  'europe/berlin',
+  'Europe/Kiev',
+  'us/pacific',
 ];
 
 const MONTHS = ['JAN', 'feb', 'Mar', 'APR', 'MAY', 'JUN', 'JUL', 'AUG', 'SEP', 'OCT', 'NOV', 'DEC'];
@@ -146,10 +151,23 @@ export function randomSchedule(random: Random, begin: number): Record<string, un
     };
   if (kind === 8) {
     const every = random.pick([1, 7, 60, 90, 900, 3_600, 5_400, 86_400, 604_800]);
-    return { every: `${every}s`, offset: `${random.integer(0, every - 1)}s`, ...common };
+    const anchor = 'startAt' in common && random.chance(0.5) ? { anchor: 'startAt' } : {};
+    return { every: `${every}s`, offset: `${random.integer(0, every - 1)}s`, ...anchor, ...common };
   }
-  const at = Array.from({ length: random.integer(1, 4) }, () =>
-    new Date(begin + random.integer(0, 730 * 86_400) * 1_000).toISOString(),
-  );
-  return { at, ...common };
+  return { at: randomInstants(random, begin, common.timeZone), ...dst, ...common };
+}
+
+/** Instants, or local times of the zone; some of these among the hours in which its clocks change. */
+function randomInstants(random: Random, begin: number, timeZone: string): string[] {
+  const until = begin + 730 * DAY_MS;
+  const changes = clockChanges(timeZone, begin + DAY_MS, until);
+  return Array.from({ length: random.integer(1, 4) }, () => {
+    const instant = begin + DAY_MS + random.integer(0, 729 * 86_400) * 1_000;
+    if (random.chance(0.4)) return new Date(instant).toISOString();
+    const local =
+      changes.length > 0 && random.chance(0.6)
+        ? random.pick(changes).localFrom + random.integer(-3_600, 7_200) * 1_000
+        : instant;
+    return new Date(local).toISOString().slice(0, random.pick([19, 23]));
+  });
 }

@@ -86,6 +86,25 @@ test.each<[unknown, string]>([
   [{ every: '1h', offset: '5m' }, 'Every 1h, offset by 5m'],
   [{ at: '2027-01-01T01:00:00+01:00' }, 'Once at 2027-01-01T00:00:00Z'],
   [{ at: ['2028-01-01T00:00:00Z', '2027-01-01T00:00:00Z'] }, '2 times, first at 2027-01-01T00:00:00Z'],
+  [{ cron: '0 0 13 * 5' }, 'At 00:00, on day 13 of the month, and on Friday, UTC'],
+  [{ cron: '0 0 13 * 5', dayMatch: 'and' }, 'At 00:00, on day 13 of the month, only on Friday, UTC'],
+  [{ cron: '0 0 */2 * MON' }, 'At 00:00, every 2 days in a month, only on Monday, UTC'],
+  [{ calendar: [{}] }, 'At 00:00, UTC'],
+  [
+    { calendar: [{ hour: 9, dayOfWeek: { start: 'MON', end: 'FRI' } }] },
+    'At 09:00, Monday through Friday, UTC',
+  ],
+  [
+    { calendar: [{ hour: 9, dayOfMonth: 13, dayOfWeek: 'FRI', year: 2027 }] },
+    'At 09:00, on day 13 of the month, only on Friday, only in 2027, UTC',
+  ],
+  [{ calendar: [{ hour: 9, comment: ' ' }] }, 'At 09:00, UTC'],
+  [{ calendar: [{ hour: 9, comment: 'early' }, { hour: 21 }] }, 'early; At 21:00, UTC'],
+  [{ at: '2027-03-01T09:00:00', timeZone: 'Europe/Berlin' }, 'Once at 2027-03-01T08:00:00Z'],
+  [
+    { every: '7m', startAt: '2027-01-01T00:00:00Z', anchor: 'startAt' },
+    'Every 7m, counted from startAt, from 2027-01-01T00:00:00Z',
+  ],
 ])('%j in words', (schedule, words) => {
   expect(summarize(Schedule.parse(schedule))).toBe(words);
 });

@@ -1,7 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
 import { parseInput } from '../../api/validation.ts';
 import { SchedulerError, type FieldError } from '../../domain/errors.ts';
+import { compileSchedule } from '../../domain/compile-schedule.ts';
 import { JobInput } from '../../domain/job.ts';
+import { Schedule } from '../../domain/schedule.ts';
 
 const target = { type: 'http', url: 'https://example.com/' };
 const schedule = { every: '5m' };
@@ -111,5 +113,54 @@ describe('what a caller is told about wrong input', () => {
         expect.objectContaining({ path, message: expect.stringMatching(message) }),
       ),
     );
+  });
+});
+
+describe('what a schedule says that it can not mean', () => {
+  test.each<[unknown, string, RegExp]>([
+    [{ cron: null, every: '5m' }, 'schedule.cron', /must not be null; leave the field out/],
+    [{ every: '5m', dayMatch: null }, 'schedule.dayMatch', /must not be null/],
+    [{ every: '5m', endAt: null }, 'schedule.endAt', /must not be null/],
+    [{ cron: null }, 'schedule.cron', /must not be null/],
+    [
+      { cron: '* * * * *', every: '5m', at: '2030-01-01T00:00:00Z' },
+      'schedule',
+      /^holds cron and every and at, which exclude each other; a schedule has exactly one of cron, every, at, calendar$/,
+    ],
+    [{ timeZone: 'UTC' }, 'schedule', /exactly one of "cron", "every", "at", "calendar"/],
+    [{ at: '2101-01-01T00:00:00Z' }, 'schedule.at', /lies after the year 2100/],
+    [{ at: '1600-01-01T00:00:00Z' }, 'schedule.at', /lies before the year 1900/],
+    [{ every: '1h', endAt: '2101-01-01T00:00:00Z' }, 'schedule.endAt', /lies after the year 2100/],
+    [{ calendar: [{ dayOfWeek: 'SUNFLOWER' }] }, 'schedule.calendar[0].dayOfWeek', /"SUNFLOWER" is no name/],
+    [{ calendar: [{ month: ['marmalade'] }] }, 'schedule.calendar[0].month[0]', /"marmalade" is no name/],
+    [{ calendar: [{ month: 'JANU' }] }, 'schedule.calendar[0].month', /"JANU" is no name/],
+    [
+      { every: '1h', exclude: [{ calendar: { dayOfWeek: { start: 'monkey', end: 'FRI' } } }] },
+      'schedule.exclude[0].calendar.dayOfWeek.start',
+      /"monkey" is no name/,
+    ],
+    [
+      { every: '1h', exclude: [{ cron: 'TZ=UTC * * * * *' }] },
+      'schedule.exclude[0].cron',
+      /names no time zone/,
+    ],
+  ])('%j', (schedule, path, message) => {
+    const name = 'x';
+    const target = { type: 'http', url: 'https://example.com/' };
+    expect(faultsOf({ name, schedule, target })).toEqual([
+      expect.objectContaining({ path, message: expect.stringMatching(message) }),
+    ]);
+  });
+
+  test('but the last second of 2100 is one', () => {
+    expect(Schedule.safeParse({ at: '2100-12-31T23:59:59Z' }).success).toBe(true);
+  });
+
+  test('and names in full are names, and so is what is stored', () => {
+    const calendar = [{ dayOfWeek: 'monday', month: 'January' }];
+    const compiled = (input: object[]) =>
+      compileSchedule({ calendar: input, timeZone: 'UTC' }).calendars[0]?.calendar;
+    expect(Schedule.safeParse({ calendar }).success).toBe(true);
+    expect(compiled([{ dayOfWeek: 'SUNFLOWER' }])).toEqual(compiled([{ dayOfWeek: 0 }]));
   });
 });
