@@ -69,7 +69,7 @@ export async function readRuns(db: Database, jobs: JobRow[]): Promise<(job: JobR
   return ({ id }) => ({ lastRun: lastRuns.get(id), scheduledRuns: counts.get(id) ?? 0 });
 }
 
-/** A job as it is answered by itself, with its ETag. What is to be said of its runs is read, unless it is given. */
+/** A job as it is answered by itself, with its ETag and the warnings of its schedule, which lists have not. What is to be said of its runs is read, unless it is given. */
 export async function answerJob(
   status: number,
   job: JobRow,
@@ -77,16 +77,10 @@ export async function answerJob(
   runs?: RunsOfJob,
 ): Promise<Answer & { headers: Record<string, string>; body: Job }> {
   const known = runs ?? (await readRuns(db, [job]))(job);
-  return { status, headers: { ETag: etagOf(job) }, body: presentJob(job, known, now()) };
-}
-
-/** The same of a job that was just made or changed: with the warnings of its schedule, which cost more than reading it. */
-export async function answerWithWarnings(
-  ...[status, job, dependencies, runs]: Parameters<typeof answerJob>
-): ReturnType<typeof answerJob> {
-  const { body, ...answer } = await answerJob(status, job, dependencies, runs);
-  const warnings = findWarnings(job.schedule, dependencies.now().getTime());
-  return { ...answer, body: { ...body, schedule: { ...body.schedule, warnings } } };
+  const at = now();
+  const { schedule, ...rest } = presentJob(job, known, at);
+  const warnings = findWarnings(job.schedule, at.getTime());
+  return { status, headers: { ETag: etagOf(job) }, body: { ...rest, schedule: { ...schedule, warnings } } };
 }
 
 /**
@@ -103,5 +97,5 @@ export async function answerWritten(
   // One that was deleted meanwhile is answered as it was written.
   const found = synced?.job ?? (await findJob(dependencies.db, written.job.namespace, id));
   const job = found && found.deleted_at === null ? found : written.job;
-  return answerWithWarnings(200, job, dependencies);
+  return answerJob(200, job, dependencies);
 }

@@ -24,7 +24,7 @@ export function checkKind(input: unknown, context: z.core.$RefinementCtx): unkno
   if (timeZone !== undefined) return input;
   for (const [index, entry] of (Array.isArray(at) ? at : [at]).entries()) {
     if (typeof entry !== 'string' || !LOCAL.test(entry)) continue;
-    const message = `${JSON.stringify(entry)} has no offset from UTC; add one, such as "Z" or "+01:00", or name the timeZone whose local time it is`;
+    const message = `${JSON.stringify(entry)} has no offset from UTC; add one as RFC 3339 has it, such as "Z" or "+01:00", or name the timeZone whose local time it is`;
     context.addIssue({ code: 'custom', path: Array.isArray(at) ? ['at', index] : ['at'], message });
   }
   return input;

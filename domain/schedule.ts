@@ -170,12 +170,12 @@ const summary = z
 const answered = {
   summary,
   warnings: z.array(Warning).optional().meta({
-    description: 'What its author may not have meant; told when the job is made or changed.',
+    description: 'What its author may not have meant; left out in lists.',
     example: [],
   }),
 };
 
-/** A schedule as the API answers it: with its summary, and with warnings when it was made or changed. */
+/** A schedule as the API answers it: with its summary, and, but in lists, with warnings. */
 export const ScheduleAnswer = z
   .union([
     CronSchedule.extend(answered).meta({ id: 'CronScheduleAnswer' }),

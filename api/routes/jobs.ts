@@ -11,7 +11,6 @@ import { requireFitSchedule } from '../fit-schedule.ts';
 import { answerOnce, IDEMPOTENCY_ERRORS, IdempotencyHeaders, REPLAYED_HEADER } from '../idempotency.ts';
 import {
   answerJob,
-  answerWithWarnings,
   JOB_HEADERS,
   JobIdParams,
   NO_RUNS,
@@ -78,7 +77,7 @@ export const createJob = operation({
       const synced = await syncJob(dependencies, id, made);
       const job = synced.job ?? (await findJobOrTombstone(db, id));
       if (!job) throw noSuchJob(id);
-      const { headers, ...rest } = await answerWithWarnings(201, job, dependencies, made && NO_RUNS);
+      const { headers, ...rest } = await answerJob(201, job, dependencies, made && NO_RUNS);
       return { ...rest, headers: { Location: `/jobs/${id}`, ...headers } };
     };
     return answerOnce(input, dependencies, {
