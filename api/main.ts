@@ -11,12 +11,18 @@ import { createMetricsRegistry } from '../platform/metrics.ts';
 import { createOutage } from '../platform/outage.ts';
 import { retryUntilUp } from '../platform/retry-until-up.ts';
 import { createSecretBox } from '../platform/secret-box.ts';
-import { announceReady, failStart, shutDown, whenAskedToStop } from '../platform/shutdown.ts';
+import {
+  announceReady,
+  configureOrExit,
+  failStart,
+  shutDown,
+  whenAskedToStop,
+} from '../platform/shutdown.ts';
 import { createTemporalClient } from '../platform/temporal.ts';
 import { startTracing } from '../platform/tracing.ts';
 import { ensureReconciler } from '../scheduling/reconciler-schedule.ts';
 import { ensureSearchAttributes } from '../scheduling/search-attributes.ts';
-import { isUnreachable } from '../scheduling/temporal-errors.ts';
+import { judgeTemporal } from '../scheduling/temporal-errors.ts';
 import { createAuthenticate } from './access/authenticate.ts';
 import { createRateLimits } from './access/rate-limits.ts';
 import { requireSafeStart } from './access/safe-start.ts';
@@ -30,10 +36,13 @@ import { readCertificate, watchCertificate } from './tls.ts';
 const STREAM_GRACE_MS = 2 * SECOND_MS;
 
 // npm run api: the REST API. Any number of these may run side by side.
-const logger = createLogger({ level: process.env['LOG_LEVEL'] || 'info', name: 'api' });
+const config = configureOrExit(() => {
+  const read = readConfig(process.env);
+  requireSafeStart(read);
+  return read;
+});
+const logger = createLogger({ level: config.LOG_LEVEL, name: 'api' });
 try {
-  const config = readConfig(process.env);
-  requireSafeStart(config);
   const stopRequested = whenAskedToStop();
   const stopTracing = await startTracing(config, 'scheduler-api', logger);
 
@@ -76,7 +85,7 @@ try {
       db,
       readList: replica?.readList ?? ((query) => query(db)),
       temporal,
-      outage: createOutage('Temporal', isUnreachable),
+      outage: createOutage('Temporal', judgeTemporal),
       taskQueue: config.TEMPORAL_TASK_QUEUE,
       logger,
       secrets: createSecretBox(config.SECRET_KEYS),

@@ -1,8 +1,17 @@
 import { sql } from 'kysely';
 import type { Database } from './database.ts';
+import type { DeferringStep } from './deferrals.ts';
 import type { JobRow } from './schema.ts';
 
 // What time brings to jobs: what is over, what is finished, what is shown twice by clocks.
+
+/** Of a job, in a step that puts jobs off (deferrals.ts). */
+const notDeferred = (step: DeferringStep, now: Date) => sql<boolean>`
+  NOT EXISTS (SELECT FROM deferrals WHERE step = ${step} AND job_id = jobs.id AND retry_at > ${now})`;
+
+/** Those that have not failed come first. */
+const failuresIn = (step: DeferringStep) => sql`
+  coalesce((SELECT failures FROM deferrals WHERE step = ${step} AND job_id = jobs.id), 0)`;
 
 /** Paused jobs whose pause is over. */
 export function listPausesOver(db: Database, now: Date, limit: number): Promise<{ id: string }[]> {
@@ -12,6 +21,8 @@ export function listPausesOver(db: Database, now: Date, limit: number): Promise<
     .where('state', '=', 'paused')
     .where('deleted_at', 'is', null)
     .where('paused_until', '<=', now)
+    .where(notDeferred('resumed', now))
+    .orderBy(failuresIn('resumed'))
     .limit(limit)
     .execute();
 }
@@ -24,7 +35,7 @@ const NO_OPEN_RUN = sql<boolean>`NOT EXISTS (SELECT FROM runs WHERE runs.job_id 
 /**
  * Active jobs whose last occurrence was due by `dueBy`, whose occurrences are all accounted for, and that have no open run.
  */
-export function listFinished(db: Database, dueBy: Date, limit: number): Promise<FinishedJob[]> {
+export function listFinished(db: Database, dueBy: Date, now: Date, limit: number): Promise<FinishedJob[]> {
   return db
     .selectFrom('jobs')
     .select(['id', 'policy', 'generation'])
@@ -33,12 +44,19 @@ export function listFinished(db: Database, dueBy: Date, limit: number): Promise<
     .where('finishes_at', '<=', dueBy)
     .whereRef('accounted_to', '>=', 'finishes_at')
     .where(NO_OPEN_RUN)
+    .where(notDeferred('completed', now))
+    .orderBy(failuresIn('completed'))
     .limit(limit)
     .execute();
 }
 
 /** Active jobs of which a run ended after `since`, whose `maxRuns` are used up, and that have no open run. */
-export async function listUsedUp(db: Database, since: Date, limit: number): Promise<FinishedJob[]> {
+export async function listUsedUp(
+  db: Database,
+  since: Date,
+  now: Date,
+  limit: number,
+): Promise<FinishedJob[]> {
   const { rows } = await sql<FinishedJob>`
     SELECT id, policy, generation FROM jobs
     WHERE state = 'active' AND deleted_at IS NULL AND schedule->>'maxRuns' IS NOT NULL
@@ -47,7 +65,8 @@ export async function listUsedUp(db: Database, since: Date, limit: number): Prom
       AND (schedule->>'maxRuns')::bigint <= runs_removed + (
         SELECT count(*) FROM runs
         WHERE job_id = jobs.id AND trigger = 'schedule' AND state NOT IN ('skipped', 'missed'))
-    LIMIT ${limit}`.execute(db);
+      AND ${notDeferred('completed', now)}
+    ORDER BY ${failuresIn('completed')} LIMIT ${limit}`.execute(db);
   return rows;
 }
 

@@ -1,19 +1,22 @@
 import { readDatabaseConfig } from '../platform/config.ts';
 import { createLogger } from '../platform/logger.ts';
-import { failStart } from '../platform/shutdown.ts';
+import { configureOrExit, failStart } from '../platform/shutdown.ts';
 import { createDatabase } from './database.ts';
 import { migrate, migrateBackTo } from './migrate.ts';
 
 // npm run migrate: brings the database to the newest schema, and ends. npm run migrate -- back-to 0007-run-events: takes
 // back what came after that migration, for an older version of the service.
-const logger = createLogger({ level: process.env['LOG_LEVEL'] || 'info', name: 'migrate' });
+// Waiting for another process that migrates is no fault, and building an index may take its time.
+const config = configureOrExit(() => ({
+  ...readDatabaseConfig(process.env),
+  DATABASE_STATEMENT_TIMEOUT_MS: 0,
+}));
+const logger = createLogger({ level: config.LOG_LEVEL, name: 'migrate' });
 const USAGE = 'npm run migrate, or npm run migrate -- back-to <migration>';
 try {
   const [command, name, ...rest] = process.argv.slice(2);
   const isKnown = command === undefined || (command === 'back-to' && name !== undefined && rest.length === 0);
   if (!isKnown) throw new Error(`Not understood; write: ${USAGE}`);
-  // Waiting for another process that migrates is no fault, and building an index may take its time.
-  const config = { ...readDatabaseConfig(process.env), DATABASE_STATEMENT_TIMEOUT_MS: 0 };
   const db = createDatabase(config, logger, 'scheduler-migrate');
   if (name === undefined) {
     const applied = await migrate(db);

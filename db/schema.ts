@@ -205,6 +205,15 @@ interface ApiKeysTable {
   revoked_by: string | null;
 }
 
+/** A job that a step of the reconciler failed to deal with: see db/deferrals.ts. */
+interface DeferralsTable {
+  step: string;
+  job_id: string;
+  /** In a row. */
+  failures: number;
+  retry_at: Timestamp;
+}
+
 /** One row: who reconciles, and when it was last done. */
 interface ReconcilerTable {
   single: Generated<boolean>;
@@ -223,6 +232,7 @@ export interface Schema {
   backfills: BackfillsTable;
   idempotency_keys: IdempotencyKeysTable;
   reconciler: ReconcilerTable;
+  deferrals: DeferralsTable;
   permits: PermitsTable;
   run_events: RunEventsTable;
   api_keys: ApiKeysTable;

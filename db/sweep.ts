@@ -8,6 +8,7 @@ export type SweptJob = Pick<JobRow, 'id' | 'state' | 'schedule_generation' | 'de
 
 /** Jobs, tombstones among them, of these ids. */
 export async function listSwept(db: Database, ids: string[]): Promise<Map<string, SweptJob>> {
+  if (ids.length === 0) return new Map();
   const rows = await db
     .selectFrom('jobs')
     .select(['id', 'state', 'schedule_generation', 'deleted_at'])

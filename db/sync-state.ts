@@ -152,6 +152,13 @@ export async function claimUnsynced(
     .execute();
 }
 
+/** Puts off the next attempt at a job. One whose row is locked is left as it is. */
+export async function deferSync(db: Database, jobId: string, until: Date): Promise<void> {
+  await sql`
+    UPDATE jobs SET sync_after = ${until}
+    WHERE id IN (SELECT id FROM jobs WHERE id = ${jobId} FOR NO KEY UPDATE SKIP LOCKED)`.execute(db);
+}
+
 /** Gives back jobs that were taken on in vain. */
 export async function releaseUnsynced(db: Database, ids: string[], now: Date): Promise<void> {
   if (ids.length === 0) return;

@@ -30,6 +30,13 @@ export function isDatabaseUnavailable(error: unknown): boolean {
   return NETWORK.includes(code) || MESSAGES.test(error.message);
 }
 
+/** Those of a statement that waited too long for others, or was given up so that others could go on: the server is there. */
+const GIVEN_UP = /^(57014|55P03|40P01|40001)$/;
+
+/** Tells whether Postgres could not be reached or was not ready at all, rather than kept by others from one statement. */
+export const isConnectionLost = (error: unknown): boolean =>
+  isDatabaseUnavailable(error) && !(error instanceof pg.DatabaseError && GIVEN_UP.test(error.code ?? ''));
+
 /** Tells whether a statement was given up because it took too long. */
 export const isStatementTimeout = (error: unknown): boolean =>
   error instanceof pg.DatabaseError && error.code === '57014';

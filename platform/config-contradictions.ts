@@ -1,17 +1,19 @@
-import type { z } from 'zod';
-
-/** Finds variables that are to be given together, or not together. */
-export function findContradictions(config: Record<string, unknown>, context: z.RefinementCtx): void {
-  const given = (name: string) => config[name] !== undefined;
-  const fault = (name: string, message: string) =>
-    context.addIssue({ code: 'custom', path: [name], message });
+/**
+ * Finds variables that are to be given together, or not together, among those that are given: whether each is right by
+ * itself or not, so that whoever starts a process learns of all faults at once. Pure.
+ */
+export function findContradictions(variables: Record<string, string | undefined>): string[] {
+  const given = (name: string) => variables[name] !== undefined;
+  const faults: string[] = [];
+  const fault = (name: string, message: string) => faults.push(`${name}: ${message}`);
   for (const prefix of ['TEMPORAL_TLS', 'TLS']) {
     const [certificate, key] = [`${prefix}_CERT_FILE`, `${prefix}_KEY_FILE`];
     if (given(certificate) !== given(key))
       fault(certificate, `a certificate needs both ${certificate} and ${key}`);
   }
-  const { PORT: port, INTERNAL_PORT: internalPort } = config;
-  if (port === internalPort && port !== 0) fault('INTERNAL_PORT', 'is the same as PORT');
+  const port = Number(variables['PORT'] ?? DEFAULT_PORT);
+  if (given('INTERNAL_PORT') && port === Number(variables['INTERNAL_PORT']) && port !== 0)
+    fault('INTERNAL_PORT', 'is the same as PORT');
   const hasJwt = given('JWT_JWKS_URL') || given('JWT_PUBLIC_KEY_FILE');
   if (given('JWT_JWKS_URL') && given('JWT_PUBLIC_KEY_FILE'))
     fault('JWT_JWKS_URL', 'and JWT_PUBLIC_KEY_FILE exclude each other');
@@ -19,6 +21,10 @@ export function findContradictions(config: Record<string, unknown>, context: z.R
     if (hasJwt && !given(name)) fault(name, 'is required with JWT_JWKS_URL or JWT_PUBLIC_KEY_FILE');
     if (!hasJwt && given(name)) fault(name, 'does nothing without JWT_JWKS_URL or JWT_PUBLIC_KEY_FILE');
   }
-  if (config['AUTH'] === 'off' && (hasJwt || given('API_KEY_PEPPER')))
+  if (variables['AUTH'] === 'off' && (hasJwt || given('API_KEY_PEPPER')))
     fault('AUTH', 'is off, while keys or tokens are configured: take one of the two away');
+  return faults;
 }
+
+/** Of the API. */
+export const DEFAULT_PORT = 8_000;

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { parseAddressRules } from './address-rules.ts';
-import { findContradictions } from './config-contradictions.ts';
+import { DEFAULT_PORT, findContradictions } from './config-contradictions.ts';
 import { parseSecretKeys } from './secret-box.ts';
 
 const anyPort = z.coerce.number().int().min(0).max(65_535);
@@ -31,7 +31,16 @@ const databaseUrl = z.url({
 });
 
 const path = z.string().refine(existsSync, { error: (issue) => `no such file: ${String(issue.input)}` });
-const fileContent = path.transform((file) => readFileSync(file));
+const fileContent = path.transform((file, context) => {
+  try {
+    return readFileSync(file);
+  } catch (error) {
+    // Such as a folder, or a file that this user may not read.
+    const message = error instanceof Error ? error.message : String(error);
+    context.addIssue({ code: 'custom', message: `cannot be read: ${message}` });
+    return z.NEVER;
+  }
+});
 
 const isOrigin = (text: string) => URL.canParse(text) && new URL(text).origin === text;
 
@@ -59,7 +68,7 @@ const JWT_ALGORITHMS = [
 /** Everything that is read from the environment. `.env.example` and the README's table describe the same names. */
 const Environment = z.object({
   HOST: z.string().min(1).default('127.0.0.1'),
-  PORT: port(8000),
+  PORT: port(DEFAULT_PORT),
   WORKER_PORT: port(8001),
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
 
@@ -132,12 +141,9 @@ const Environment = z.object({
   ECHO_PORT: port(8010),
 });
 
-const LocalEnvironment = Environment.partial({ DATABASE_URL: true, TEMPORAL_ADDRESS: true }).superRefine(
-  findContradictions,
-);
-const ServiceEnvironment = Environment.superRefine(findContradictions);
-
-const DatabaseEnvironment = Environment.partial({ TEMPORAL_ADDRESS: true }).superRefine(findContradictions);
+const LocalEnvironment = Environment.partial({ DATABASE_URL: true, TEMPORAL_ADDRESS: true });
+const ServiceEnvironment = Environment;
+const DatabaseEnvironment = Environment.partial({ TEMPORAL_ADDRESS: true });
 
 /** The configuration of the local stack, in which the addresses of the two servers may be missing: it brings its own. */
 export type LocalConfig = z.infer<typeof LocalEnvironment>;
@@ -188,9 +194,10 @@ function parse<Shape extends z.ZodType>(schema: Shape, variables: Variables): z.
     Object.entries(variables).filter(([, value]) => value !== undefined && value !== ''),
   );
   const result = schema.safeParse(given);
-  if (result.success) return result.data;
-  throw new ConfigError(
-    result.error.issues.map((issue) => {
+  const contradictions = findContradictions(given);
+  if (result.success && contradictions.length === 0) return result.data;
+  throw new ConfigError([
+    ...(result.error?.issues ?? []).map((issue) => {
       const name = String(issue.path[0]);
       const value = given[name];
       // A connection string holds a password: never shown.
@@ -201,7 +208,8 @@ function parse<Shape extends z.ZodType>(schema: Shape, variables: Variables): z.
       const missing = value === undefined && issue.code !== 'custom';
       return `${name}: ${missing ? `is required${hint(name)}` : `${issue.message}${shown}`}`;
     }),
-  );
+    ...contradictions,
+  ]);
 }
 
 const hint = (name: string) =>

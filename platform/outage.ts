@@ -20,8 +20,11 @@ const PAUSE_MS = 500;
 /** One call may fail by itself; after so many in a row the server is taken to be away. */
 const FAILURES = 2;
 
-/** `isAway` tells, by a call's error, whether the server could not be reached. */
-export function createOutage(name: string, isAway: (error: unknown) => boolean): Outage {
+/** What the error of a call says of the server: nothing, if it comes from elsewhere, such as a database that is asked on the way. */
+export type Health = 'away' | 'answered' | 'unknown';
+
+/** `judge` tells, by a call's error, how the server is. */
+export function createOutage(name: string, judge: (error: unknown) => Health): Outage {
   let failures = 0;
   let tryAgainAt = 0;
   return {
@@ -36,7 +39,9 @@ export function createOutage(name: string, isAway: (error: unknown) => boolean):
         failures = 0;
         return result;
       } catch (error) {
-        failures = isAway(error) ? failures + 1 : 0;
+        const health = judge(error);
+        if (health === 'away') failures++;
+        if (health === 'answered') failures = 0;
         tryAgainAt = Date.now() + PAUSE_MS;
         throw error;
       }

@@ -45,13 +45,22 @@ export async function shutDown(
   process.exit(failed ? 1 : 0);
 }
 
-/** Ends a process that could not start, with the reason. */
-export function failStart(logger: Logger, error: unknown): never {
-  // A wrong variable is for the eyes of whoever types the command: plain text, no stack.
-  if (error instanceof ConfigError) {
+/**
+ * Reads the configuration of a process, before it makes a logger or anything else. A wrong variable ends it, and is for the
+ * eyes of whoever types the command: plain text, no stack.
+ */
+export function configureOrExit<Configuration>(read: () => Configuration): Configuration {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
     console.error(error.message);
     process.exit(1);
   }
+}
+
+/** Ends a process that could not start, with the reason. */
+export function failStart(logger: Logger, error: unknown): never {
   const message = error instanceof Error ? error.message : String(error);
   logger.fatal({ err: error }, message);
   process.exit(1);

@@ -1,4 +1,11 @@
-import { Client, Connection, type ConnectionOptions } from '@temporalio/client';
+import { InterceptingCall, type Interceptor } from '@grpc/grpc-js';
+import {
+  Client,
+  Connection,
+  defaultGrpcRetryOptions,
+  makeGrpcRetryInterceptor,
+  type ConnectionOptions,
+} from '@temporalio/client';
 import type { Config } from './config.ts';
 
 /** How to reach Temporal: address, TLS, client certificate or API key. For clients and workers alike. */
@@ -22,11 +29,19 @@ export function temporalConnectionOptions(config: Config) {
   } satisfies ConnectionOptions;
 }
 
-/** A Temporal client that connects with its first call, and again by itself after an outage. */
+/** A call to Temporal that nobody has given a deadline is given up after this time. */
+export const CALL_DEADLINE_MS = 5_000;
+
+/** Without a deadline a call waits for ever, if the server takes it and never answers. */
+const withDeadline: Interceptor = (options, nextCall) =>
+  new InterceptingCall(nextCall({ ...options, deadline: options.deadline ?? Date.now() + CALL_DEADLINE_MS }));
+
+/** A Temporal client whose every call has a deadline. It connects with its first call, and again by itself after an outage. */
 export function createTemporalClient(config: Config): Client {
   const connection = Connection.lazy({
     ...temporalConnectionOptions(config),
     connectTimeout: 5_000,
+    interceptors: [withDeadline, makeGrpcRetryInterceptor(defaultGrpcRetryOptions())],
     // By default the pauses between two attempts grow to two minutes: so long nobody would see that Temporal is back.
     channelArgs: { 'grpc.initial_reconnect_backoff_ms': 500, 'grpc.max_reconnect_backoff_ms': 2_000 },
   });

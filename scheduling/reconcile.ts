@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { removeOldDeferrals } from '../db/deferrals.ts';
 import { removeSecretsOfDeleted } from '../db/job-secrets.ts';
 import { listFinished, listPausesOver, listUsedUp, type FinishedJob } from '../db/job-upkeep.ts';
 import { areWaiting } from '../db/open-runs.ts';
@@ -7,10 +8,10 @@ import { noteReconciled, releaseLease, takeLease, type ReconcilerState } from '.
 import { removeOldKeys, removeOldRuns, removeOldTombstones } from '../db/retention.ts';
 import { placeEvents, removeOldRunEvents } from '../db/run-events.ts';
 import { claimUnsynced, listOutdatedSpecs, releaseUnsynced } from '../db/sync-state.ts';
-import { isDatabaseUnavailable } from '../db/unavailable.ts';
 import { DAY_MS, MINUTE_MS, SECOND_MS } from '../domain/milliseconds.ts';
 import { concurrently } from '../platform/concurrently.ts';
 import type { SecretBox } from '../platform/secret-box.ts';
+import { forEachJob } from './each-job.ts';
 import { resealSecrets } from './job-secrets.ts';
 import { accountForDue, JOBS_AT_ONCE } from './ledger.ts';
 import { checkOpenRuns, RUNS_AT_ONCE } from './open-runs.ts';
@@ -18,6 +19,7 @@ import type { ObservePass } from './pass-metrics.ts';
 import { specVersionAt } from './spec-version.ts';
 import { recordSuppressed } from './suppressed.ts';
 import { sweepSchedules } from './sweep-schedules.ts';
+import { syncApart } from './sync-apart.ts';
 import { syncJob, type SyncDependencies } from './sync.ts';
 import { isUnreachable } from './temporal-errors.ts';
 import { mendTurns } from './turns.ts';
@@ -34,8 +36,12 @@ export interface ReconcileDependencies extends SyncDependencies {
 /** How many of each were taken care of in a pass; what is not named did not occur. */
 export type PassResult = Record<string, number>;
 
-/** A pass is given up after this time, so that the next one begins with what is most urgent. */
+/** After this time no step goes on with further batches, so that the next pass begins with what is most urgent. */
 const PASS_MS = 20 * SECOND_MS;
+/** No step takes longer, and each does a batch in every pass: so none waits for ever for those before it. */
+const STEP_MS = 10 * SECOND_MS;
+/** A sweep that failed, or whose process died, is tried again after this time, or after its interval if that is shorter. */
+const SWEEP_AGAIN_MS = MINUTE_MS;
 /** Who holds the lease and dies keeps the others waiting for this long. */
 const LEASE_MS = 10 * SECOND_MS;
 const RENEW_MS = 3 * SECOND_MS;
@@ -98,11 +104,18 @@ async function pass(
   const ago = (ms: number) => new Date(Date.now() - ms);
 
   /** Repeats a step as long as it finds a full batch; one that fails does not keep the others from being done. */
-  const step = async (name: string, fullBatch: number, work: (now: Date) => Promise<number>) => {
+  const step = async (
+    name: string,
+    fullBatch: number,
+    work: (now: Date, isOver: () => boolean) => Promise<number>,
+  ) => {
+    const end = Date.now() + STEP_MS;
+    const isOver = () => Date.now() >= end || isLost();
     try {
       let count = Infinity;
-      while (count >= fullBatch && Date.now() < deadline && !isLost()) {
-        count = await work(new Date());
+      for (let first = true; count >= fullBatch && !isOver(); first = false) {
+        if (!first && Date.now() >= deadline) return;
+        count = await work(new Date(), isOver);
         if (count > 0) result[name] = (result[name] ?? 0) + count;
       }
     } catch (error) {
@@ -113,26 +126,30 @@ async function pass(
     }
   };
 
-  await step('resumed', BATCH, (now) => endPauses(dependencies, now));
+  await step('resumed', BATCH, (now, isOver) => endPauses(dependencies, now, isOver));
   await step('synced', BATCH, (now) => syncUnsynced(dependencies, now));
   await step('accounted', JOBS_AT_ONCE, (now) => accountForDue(dependencies, now));
   await step('turnsMended', Infinity, () => mendTurns(dependencies));
   await step('permitsRemoved', REMOVED_AT_ONCE, () => removeOldPermits(db, REMOVED_AT_ONCE));
   await step('runEventsPlaced', EVENTS_AT_ONCE, () => placeEvents(db, EVENTS_AT_ONCE));
   await step('runsChecked', RUNS_AT_ONCE, (now) => checkOpenRuns(dependencies, now));
-  await step('completed', BATCH, async (now) => {
+  const usedUpSince = new Date(passedAt.getTime() - LATE_RECORD_MS);
+  await step('completed', BATCH, async (now, isOver) => {
     const dueBy = (await areWaiting(db, MANY_WAITING)) ? ago(PUT_OFF_MS) : now;
-    return complete(dependencies, await listFinished(db, dueBy, BATCH), now);
+    return complete(dependencies, await listFinished(db, dueBy, now, BATCH), now, isOver);
   });
-  await step('completed', BATCH, async (now) =>
-    complete(dependencies, await listUsedUp(db, new Date(passedAt.getTime() - LATE_RECORD_MS), BATCH), now),
+  await step('completed', BATCH, async (now, isOver) =>
+    complete(dependencies, await listUsedUp(db, usedUpSince, now, BATCH), now, isOver),
   );
   await step('renewed', BATCH, (now) => renewSpecs(dependencies, now));
   if (Date.now() - sweptAt.getTime() > sweepIntervalMs) {
-    await step('completed', BATCH, async (now) =>
-      complete(dependencies, await listUsedUp(db, new Date(0), BATCH), now),
+    await step('completed', BATCH, async (now, isOver) =>
+      complete(dependencies, await listUsedUp(db, new Date(0), now, BATCH), now, isOver),
     );
     await step('swept', Infinity, async (now) => {
+      // Noted first: whatever becomes of it, not every pass is to begin it anew.
+      const againMs = Math.max(0, sweepIntervalMs - SWEEP_AGAIN_MS);
+      await noteReconciled(db, { swept_at: new Date(now.getTime() - againMs) });
       const swept = await sweepSchedules(dependencies, now);
       await noteReconciled(db, { swept_at: now });
       logger.info(swept, 'compared all schedules with all jobs');
@@ -148,6 +165,7 @@ async function pass(
     await step('jobsRemoved', REMOVED_AT_ONCE, () =>
       removeOldTombstones(db, ago(runRetentionMs), REMOVED_AT_ONCE),
     );
+    await step('deferralsRemoved', Infinity, () => removeOldDeferrals(db, ago(DAY_MS)));
     await step('keysRemoved', REMOVED_AT_ONCE, () =>
       removeOldKeys(db, ago(KEY_RETENTION_MS), REMOVED_AT_ONCE),
     );
@@ -155,55 +173,43 @@ async function pass(
   return result;
 }
 
-async function endPauses(dependencies: ReconcileDependencies, now: Date): Promise<number> {
+async function endPauses(
+  dependencies: ReconcileDependencies,
+  now: Date,
+  isOver: () => boolean,
+): Promise<number> {
   const { db, secrets, taskQueue } = dependencies;
   const jobs = await listPausesOver(db, now, BATCH);
-  for (const { id } of jobs) {
-    await unlessItFails(dependencies, id, async () => {
-      await writeJob(db, { id }, { by: 'pause.until', now, secrets, taskQueue }, (job) => {
-        if (job.state !== 'paused' || job.paused_until === null || job.paused_until > now) return undefined;
-        // What is due at the end of the pause, or since, is to run, however late this is noticed.
-        return { action: 'resumed', state: 'active', since: new Date(job.paused_until.getTime() - 1) };
-      });
-      await syncJob(dependencies, id);
+  const ids = jobs.map(({ id }) => id);
+  return forEachJob(dependencies, 'resumed', ids, isOver, async (id) => {
+    await writeJob(db, { id }, { by: 'pause.until', now, secrets, taskQueue }, (job) => {
+      if (job.state !== 'paused' || job.paused_until === null || job.paused_until > now) return undefined;
+      // What is due at the end of the pause, or since, is to run, however late this is noticed.
+      return { action: 'resumed', state: 'active', since: new Date(job.paused_until.getTime() - 1) };
     });
-  }
-  return jobs.length;
+    await syncJob(dependencies, id);
+  });
 }
 
 async function complete(
   dependencies: ReconcileDependencies,
   jobs: FinishedJob[],
   now: Date,
+  isOver: () => boolean,
 ): Promise<number> {
   const { db, secrets, taskQueue } = dependencies;
-  for (const { id, policy, generation } of jobs) {
-    await unlessItFails(dependencies, id, async () => {
-      await writeJob(db, { id }, { by: 'policy.onCompletion', now, secrets, taskQueue }, (job) => {
-        // Whoever changed it in this moment may have given it more to do.
-        if (job.state !== 'active' || job.generation !== generation) return undefined;
-        return policy.onCompletion === 'delete'
-          ? { action: 'deleted', isDeleted: true }
-          : { action: 'completed', state: 'completed' };
-      });
-      await syncJob(dependencies, id);
+  const byId = new Map(jobs.map((job) => [job.id, job]));
+  return forEachJob(dependencies, 'completed', [...byId.keys()], isOver, async (id) => {
+    await writeJob(db, { id }, { by: 'policy.onCompletion', now, secrets, taskQueue }, (job) => {
+      const finished = byId.get(id);
+      // Whoever changed it in this moment may have given it more to do.
+      if (job.state !== 'active' || job.generation !== finished?.generation) return undefined;
+      return finished.policy.onCompletion === 'delete'
+        ? { action: 'deleted', isDeleted: true }
+        : { action: 'completed', state: 'completed' };
     });
-  }
-  return jobs.length;
-}
-
-/** One job that can not be dealt with must not keep the others from it. */
-async function unlessItFails(
-  { logger }: ReconcileDependencies,
-  jobId: string,
-  work: () => Promise<void>,
-): Promise<void> {
-  try {
-    await work();
-  } catch (error) {
-    if (isDatabaseUnavailable(error)) throw error;
-    logger.error({ err: error, jobId }, 'could not reconcile a job');
-  }
+    await syncJob(dependencies, id);
+  });
 }
 
 async function syncUnsynced(dependencies: ReconcileDependencies, now: Date): Promise<number> {
@@ -214,7 +220,7 @@ async function syncUnsynced(dependencies: ReconcileDependencies, now: Date): Pro
   let isAway = false;
   await concurrently([...left], CONCURRENCY, async (id) => {
     if (isAway) return;
-    if ((await syncJob(dependencies, id)).isReached) left.delete(id);
+    if ((await syncApart(dependencies, id)).isReached) left.delete(id);
     else isAway = true;
   });
   await releaseUnsynced(db, [...left], now);
@@ -225,7 +231,7 @@ async function renewSpecs(dependencies: ReconcileDependencies, now: Date): Promi
   const jobs = await listOutdatedSpecs(dependencies.db, specVersionAt(now.getTime()), now, BATCH);
   let reached = 0;
   await concurrently(jobs, CONCURRENCY, async ({ id }) => {
-    if ((await syncJob(dependencies, id)).isReached) reached++;
+    if ((await syncApart(dependencies, id)).isReached) reached++;
   });
   return reached;
 }

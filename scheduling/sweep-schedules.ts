@@ -1,5 +1,6 @@
 import type { ScheduleSummary } from '@temporalio/client';
 import { validate as isUuid } from 'uuid';
+import { isConnectionLost } from '../db/unavailable.ts';
 import { listScheduled, listSwept, type SweptJob } from '../db/sweep.ts';
 import { forgetObserved } from '../db/sync-state.ts';
 import { MINUTE_MS } from '../domain/milliseconds.ts';
@@ -8,6 +9,7 @@ import { concurrently } from '../platform/concurrently.ts';
 import { deleteSchedule } from './put-schedule.ts';
 import { generationInNote } from './schedule-options.ts';
 import { findSchedule, type SyncDependencies } from './sync.ts';
+import { isUnreachable } from './temporal-errors.ts';
 
 /** Temporal's list of schedules may lag behind: what changed since is not judged. */
 const LAG_MS = MINUTE_MS;
@@ -19,6 +21,8 @@ export interface Swept {
   orphans: number;
   outdated: number;
   lost: number;
+  /** Those that could not be judged: the next sweep tries again. */
+  failed: number;
 }
 
 /**
@@ -27,7 +31,7 @@ export interface Swept {
  * begin as ours do are touched.
  */
 export async function sweepSchedules(dependencies: SyncDependencies, now: Date): Promise<Swept> {
-  const swept: Swept = { orphans: 0, outdated: 0, lost: 0 };
+  const swept: Swept = { orphans: 0, outdated: 0, lost: 0, failed: 0 };
   const listed = new Set<string>();
   for await (const schedules of inBatches(dependencies.temporal.schedule.list({ pageSize: AT_ONCE }))) {
     const ids = schedules.map(jobIdOf);
@@ -37,7 +41,9 @@ export async function sweepSchedules(dependencies: SyncDependencies, now: Date):
       ids.filter((id) => isUuid(id)),
     );
     await concurrently(schedules, CONCURRENCY, (schedule) =>
-      judge(dependencies, schedule, jobs.get(jobIdOf(schedule)), now, swept),
+      apart(dependencies, jobIdOf(schedule), swept, () =>
+        judge(dependencies, schedule, jobs.get(jobIdOf(schedule)), now, swept),
+      ),
     );
   }
   const before = new Date(now.getTime() - LAG_MS);
@@ -45,14 +51,32 @@ export async function sweepSchedules(dependencies: SyncDependencies, now: Date):
   do {
     const ids = await listScheduled(dependencies.db, before, lastId, AT_ONCE);
     const unlisted = ids.filter((id) => !listed.has(id));
-    await concurrently(unlisted, CONCURRENCY, async (id) => {
-      if (await findSchedule(dependencies.temporal, id)) return;
-      swept.lost++;
-      await forgetObserved(dependencies.db, id, now, { isGone: true });
-    });
+    await concurrently(unlisted, CONCURRENCY, (id) =>
+      apart(dependencies, id, swept, async () => {
+        if (await findSchedule(dependencies.temporal, id)) return;
+        await forgetObserved(dependencies.db, id, now, { isGone: true });
+        swept.lost++;
+      }),
+    );
     lastId = ids.length === AT_ONCE ? ids[ids.length - 1] : undefined;
   } while (lastId !== undefined);
   return swept;
+}
+
+/** One schedule that can not be judged must not keep the others from it. Servers that are away end the sweep. */
+async function apart(
+  { logger }: SyncDependencies,
+  jobId: string,
+  swept: Swept,
+  work: () => Promise<void>,
+): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    if (isUnreachable(error) || isConnectionLost(error)) throw error;
+    logger.error({ err: error, jobId }, 'could not compare a schedule with its job');
+    swept.failed++;
+  }
 }
 
 async function judge(

@@ -56,9 +56,10 @@ export async function syncJob(
     let result: PutResult | { kind: 'deleted' };
     try {
       const settings = { attributes: { 'scheduler.job.id': jobId }, link: job.origin?.traceparent };
-      result = await inSpan('sync schedule', settings, () =>
-        outage.attempt(() => withinDeadline(temporal, () => bringToTemporal(dependencies, job))),
-      );
+      result = await inSpan('sync schedule', settings, async () => {
+        const runs = await countRuns(db, job);
+        return outage.attempt(() => withinDeadline(temporal, () => bringToTemporal(dependencies, job, runs)));
+      });
     } catch (error) {
       logger.warn({ err: error, jobId, generation: job.generation }, 'could not bring a job to Temporal');
       if (isUnreachable(error)) return { isReached: false };
@@ -98,16 +99,20 @@ function isSynced(job: JobRow, specVersion: string): boolean {
   return job.deleted_at !== null || job.state === 'completed' || (job.spec_version ?? '') >= specVersion;
 }
 
-async function bringToTemporal({ db, temporal, taskQueue }: SyncDependencies, job: JobRow) {
+/** How many scheduled runs a job with `maxRuns` has had. Asked before Temporal is: how the database is says nothing of it. */
+async function countRuns(db: Database, job: JobRow): Promise<number> {
+  if (job.schedule.maxRuns === undefined || job.deleted_at || job.state === 'completed') return 0;
+  // What is due already Temporal will not start, and it counts.
+  await settleAccount(db, job, new Date());
+  return (await countScheduledRuns(db, [job.id])).get(job.id) ?? 0;
+}
+
+async function bringToTemporal({ temporal, taskQueue }: SyncDependencies, job: JobRow, runs: number) {
   if (job.deleted_at || job.state === 'completed') {
     await deleteSchedule(temporal, scheduleIdOf(job.id));
     return { kind: 'deleted' as const };
   }
-  const isCounted = job.schedule.maxRuns !== undefined;
-  // What is due already Temporal will not start, and it counts.
-  if (isCounted) await settleAccount(db, job, new Date());
-  const counts = await countScheduledRuns(db, isCounted ? [job.id] : []);
-  return await putSchedule(temporal, taskQueue, job, counts.get(job.id) ?? 0);
+  return await putSchedule(temporal, taskQueue, job, runs);
 }
 
 /**

@@ -16,14 +16,20 @@ import { createMetricsRegistry } from '../platform/metrics.ts';
 import { createOutage } from '../platform/outage.ts';
 import { retryUntilUp } from '../platform/retry-until-up.ts';
 import { createSecretBox } from '../platform/secret-box.ts';
-import { announceReady, failStart, shutDown, whenAskedToStop } from '../platform/shutdown.ts';
+import {
+  announceReady,
+  configureOrExit,
+  failStart,
+  shutDown,
+  whenAskedToStop,
+} from '../platform/shutdown.ts';
 import { createTemporalClient, temporalConnectionOptions } from '../platform/temporal.ts';
 import { createPassMetrics } from '../scheduling/pass-metrics.ts';
 import { startTracing } from '../platform/tracing.ts';
 import { ensureReconciler } from '../scheduling/reconciler-schedule.ts';
 import { ensureSearchAttributes } from '../scheduling/search-attributes.ts';
 import { callsTaskQueueOf } from '../scheduling/task-queues.ts';
-import { isUnreachable } from '../scheduling/temporal-errors.ts';
+import { judgeTemporal } from '../scheduling/temporal-errors.ts';
 import { startHealthServer } from './health-server.ts';
 import { startReconcileTimer } from './reconcile-timer.ts';
 import { findMetricsAddress, readSdkMetrics } from './sdk-metrics.ts';
@@ -32,9 +38,9 @@ import { callsOptions, installRuntime, reconcilerOptions, workerOptions } from '
 import { loadWorkflows } from './workflow-bundle.ts';
 
 // npm run worker: runs what Temporal's schedules start. Any number of these may run side by side.
-const logger = createLogger({ level: process.env['LOG_LEVEL'] || 'info', name: 'worker' });
+const config = configureOrExit(() => readConfig(process.env));
+const logger = createLogger({ level: config.LOG_LEVEL, name: 'worker' });
 try {
-  const config = readConfig(process.env);
   const sdkMetricsAddress = await findMetricsAddress();
   installRuntime(logger, sdkMetricsAddress);
   const stopRequested = whenAskedToStop();
@@ -69,7 +75,7 @@ try {
   const reconciling = {
     db,
     temporal,
-    outage: createOutage('Temporal', isUnreachable),
+    outage: createOutage('Temporal', judgeTemporal),
     taskQueue: config.TEMPORAL_TASK_QUEUE,
     logger,
     secrets,

@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { status } from '@grpc/grpc-js';
-import { ServiceError } from '@temporalio/client';
-import { isUnreachable } from '../../scheduling/temporal-errors.ts';
+import { ScheduleNotFoundError, ServiceError } from '@temporalio/client';
+import { isUnreachable, judgeTemporal } from '../../scheduling/temporal-errors.ts';
 
 const answered = (code: status) =>
   new ServiceError('failed', { cause: Object.assign(new Error(), { code, details: '', metadata: {} }) });
@@ -17,3 +17,11 @@ test.each([status.NOT_FOUND, status.INVALID_ARGUMENT, status.ALREADY_EXISTS, sta
 );
 
 test('other errors are not taken for it', () => expect(isUnreachable(new TypeError('x'))).toBe(false));
+
+test('what an error says of Temporal', () => {
+  expect(judgeTemporal(answered(status.UNAVAILABLE))).toBe('away');
+  expect(judgeTemporal(answered(status.INVALID_ARGUMENT))).toBe('answered');
+  expect(judgeTemporal(new Error('x', { cause: answered(status.NOT_FOUND) }))).toBe('answered');
+  expect(judgeTemporal(new ScheduleNotFoundError('gone', 'id'))).toBe('answered');
+  expect(judgeTemporal(Object.assign(new Error('connect'), { code: 'ECONNREFUSED' }))).toBe('unknown');
+});
