@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, test } from '@jest/globals';
 import { apiClient } from '../support/client.ts';
 import { untilState } from '../support/job-state.ts';
 import { createStack, type Stack } from '../support/stack.ts';
