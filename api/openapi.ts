@@ -103,11 +103,12 @@ export function createOpenApiDocument(operations: readonly Operation[], version:
 
 function answerResponses({ answers }: Operation): Record<string, ResponseConfig> {
   return Object.fromEntries(
-    Object.entries(answers).map(([status, { description, schema, type, headers }]) => [
+    Object.entries(answers).map(([status, { description, schema, events, headers }]) => [
       status,
       {
         description,
-        ...(schema ? { content: { [type ?? 'application/json']: { schema } } } : {}),
+        ...(schema ? { content: { 'application/json': { schema } } } : {}),
+        ...(events ? { content: { 'text/event-stream': eventsContent(events) } } : {}),
         ...(headers
           ? {
               headers: Object.fromEntries(
@@ -121,6 +122,24 @@ function answerResponses({ answers }: Operation): Record<string, ResponseConfig>
       },
     ]),
   );
+}
+
+/**
+ * Server-sent events. OpenAPI 3.1 has one schema for the `data` of every event, and no place for which of them belongs to
+ * which `event:`; `x-events` says so.
+ */
+function eventsContent(events: Record<string, z.ZodType>) {
+  const metaOf = (schema: z.ZodType) => schema.meta() ?? {};
+  const byEvent = <Value>(valueOf: (schema: z.ZodType, event: string) => Value) =>
+    Object.fromEntries(Object.entries(events).map(([event, schema]) => [event, valueOf(schema, event)]));
+  return {
+    schema: z.union(Object.values(events)),
+    examples: byEvent((schema, event) => ({
+      summary: `The data of "event: ${event}"`,
+      value: metaOf(schema)['example'],
+    })),
+    'x-events': byEvent((schema) => ({ $ref: `#/components/schemas/${metaOf(schema).id}` })),
+  };
 }
 
 function errorResponses(operation: Operation): Record<string, ResponseConfig> {

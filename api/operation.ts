@@ -99,9 +99,10 @@ export interface Operation<Params = unknown, Query = unknown, Body = unknown, He
     number,
     {
       description: string;
+      /** Of a body of JSON. */
       schema?: z.ZodType;
-      /** JSON, if nothing else is said. */
-      type?: 'text/event-stream';
+      /** In place of a body: server-sent events, by their `event:` the schema of the `data` of each, with an example. */
+      events?: Record<string, z.ZodType>;
       headers?: Record<string, string>;
     }
   >;

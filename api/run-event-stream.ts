@@ -2,16 +2,16 @@ import type { Database } from '../db/database.ts';
 import { findPlaces, listRunEvents, type PlacedRunEvent } from '../db/run-events.ts';
 import { toInstant } from '../domain/instant.ts';
 import { SECOND_MS } from '../domain/milliseconds.ts';
-import type { RunEvent } from '../domain/run-event.ts';
+import type { RunEvent, RunGap } from '../domain/run-event.ts';
 import type { Logger } from '../platform/logger.ts';
 import type { RunEventWatch } from './run-event-hub.ts';
 
 /** Events of one page. A reader that is slow holds no more than one page, and what its connection buffers. */
 const PAGE = 100;
 /** So often a silent stream says something, so that nobody on the way takes it for dead. */
-const KEEP_ALIVE_MS = 15 * SECOND_MS;
+export const KEEP_ALIVE_MS = 15 * SECOND_MS;
 /** What a client waits before it connects again. */
-const RETRY_MS = 2 * SECOND_MS;
+export const RETRY_MS = 2 * SECOND_MS;
 
 /** What a reader reads. */
 export interface Reading {
@@ -68,10 +68,12 @@ async function isGone(db: Database, after: number): Promise<boolean> {
   return after > last || (first === 0 ? after < last : after < first - 1);
 }
 
-const writeGap = (after: number) =>
-  `event: gap\ndata: ${JSON.stringify({
+function writeGap(after: number): string {
+  const gap: RunGap = {
     message: `events after ${after} are not kept any more; GET /runs tells what became of the runs meanwhile`,
-  })}\n\n`;
+  };
+  return `event: gap\ndata: ${JSON.stringify(gap)}\n\n`;
+}
 
 function writeEvent({ place, at, runId, jobId, run }: PlacedRunEvent): string {
   const { lastAttempt: attempt } = run;

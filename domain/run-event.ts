@@ -23,7 +23,8 @@ export const RunEvent = z
   })
   .meta({
     id: 'RunEvent',
-    description: 'Something that became of a run, and how the run then stood.',
+    description:
+      'Something that became of a run, and how the run then stood: the `data` of an event of the type `run`.',
     example: {
       at: '2026-11-23T08:00:00.310Z',
       runId: '5f1c1b0e-6f0e-5b39-9d3c-2a53c3c2b8ad',
@@ -38,6 +39,24 @@ export const RunEvent = z
     },
   });
 export type RunEvent = z.infer<typeof RunEvent>;
+
+/** Says that events before the next one are not kept any more. */
+export const RunGap = z
+  .strictObject({
+    message: z.string().meta({ description: 'From where on events are missing, and what to do.' }),
+  })
+  .meta({
+    id: 'RunGap',
+    description:
+      'Events after the one that the client had are not kept any more, or it names one that there never was: the `data` of an event of the type `gap`.',
+    example: {
+      message: 'events after 4711 are not kept any more; GET /runs tells what became of the runs meanwhile',
+    },
+  });
+export type RunGap = z.infer<typeof RunGap>;
+
+/** The events of the stream of runs: the schema of the `data` of each, by its `event:`. */
+export const RUN_STREAM_EVENTS = { run: RunEvent, gap: RunGap };
 
 /** What is stored of an event: how the run stood, its times as PostgreSQL writes them. */
 export interface RecordedRunEvent extends Pick<Run, 'trigger' | 'scheduledAt' | 'state' | 'reason'> {

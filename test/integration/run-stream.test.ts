@@ -21,6 +21,7 @@ beforeAll(async () => {
 afterAll(async () => {
   for (const follower of followers) follower.close();
   await stack.stop();
+  expect(followers.flatMap(({ faults }) => faults)).toEqual([]);
 });
 
 async function follow(url: string, query = '', lastEventId?: string): Promise<Follower> {
@@ -162,6 +163,9 @@ describe('a reader', () => {
     await waitFor('the rest', () => behind.events.length === 6);
     expect(behind.events.map(({ event }) => event)).toEqual(['gap', 'run', 'run', 'run', 'run', 'run']);
     expect(behind.events[0]?.data).toMatchObject({ message: expect.stringContaining('GET /runs') });
+    // As the document describes both kinds, and the stream itself.
+    expect(ahead.faults.concat(behind.faults)).toEqual([]);
+    expect(behind.retryMs).toBe(2_000);
     const recent = await follow(services[0].url, '', String(Number(last) - 2));
     await waitFor('two', () => recent.events.length === 2);
     expect(recent.events.map(({ id }) => id)).toEqual([String(Number(last) - 1), last]);

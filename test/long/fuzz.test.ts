@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { SignJWT } from 'jose';
+import { operations } from '../../api/routes/index.ts';
 import { runFuzz } from '../fuzz/run.ts';
 import { fromRunner } from '../support/environment.ts';
 import { API_KEY_PEPPER } from '../support/keys.ts';
@@ -52,7 +53,18 @@ test(
       folder: fromRunner('folder'),
       say: (text) => process.stdout.write(`[fuzz] ${text}\n`),
     });
+    // None is left out; what has no path of its own for a good answer, such as a run's retry, may get none in a short time.
+    expect([...new Set(counts.map(({ operation }) => operation))].sort()).toEqual(
+      operations.map(({ method, path }) => `${method.toUpperCase()} ${path}`).sort(),
+    );
+    const succeeded = (operation: string) =>
+      counts.some((one) => one.operation === operation && one.status < 300);
+    expect(
+      ['GET /runs/stream', 'POST /api-keys', 'GET /api-keys', 'POST /jobs'].filter((one) => !succeeded(one)),
+    ).toEqual([]);
     const failed = counts.filter(({ status }) => status >= 500);
+    for (const { operation, status, count } of counts)
+      process.stdout.write(`[fuzz] ${operation}: ${count} answered ${status}\n`);
     process.stdout.write(`[fuzz] ${requests} requests, ${failed.length} kinds of server errors\n`);
     expect({ isGood, failed, report: isGood ? '' : report }).toEqual({
       isGood: true,

@@ -1,19 +1,12 @@
-import { readFileSync } from 'node:fs';
-import path from 'node:path';
-import { Ajv2020 } from 'ajv/dist/2020.js';
-import addFormats from 'ajv-formats';
-import { DOCUMENT_FILE, VARIABLES } from './environment.ts';
+import { VARIABLES } from './environment.ts';
+import { readServedDocument } from './served-document.ts';
 
 // Before every file of tests: each answer of the API that a test gets by fetch is checked against the OpenAPI document.
 // An answer that the document does not describe fails the test that got it.
 
-interface OperationObject {
-  responses: Record<string, { content?: Record<string, object> } | undefined>;
-}
-
 const folder = process.env[VARIABLES.folder];
 if (folder) {
-  const check = createCheck(JSON.parse(readFileSync(path.join(folder, DOCUMENT_FILE), 'utf8')) as Document);
+  const check = createCheck(folder);
   const { fetch } = globalThis;
   globalThis.fetch = async (input, init) => {
     const response = await fetch(input, init);
@@ -24,20 +17,12 @@ if (folder) {
   };
 }
 
-interface Document {
-  paths: Record<string, Record<string, OperationObject>>;
-}
-
-function createCheck(document: Document) {
-  const ajv = new Ajv2020({ strict: false });
-  addFormats.default(ajv);
-  ajv.addSchema(document, 'openapi.json');
+function createCheck(folder: string) {
+  const document = readServedDocument(folder);
   // Fixed paths come before those with parameters: /runs/stream is no run.
   const templates = Object.keys(document.paths)
     .sort((one, other) => Number(one.includes('{')) - Number(other.includes('{')))
     .map((template) => ({ template, pattern: new RegExp(`^${template.replace(/\{\w+\}/g, '[^/]+')}$`) }));
-  const escape = (key: string) => key.replaceAll('~', '~0').replaceAll('/', '~1');
-
   return async (pathname: string, method: string, response: Response): Promise<void> => {
     const template = templates.find(({ pattern }) => pattern.test(pathname))?.template;
     const operation = template === undefined ? undefined : document.paths[template]?.[method.toLowerCase()];
@@ -54,8 +39,9 @@ function createCheck(document: Document) {
     }
     if (!(type in described.content))
       throw new Error(`${name} answered ${response.status} as ${type}, unlike the document`);
+    // Its events are checked as they come: test/support/follow-runs.ts.
     if (type === 'text/event-stream') return;
-    const pointer = [
+    const validate = document.validatorAt([
       'paths',
       template,
       method.toLowerCase(),
@@ -63,14 +49,14 @@ function createCheck(document: Document) {
       String(response.status),
       'content',
       type,
-    ];
-    const validate = ajv.getSchema(`openapi.json#/${[...pointer, 'schema'].map(escape).join('/')}`);
+      'schema',
+    ]);
     if (!validate) throw new Error(`${name}: the document has no schema for ${response.status}`);
     // Copied only here: of a stream, the half that nobody reads would pile up.
     const body = await response.clone().text();
     if (!validate(JSON.parse(body)))
       throw new Error(
-        `${name} answered ${response.status} unlike the document: ${ajv.errorsText(validate.errors)} in ${body}`,
+        `${name} answered ${response.status} unlike the document: ${document.wordsFor(validate.errors)} in ${body}`,
       );
   };
 }

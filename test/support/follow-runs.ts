@@ -1,3 +1,6 @@
+import { createParser } from 'eventsource-parser';
+import { createEventCheck } from './check-events.ts';
+
 /** A server-sent event as it arrived. */
 interface ReceivedEvent {
   id: string;
@@ -8,7 +11,11 @@ interface ReceivedEvent {
 /** A client that follows runs. */
 export interface Follower {
   events: ReceivedEvent[];
-  /** The last id that it was given, with an event or without. */
+  /** How an event, or a line of the stream, is unlike the OpenAPI document or the HTML standard. */
+  faults: string[];
+  /** After how long it is to connect again, once it was told. */
+  readonly retryMs: number | undefined;
+  /** The id of the last event that had one. */
   readonly lastEventId: string;
   /** Resolves when the stream has ended, from either side. */
   ended: Promise<void>;
@@ -35,27 +42,31 @@ export async function followRuns(
     throw new Error(`no stream, but ${response.status} of the type ${type}`);
   const events: ReceivedEvent[] = [];
   let last = lastEventId;
+  const faults: string[] = [];
+  let retryMs: number | undefined;
+  const check = createEventCheck();
+  const parser = createParser({
+    onEvent: ({ id, event, data }) => {
+      const fault = check(event, id, data);
+      if (fault !== undefined) faults.push(fault);
+      last = id ?? last;
+      events.push({ id: last, event: event ?? 'message', data: JSON.parse(data) });
+    },
+    onRetry: (milliseconds) => (retryMs = milliseconds),
+    onComment: (comment) => faults.push(`the document knows no comments: ${comment}`),
+    onError: ({ message }) => faults.push(message),
+  });
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   const read = async () => {
-    let rest = '';
-    for (let part = await reader.read(); !part.done; part = await reader.read()) {
-      const blocks = (rest + part.value).split('\n\n');
-      rest = blocks.pop() ?? '';
-      for (const block of blocks) {
-        const fields = Object.fromEntries(
-          block
-            .split('\n')
-            .map((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 2)]),
-        ) as Record<string, string>;
-        last = fields['id'] ?? last;
-        if (fields['data'] === undefined) continue;
-        events.push({ id: last, event: fields['event'] ?? 'message', data: JSON.parse(fields['data']) });
-      }
-    }
+    for (let part = await reader.read(); !part.done; part = await reader.read()) parser.feed(part.value);
   };
   const ended = read().catch(() => undefined);
   return {
     events,
+    faults,
+    get retryMs() {
+      return retryMs;
+    },
     get lastEventId() {
       return last;
     },
