@@ -1,6 +1,7 @@
 import { OpenAPIRegistry, OpenApiGeneratorV31, type ResponseConfig } from '@asteasolutions/zod-to-openapi';
 import { z } from 'zod';
 import type { ErrorCode } from '../domain/errors.ts';
+import { describeEvents } from './describe-events.ts';
 import { queryOf } from './namespace.ts';
 import { errorsOf, JSON_TYPES, type Operation } from './operation.ts';
 import { Problem, PROBLEMS, toProblem } from './problem.ts';
@@ -79,7 +80,12 @@ export function createOpenApiDocument(operations: readonly Operation[], version:
       responses: { ...errorResponses(operation), ...answerResponses(operation) },
     });
   }
-  return new OpenApiGeneratorV31(registry.definitions).generateDocument({
+  // The texts of events only refer to what they hold.
+  const heldByEvents = operations
+    .flatMap(({ answers }) => Object.values(answers))
+    .flatMap(({ events }) => Object.values(events ?? {}))
+    .map(({ data }) => ({ type: 'schema' as const, schema: data }));
+  return new OpenApiGeneratorV31([...registry.definitions, ...heldByEvents]).generateDocument({
     openapi: '3.1.0',
     info: {
       title: 'Durable job scheduler',
@@ -108,7 +114,7 @@ function answerResponses({ answers }: Operation): Record<string, ResponseConfig>
       {
         description,
         ...(schema ? { content: { 'application/json': { schema } } } : {}),
-        ...(events ? { content: { 'text/event-stream': eventsContent(events) } } : {}),
+        ...(events ? { content: { 'text/event-stream': describeEvents(events) } } : {}),
         ...(headers
           ? {
               headers: Object.fromEntries(
@@ -122,24 +128,6 @@ function answerResponses({ answers }: Operation): Record<string, ResponseConfig>
       },
     ]),
   );
-}
-
-/**
- * Server-sent events. OpenAPI 3.1 has one schema for the `data` of every event, and no place for which of them belongs to
- * which `event:`; `x-events` says so.
- */
-function eventsContent(events: Record<string, z.ZodType>) {
-  const metaOf = (schema: z.ZodType) => schema.meta() ?? {};
-  const byEvent = <Value>(valueOf: (schema: z.ZodType, event: string) => Value) =>
-    Object.fromEntries(Object.entries(events).map(([event, schema]) => [event, valueOf(schema, event)]));
-  return {
-    schema: z.union(Object.values(events)),
-    examples: byEvent((schema, event) => ({
-      summary: `The data of "event: ${event}"`,
-      value: metaOf(schema)['example'],
-    })),
-    'x-events': byEvent((schema) => ({ $ref: `#/components/schemas/${metaOf(schema).id}` })),
-  };
 }
 
 function errorResponses(operation: Operation): Record<string, ResponseConfig> {

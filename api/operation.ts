@@ -10,6 +10,7 @@ import type { Logger } from '../platform/logger.ts';
 import type { SecretBox } from '../platform/secret-box.ts';
 import type { Outage } from '../platform/outage.ts';
 import type { Session } from './access/session.ts';
+import type { EventKind } from './describe-events.ts';
 import type { RunEventHub } from './run-event-hub.ts';
 
 /** What handlers work with. */
@@ -101,8 +102,8 @@ export interface Operation<Params = unknown, Query = unknown, Body = unknown, He
       description: string;
       /** Of a body of JSON. */
       schema?: z.ZodType;
-      /** In place of a body: server-sent events, by their `event:` the schema of the `data` of each, with an example. */
-      events?: Record<string, z.ZodType>;
+      /** In place of a body: server-sent events, by their `event:`. */
+      events?: Record<string, EventKind>;
       headers?: Record<string, string>;
     }
   >;

@@ -55,9 +55,6 @@ export const RunGap = z
   });
 export type RunGap = z.infer<typeof RunGap>;
 
-/** The events of the stream of runs: the schema of the `data` of each, by its `event:`. */
-export const RUN_STREAM_EVENTS = { run: RunEvent, gap: RunGap };
-
 /** What is stored of an event: how the run stood, its times as PostgreSQL writes them. */
 export interface RecordedRunEvent extends Pick<Run, 'trigger' | 'scheduledAt' | 'state' | 'reason'> {
   cancelRequestedAt: string | null;

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { findJobOrTombstone } from '../../db/jobs.ts';
 import { SchedulerError } from '../../domain/errors.ts';
 import { SECOND_MS } from '../../domain/milliseconds.ts';
-import { RUN_STREAM_EVENTS } from '../../domain/run-event.ts';
+import { RunEvent, RunGap } from '../../domain/run-event.ts';
 import type { Session } from '../access/session.ts';
 import { JobIdParams, noSuchJob } from '../job-resource.ts';
 import { operation } from '../operation.ts';
@@ -44,7 +44,7 @@ export const streamRuns = operation({
   description: [
     'Server-sent events, as the HTML standard has them: one of the type `run` for everything that becomes of a run, in one order for all readers. A client that connects again with `Last-Event-ID` misses nothing, for a day; if it was away for longer, an event of the type `gap` says so before the events that are kept. Without it, the stream begins now.',
     '',
-    `The \`data\` of each event is one line of JSON, and \`event\` names its schema. The stream begins with \`retry: ${RETRY_MS}\`. Each \`run\` has its \`id\`; a \`gap\` has none. A stream that has been silent for ${KEEP_ALIVE_MS / SECOND_MS} seconds sends an \`id\` alone, which is no event, but the place from which a client that connects again goes on. There are no comments. It ends when its process ends, its key is revoked or its token expires.`,
+    `The \`data\` of each event is one line of JSON: a \`RunEvent\` of a \`run\`, a \`RunGap\` of a \`gap\`. The stream begins with \`retry: ${RETRY_MS}\`. Each \`run\` has its \`id\`; a \`gap\` has none. A stream that has been silent for ${KEEP_ALIVE_MS / SECOND_MS} seconds sends an \`id\` alone, which is no event, but the place from which a client that connects again goes on. There are no comments. It ends when its process ends, its key is revoked or its token expires.`,
   ].join('\n'),
   tag: 'Runs',
   access: 'runs:read',
@@ -66,8 +66,9 @@ export const streamRuns = operation({
   }),
   answers: {
     200: {
-      description: 'Events for as long as the client listens. The schema is that of the `data` of each.',
-      events: RUN_STREAM_EVENTS,
+      description:
+        'Events for as long as the client listens. The schema is that of each event; its `data` is text that holds JSON.',
+      events: { run: { data: RunEvent, id: '4712' }, gap: { data: RunGap } },
     },
   },
   errors: ['not_found'],

@@ -46,9 +46,10 @@ export async function followRuns(
   let retryMs: number | undefined;
   const check = createEventCheck();
   const parser = createParser({
-    onEvent: ({ id, event, data }) => {
-      const fault = check(event, id, data);
+    onEvent: (parsed) => {
+      const fault = check(parsed);
       if (fault !== undefined) faults.push(fault);
+      const { id, event, data } = parsed;
       last = id ?? last;
       events.push({ id: last, event: event ?? 'message', data: JSON.parse(data) });
     },

@@ -2,7 +2,7 @@
 // together with the client, by test/integration/generated-client.test.ts.
 import { client } from './generated/client.gen.js';
 import * as api from './generated/index.js';
-import type { Job, JobInput } from './generated/index.js';
+import type { Job, JobInput, RunEvent, RunGap } from './generated/index.js';
 
 const { API_URL = '', API_KEY = '', TARGET_URL = '' } = process.env;
 client.setConfig({ baseUrl: API_URL, auth: API_KEY });
@@ -43,7 +43,10 @@ await note('previewSchedule', api.previewSchedule({ body: { schedule: { every: '
 let followed = '';
 const { stream } = await api.streamRuns({ query: { jobId: job.id, lastEventId: '0' } });
 const first = (async () => {
-  for await (const event of stream) {
+  // What this generator's streams hand out is the data of each event, and not the event, as their type has it.
+  for await (const data of stream as AsyncGenerator<unknown>) {
+    const event = data as RunEvent | RunGap;
+    if (!('runId' in event)) continue;
     followed = event.runId;
     break;
   }
