@@ -4,7 +4,8 @@ import { invalid } from '../domain/errors.ts';
 import { currentTraceparent } from '../platform/spans.ts';
 import type { Session } from './access/session.ts';
 import { requireAccess, type Doorkeeper } from './middleware/access.ts';
-import { findUnstorable, jsonBody } from './middleware/json-body.ts';
+import { findUnstorable } from '../domain/storable-text.ts';
+import { jsonBody } from './middleware/json-body.ts';
 import type { RequestState } from './middleware/request-context.ts';
 import { namespaceFor, queryOf } from './namespace.ts';
 import { isRead, JSON_TYPES, type ApiDependencies, type Operation } from './operation.ts';
@@ -64,7 +65,7 @@ function handler(operation: Operation, dependencies: ApiDependencies): Middlewar
   const querySchema = queryOf(operation);
   return async (context) => {
     const url = new URL(context.originalUrl, 'http://localhost');
-    requireStorableQuery(url);
+    requireStorableQuery(url, context.originalUrl);
     const params =
       operation.params && parseInput(operation.params, (context as unknown as { params: unknown }).params);
     const query = querySchema && parseInput(querySchema, { ...context.query });
@@ -101,10 +102,27 @@ function handler(operation: Operation, dependencies: ApiDependencies): Middlewar
   };
 }
 
-function requireStorableQuery(url: URL): void {
+/** @throws SchedulerError `invalid` for a query that would be read as another text than was sent */
+function requireStorableQuery(url: URL, sent: string): void {
+  const query = /\?(.*)/s.exec(sent)?.[1] ?? '';
+  const fault = findEncodingFault(query);
+  if (fault) throw invalid([{ path: '', code: 'not_text', message: fault }]);
   for (const [name, value] of url.searchParams) {
     const fault = findUnstorable(name) ?? findUnstorable(value);
     if (fault)
       throw invalid([{ path: name.slice(0, 64).replaceAll('\0', ''), code: 'not_text', message: fault }]);
+  }
+}
+
+/** Says what keeps a query from being read as it was meant; undefined if nothing does. Pure. */
+function findEncodingFault(query: string): string | undefined {
+  // Node gives each byte beyond ASCII a character of its own: which encoding it was, nobody knows.
+  if (/[^\x21-\x7e]/.test(query))
+    return 'the query holds characters beyond ASCII; percent-encode them as UTF-8';
+  try {
+    decodeURIComponent(query);
+    return undefined;
+  } catch {
+    return 'the query holds a % that begins no escape, or escapes that are no UTF-8; write a % as %25';
   }
 }

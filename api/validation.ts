@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { z } from 'zod';
 import { invalid, type FieldError } from '../domain/errors.ts';
+import { toPath } from './field-path.ts';
 
 type Issue = z.core.$ZodIssue;
 
@@ -125,15 +126,4 @@ function countMisfits(issue: Issue): number {
   const wrongKind =
     (issue.code === 'invalid_type' || issue.code === 'invalid_value') && issue.path.length === 0;
   return wrongKind || issue.message.startsWith(REQUIRED) ? 1 : 0;
-}
-
-/** A place in the input as one would write it in code: `schedule.cron[1]`, `target.headers["a b"]`. */
-function toPath(path: PropertyKey[]): string {
-  let text = '';
-  for (const key of path) {
-    if (typeof key === 'number') text += `[${key}]`;
-    else if (/^[A-Za-z_$][\w$]*$/.test(String(key))) text += text === '' ? String(key) : `.${String(key)}`;
-    else text += `[${JSON.stringify(String(key).slice(0, 64))}]`;
-  }
-  return text;
 }

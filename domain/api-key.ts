@@ -1,10 +1,10 @@
 import { z } from 'zod';
 import { NamespaceName, Scope } from './access.ts';
 import { Instant } from './instant.ts';
-import { line } from './line.ts';
+import { name } from './line.ts';
 
 const shape = {
-  name: line(100).min(1).meta({
+  name: name(100).min(1).meta({
     description: 'Whose key it is. Unique among the keys of the namespace that are not revoked.',
     example: 'billing-service',
   }),

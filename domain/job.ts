@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { durationSchema } from './duration.ts';
 import { hookAnswers, hooks, type FailureHook, type HookName, type RecoveryHook } from './hook.ts';
 import { Instant } from './instant.ts';
-import { line } from './line.ts';
+import { name } from './line.ts';
 import { DAY_MS, SECOND_MS } from './milliseconds.ts';
 import { propertyNames } from './property-names.ts';
 import { Policy } from './policy.ts';
@@ -14,16 +14,17 @@ import { Target, TargetAnswer } from './target.ts';
 const MAX_LABELS = 64;
 
 /** A job's name: unique in its namespace. */
-export const JobName = line(200)
-  .min(1)
-  .meta({ description: 'Unique in the namespace.', example: 'weekly-report' });
+export const JobName = name(200).min(1).meta({
+  description: 'Unique in the namespace; stored in Unicode’s normal form NFC.',
+  example: 'weekly-report',
+});
 
 const LabelKey = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$/, {
   error: 'a label key has 1 to 63 letters, digits, ".", "_", "/" or "-", and begins with a letter or digit',
 });
 
 const Labels = z
-  .record(LabelKey, line(200))
+  .record(LabelKey, name(200))
   .refine((labels) => Object.keys(labels).length <= MAX_LABELS, {
     error: `at most ${MAX_LABELS} labels are allowed`,
   })

@@ -10,3 +10,34 @@ export const line = (maxLength: number) =>
     .string()
     .max(maxLength)
     .regex(NO_CONTROL_CHARACTERS, { error: 'control characters and line breaks are not allowed' });
+
+/**
+ * What nobody sees: format characters (zero-width ones, controls of text direction), what Unicode says is to be ignored
+ * where it is not known, and line and paragraph separators.
+ */
+const INVISIBLE = /[\p{Cf}\p{Default_Ignorable_Code_Point}\p{Zl}\p{Zp}]/u;
+/** An emoji is told from a symbol by it: not invisible where it follows one. */
+const EMOJI = /\p{Extended_Pictographic}\uFE0F/gu;
+
+/** Says what makes a text look like another one; undefined if nothing does. Pure. */
+export function findLookalike(text: string): string | undefined {
+  if (text.trim() !== text) return 'must not begin or end with a blank, which nobody sees';
+  // A blank that is as wide as others, or wider, and another character: U+00A0, U+2003, ….
+  if (/[^\P{Zs} ]/u.test(text)) return 'the only blank that is allowed is the plain one, U+0020';
+  const [invisible] = INVISIBLE.exec(text.replace(EMOJI, '')) ?? [];
+  if (invisible === undefined) return undefined;
+  const code = (invisible.codePointAt(0) as number).toString(16).toUpperCase().padStart(4, '0');
+  return `holds U+${code}, which is invisible or changes the direction of text; leave it out`;
+}
+
+/**
+ * A zod schema for a text by which things are told apart: one line, in Unicode's normal form NFC, without what makes two
+ * texts look the same.
+ */
+export const name = (maxLength: number) =>
+  line(maxLength)
+    .normalize('NFC')
+    .superRefine((text, context) => {
+      const message = findLookalike(text);
+      if (message !== undefined) context.addIssue({ code: 'custom', message });
+    });

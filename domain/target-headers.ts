@@ -42,7 +42,16 @@ const headerValue = () =>
   z
     .string()
     .max(8_192)
-    .regex(HEADER_VALUE, { error: 'a header value holds no line breaks and no control characters' });
+    .regex(HEADER_VALUE, {
+      error: ({ input }) =>
+        /[^\0-\xff]/.test(String(input))
+          ? 'a header value holds characters up to U+00FF alone (RFC 9110, 5.5); write others in ASCII, for example percent-encoded (RFC 8187)'
+          : 'a header value holds no line breaks and no control characters',
+    })
+    .refine((text) => !/^[\t ]|[\t ]$/.test(text), {
+      error:
+        'a header value must not begin or end with a blank or a tab: receivers take them away (RFC 9110, 5.5)',
+    });
 
 const headersWith = <Secret extends z.ZodType>(secret: Secret) =>
   z.record(HeaderName, z.union([headerValue(), z.strictObject({ secret })])).meta(propertyNames(HeaderName));

@@ -2,6 +2,10 @@ import { isBadPort } from './bad-ports.ts';
 
 /** Says why a text is no URL that a job may call; undefined if it is one. What its host leads to is checked at the call. */
 export function findUrlFault(text: string): string | undefined {
+  // A URL parser would take them out, or write them in another way, without a word.
+  // eslint-disable-next-line no-control-regex -- control characters are what it is about
+  if (/[\x00-\x1f\x7f]|^\s|\s$/.test(text))
+    return 'the URL holds a tab, a line break or another control character, or a blank at one of its ends; leave it out';
   let url: URL;
   try {
     url = new URL(text);

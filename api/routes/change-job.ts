@@ -2,7 +2,6 @@ import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
 import type { JobRow } from '../../db/schema.ts';
 import { invalid } from '../../domain/errors.ts';
-import { HOOKS } from '../../domain/hook.ts';
 import { Job, JobInput, type StoredDefinition } from '../../domain/job.ts';
 import { mergePatch } from '../../domain/merge-patch.ts';
 import { definitionOf } from '../../scheduling/job-definition.ts';
@@ -82,15 +81,14 @@ function patchDefinition(job: JobRow, patch: z.infer<typeof JobPatch>): JobInput
   return definition;
 }
 
-/** A call, and a schedule, that a patch does not touch stays as it is, even if one could not make it like that today. */
+/** What a patch does not touch stays as it is, even if one could not make it like that today. */
 function parseTouched(
   merged: Record<string, unknown>,
   current: StoredDefinition,
   patch: z.infer<typeof JobPatch>,
 ): JobInput {
-  const kept = (['target', 'schedule', ...HOOKS] as const).filter(
-    (name) => name in current && !(name in patch),
-  );
+  const fields = Object.keys(JobInput.shape) as (keyof JobInput)[];
+  const kept = fields.filter((name) => name in current && !(name in patch));
   const rest = Object.fromEntries(
     Object.entries(merged).filter(([name]) => !(kept as string[]).includes(name)),
   );

@@ -81,6 +81,20 @@ describe('a body that can not be read', () => {
       /1048576 bytes/,
     ],
     ['bytes that are no gzip', 'hello', { 'content-encoding': 'gzip' }, 400, /JSON/],
+    ['an encoding that nobody knows', '{}', { 'content-encoding': 'zip' }, 415, /Content-Encoding/],
+    ['Latin-1', Buffer.from('{"name":"caf\xe9"}', 'latin1'), {}, 400, /not UTF-8/],
+    ['half a character', Buffer.from([0x22, 0xe2, 0x82, 0x22]), {}, 400, /not UTF-8/],
+    ['a surrogate written as UTF-8', Buffer.from([0x22, 0xed, 0xa0, 0x80, 0x22]), {}, 400, /not UTF-8/],
+    ['UTF-16', Buffer.from(JSON.stringify({ name: 'x' }), 'utf16le'), {}, 400, /JSON/],
+    ...['iso-8859-1', 'utf-16', '"latin1"', 'ascii'].map(
+      (charset): [string, string, Record<string, string>, number, RegExp] => [
+        `charset=${charset}`,
+        '{}',
+        { 'content-type': `application/json; charset=${charset}` },
+        415,
+        /UTF-8/,
+      ],
+    ),
   ])('%s', async (_, body, headers, status, message) => {
     await expectRefusal(await send('POST', '/jobs', body, headers), status, '', message);
   });
@@ -268,6 +282,38 @@ describe('a job that can not be', () => {
       /valid header name/,
     ],
     [
+      'a header value beyond ISO 8859-1',
+      withTarget({ headers: { 'X-A': '日本' } }),
+      'target.headers["X-A"]',
+      /up to U\+00FF/,
+    ],
+    [
+      'a header value with a blank at its end',
+      withTarget({ headers: { 'X-A': { secret: 'Bearer x ' } } }),
+      'target.headers["X-A"].secret',
+      /begin or end with a blank/,
+    ],
+    ['a URL with a tab', withTarget({ url: 'https://exam\tple.com/' }), 'target.url', /tab/],
+    ['a URL with a blank before it', withTarget({ url: ' https://example.com/' }), 'target.url', /blank/],
+    [
+      'a URL with a line break at its end',
+      withTarget({ url: 'https://example.com/\n' }),
+      'target.url',
+      /line break/,
+    ],
+    ['a name of blanks', { ...good, name: '   ' }, 'name', /blank/],
+    ['a name that begins with a blank', { ...good, name: ' a' }, 'name', /blank/],
+    ['a name with a no-break space', { ...good, name: 'a\u00a0b' }, 'name', /U\+0020/],
+    ['a name that turns direction', { ...good, name: 'a\u202eb' }, 'name', /U\+202E/],
+    ['a name with a zero-width space', { ...good, name: 'a\u200bb' }, 'name', /U\+200B/],
+    ['a label that turns direction', { ...good, labels: { team: 'a\u2067b' } }, 'labels.team', /U\+2067/],
+    [
+      'a concurrency key with an invisible character',
+      { ...good, policy: { maxConcurrent: 1, concurrencyKey: 'a\u00adb' } },
+      'policy.concurrencyKey',
+      /U\+00AD/,
+    ],
+    [
       'a header value with a line break',
       withTarget({ headers: { X: 'a\r\nEvil: 1' } }),
       'target.headers.X',
@@ -291,7 +337,29 @@ describe('a job that can not be', () => {
 
   test('an own __proto__', async () => {
     const body = JSON.stringify(good).replace('{', '{"__proto__":{"admin":true},');
-    await expectRefusal(await send('POST', '/jobs', body), 422, '', /__proto__/);
+    await expectRefusal(await send('POST', '/jobs', body), 422, '__proto__', /__proto__/);
+  });
+
+  test.each<[string, string, string, RegExp]>([
+    [
+      'an integer that a double cannot hold',
+      '"target":{"body":{"id":9007199254740993}}',
+      'target.body.id',
+      /9007199254740992/,
+    ],
+    ['a number out of range', '"target":{"body":[1,1e400]}', 'target.body[1]', /out of range/],
+    ['a number too small', '"target":{"args":[1e-400]}', 'target.args[0]', /rounded to 0/],
+    [
+      'too many decimals',
+      '"onFailure":{"target":{"body":12345678901234.123456}}',
+      'onFailure.target.body',
+      /rounded/,
+    ],
+    ['a field twice', '"name":"x"', 'name', /twice/],
+    ['a field twice, once with an escape', '"labels":{"a":"1","\\u0061":"2"}', 'labels.a', /twice/],
+  ])('%s', async (_, field, path, message) => {
+    const body = JSON.stringify(good).replace('{', `{${field},`);
+    await expectRefusal(await send('POST', '/jobs', body), 422, path, message);
   });
 
   test('a hundred thousand brackets', async () => {
@@ -338,7 +406,7 @@ describe('a change that can not be', () => {
     ['a PATCH that is a text', 'PATCH', '', '"name"', {}, 422, '', /must be an object/],
     ['a PATCH that is no JSON', 'PATCH', '', '{"name":', merge, 400, '', /JSON/],
     ['a PATCH with a NUL byte', 'PATCH', '', '{"labels":{"a":"\\u0000"}}', merge, 422, 'labels.a', /NUL/],
-    ['a PATCH of a prototype', 'PATCH', '', '{"__proto__":{"a":1}}', merge, 422, '', /__proto__/],
+    ['a PATCH of a prototype', 'PATCH', '', '{"__proto__":{"a":1}}', merge, 422, '__proto__', /__proto__/],
     ['a PATCH of another kind', 'PATCH', '', '{}', { 'content-type': 'text/plain' }, 415, '', /merge-patch/],
     ['an If-Match without quotes', 'PATCH', '', '{}', { 'if-match': '3' }, 422, 'If-Match', /double quotes/],
     [
@@ -402,6 +470,9 @@ describe('a query that can not be', () => {
     ['state=sleeping', 'state', /"active"/],
     ['name=a%00b', 'name', /NUL/],
     ['offset=5', 'offset', /no such field/],
+    ['name=100%', '', /%25/],
+    ['name=caf%E9', '', /UTF-8/],
+    ['name=%ED%A0%80', '', /UTF-8/],
   ])('GET /jobs?%s', async (query, path, message) => {
     await expectRefusal(await send('GET', `/jobs?${query}`), 422, path, message);
   });

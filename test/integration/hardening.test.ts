@@ -149,13 +149,13 @@ describe('a body', () => {
   const withText = (field: string) => JSON.stringify(definition).replace('"name"', `${field},"name"`);
 
   test.each([
-    ['__proto__ at the top', withText('"__proto__":{"isAdmin":true}'), ''],
-    ['__proto__ in labels', withText('"labels":{"__proto__":"x"}'), ''],
-    ['__proto__ spelt with escapes', withText('"labels":{"\\u005f_proto__":{}}'), ''],
+    ['__proto__ at the top', withText('"__proto__":{"isAdmin":true}'), '__proto__'],
+    ['__proto__ in labels', withText('"labels":{"__proto__":"x"}'), 'labels.__proto__'],
+    ['__proto__ spelt with escapes', withText('"labels":{"\\u005f_proto__":{}}'), 'labels.__proto__'],
     [
       '__proto__ as a header',
       JSON.stringify(definition).replace('"type"', '"headers":{"__proto__":"x"},"type"'),
-      '',
+      'target.headers.__proto__',
     ],
     [
       'constructor.prototype',

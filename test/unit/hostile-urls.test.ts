@@ -79,7 +79,7 @@ test('no hostile URL reaches a listener on this machine', async () => {
       error: expect.stringMatching(
         attempt.isAccepted
           ? /is not public \([a-zA-Z0-9]+\); an operator can allow/
-          : /is not a URL|is no http or https URL|holds credentials|belongs to another protocol/,
+          : /is not a URL|is no http or https URL|holds credentials|belongs to another protocol|holds a tab/,
       ),
     });
   }

@@ -1,0 +1,41 @@
+import { describe, expect, test } from '@jest/globals';
+import { JobName } from '../../domain/job.ts';
+
+describe('a name', () => {
+  test.each([
+    ['plain', 'weekly report'],
+    ['with accents', 'Grüße'],
+    ['in Japanese', '週報'],
+    ['in Arabic', 'تقرير'],
+    ['with an emoji', 'deploy 🚀'],
+    ['with an emoji of two code points', 'careful ⚠️'],
+  ])('%s is kept', (_, text) => {
+    expect(JobName.parse(text)).toBe(text);
+  });
+
+  test('is stored composed, so that one that looks the same is the same', () => {
+    expect(JobName.parse('cafe\u0301')).toBe('caf\u00e9');
+    expect(JobName.parse('\u212b')).toBe('\u00c5');
+  });
+
+  test.each([
+    ['blanks only', '  ', /blank/],
+    ['a blank at its end', 'a ', /blank/],
+    ['an ideographic space', 'a\u3000b', /U\+0020/],
+    ['a right-to-left override', 'a\u202eb', /U\+202E/],
+    ['an isolate', 'a\u2066b', /U\+2066/],
+    ['a mark of direction', 'a\u200eb', /U\+200E/],
+    ['a zero-width joiner', 'a\u200db', /U\+200D/],
+    ['a word joiner', 'a\u2060b', /U\+2060/],
+    ['a byte order mark within', 'a\ufeffb', /U\+FEFF/],
+    ['a soft hyphen', 'a\u00adb', /U\+00AD/],
+    ['a Hangul filler', 'a\u3164b', /U\+3164/],
+    ['a variation selector after a letter', 'a\ufe0fb', /U\+FE0F/],
+    ['a tag', 'a\u{e0041}b', /U\+E0041/],
+    ['a line separator', 'a\u2028b', /U\+2028/],
+    ['a tab', 'a\tb', /control characters/],
+  ])('with %s is refused', (_, text, message) => {
+    const result = JobName.safeParse(text);
+    expect(result.error?.issues[0]?.message).toMatch(message);
+  });
+});
