@@ -13,14 +13,15 @@ export const line = (maxLength: number) =>
 
 /**
  * What nobody sees: format characters (zero-width ones, controls of text direction), what Unicode says is to be ignored
- * where it is not known, and line and paragraph separators.
+ * where it is not known, separators of lines, blank symbols, and what Unicode gives no look.
  */
-const INVISIBLE = /[\p{Cf}\p{Default_Ignorable_Code_Point}\p{Zl}\p{Zp}]/u;
+const INVISIBLE = /[\p{Cf}\p{Default_Ignorable_Code_Point}\p{Zl}\p{Zp}\p{Co}\p{Cn}\u2800\u{1d159}]/u;
 /** An emoji is told from a symbol by it: not invisible where it follows one. */
 const EMOJI = /\p{Extended_Pictographic}\uFE0F/gu;
 
 /** Says what makes a text look like another one; undefined if nothing does. Pure. */
 export function findLookalike(text: string): string | undefined {
+  if (/^\p{M}/u.test(text)) return 'must not begin with a combining mark, which needs a letter before it';
   if (text.trim() !== text) return 'must not begin or end with a blank, which nobody sees';
   // A blank that is as wide as others, or wider, and another character: U+00A0, U+2003, ….
   if (/[^\P{Zs} ]/u.test(text)) return 'the only blank that is allowed is the plain one, U+0020';
@@ -38,6 +39,10 @@ export const name = (maxLength: number) =>
   line(maxLength)
     .normalize('NFC')
     .superRefine((text, context) => {
-      const message = findLookalike(text);
+      // In a few scripts the normal form is longer than what was sent.
+      const message =
+        text.length > maxLength
+          ? `must be at most ${maxLength} characters long in Unicode's normal form NFC`
+          : findLookalike(text);
       if (message !== undefined) context.addIssue({ code: 'custom', message });
     });

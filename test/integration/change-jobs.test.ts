@@ -228,7 +228,7 @@ describe('If-Match', () => {
   test.each(['1', '"1', '', '*, "1"', '"1" "2"', 'w/"1"'])(
     '%j is no list of ETags, and refused',
     async (ifMatch) => {
-      const { id } = await api.createJob(job(`malformed ${ifMatch}`));
+      const { id } = await api.createJob(job(`malformed [${ifMatch}]`));
       const answer = await change<Problem>('PATCH', id, { description: 'x' }, { 'if-match': ifMatch });
       expect([answer.status, faultsOf(answer)?.[0]?.[0]]).toEqual([422, 'If-Match']);
       expect((await api.getJob(id)).sync.generation).toBe(1);
