@@ -20,7 +20,7 @@ const INVISIBLE = /[\p{Cf}\p{Default_Ignorable_Code_Point}\p{Zl}\p{Zp}\p{Co}\p{C
 const EMOJI = /\p{Extended_Pictographic}\uFE0F/gu;
 
 /** Says what makes a text look like another one; undefined if nothing does. Pure. */
-export function findLookalike(text: string): string | undefined {
+function findLookalike(text: string): string | undefined {
   if (/^\p{M}/u.test(text)) return 'must not begin with a combining mark, which needs a letter before it';
   if (text.trim() !== text) return 'must not begin or end with a blank, which nobody sees';
   // A blank that is as wide as others, or wider, and another character: U+00A0, U+2003, ….
