@@ -275,7 +275,7 @@ describe('states', () => {
       sync: { state: 'synced', generation: 3 },
     });
     expect((await describeSchedule(id)).action.args).toEqual([
-      { jobId: id, generation: 3, trigger: 'schedule' },
+      { jobId: id, generation: 3, trigger: 'schedule', timeoutMs: 3_600_000 },
     ]);
     expect((await api.listRevisions(id)).items[0]?.changes).toMatchObject({
       state: { before: 'completed', after: 'active' },
