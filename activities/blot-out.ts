@@ -5,13 +5,27 @@ const MIN_LENGTH = 4;
 /**
  * Replaces secrets in a text: as they are, without the scheme of an Authorization, and as JSON, HTML and URLs write them.
  */
-export function blotOut(text: string, secrets: readonly string[]): string {
-  return [...new Set(secrets.flatMap((secret) => [secret, secret.trim(), withoutScheme(secret.trim())]))]
+export const blotOut = (text: string, secrets: readonly string[]): string =>
+  writtenForms(secrets).reduce((blotted, secret) => blotted.replaceAll(secret, BLOT), text);
+
+/** Replaces the beginning of a secret at the end of a text that was cut off there. */
+export function blotOutEnd(text: string, secrets: readonly string[]): string {
+  const starts = writtenForms(secrets).map((secret) => {
+    const begin = secret.slice(0, MIN_LENGTH);
+    let start = text.indexOf(begin, Math.max(0, text.length - secret.length + 1));
+    while (start !== -1 && !secret.startsWith(text.slice(start))) start = text.indexOf(begin, start + 1);
+    return start;
+  });
+  const first = Math.min(...starts.filter((start) => start !== -1));
+  return Number.isFinite(first) ? text.slice(0, first) + BLOT : text;
+}
+
+/** Secrets in every form in which they are looked for, the longest first. */
+const writtenForms = (secrets: readonly string[]): string[] =>
+  [...new Set(secrets.flatMap((secret) => [secret, secret.trim(), withoutScheme(secret.trim())]))]
     .flatMap((secret) => [secret, ...writtenIn(secret)])
     .filter((secret) => secret.length >= MIN_LENGTH)
-    .sort((a, b) => b.length - a.length)
-    .reduce((blotted, secret) => blotted.replaceAll(secret, BLOT), text);
-}
+    .sort((a, b) => b.length - a.length);
 
 const withoutScheme = (secret: string) => secret.replace(/^\S+ +(?=\S{8})/, '');
 

@@ -4,13 +4,14 @@ import { retryAfterMs } from '../domain/retry-after.ts';
 import type { Retry } from '../domain/retry.ts';
 import type { HttpTargetAnswer } from '../domain/http-target.ts';
 import { findUrlFault } from '../domain/target-url.ts';
-import { blotOut } from './blot-out.ts';
 import { UncallableError, followRedirect, MAX_REDIRECTS } from './follow-redirect.ts';
 import { describeError } from './call/describe-error.ts';
 import type { Answer } from './call/exchange.ts';
 import { ForbiddenAddressError } from './call/resolve-allowed.ts';
 import type { Dispatcher } from './guarded-dispatcher.ts';
 import type { PreparedCall } from './prepare-call.ts';
+import { excerptOf } from './response-excerpt.ts';
+import { MAX_ERROR_LENGTH, toStorable } from './to-storable.ts';
 
 /** How a call ended. */
 export interface CallOutcome {
@@ -26,15 +27,10 @@ export interface CallOutcome {
 export type CallRules = Pick<HttpTargetAnswer, 'timeout' | 'successStatus' | 'followRedirects'> &
   Pick<Retry, 'retryStatus'>;
 
-/** Characters of an answer that are kept. */
-const EXCERPT_LENGTH = 1_024;
-/** And of an error. */
-export const MAX_ERROR_LENGTH = 500;
-
 /**
  * Makes one HTTP call. Never throws: whatever goes wrong is an outcome. A broken connection and a timeout are worth
  * another call; a forbidden address is final; a status is judged by the rules, also of an answer that is cut off, except that
-half an answer is no success. No secret of the call is in the outcome.
+ * half an answer is no success. No secret of the call is in the outcome.
  */
 export async function callHttp(
   dispatcher: Dispatcher,
@@ -47,7 +43,8 @@ export async function callHttp(
     timeout.aborted ? `no complete answer within ${rules.timeout}` : describeError(error);
   try {
     const signal = AbortSignal.any([timeout, cancelled]);
-    const { statusCode, headers, body, fault } = await request(dispatcher, call, rules, signal);
+    const answer = await request(dispatcher, call, rules, signal);
+    const { statusCode, headers, fault } = answer;
     const judged = judgeStatus(statusCode, rules);
     const verdict = fault && judged === 'succeeded' ? 'retryable' : judged;
     const askedForMs = retryAfterMs(statusCode, single(headers['retry-after']), Date.now());
@@ -56,7 +53,7 @@ export async function callHttp(
       verdict,
       statusCode,
       error: verdict === 'succeeded' ? null : toStorable(message, call.secrets, MAX_ERROR_LENGTH),
-      responseExcerpt: toExcerpt(body, headers, call.secrets),
+      responseExcerpt: await excerptOf(answer, call.secrets),
       ...(askedForMs === undefined ? {} : { retryAfterMs: askedForMs }),
     };
   } catch (error) {
@@ -99,28 +96,3 @@ async function request(
 }
 
 const single = (header: string | string[] | undefined) => (Array.isArray(header) ? header[0] : header);
-
-/** Null for what is no text in an encoding that is understood here, or is compressed. */
-function toExcerpt(answer: Buffer, headers: Answer['headers'], secrets: string[]): string | null {
-  const type = single(headers['content-type']) ?? 'text/plain';
-  const compression = single(headers['content-encoding']) ?? 'identity';
-  const encoding = ENCODINGS[/charset="?([\w-]+)/i.exec(type)?.[1]?.toLowerCase() ?? 'utf-8'];
-  const isText =
-    /^text\/|json|xml|x-www-form-urlencoded/i.test(type) && compression.toLowerCase() === 'identity';
-  if (!isText || encoding === undefined) return null;
-  return toStorable(new TextDecoder(encoding).decode(answer), secrets);
-}
-
-/** Texts in other encodings could show a secret in a form that is not looked for. */
-const ENCODINGS: Record<string, string> = {
-  'utf-8': 'utf-8',
-  utf8: 'utf-8',
-  'us-ascii': 'utf-8',
-  ascii: 'utf-8',
-  'iso-8859-1': 'latin1',
-  'windows-1252': 'latin1',
-};
-
-/** A text of this length at most, without secrets, and as PostgreSQL takes it: without NUL and halves of surrogate pairs. */
-export const toStorable = (text: string, secrets: string[] = [], maxLength = EXCERPT_LENGTH) =>
-  blotOut(text, secrets).slice(0, maxLength).replaceAll('\0', '\uFFFD').toWellFormed();

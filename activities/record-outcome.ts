@@ -3,10 +3,10 @@ import { CANCELLED } from '../db/run-progress.ts';
 import type { RunDeadline } from '../domain/run-deadline.ts';
 import type { HandedOverOutcome, RunJobResult, RunJobTask, RunRetrying } from '../domain/run-job.ts';
 import { beginOfTask } from './begin-run.ts';
-import { MAX_ERROR_LENGTH, toStorable } from './call-http.ts';
 import type { ActivityDependencies } from './dependencies.ts';
 import { describeOverdue, endAttempt, type EndedAttempt } from './ended-attempt.ts';
 import { recordEnd, settle } from './record-end.ts';
+import { MAX_ERROR_LENGTH, toStorable } from './to-storable.ts';
 import { traceAttempt } from './trace-run.ts';
 
 /**

@@ -19,7 +19,7 @@ export interface Answer {
 }
 
 /** An answer is read so far; a longer body is cut off. */
-const MAX_BODY_BYTES = 64 * 1_024;
+export const MAX_BODY_BYTES = 64 * 1_024;
 
 /** Gateways with single sign-on send tens of kilobytes of headers; browsers take 256 KiB. */
 export const MAX_HEADER_BYTES = 256 * 1_024;

@@ -1,5 +1,5 @@
 import { createServer, type AddressInfo, type Socket } from 'node:net';
-import { gzipSync } from 'node:zlib';
+import { brotliCompressSync, gzipSync } from 'node:zlib';
 
 /** Ways in which a target can misbehave, by the path under which it does. Each has the whole connection to itself. */
 const MISBEHAVIOURS: Record<string, (socket: Socket) => void> = {
@@ -41,6 +41,18 @@ const MISBEHAVIOURS: Record<string, (socket: Socket) => void> = {
         gzipSync(Buffer.alloc(64 * 1024 * 1024)),
       ]),
     ),
+  '/brotli-bomb': (socket) =>
+    void socket.end(
+      Buffer.concat([
+        Buffer.from(`HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Encoding: br\r\n\r\n`),
+        brotliCompressSync(Buffer.alloc(64 * 1024 * 1024, 'z')),
+      ]),
+    ),
+  '/cut-brotli': (socket) => {
+    const body = brotliCompressSync(Array.from({ length: 5_000 }, (_, index) => index).join(' '));
+    const head = `HTTP/1.1 200 OK\r\nContent-Encoding: br\r\nContent-Length: ${body.length}\r\n\r\n`;
+    socket.end(Buffer.concat([Buffer.from(head), body.subarray(0, body.length / 2)]));
+  },
   '/binary': (socket) =>
     void socket.end(
       'HTTP/1.1 200 OK\r\nContent-Type: image/png\r\nContent-Length: 4\r\n\r\n\x89PNG',
