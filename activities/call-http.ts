@@ -4,7 +4,7 @@ import { retryAfterMs } from '../domain/retry-after.ts';
 import type { Retry } from '../domain/retry.ts';
 import type { HttpTargetAnswer } from '../domain/http-target.ts';
 import { findUrlFault } from '../domain/target-url.ts';
-import { UncallableError, followRedirect, MAX_REDIRECTS } from './follow-redirect.ts';
+import { followRedirect, MAX_REDIRECTS } from './follow-redirect.ts';
 import { describeError } from './call/describe-error.ts';
 import type { Answer } from './call/exchange.ts';
 import { ForbiddenAddressError } from './call/resolve-allowed.ts';
@@ -43,12 +43,13 @@ export async function callHttp(
     timeout.aborted ? `no complete answer within ${rules.timeout}` : describeError(error);
   try {
     const signal = AbortSignal.any([timeout, cancelled]);
-    const answer = await request(dispatcher, call, rules, signal);
+    const { answer, refusal } = await request(dispatcher, call, rules, signal);
     const { statusCode, headers, fault } = answer;
     const judged = judgeStatus(statusCode, rules);
     const verdict = fault && judged === 'succeeded' ? 'retryable' : judged;
     const askedForMs = retryAfterMs(statusCode, single(headers['retry-after']), Date.now());
-    const message = `the target answered ${statusCode}${fault ? `, but not to the end: ${describe(fault)}` : ''}`;
+    const toTheEnd = fault ? `, but not to the end: ${describe(fault)}` : '';
+    const message = refusal ?? `the target answered ${statusCode}${toTheEnd}`;
     return {
       verdict,
       statusCode,
@@ -67,31 +68,39 @@ export async function callHttp(
   }
 }
 
-/** Sends a call, and follows redirects if it shall. */
+/** Placeholders have made a URL that may not be called. */
+class UncallableError extends Error {
+  constructor(reason: string) {
+    super(reason);
+    this.name = 'UncallableError';
+  }
+}
+
+/** Sends a call, and follows redirects if it shall: the last answer, and why the redirect in it is not followed. */
 async function request(
   dispatcher: Dispatcher,
   first: PreparedCall,
   { followRedirects, successStatus, retryStatus }: CallRules,
   signal: AbortSignal,
-): Promise<Answer> {
+): Promise<{ answer: Answer; refusal?: string }> {
+  const fault = findUrlFault(first.url.href);
+  if (fault) throw new UncallableError(fault);
   let call = first;
   for (let redirects = 0; ; redirects++) {
-    // Placeholders and redirects make a URL that nobody has looked at yet.
-    const fault = findUrlFault(call.url.href);
-    if (fault)
-      throw new UncallableError(
-        redirects > 0 ? `the target redirects to where no call may go: ${fault}` : fault,
-      );
     const { url, method, body } = call;
     const headers = { ...call.headers, ...call.privateHeaders };
     const answer = await dispatcher.request({ url, method, headers, body }, signal);
-    const isJudged = judgeStatus(answer.statusCode, { successStatus, retryStatus }) !== 'final';
-    if (!followRedirects || isJudged) return answer;
-    const next = followRedirect(call, answer.statusCode, single(answer.headers['location']));
-    if (!next) return answer;
+    const { statusCode } = answer;
+    const isJudged = judgeStatus(statusCode, { successStatus, retryStatus }) !== 'final';
+    if (!followRedirects || isJudged) return { answer };
+    const redirect = followRedirect(call, statusCode, single(answer.headers['location']), {
+      mayLosePost: followRedirects === 'asGet',
+    });
+    if (!redirect) return { answer };
+    if ('refusal' in redirect) return { answer, refusal: redirect.refusal };
     if (redirects === MAX_REDIRECTS)
-      throw new UncallableError(`the target redirected more than ${MAX_REDIRECTS} times`);
-    call = next;
+      return { answer, refusal: `the target redirected more than ${MAX_REDIRECTS} times` };
+    call = redirect.call;
   }
 }
 

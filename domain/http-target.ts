@@ -60,10 +60,15 @@ const httpCall = <HeaderFields extends z.ZodType, SigningFields extends z.ZodTyp
     successStatus: StatusList.min(1)
       .default(STATUS_DEFAULTS.successStatus)
       .meta({ description: 'Answers that count as success.', example: ['200-299'] }),
-    followRedirects: z.boolean().default(false).meta({
-      description:
-        'Whether a redirect is followed, five in a row at most. To another origin, headers of yours and the signature do not go along.',
-    }),
+    followRedirects: z
+      .union([z.boolean(), z.literal('asGet')], {
+        error: 'must be true, false, or "asGet", which also follows a 301 or 302 that makes a GET of a POST',
+      })
+      .default(false)
+      .meta({
+        description:
+          'Whether a redirect is followed, five in a row at most. 307 and 308 keep the method and the body; 303 is followed with a GET. 301 and 302 would make a GET without a body of a POST: the run fails, unless this is "asGet". To another origin, headers of yours and the signature do not go along.',
+      }),
     signing,
   });
 

@@ -226,7 +226,7 @@ describe('a redirect', () => {
   test.each(['ftp://x.example/', 'https://user:planted@x.example/', 'http://x.example:25/'])(
     'to %s is not followed, and not said again',
     async (location) => {
-      answering('/astray', [302, { location }]);
+      answering('/astray', [307, { location }]);
       const name = `astray ${location}`;
       const { run } = await runOnce(name, target('/astray', { followRedirects: true }));
       expect(run).toMatchObject({
@@ -238,12 +238,37 @@ describe('a redirect', () => {
   );
 
   test('to what may not be called is not followed', async () => {
-    answering('/to-metadata', [302, { location: 'http://169.254.169.254/latest/meta-data/' }]);
+    answering('/to-metadata', [307, { location: 'http://169.254.169.254/latest/meta-data/' }]);
     const { run } = await runOnce('to metadata', target('/to-metadata', { followRedirects: true }));
     expect(run).toMatchObject({
       state: 'failed',
       reason: expect.stringMatching(/169\.254\.169\.254 is not public/),
     });
     expect(run.attempts).toHaveLength(1);
+  });
+
+  test('that would lose a POST fails the run, which is not tried again, unless its author allows it', async () => {
+    answering('/moved', [301, { location: '/new-place' }]);
+    const body = { order: 7 };
+    const lost = await runOnce('lost post', target('/moved', { body, followRedirects: true }));
+    expect(lost.run).toMatchObject({
+      state: 'failed',
+      reason: expect.stringMatching(/answered 301 to a POST, and following that would make it a GET/),
+      attempts: [{ outcome: 'failed', statusCode: 301, retryAt: null }],
+    });
+    expect(stack.receiver.callsTo('/new-place')).toHaveLength(0);
+    answering('/moved', [302, { location: '/new-place' }]);
+    const allowed = await runOnce('allowed', target('/moved', { body, followRedirects: 'asGet' }));
+    expect(allowed.run).toMatchObject({ state: 'succeeded', attempts: [{ statusCode: 200 }] });
+    expect(httpTargetOf(allowed.job).followRedirects).toBe('asGet');
+    expect(stack.receiver.callsTo('/new-place')).toMatchObject([{ method: 'GET', body: '' }]);
+  });
+
+  test('that would lose a POST is tried again where its status is', async () => {
+    answering('/moving-on', [302, { location: '/new-place' }], [200]);
+    const { run } = await runOnce('moving on', target('/moving-on', { followRedirects: true }), {
+      retry: { ...quick, retryStatus: [302] },
+    });
+    expect(run.attempts.map(({ statusCode }) => statusCode)).toEqual([302, 200]);
   });
 });

@@ -154,20 +154,71 @@ describe('a redirect', () => {
     secrets: [],
   };
 
+  const follow = (status: number, location?: string, method = 'POST', mayLosePost = false) => {
+    const redirect = followRedirect({ ...call, method }, status, location, { mayLosePost });
+    if (!redirect || 'refusal' in redirect) return redirect?.refusal;
+    return redirect.call;
+  };
+
   test('to the same origin takes everything along; 303 becomes a GET', () => {
-    expect(followRedirect(call, 307, '/y')).toMatchObject({ ...call, url: new URL('https://a.example/y') });
-    const next = followRedirect(call, 303, '/y');
-    expect(next).toMatchObject({ method: 'GET', body: null, privateHeaders: { authorization: 'Bearer x' } });
-    expect(next?.headers).toEqual({ 'x-scheduler-run': 'R' });
-    expect(next?.privateHeaders).toEqual({ authorization: 'Bearer x' });
+    expect(follow(307, '/y')).toMatchObject({ ...call, url: new URL('https://a.example/y') });
+    expect(follow(303, '/y')).toEqual({
+      ...call,
+      url: new URL('https://a.example/y'),
+      method: 'GET',
+      body: null,
+      headers: { 'x-scheduler-run': 'R' },
+      privateHeaders: { authorization: 'Bearer x' },
+    });
+  });
+
+  test.each<[number, string, string | RegExp]>([
+    [301, 'POST', /answered 301 to a POST, .* GET without its body; .*307 or 308, .*"asGet"/],
+    [302, 'POST', /answered 302 to a POST/],
+    [303, 'POST', 'GET'],
+    [303, 'PUT', 'GET'],
+    [303, 'DELETE', 'GET'],
+    [307, 'POST', 'POST'],
+    [308, 'POST', 'POST'],
+    [301, 'GET', 'GET'],
+    [302, 'HEAD', 'HEAD'],
+    [303, 'HEAD', 'HEAD'],
+    [303, 'GET', 'GET'],
+    [301, 'PUT', 'PUT'],
+    [302, 'DELETE', 'DELETE'],
+    [308, 'PATCH', 'PATCH'],
+  ])('%i after %s loses no POST', (status, method, expected) => {
+    const next = follow(status, '/y', method);
+    if (typeof expected === 'string') {
+      const body = expected === method ? call.body : null;
+      expect(next).toMatchObject({ method: expected, body });
+    } else expect(next).toMatch(expected);
+  });
+
+  test.each([301, 302])('%i after a POST becomes a GET if that is allowed', (status) => {
+    const next = follow(status, '/y', 'POST', true);
+    expect(next).toMatchObject({ method: 'GET', body: null, headers: { 'x-scheduler-run': 'R' } });
+  });
+
+  test.each([200, 204, 300, 304, 305, 306, 309, 404])('%i is none', (status) => {
+    expect(follow(status, '/y', 'GET')).toBeUndefined();
+    expect(follow(302, undefined)).toBeUndefined();
   });
 
   test.each(['http://a.example/x', 'https://b.example/', 'https://a.example:444/'])(
     'to %s takes no secret along',
-    (location) => expect(followRedirect(call, 308, location)?.privateHeaders).toEqual({}),
+    (location) => expect(follow(308, location)).toMatchObject({ privateHeaders: {} }),
   );
 
-  test('to what is no URL is not followed', () => {
-    expect(() => followRedirect(call, 302, 'http://[')).toThrow(/the target redirects to what is no URL/);
+  test('to what is no URL, or none that may be called, is not followed', () => {
+    expect(follow(302, 'http://[')).toBe('the target redirects to what is no URL');
+    expect(follow(307, 'ftp://a.example/')).toMatch(/^the target redirects to where no call may go: /);
+  });
+
+  test.each([true, false, 'asGet', undefined])('may be followed or not: %j', (followRedirects) => {
+    const target = { type: 'http', url: 'https://example.com/', followRedirects };
+    expect(HttpTarget.parse(target).followRedirects).toBe(followRedirects ?? false);
+    const [issue] = HttpTarget.safeParse({ ...target, followRedirects: 'yes' }).error?.issues ?? [];
+    expect(issue).toMatchObject({ path: ['followRedirects'], message: expect.stringMatching(/"asGet"/) });
   });
 });
