@@ -1,6 +1,6 @@
 import type { BegunRun } from '../db/begin-run.ts';
 import { isHook, type HOOK_PLACEHOLDERS, type HookName } from '../domain/hook.ts';
-import type { HttpTargetAnswer } from '../domain/http-target.ts';
+import { lacksBody, type HttpTargetAnswer } from '../domain/http-target.ts';
 import type { AnyPlaceholderValues, PlaceholderValues } from '../domain/placeholder.ts';
 
 const EVENTS: Record<HookName, string> = { onFailure: 'job.failing', onRecovery: 'job.recovered' };
@@ -30,6 +30,5 @@ export function withHookBody(
     run: { id: runId, scheduledAt, state, reason },
     consecutiveFailures,
   };
-  const hasBody = target.body !== undefined || target.method === 'GET';
-  return { target: hasBody ? target : { ...target, body }, values: { ...values, ...ofHook } };
+  return { target: lacksBody(target) ? { ...target, body } : target, values: { ...values, ...ofHook } };
 }

@@ -30,7 +30,7 @@ export const HOOK_PLACEHOLDERS = [
 
 const HookTarget = httpTargetWith([...PLACEHOLDERS, ...HOOK_PLACEHOLDERS]).meta({
   id: 'HookTarget',
-  description: `An HTTP call. Without a \`body\`, a POST carries \`{ event, job, run, consecutiveFailures }\`. Its body may hold ${HOOK_PLACEHOLDERS.map((name) => `\`{{${name}}}\``).join(', ')} as well.`,
+  description: `An HTTP call. Without a \`body\` or \`bodyBase64\`, any method but GET and HEAD carries \`{ event, job, run, consecutiveFailures }\`. Its body may hold ${HOOK_PLACEHOLDERS.map((name) => `\`{{${name}}}\``).join(', ')} as well.`,
 });
 
 const HookRetry = Retry.extend({ maxAttempts: Retry.shape.maxAttempts.unwrap().default(10) }).meta({

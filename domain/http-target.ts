@@ -33,6 +33,16 @@ function findPlaceholderFault(text: string): string | undefined {
     : 'placeholders can stand in the path and in the query of the URL alone';
 }
 
+const NO_BASE64 =
+  'must be base64 as of RFC 4648, section 4: letters, digits, "+" and "/", padded with "=", and nothing else, no line breaks either';
+
+/** Methods of which a call has no body. */
+const WITHOUT_BODY = ['GET', 'HEAD'];
+
+/** Tells whether a call can have a body: whether its method gives it a meaning (RFC 9110, 9.3), and none is there yet. Pure. */
+export const lacksBody = ({ method, body, bodyBase64 }: HttpTargetAnswer) =>
+  !WITHOUT_BODY.includes(method) && body === undefined && bodyBase64 === undefined;
+
 /** What a call is made of; how its secrets are written, its author and an answer do each in their own way. */
 const httpCall = <HeaderFields extends z.ZodType, SigningFields extends z.ZodType>(
   headers: HeaderFields,
@@ -41,7 +51,7 @@ const httpCall = <HeaderFields extends z.ZodType, SigningFields extends z.ZodTyp
   z.strictObject({
     type: z.literal('http'),
     url: Url,
-    method: z.enum(['GET', 'POST', 'PUT', 'PATCH', 'DELETE']).default('POST'),
+    method: z.enum(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']).default('POST'),
     headers,
     // What comes out of a JSON parser is JSON: there is nothing left to check.
     body: z
@@ -51,6 +61,17 @@ const httpCall = <HeaderFields extends z.ZodType, SigningFields extends z.ZodTyp
         description:
           'Text is sent as it is (text/plain), anything else as JSON. A Content-Type header of yours wins. `{{scheduledAt}}`, `{{jobId}}`, `{{runId}}` and `{{attempt}}` in its texts, in headers that are not secret, and in the path and query of the URL, are filled in.',
         example: { report: 'weekly', run: '{{runId}}' },
+      }),
+    bodyBase64: z
+      .string()
+      .regex(/^[A-Za-z0-9+/]*={0,2}$/, { error: NO_BASE64, abort: true })
+      // A longer pattern would overflow the stack. What is not padded, or has bits beyond its bytes, is written otherwise.
+      .refine((text) => Buffer.from(text, 'base64').toString('base64') === text, { error: NO_BASE64 })
+      .optional()
+      .meta({
+        description:
+          'Bytes that are sent in place of `body`, in base64 (RFC 4648, section 4); application/octet-stream, unless a Content-Type header of yours says otherwise. The signature is that of the bytes.',
+        example: 'iVBORw0KGgo=',
       }),
     timeout: durationSchema({ minMs: 100, maxMs: 900_000 }).default('30s').meta({
       description:
@@ -75,12 +96,14 @@ const httpCall = <HeaderFields extends z.ZodType, SigningFields extends z.ZodTyp
 /** An HTTP call as its author gives it; in the body, these placeholders may stand. */
 export const httpTargetWith = (bodyPlaceholders: readonly string[]) =>
   httpCall(Headers.default({}), Signing.optional()).superRefine((target, context) => {
-    if (target.method === 'GET' && target.body !== undefined) {
-      context.addIssue({
-        code: 'custom',
-        path: ['body'],
-        message: 'a GET call has no body; use POST, or leave the body out',
-      });
+    for (const field of ['body', 'bodyBase64'] as const) {
+      if (!WITHOUT_BODY.includes(target.method) || target[field] === undefined) continue;
+      const message = `a ${target.method} call has no body; use POST, or leave ${field} out`;
+      context.addIssue({ code: 'custom', path: [field], message });
+    }
+    if (target.body !== undefined && target.bodyBase64 !== undefined) {
+      const message = 'a call has one body: give body, or bodyBase64 for bytes, and leave the other out';
+      context.addIssue({ code: 'custom', path: ['bodyBase64'], message });
     }
     const unknown = findUnknownPlaceholders(target.body, bodyPlaceholders);
     if (unknown.length > 0) {

@@ -5,6 +5,9 @@ const PREFIX = 'whsec_';
 const MIN_BYTES = 24;
 const MAX_BYTES = 64;
 
+/** The key that a secret stands for. Pure. */
+export const keyOf = (secret: string) => Buffer.from(secret.slice(PREFIX.length), 'base64');
+
 /** A symmetric secret of Standard Webhooks 1.0. */
 const SigningSecret = z
   .string()
@@ -14,7 +17,7 @@ const SigningSecret = z
   })
   .refine(
     (text) => {
-      const { length } = Buffer.from(text.slice(PREFIX.length), 'base64');
+      const { length } = keyOf(text);
       return length >= MIN_BYTES && length <= MAX_BYTES && text.length % 4 === PREFIX.length % 4;
     },
     { error: `must hold the base64 of ${MIN_BYTES} to ${MAX_BYTES} random bytes, padded with "="` },

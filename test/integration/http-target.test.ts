@@ -1,17 +1,21 @@
+import { createHmac } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Webhook } from 'standardwebhooks';
-import { apiClient, httpTargetOf } from '../support/client.ts';
+import type { Problem } from '../../api/problem.ts';
+import { apiClient, httpTargetOf, request } from '../support/client.ts';
 import { endOfRun } from '../support/end-of-run.ts';
 import { createStack, type Stack } from '../support/stack.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 let stack: Stack;
 let api: ReturnType<typeof apiClient>;
+let url: string;
 
 beforeAll(async () => {
   stack = await createStack('http-target');
   const [service] = await Promise.all([stack.startApi(), stack.startWorker()]);
-  api = apiClient(service.url);
+  url = service.url;
+  api = apiClient(url);
 });
 afterAll(() => stack.stop());
 
@@ -115,6 +119,63 @@ describe('a call', () => {
     });
     expect(httpTargetOf(job).headers).toEqual({ Accept: 'text/plain', Authorization: { secret: true } });
   });
+});
+
+describe('a body of bytes', () => {
+  const bytes = Buffer.from([0x89, 0x50, 0, 0xff, 0xfe, 0x7b, 0x7b, 0x0a]);
+  const bodyBase64 = bytes.toString('base64');
+
+  test('is sent as it is, and signed as it is', async () => {
+    const to = target('/bytes', { bodyBase64, signing: { secret: keyOf(3) } });
+    const { job, run } = await runOnce('bytes', to);
+    expect(run.state).toBe('succeeded');
+    expect(httpTargetOf(job)).toMatchObject({ bodyBase64, signing: { secret: true } });
+    const [call] = stack.receiver.callsTo('/bytes');
+    expect(call?.bytes).toEqual(bytes);
+    const headers = call?.headers as Record<string, string>;
+    expect(headers['content-type']).toBe('application/octet-stream');
+    const signed = createHmac('sha256', Buffer.alloc(32, 3))
+      .update(`${headers['webhook-id']}.${headers['webhook-timestamp']}.`)
+      .update(bytes)
+      .digest('base64');
+    expect(headers['webhook-signature']).toBe(`v1,${signed}`);
+  });
+
+  test('takes the place of another one by a patch, and is in the revision', async () => {
+    const job = await api.createJob({
+      name: 'other body',
+      schedule: never,
+      target: target('/other', { body: { a: 1 } }),
+    });
+    const both = await request<Problem>(`${url}/jobs/${job.id}`, 'PATCH', { target: { bodyBase64 } });
+    expect(both).toMatchObject({ status: 422, body: { errors: [{ path: 'target.bodyBase64' }] } });
+    const patched = await api.patchJob(job.id, { target: { body: null, bodyBase64 } });
+    expect(httpTargetOf(patched)).toMatchObject({ bodyBase64 });
+    expect(httpTargetOf(patched).body).toBeUndefined();
+    const [revision] = (await api.listRevisions(job.id)).items;
+    expect(revision?.changes).toMatchObject({
+      target: { before: { body: { a: 1 } }, after: { bodyBase64 } },
+    });
+    const wrong = await request<Problem>(`${url}/jobs/${job.id}`, 'PATCH', { target: { bodyBase64: 'AA' } });
+    expect(wrong).toMatchObject({ status: 422, body: { errors: [{ path: 'target.bodyBase64' }] } });
+  });
+
+  test('is that of a hook, too, in place of the usual one', async () => {
+    answering('/failing', [400]);
+    const onFailure = { target: target('/hook-bytes', { bodyBase64 }) };
+    const schedule = { every: '1s', maxRuns: 1 };
+    await api.createJob({ name: 'hook of bytes', schedule, target: target('/failing'), onFailure });
+    await waitFor('the hook', () => stack.receiver.callsTo('/hook-bytes').length === 1);
+    expect(stack.receiver.callsTo('/hook-bytes')[0]?.bytes).toEqual(bytes);
+  });
+});
+
+test('HEAD and OPTIONS are called without a body', async () => {
+  for (const method of ['HEAD', 'OPTIONS']) {
+    const { run } = await runOnce(method, target(`/${method}`, { method }));
+    expect(run).toMatchObject({ state: 'succeeded', attempts: [{ statusCode: 200 }] });
+    expect(stack.receiver.callsTo(`/${method}`)).toMatchObject([{ method, body: '' }]);
+  }
 });
 
 describe('an answer', () => {

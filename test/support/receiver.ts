@@ -8,6 +8,7 @@ interface ReceivedCall {
   path: string;
   headers: IncomingHttpHeaders;
   body: string;
+  bytes: Buffer;
 }
 
 /** What a target answers. Without one, it is 200 with "ok". */
@@ -32,13 +33,15 @@ export function startReceiver(): Promise<Receiver> {
     const chunks: Buffer[] = [];
     request.on('data', (chunk: Buffer) => chunks.push(chunk));
     request.on('end', () => {
+      const bytes = Buffer.concat(chunks);
       const path = request.url ?? '';
       const call = {
         at,
         method: request.method ?? '',
         path,
         headers: request.headers,
-        body: Buffer.concat(chunks).toString(),
+        body: bytes.toString(),
+        bytes,
       };
       calls.push(call);
       const respond = responders.get(path);

@@ -204,3 +204,34 @@ describe('what is no answer is told in words', () => {
     expect(outcome.error).not.toMatch(/UND_ERR|HPE_|\n|Parse Error|mismatch/);
   });
 });
+
+test('HEAD has an answer without a body, whatever length that claims', async () => {
+  const outcome = await callAnswered(
+    'HTTP/1.1 200 OK\r\nContent-Type: image/png\r\nContent-Encoding: br\r\nContent-Length: 9999\r\n\r\n',
+    { method: 'HEAD' },
+    true,
+  );
+  expect(outcome).toMatchObject({ verdict: 'succeeded', statusCode: 200, responseExcerpt: '' });
+  expect(outcome.requests[0]).toMatch(/^HEAD \/ HTTP\/1\.1\r\n/);
+  expect(outcome.requests[0]).not.toMatch(/content-(length|type)|transfer-encoding/i);
+});
+
+describe('bytes are sent as they are', () => {
+  const bytes = Buffer.from([0, 0xff, 0x7b, 0x7b, 0x0d, 0x0a, 0x80]);
+  test.each<[object, RegExp]>([
+    [{}, /content-type: application\/octet-stream\r\n/],
+    [{ method: 'PUT', headers: { 'Content-Type': 'image/png' } }, /^PUT .*content-type: image\/png\r\n/s],
+  ])('%j', async (more, head) => {
+    const bodyBase64 = bytes.toString('base64');
+    const { requests, verdict } = await callAnswered(OK, { bodyBase64, ...more });
+    expect(verdict).toBe('succeeded');
+    expect(requests.join('')).toMatch(head);
+    expect(requests.join('')).toMatch(/content-length: 7\r\n/);
+    expect(requests.join('').split('\r\n\r\n')[1]).toBe(bytes.toString('latin1'));
+  });
+
+  test('also none', async () => {
+    const { requests } = await callAnswered(OK, { bodyBase64: '' });
+    expect(requests.join('')).toMatch(/content-length: 0\r\n/);
+  });
+});

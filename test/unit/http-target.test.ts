@@ -105,6 +105,35 @@ describe('a target', () => {
     expect(JSON.stringify(result.error?.issues)).not.toMatch(/AQEB|c2hv|\?\?\?/);
   });
 
+  test.each([
+    [{ method: 'GET', body: 1 }, 'body', /^a GET call has no body; use POST, or leave body out$/],
+    [{ method: 'HEAD', body: '' }, 'body', /^a HEAD call has no body/],
+    [
+      { method: 'HEAD', bodyBase64: 'AA==' },
+      'bodyBase64',
+      /^a HEAD call has no body; .* leave bodyBase64 out$/,
+    ],
+    [{ body: null, bodyBase64: 'AA==' }, 'bodyBase64', /one body/],
+    [{ method: 'TRACE' }, 'method', /HEAD/],
+    ...['AA', 'AA=', 'AA===', 'A', 'AB==', 'AAB=', 'AA==\n', 'AA ==', '-_8=', 'AA==AA==', '=', 'é'].map(
+      (bodyBase64): [object, string, RegExp] => [
+        { bodyBase64 },
+        'bodyBase64',
+        /^must be base64 as of RFC 4648/,
+      ],
+    ),
+  ] as [object, string, RegExp][])('%j is refused', (more, path, message) => {
+    expect(parse(more).error?.issues).toMatchObject([
+      { path: [path], message: expect.stringMatching(message) },
+    ]);
+  });
+
+  test('of bytes may be large', () => {
+    const bodyBase64 = Buffer.alloc(3_000_000, 'x').toString('base64');
+    expect(parse({ bodyBase64 }).success).toBe(true);
+    expect(parse({ bodyBase64: `${bodyBase64}!` }).success).toBe(false);
+  });
+
   test('gives its secrets to be kept elsewhere', () => {
     const target = HttpTarget.parse({
       type: 'http',
