@@ -5,8 +5,9 @@ import { countScheduledRuns, listLastRuns } from '../db/runs.ts';
 import type { JobRow } from '../db/schema.ts';
 import { SchedulerError } from '../domain/errors.ts';
 import type { Job } from '../domain/job.ts';
-import type { Writer } from '../scheduling/write-job.ts';
+import { findJobWarnings } from '../domain/job-warnings.ts';
 import { findWarnings } from '../domain/schedule-warnings.ts';
+import type { Writer } from '../scheduling/write-job.ts';
 import { syncJob } from '../scheduling/sync.ts';
 import { etagOf } from './if-match.ts';
 import type { Answer, ApiDependencies, Input } from './operation.ts';
@@ -69,7 +70,10 @@ export async function readRuns(db: Database, jobs: JobRow[]): Promise<(job: JobR
   return ({ id }) => ({ lastRun: lastRuns.get(id), scheduledRuns: counts.get(id) ?? 0 });
 }
 
-/** A job as it is answered by itself, with its ETag and the warnings of its schedule, which lists have not. What is to be said of its runs is read, unless it is given. */
+/**
+ * A job as it is answered by itself, with its ETag and its warnings, which lists have not. What is to be said of its runs is
+ * read, unless it is given.
+ */
 export async function answerJob(
   status: number,
   job: JobRow,
@@ -80,7 +84,8 @@ export async function answerJob(
   const at = now();
   const { schedule, ...rest } = presentJob(job, known, at);
   const warnings = findWarnings(job.schedule, at.getTime());
-  return { status, headers: { ETag: etagOf(job) }, body: { ...rest, schedule: { ...schedule, warnings } } };
+  const body = { ...rest, schedule: { ...schedule, warnings }, warnings: findJobWarnings(rest) };
+  return { status, headers: { ETag: etagOf(job) }, body };
 }
 
 /**

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { durationSchema } from './duration.ts';
 import { hookAnswers, hooks, type FailureHook, type HookName, type RecoveryHook } from './hook.ts';
 import { Instant } from './instant.ts';
+import { JobWarning } from './job-warning.ts';
 import { name } from './line.ts';
 import { DAY_MS, SECOND_MS } from './milliseconds.ts';
 import { propertyNames } from './property-names.ts';
@@ -108,6 +109,11 @@ export const Job = z
       .meta({ description: 'Whether Temporal matches the job already.' }),
     createdAt: Instant,
     updatedAt: Instant,
+    warnings: z.array(JobWarning).optional().meta({
+      description:
+        'What its author may not have meant, besides the schedule, which has warnings of its own; left out in lists.',
+      example: [],
+    }),
   })
   .meta({
     id: 'Job',

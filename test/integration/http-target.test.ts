@@ -178,6 +178,20 @@ test('HEAD and OPTIONS are called without a body', async () => {
   }
 });
 
+test('a text that holds JSON is warned of wherever its job is answered, but in lists', async () => {
+  const paths = (job: { warnings?: { path: string }[] | undefined }) => job.warnings?.map(({ path }) => path);
+  const name = 'json as text';
+  const job = await api.createJob({ name, schedule: never, target: target('/text', { body: '{"a":1}' }) });
+  expect(paths(job)).toEqual(['target.body']);
+  expect(paths(await api.getJob(job.id))).toEqual(['target.body']);
+  const onFailure = { target: target('/text', { body: '[{{attempt}}]' }) };
+  expect(paths(await api.patchJob(job.id, { onFailure }))).toEqual(['target.body', 'onFailure.target.body']);
+  const typed = { target: { headers: { 'content-type': 'application/json' } }, onFailure: null };
+  expect(paths(await api.patchJob(job.id, typed))).toEqual([]);
+  const { items } = await api.listJobs(`?name=${encodeURIComponent(name)}`);
+  expect(items.map(paths)).toEqual([undefined]);
+});
+
 describe('an answer', () => {
   test('is a success if its author says so', async () => {
     answering('/teapot', [418]);
