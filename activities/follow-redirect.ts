@@ -1,5 +1,5 @@
 import { findUrlFault } from '../domain/target-url.ts';
-import type { PreparedCall } from './prepare-call.ts';
+import { BODY_HEADERS, type PreparedCall } from './prepare-call.ts';
 
 /** So many in a row are followed. */
 export const MAX_REDIRECTS = 5;
@@ -32,11 +32,9 @@ export function followRedirect(
   if (losesPost && !mayLosePost) return { refusal: describeLostPost(statusCode) };
   const becomesGet = losesPost || (statusCode === 303 && !['GET', 'HEAD'].includes(call.method));
   const privateHeaders = url.origin === call.url.origin ? { ...call.privateHeaders } : {};
-  const headers = { ...call.headers };
-  if (becomesGet) {
-    delete headers['content-type'];
-    delete privateHeaders['webhook-signature'];
-  }
+  const ofBody = becomesGet ? BODY_HEADERS : [];
+  const headers = Object.fromEntries(Object.entries(call.headers).filter(([name]) => !ofBody.includes(name)));
+  if (becomesGet) delete privateHeaders['webhook-signature'];
   return {
     call: {
       ...call,

@@ -20,6 +20,9 @@ export interface PreparedCall {
   secrets: string[];
 }
 
+/** Headers that say what the body is: they go wherever that goes, and nowhere else (Fetch standard, "request-body-header"). */
+export const BODY_HEADERS = ['content-type', 'content-encoding', 'content-language', 'content-location'];
+
 /**
  * Makes the call of one attempt out of a target: fills in the placeholders, opens the secrets, signs.
  * @throws Error for a secret that can not be decrypted
@@ -55,7 +58,9 @@ export function prepareCall(
         .filter((name) => signing[name])
         .map((name) => open(signingField(owner, name)))
     : [];
-  const { 'content-type': contentType, ...privateHeaders } = authored;
+  const [ofBody, privateHeaders] = [true, false].map((isOfBody) =>
+    Object.fromEntries(Object.entries(authored).filter(([name]) => BODY_HEADERS.includes(name) === isOfBody)),
+  );
   return {
     url: new URL(fillInText(target.url, values, encodeURIComponent)),
     method: target.method,
@@ -63,8 +68,7 @@ export function prepareCall(
     headers: {
       'user-agent': 'durable-job-scheduler',
       ...content.headers,
-      // It belongs to the body, and goes wherever that goes.
-      ...(contentType === undefined ? {} : { 'content-type': contentType }),
+      ...ofBody,
       ...runHeaders(values, now),
     },
     body,

@@ -216,6 +216,30 @@ test('HEAD has an answer without a body, whatever length that claims', async () 
   expect(outcome.requests[0]).not.toMatch(/content-(length|type)|transfer-encoding/i);
 });
 
+test('what an author says of the body goes where the body goes', async () => {
+  const other = await start((socket) => socket.end(OK));
+  const headers = { 'Content-Encoding': 'gzip', 'Content-Type': 'a/b', 'X-Private': 'x' };
+  for (const [status, goesAlong] of [
+    [307, true],
+    [303, false],
+  ] as const) {
+    const location = `http://127.0.0.1:${other.port}/${status}`;
+    await callAnswered(`HTTP/1.1 ${status} X\r\nLocation: ${location}\r\nContent-Length: 0\r\n\r\n`, {
+      bodyBase64: 'H4sI',
+      headers,
+      followRedirects: true,
+    });
+    const request = other.requests.find((head) => head.includes(` /${status} `)) ?? '';
+    expect(
+      /content-encoding: gzip\r\ncontent-type: a\/b|content-type: a\/b\r\ncontent-encoding: gzip/.test(
+        request,
+      ),
+    ).toBe(goesAlong);
+    expect(request).toMatch(goesAlong ? /^POST / : /^GET /);
+    expect(request).not.toMatch(/x-private/i);
+  }
+});
+
 describe('bytes are sent as they are', () => {
   const bytes = Buffer.from([0, 0xff, 0x7b, 0x7b, 0x0d, 0x0a, 0x80]);
   test.each<[object, RegExp]>([
