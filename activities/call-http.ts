@@ -7,6 +7,7 @@ import { findUrlFault } from '../domain/target-url.ts';
 import { followRedirect, MAX_REDIRECTS } from './follow-redirect.ts';
 import { describeError } from './call/describe-error.ts';
 import type { Answer } from './call/exchange.ts';
+import { ProxyError } from './call/open-tunnel.ts';
 import { ForbiddenAddressError } from './call/resolve-allowed.ts';
 import type { Dispatcher } from './guarded-dispatcher.ts';
 import type { PreparedCall } from './prepare-call.ts';
@@ -40,7 +41,9 @@ export async function callHttp(
 ): Promise<CallOutcome> {
   const timeout = AbortSignal.timeout(durationMs(rules.timeout));
   const describe = (error: unknown) =>
-    timeout.aborted ? `no complete answer within ${rules.timeout}` : describeError(error);
+    timeout.aborted
+      ? `no complete answer within ${rules.timeout}${error instanceof ProxyError ? `: ${error.message}` : ''}`
+      : describeError(error);
   try {
     const signal = AbortSignal.any([timeout, cancelled]);
     const { answer, refusal } = await request(dispatcher, call, rules, signal);

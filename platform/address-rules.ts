@@ -1,7 +1,8 @@
 import { isIP } from 'node:net';
 import ipaddr from 'ipaddr.js';
 
-interface Network {
+/** Addresses with the same first bits. */
+export interface Network {
   address: ipaddr.IPv4 | ipaddr.IPv6;
   /** Length in bits. */
   prefix: number;
@@ -14,6 +15,9 @@ const HOST_PATTERN = /^(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*$/;
 /** Such a host is read as an IPv4 address by every URL parser (URL standard, "ends in a number"). */
 const ENDS_IN_NUMBER = /(^|\.)(\d+|0x[0-9a-f]*)$/;
 
+/** Tells whether a text in lower case is a name, or `*.` and one. Pure. */
+export const isHostPattern = (text: string) => HOST_PATTERN.test(text) && !ENDS_IN_NUMBER.test(text);
+
 /** Reads a list such as `127.0.0.1/32,*.svc.cluster.local`. Faults are said in words; no rule is made of a faulty entry. */
 export function parseAddressRules(text: string): { rules: AddressRule[]; faults: string[] } {
   const rules: AddressRule[] = [];
@@ -23,7 +27,7 @@ export function parseAddressRules(text: string): { rules: AddressRule[]; faults:
     const network = parseNetwork(entry);
     if (network) {
       rules.push({ kind: 'network', ...network });
-    } else if (HOST_PATTERN.test(entry) && !ENDS_IN_NUMBER.test(entry)) {
+    } else if (isHostPattern(entry)) {
       rules.push({ kind: 'host', pattern: entry });
     } else {
       faults.push(
@@ -34,8 +38,11 @@ export function parseAddressRules(text: string): { rules: AddressRule[]; faults:
   return { rules, faults };
 }
 
-/** Takes the usual spelling alone: `10/8` would be read as 0.0.0.10/8, which is not what its author meant. */
-function parseNetwork(entry: string): Network | undefined {
+/**
+ * A network, or an address as one of itself; undefined for anything else. Takes the usual spelling alone: `10/8` would be read
+ * as 0.0.0.10/8, which is not what its author meant. Pure.
+ */
+export function parseNetwork(entry: string): Network | undefined {
   const kind = isIP(entry.replace(/\/\d+$/, ''));
   const cidr = entry.includes('/') ? entry : `${entry}/${kind === 4 ? 32 : 128}`;
   if (kind === 0 || !ipaddr.isValidCIDR(cidr)) return undefined;
@@ -114,8 +121,27 @@ function findRange(address: ipaddr.IPv4 | ipaddr.IPv6): string {
   return IPV4_COMPATIBLE.some((network) => contains(network, address)) ? 'ipv4Compatible' : 'reserved';
 }
 
-function contains(network: Network, address: ipaddr.IPv4 | ipaddr.IPv6): boolean {
+/** Whether an address, unwrapped if it is an IPv4 one in IPv6, is of a network. Pure. */
+export function contains(network: Network, address: ipaddr.IPv4 | ipaddr.IPv6): boolean {
   return network.address.kind() === address.kind() && address.match(network.address, network.prefix);
+}
+
+/** Tells whether an address is that of this very machine, however it is spelled. Pure. */
+export const isLoopback = (address: string) =>
+  isIP(address) !== 0 && ipaddr.process(address).range() === 'loopback';
+
+/**
+ * Names that mean something in one network alone: those without a dot, and those below the domains that are set aside for it
+ * (RFC 6761, 6762, 8375; ICANN's `.internal`, under which clouds have their metadata service).
+ */
+const LOCAL_NAME = /^[^.]+$|(^|\.)(localhost|local|localdomain|internal|intranet|lan|corp|home|home\.arpa)$/;
+
+/** Says why a name must not be called whose addresses nobody here looks at; undefined if it may be. Pure. */
+export function findForbiddenName(host: string, rules: readonly AddressRule[]): string | undefined {
+  const name = host.toLowerCase().replace(/\.$/, '');
+  const isAllowed = rules.some((rule) => rule.kind === 'host' && matchesHost(name, rule.pattern));
+  if (isAllowed || !LOCAL_NAME.test(name)) return undefined;
+  return `the name ${name} is not public; an operator can allow it with HTTP_TARGET_ALLOW`;
 }
 
 function matchesHost(host: string, pattern: string): boolean {

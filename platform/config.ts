@@ -1,24 +1,26 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { parseAddressRules } from './address-rules.ts';
+import { parseCertificates } from './certificates.ts';
 import { DEFAULT_PORT, findContradictions } from './config-contradictions.ts';
+import { parseProxy, parseProxyExceptions } from './outbound-proxy.ts';
 import { parseSecretKeys } from './secret-box.ts';
 
 const anyPort = z.coerce.number().int().min(0).max(65_535);
 const port = (fallback: number) => anyPort.default(fallback);
 
 /** A list that is read by `parse`; each of its faults is named. */
-const listBy = <Parsed extends { faults: string[] }, Entry>(
+const parsedBy = <Parsed extends { faults: string[] }, Result>(
   parse: (text: string) => Parsed,
-  entriesOf: (parsed: Parsed) => Entry[],
+  resultOf: (parsed: Parsed) => Result,
 ) =>
   z
     .string()
     .default('')
-    .transform((text, context): Entry[] => {
+    .transform((text, context): Result => {
       const parsed = parse(text);
       for (const message of parsed.faults) context.addIssue({ code: 'custom', message });
-      return entriesOf(parsed);
+      return resultOf(parsed);
     });
 
 const flag = z.enum(['true', 'false']).transform((text) => text === 'true');
@@ -41,6 +43,20 @@ const fileContent = path.transform((file, context) => {
     return z.NEVER;
   }
 });
+
+/** Certificates of authorities. Without this check a file of something else would be found out by connections that fail. */
+const authorities = fileContent.superRefine((content, context) => {
+  const { fault } = parseCertificates(content);
+  if (fault !== undefined) context.addIssue({ code: 'custom', message: fault });
+});
+
+const proxy = (name: string) =>
+  z.string().transform((text, context) => {
+    const parsed = parseProxy(text, name);
+    if (!('fault' in parsed)) return parsed;
+    context.addIssue({ code: 'custom', message: parsed.fault });
+    return z.NEVER;
+  });
 
 const isOrigin = (text: string) => URL.canParse(text) && new URL(text).origin === text;
 
@@ -108,7 +124,7 @@ const Environment = z.object({
   DATABASE_URL: databaseUrl,
   DATABASE_READ_URL: databaseUrl.optional(),
   DATABASE_TLS: flag.default(false),
-  DATABASE_CA_FILE: fileContent.optional(),
+  DATABASE_CA_FILE: authorities.optional(),
   DATABASE_POOL_SIZE: z.coerce.number().int().min(1).max(1_000).default(10),
   DATABASE_STATEMENT_TIMEOUT_MS: z.coerce.number().int().min(100).max(600_000).default(10_000),
 
@@ -119,7 +135,7 @@ const Environment = z.object({
   TEMPORAL_TASK_QUEUE: z.string().min(1).default('scheduler'),
   TEMPORAL_UI_URL: httpUrl.optional(),
   TEMPORAL_TLS: flag.default(false),
-  TEMPORAL_TLS_CA_FILE: fileContent.optional(),
+  TEMPORAL_TLS_CA_FILE: authorities.optional(),
   TEMPORAL_TLS_CERT_FILE: fileContent.optional(),
   TEMPORAL_TLS_KEY_FILE: fileContent.optional(),
   TEMPORAL_API_KEY: z.string().min(1).optional(),
@@ -129,9 +145,14 @@ const Environment = z.object({
   RUN_RETENTION_DAYS: z.coerce.number().int().min(1).max(36_500).default(90),
   SWEEP_INTERVAL_SECONDS: z.coerce.number().int().min(1).max(86_400).default(300),
 
-  SECRET_KEYS: listBy(parseSecretKeys, ({ keys }) => keys),
+  SECRET_KEYS: parsedBy(parseSecretKeys, ({ keys }) => keys),
 
-  HTTP_TARGET_ALLOW: listBy(parseAddressRules, ({ rules }) => rules),
+  HTTP_TARGET_ALLOW: parsedBy(parseAddressRules, ({ rules }) => rules),
+  HTTPS_PROXY: proxy('HTTPS_PROXY').optional(),
+  HTTP_PROXY: proxy('HTTP_PROXY').optional(),
+  NO_PROXY: parsedBy(parseProxyExceptions, ({ exceptions }) => exceptions),
+  TARGET_PROXY_RESOLVES: flag.default(false),
+  TARGET_CA_FILE: authorities.optional(),
 
   // For the local stack alone: where it keeps its data, and the ports of the parts that it brings along.
   DATA_DIR: z.string().min(1).default('.data'),
@@ -164,6 +185,9 @@ export class ConfigError extends Error {
 
 type Variables = Record<string, string | undefined>;
 
+/** Other programs know these by both names; as in Go, the one in upper case goes before. */
+const IN_LOWER_CASE_TOO = ['HTTPS_PROXY', 'HTTP_PROXY', 'NO_PROXY'];
+
 /**
  * Reads the configuration of an API or worker process.
  * @throws ConfigError naming every wrong or missing variable at once
@@ -190,8 +214,9 @@ export function readLocalConfig(variables: Variables): LocalConfig {
 
 function parse<Shape extends z.ZodType>(schema: Shape, variables: Variables): z.output<Shape> {
   // An empty variable counts as one that is not set, as in a .env file with "NAME=".
+  const inLowerCase = IN_LOWER_CASE_TOO.map((name) => [name, variables[name.toLowerCase()]] as const);
   const given = Object.fromEntries(
-    Object.entries(variables).filter(([, value]) => value !== undefined && value !== ''),
+    [...inLowerCase, ...Object.entries(variables)].filter(([, value]) => value !== undefined && value !== ''),
   );
   const result = schema.safeParse(given);
   const contradictions = findContradictions(given);
@@ -200,9 +225,9 @@ function parse<Shape extends z.ZodType>(schema: Shape, variables: Variables): z.
     ...(result.error?.issues ?? []).map((issue) => {
       const name = String(issue.path[0]);
       const value = given[name];
-      // A connection string holds a password: never shown.
+      // A connection string holds a password, and the address of a proxy may: never shown.
       const shown =
-        value === undefined || /^DATABASE_(READ_)?URL$|KEY|PEPPER/.test(name)
+        value === undefined || /^DATABASE_(READ_)?URL$|^HTTPS?_PROXY$|KEY|PEPPER/.test(name)
           ? ''
           : ` (is ${JSON.stringify(value)})`;
       const missing = value === undefined && issue.code !== 'custom';

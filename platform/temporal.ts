@@ -43,7 +43,13 @@ export function createTemporalClient(config: Config): Client {
     connectTimeout: 5_000,
     interceptors: [withDeadline, makeGrpcRetryInterceptor(defaultGrpcRetryOptions())],
     // By default the pauses between two attempts grow to two minutes: so long nobody would see that Temporal is back.
-    channelArgs: { 'grpc.initial_reconnect_backoff_ms': 500, 'grpc.max_reconnect_backoff_ms': 2_000 },
+    // And by default this client, unlike that of workers, would go through the proxy that variables in lower case name, which
+    // is one for targets.
+    channelArgs: {
+      'grpc.initial_reconnect_backoff_ms': 500,
+      'grpc.max_reconnect_backoff_ms': 2_000,
+      'grpc.enable_http_proxy': 0,
+    },
   });
   return new Client({ connection, namespace: config.TEMPORAL_NAMESPACE });
 }

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { lookup } from 'node:dns';
 import { NativeConnection, Worker } from '@temporalio/worker';
 import { createCallsUnderWay } from '../activities/calls-under-way.ts';
 import { createActivities, createCallActivities, createReconcilerActivities } from '../activities/index.ts';
@@ -61,7 +62,7 @@ try {
   createStateMetrics(registry, { db, temporal, taskQueue: config.TEMPORAL_TASK_QUEUE, logger });
 
   const secrets = createSecretBox(config.SECRET_KEYS);
-  const dispatcher = createGuardedDispatcher(config.HTTP_TARGET_ALLOW);
+  const dispatcher = createGuardedDispatcher(config.HTTP_TARGET_ALLOW, lookup, config);
   const calls = createCallsUnderWay(callsTaskQueueOf(config.TEMPORAL_TASK_QUEUE, randomUUID()), logger);
   const dependencies = { db, logger, dispatcher, secrets, temporal, taskQueue: config.TEMPORAL_TASK_QUEUE };
   const activities = createActivities({ ...dependencies, metrics: createRunMetrics(registry) }, calls);

@@ -1,10 +1,21 @@
 import { connect, type Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { reasonOf } from './exchange.ts';
 
 /** An attempt that has not come through by then gets company (RFC 8305, 5, "Connection Attempt Delay"). */
 const ATTEMPT_DELAY_MS = 250;
 /** So many addresses of a name are tried; a name server can send thousands. */
 const MAX_ATTEMPTS = 20;
+
+/** How a connection is opened, and what becomes of the other addresses meanwhile. */
+interface Attempt<Connection> {
+  /** Rejects, and leaves nothing open, when its signal is aborted. */
+  open: (address: string, signal: AbortSignal) => Promise<Connection>;
+  /** How long an attempt is alone. */
+  delayMs: number;
+  /** Tells of an error whether it would be that of every other address. */
+  isVain?: (error: Error) => boolean;
+}
 
 /**
  * Connects to whichever of some addresses answers first (Happy Eyeballs, RFC 8305): one after another, without waiting
@@ -16,16 +27,27 @@ export function connectFirst(
   port: number,
   signal: AbortSignal,
 ): Promise<Socket> {
+  const open = (host: string, whileWanted: AbortSignal) => connectTo(host, port, whileWanted);
+  return openFirst(addresses, { open, delayMs: ATTEMPT_DELAY_MS }, signal);
+}
+
+/** The same of connections that are opened in another way. @throws AggregateError with what every attempt came to */
+export function openFirst<Connection extends Duplex>(
+  addresses: readonly string[],
+  { open, delayMs, isVain = () => false }: Attempt<Connection>,
+  signal: AbortSignal,
+): Promise<Connection> {
   return new Promise((resolve, reject) => {
     const waiting = alternate(addresses).slice(0, MAX_ATTEMPTS);
-    const pending = new Set<Socket>();
+    const attempts = new AbortController();
     const errors: Error[] = [];
+    let pending = 0;
     let timer: NodeJS.Timeout | undefined;
 
     const end = () => {
       clearTimeout(timer);
       signal.removeEventListener('abort', onAbort);
-      for (const socket of pending) socket.destroy();
+      attempts.abort();
     };
     const fail = (error: Error) => {
       end();
@@ -34,30 +56,54 @@ export function connectFirst(
     const onAbort = () => fail(reasonOf(signal));
     const tryNext = () => {
       clearTimeout(timer);
-      const host = waiting.shift();
-      if (host === undefined) {
-        if (pending.size === 0) fail(new AggregateError(errors));
+      const address = waiting.shift();
+      if (address === undefined) {
+        if (pending === 0) fail(new AggregateError(errors));
         return;
       }
-      const socket = connect({ host, port, noDelay: true, keepAlive: true, keepAliveInitialDelay: 60_000 });
-      pending.add(socket);
-      socket
-        .once('connect', () => {
-          pending.delete(socket);
+      pending += 1;
+      open(address, attempts.signal).then(
+        (connection) => {
+          if (attempts.signal.aborted) return void connection.destroy();
           end();
-          resolve(socket);
-        })
-        .on('error', (error) => {
-          if (!pending.delete(socket)) return;
+          resolve(connection);
+        },
+        (error: Error) => {
+          pending -= 1;
+          if (attempts.signal.aborted) return;
           errors.push(error);
-          tryNext();
-        });
-      timer = setTimeout(tryNext, ATTEMPT_DELAY_MS);
+          if (isVain(error)) fail(error);
+          else tryNext();
+        },
+      );
+      timer = setTimeout(tryNext, delayMs);
     };
 
     if (signal.aborted) return onAbort();
     signal.addEventListener('abort', onAbort, { once: true });
     tryNext();
+  });
+}
+
+function connectTo(host: string, port: number, signal: AbortSignal): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ host, port, noDelay: true, keepAlive: true, keepAliveInitialDelay: 60_000 });
+    const end = () => signal.removeEventListener('abort', onAbort);
+    const fail = (error: Error) => {
+      end();
+      reject(error);
+    };
+    const onAbort = () => {
+      socket.destroy();
+      fail(reasonOf(signal));
+    };
+    socket
+      .once('connect', () => {
+        end();
+        resolve(socket);
+      })
+      .on('error', fail);
+    signal.addEventListener('abort', onAbort, { once: true });
   });
 }
 

@@ -46,7 +46,7 @@ export async function resolveAllowed(
 const shorten = (host: string) => (host.length > 100 ? `${host.slice(0, 100)}…` : host);
 
 /** Every address of a name. A resolver that takes too long is not waited for. */
-function lookUp(host: string, resolve: Resolve, signal: AbortSignal): Promise<string[]> {
+export function lookUp(host: string, resolve: Resolve, signal: AbortSignal): Promise<string[]> {
   return new Promise((found, reject) => {
     const onAbort = () => reject(reasonOf(signal));
     if (signal.aborted) return onAbort();
@@ -59,6 +59,9 @@ function lookUp(host: string, resolve: Resolve, signal: AbortSignal): Promise<st
   });
 }
 
+/** Tells whether a name is this machine's for itself, whatever DNS says (RFC 6761, 6.3). Pure. */
+export const isLocalhost = (host: string) => /^(.+\.)?localhost\.?$/i.test(host);
+
 const LOOPBACK = ['127.0.0.1', '::1'];
 
 /**
@@ -66,6 +69,6 @@ const LOOPBACK = ['127.0.0.1', '::1'];
  * is called where that is allowed.
  */
 function findLoopback(host: string, known: string[], rules: readonly AddressRule[]): string[] {
-  if (!/^(.+\.)?localhost\.?$/i.test(host) || !known.some((address) => LOOPBACK.includes(address))) return [];
+  if (!isLocalhost(host) || !known.some((address) => LOOPBACK.includes(address))) return [];
   return LOOPBACK.filter((address) => !known.includes(address) && !findForbidden(address, host, rules));
 }

@@ -31,6 +31,8 @@ const SECRETS: Record<string, string> = {
   DATABASE_MIGRATION_URL: 'postgres://user@postgres/scheduler',
   API_KEY_PEPPER: 'p'.repeat(40),
   SECRET_KEYS: `main:${Buffer.alloc(32).toString('base64')}`,
+  HTTPS_PROXY: 'http://user:password@egress.example:3128',
+  HTTP_PROXY: 'http://user:password@egress.example:3128',
 };
 
 export const parseObjects = (rendered: string): KubernetesObject[] =>
@@ -60,6 +62,15 @@ export function checkWorkloads(objects: KubernetesObject[]): void {
     if (!metadata.name.endsWith('-api'))
       assert.deepEqual(
         Object.keys(environment).filter((name) => /^(API_KEY_PEPPER|JWT_)/.test(name)),
+        [],
+        metadata.name,
+      );
+    // Whatever else honours them must not see them: they are for targets, which workers call.
+    if (!metadata.name.endsWith('-worker'))
+      assert.deepEqual(
+        Object.keys(environment).filter(
+          (name) => /PROXY$|PROXY_|^TARGET_/.test(name) && name !== 'TRUST_PROXY',
+        ),
         [],
         metadata.name,
       );
@@ -110,7 +121,8 @@ function environmentOf(
   )) {
     const isMounted = container.volumeMounts?.some(({ mountPath }) => value.startsWith(`${mountPath}/`));
     assert.ok(isMounted, `${metadata.name}: ${name} lies in no mount`);
-    environment[name] = 'package.json';
+    // Certificates are looked for wherever in a file they stand.
+    environment[name] = name.endsWith('_CA_FILE') ? 'test/support/private-authority.ts' : 'package.json';
   }
   return environment;
 }

@@ -41,9 +41,8 @@ describe('deploy/compose', () => {
     TLS_FOLDER: '/etc/tls',
   };
   const fill = (value: string) =>
-    value.replaceAll(
-      /\$\{(\w+)(?::[-?]([^}]*))?\}/g,
-      (_, name: string, fallback = '') => given[name] ?? String(fallback),
+    value.replaceAll(/\$\{(\w+)(?::([-?+])([^}]*))?\}/g, (_, name: string, sign: string, text = '') =>
+      sign === '+' ? (given[name] && String(text)) || '' : (given[name] ?? String(text)),
     );
 
   test.each(['api', 'worker', 'migrate'])('gives the %s an environment that it starts with', (name) => {

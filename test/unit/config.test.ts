@@ -1,6 +1,10 @@
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { readConfig, readLocalConfig } from '../../platform/config.ts';
+import { PRIVATE_AUTHORITY } from '../support/private-authority.ts';
+import { SELF_SIGNED } from '../support/self-signed.ts';
 
 const servers = {
   DATABASE_URL: 'postgres://user:secret@db:5432/scheduler',
@@ -53,6 +57,31 @@ describe('configuration', () => {
       'DATABASE_CA_FILE: no such file: /no/such/file',
     );
   });
+
+  test.each(['DATABASE_CA_FILE', 'TEMPORAL_TLS_CA_FILE', 'TARGET_CA_FILE'])(
+    '%s must hold certificates',
+    (name) => {
+      const folder = mkdtempSync(path.join(os.tmpdir(), 'scheduler-config-'));
+      const readWith = (content: string) => {
+        const file = path.join(folder, 'ca.pem');
+        writeFileSync(file, content);
+        return readConfig({ ...servers, [name]: file });
+      };
+      try {
+        expect(readWith(`a comment\n${PRIVATE_AUTHORITY}\n${SELF_SIGNED.cert}\n`)).toMatchObject({
+          [name]: expect.any(Buffer),
+        });
+        for (const nothing of ['', 'no certificate', SELF_SIGNED.key])
+          expect(() => readWith(nothing)).toThrow(`${name}: holds no certificate in PEM (is `);
+        expect(() => readWith(`${PRIVATE_AUTHORITY}\n${SELF_SIGNED.cert.replace('MII', 'AAA')}`)).toThrow(
+          `${name}: certificate 2 in it can not be read (is `,
+        );
+        expect(() => readConfig({ ...servers, [name]: folder })).toThrow(`${name}: cannot be read: `);
+      } finally {
+        rmSync(folder, { recursive: true });
+      }
+    },
+  );
 
   test('.env.example and the README name every variable, and no other', () => {
     const inSchema = readFileSync('platform/config.ts', 'utf8').matchAll(/^ {2}([A-Z][A-Z_]+):/gm);

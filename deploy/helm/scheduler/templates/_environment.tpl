@@ -6,7 +6,7 @@
 {{/* Of (list $ component): the variables of config that it reads. */}}
 {{- define "scheduler.config" -}}
 {{- $ofApi := "^(AUTH|ALLOWED_HOSTS|CORS_ORIGINS|INTERNAL_ACCESS|MAX_JOBS_|MIN_INTERVAL_|JWT_|RATE_LIMIT_)" -}}
-{{- $ofWorker := "^HTTP_TARGET_ALLOW$" -}}
+{{- $ofWorker := "^(HTTP_TARGET_ALLOW|NO_PROXY|TARGET_PROXY_RESOLVES)$" -}}
 {{- $notMine := ternary $ofWorker $ofApi (eq (index . 1) "api") -}}
 {{- range $name, $value := (index . 0).Values.config }}
 {{- if not (regexMatch $notMine $name) }}
@@ -95,6 +95,9 @@
 {{- if ne $component "migrate" -}}
 {{- $files = append $files (dict "name" "temporal-ca" "secret" $.Values.temporal.tls.caSecret) -}}
 {{- $files = append $files (dict "name" "temporal-tls" "secret" $.Values.temporal.tls.existingSecret) -}}
+{{- end -}}
+{{- if eq $component "worker" -}}
+{{- $files = append $files (dict "name" "target-ca" "configMap" $.Values.worker.targetCaConfigMap) -}}
 {{- end -}}
 {{- if eq $component "api" -}}
 {{- $files = append $files (dict "name" "api-tls" "secret" $.Values.api.tls.existingSecret) -}}
