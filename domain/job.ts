@@ -104,7 +104,9 @@ export const Job = z
         observedGeneration: z
           .int()
           .meta({ description: 'The generation that the Temporal Schedule is known to match.' }),
-        error: z.string().nullable(),
+        error: z.string().nullable().meta({
+          description: 'Why Temporal does not take the schedule, and when that is tried again; null if it does.',
+        }),
       })
       .meta({ description: 'Whether Temporal matches the job already.' }),
     createdAt: Instant,

@@ -4,6 +4,7 @@ import { raiseGeneration, setObserved, setSyncError } from '../db/sync-state.ts'
 import { findJobOrTombstone } from '../db/jobs.ts';
 import { countScheduledRuns } from '../db/runs.ts';
 import type { JobRow } from '../db/schema.ts';
+import { toInstant } from '../domain/instant.ts';
 import { SECOND_MS } from '../domain/milliseconds.ts';
 import { scheduleIdOf } from '../domain/run-job.ts';
 import type { Logger } from '../platform/logger.ts';
@@ -12,7 +13,7 @@ import { inSpan } from '../platform/spans.ts';
 import { isDueSince, settleAccount } from './ledger.ts';
 import { deleteSchedule, putSchedule, type PutResult } from './put-schedule.ts';
 import { specVersionAt } from './spec-version.ts';
-import { isUnreachable } from './temporal-errors.ts';
+import { describeRefusal, isUnreachable } from './temporal-errors.ts';
 import { withinDeadline } from './within-deadline.ts';
 
 /** What is needed to talk to both sides. */
@@ -63,9 +64,9 @@ export async function syncJob(
     } catch (error) {
       logger.warn({ err: error, jobId, generation: job.generation }, 'could not bring a job to Temporal');
       if (isUnreachable(error)) return { isReached: false };
-      const message = error instanceof Error ? error.message : String(error);
       const backOffMs = Math.min(2 ** (job.sync_attempts + 1) * SECOND_MS, LONGEST_BACK_OFF_MS);
-      await setSyncError(db, job, message, new Date(Date.now() + backOffMs));
+      const again = new Date(Date.now() + backOffMs);
+      await setSyncError(db, job, describeSyncError(error, again), again);
       return { isReached: true };
     }
     if (result.kind === 'newer') {
@@ -93,6 +94,10 @@ export async function syncJob(
 function requestOf({ origin }: JobRow, logger: Logger): { requestId?: string } {
   return origin && logger.bindings()['requestId'] !== origin.requestId ? { requestId: origin.requestId } : {};
 }
+
+/** What a job that Temporal does not take says of it, and of what happens next. Pure. */
+const describeSyncError = (error: unknown, again: Date) =>
+  `The schedule is not in force: ${describeRefusal(error)}. It is tried again at ${toInstant(again.getTime())}, and with every change of the job.`;
 
 function isSynced(job: JobRow, specVersion: string): boolean {
   if (job.observed_generation !== job.generation) return false;

@@ -38,3 +38,28 @@ export function judgeTemporal(error: unknown): Health {
     if (isGrpcServiceError(cause) || ANSWERS.some((answer) => cause instanceof answer)) return 'answered';
   return 'unknown';
 }
+
+/** Longer than this, what Temporal says is cut: it may quote all of a schedule. */
+const LONGEST_WORDS = 500;
+
+/**
+ * Why Temporal did not take what it was given, in words for the user of a job: what the server itself says, in one line.
+ * The SDK's own message says only what was attempted. Pure.
+ */
+export function describeRefusal(error: unknown): string {
+  for (let cause: unknown = error; cause instanceof Error; cause = cause.cause)
+    if (isGrpcServiceError(cause)) {
+      const words = toWords(cause.details);
+      return words === ''
+        ? `Temporal refuses it without saying why (${status[cause.code] ?? cause.code})`
+        : `Temporal refuses it: ${words}`;
+    }
+  return `it could not be brought to Temporal: ${toWords(error instanceof Error ? error.message : String(error))}`;
+}
+
+/** One line without its full stop, and without how a server names the answer of another one. */
+function toWords(text: string): string {
+  const line = text.replace(/(?:rpc error: )?code = \w+ desc = /g, '').replace(/\s+/g, ' ');
+  const cut = line.length > LONGEST_WORDS ? `${line.slice(0, LONGEST_WORDS)}…` : line;
+  return cut.trim().replace(/\.$/, '');
+}
