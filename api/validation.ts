@@ -35,7 +35,7 @@ export function parseHeaders(schema: z.ZodObject, headers: IncomingHttpHeaders):
 const REQUIRED = 'is required';
 
 /** Words for the faults that our schemas do not word themselves. Undefined: zod's own. */
-function explain(issue: z.core.$ZodRawIssue): string | undefined {
+export function explain(issue: z.core.$ZodRawIssue): string | undefined {
   switch (issue.code) {
     case 'invalid_type':
       if (issue.input === undefined) return `${REQUIRED} (${issue.expected})`;

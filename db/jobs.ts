@@ -1,6 +1,5 @@
 import { sql } from 'kysely';
 import { SchedulerError } from '../domain/errors.ts';
-import type { JobState } from '../domain/job.ts';
 import type { Database } from './database.ts';
 import { PREPARED } from './prepared-statements.ts';
 import { toRevisionRow, type NewRevision } from './revisions.ts';
@@ -97,28 +96,4 @@ export function findJob(db: Database, namespace: string, id: string): Promise<Jo
 /** A job, or the tombstone of one. */
 export function findJobOrTombstone(db: Database, id: string): Promise<JobRow | undefined> {
   return db.selectFrom('jobs').selectAll().where('id', '=', id).executeTakeFirst();
-}
-
-/** One page of jobs, newest first (ids of version 7 rise with time), beginning after `afterId`. */
-export function listJobs(
-  db: Database,
-  filter: {
-    namespace: string;
-    name?: string | undefined;
-    state?: JobState | undefined;
-    afterId?: string | undefined;
-    limit: number;
-  },
-): Promise<JobRow[]> {
-  return db
-    .selectFrom('jobs')
-    .selectAll()
-    .where('namespace', '=', filter.namespace)
-    .where('deleted_at', 'is', null)
-    .$if(filter.name !== undefined, (query) => query.where('name', '=', filter.name as string))
-    .$if(filter.state !== undefined, (query) => query.where('state', '=', filter.state as JobState))
-    .$if(filter.afterId !== undefined, (query) => query.where('id', '<', filter.afterId as string))
-    .orderBy('id', 'desc')
-    .limit(filter.limit)
-    .execute();
 }

@@ -11,8 +11,9 @@ interface Place {
 
 /** Which runs a list holds. */
 interface RunFilter {
-  /** All runs of a namespace, also those of deleted jobs, or the runs of one job. */
-  of: { namespace: string } | { jobId: string };
+  namespace: string;
+  /** Of one job; undefined: of all, also of those that have been deleted. */
+  jobId?: string | undefined;
   states?: readonly RunState[] | undefined;
   trigger?: Trigger | undefined;
   /** Of the nominal time, inclusive. */
@@ -50,13 +51,18 @@ export function listRuns(
     .execute();
 }
 
-function selectRuns(db: Database, { of, trigger, from, to }: RunFilter, after: Place | undefined) {
+function selectRuns(
+  db: Database,
+  { namespace, jobId, trigger, from, to }: RunFilter,
+  after: Place | undefined,
+) {
   // Only the earlier of the two bounds matters. Given both, Postgres may begin its walk at the other, far away.
   const bound = after !== undefined && (to === undefined || after.scheduledAt < to) ? after : to;
   return db
     .selectFrom('runs')
     .selectAll()
-    .where((eb) => ('jobId' in of ? eb('job_id', '=', of.jobId) : eb('namespace', '=', of.namespace)))
+    .where('namespace', '=', namespace)
+    .$if(jobId !== undefined, (query) => query.where('job_id', '=', jobId as string))
     .$if(trigger !== undefined, (query) => query.where('trigger', '=', trigger as Trigger))
     .$if(from !== undefined, (query) => query.where('scheduled_at', '>=', from as Date))
     .$if(bound !== undefined, (query) =>

@@ -12,7 +12,8 @@ import { RunState } from './run-state.ts';
 import { Schedule, ScheduleAnswer } from './schedule.ts';
 import { Target, TargetAnswer } from './target.ts';
 
-const MAX_LABELS = 64;
+/** How many labels a job may have. */
+export const MAX_LABELS = 64;
 
 /** A job's name: unique in its namespace. */
 export const JobName = name(200).min(1).meta({
@@ -20,12 +21,16 @@ export const JobName = name(200).min(1).meta({
   example: 'weekly-report',
 });
 
-const LabelKey = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$/, {
+/** The key of a label. */
+export const LabelKey = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$/, {
   error: 'a label key has 1 to 63 letters, digits, ".", "_", "/" or "-", and begins with a letter or digit',
 });
 
+/** The value of a label. */
+export const LabelValue = name(200);
+
 const Labels = z
-  .record(LabelKey, name(200))
+  .record(LabelKey, LabelValue)
   .refine((labels) => Object.keys(labels).length <= MAX_LABELS, {
     error: `at most ${MAX_LABELS} labels are allowed`,
   })
@@ -105,7 +110,8 @@ export const Job = z
           .int()
           .meta({ description: 'The generation that the Temporal Schedule is known to match.' }),
         error: z.string().nullable().meta({
-          description: 'Why Temporal does not take the schedule, and when that is tried again; null if it does.',
+          description:
+            'Why Temporal does not take the schedule, and when that is tried again; null if it does.',
         }),
       })
       .meta({ description: 'Whether Temporal matches the job already.' }),

@@ -1,10 +1,11 @@
 import { z } from 'zod';
 import type { Database } from '../../db/database.ts';
 import { inTransaction } from '../../db/in-transaction.ts';
-import { countJobsLocked, findJobOrTombstone, listJobs } from '../../db/jobs.ts';
+import { listJobs } from '../../db/job-lists.ts';
+import { countJobsLocked, findJobOrTombstone } from '../../db/jobs.ts';
 import type { JobRow } from '../../db/schema.ts';
 import { SchedulerError } from '../../domain/errors.ts';
-import { Job, JobInput, JobName, JobState } from '../../domain/job.ts';
+import { Job, JobInput, JobName, JobState, SyncState } from '../../domain/job.ts';
 import { syncJob } from '../../scheduling/sync.ts';
 import { createJob as createJobRow } from '../../scheduling/write-job.ts';
 import { requireFitSchedule } from '../fit-schedule.ts';
@@ -19,6 +20,7 @@ import {
   requireJob,
   writerOf,
 } from '../job-resource.ts';
+import { LabelsQuery } from '../labels-query.ts';
 import { operation } from '../operation.ts';
 import { decodeCursor, pageOf, pageQuery, toPage } from '../page.ts';
 import { presentJob } from '../present.ts';
@@ -108,6 +110,9 @@ async function requireRoom(transaction: Database, namespace: string, limit: numb
   throw new SchedulerError('too_many_jobs', message);
 }
 
+/** Names are stored in this form. */
+const TextInName = z.string().min(1).max(200).normalize('NFC');
+
 const JobPlace = z.strictObject({ id: z.uuid() });
 
 export const getJobs = operation({
@@ -120,7 +125,17 @@ export const getJobs = operation({
   query: z.strictObject({
     ...pageQuery,
     name: JobName.optional().meta({ description: 'Only the job of this name.' }),
+    q: TextInName.optional().meta({
+      description: 'Only jobs with this text in their name, in capitals or not; no character is a wildcard.',
+      example: 'report',
+    }),
+    label: LabelsQuery.optional().meta({
+      description:
+        'Only jobs with this label: `team=billing`, or `team` whatever its value. Of several, each by its own `label=`, a job must have all.',
+      example: ['team=billing'],
+    }),
     state: JobState.optional().meta({ description: 'Only jobs in this state.' }),
+    sync: SyncState.optional().meta({ description: 'Only jobs with this `sync.state`.' }),
   }),
   answers: {
     200: {
@@ -130,16 +145,11 @@ export const getJobs = operation({
     },
   },
   async handle({ query, namespace, url }, { readList, now }) {
-    const { limit, name, state } = query;
+    const { limit, name, q: text, label: labels, state, sync } = query;
     const place = decodeCursor(JobPlace, query.cursor);
     const { rows, runsOf } = await readList(async (db) => {
-      const jobs = await listJobs(db, {
-        namespace,
-        name,
-        state,
-        afterId: place?.id,
-        limit: limit + 1,
-      });
+      const filter = { namespace, name, text, labels, state, sync };
+      const jobs = await listJobs(db, filter, { afterId: place?.id, limit: limit + 1 });
       return { rows: jobs, runsOf: await readRuns(db, jobs) };
     });
     const at = now();

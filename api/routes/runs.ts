@@ -67,7 +67,7 @@ const RunStates = z.preprocess(
   z.array(RunState).meta({ param: { style: 'form', explode: false } }),
 );
 
-/** The query of every list of runs. */
+/** The query of the runs of one job. */
 const RunsQuery = z
   .strictObject({
     ...pageQuery,
@@ -81,6 +81,15 @@ const RunsQuery = z
     error: 'must be after from: from is the first instant that counts, to the first that does not',
   });
 
+/** The query of the runs of all jobs. */
+const AllRunsQuery = RunsQuery.safeExtend({
+  jobId: JobIdParams.shape.id.optional().meta({
+    description:
+      'Only runs of this job, also after it was deleted. Of a job that there never was there are none.',
+    example: '019ab1c0-7e11-7cc3-98c4-dc0c0c07398f',
+  }),
+});
+
 const RUN_PAGE = {
   200: {
     description: 'One page of runs.',
@@ -89,20 +98,24 @@ const RUN_PAGE = {
   },
 };
 
-/** Of one job, or of all. @throws SchedulerError `not_found` for a job that there is not */
 async function answerPage(
   { query, namespace, url }: { query: z.output<typeof RunsQuery>; namespace: string; url: URL },
   dependencies: ApiDependencies,
-  jobId?: string,
+  jobId: string | undefined,
 ): Promise<Answer> {
   const { limit, state: states, trigger, from, to } = query;
   const place = decodeCursor(RunPlace, query.cursor);
-  if (jobId !== undefined) await requireJob(dependencies.db, namespace, jobId);
-  const of = jobId === undefined ? { namespace } : { jobId };
   const rows = await dependencies.readList((db) =>
     listRuns(
       db,
-      { of, states, trigger, from: from ? new Date(from) : undefined, to: to ? new Date(to) : undefined },
+      {
+        namespace,
+        jobId,
+        states,
+        trigger,
+        from: from ? new Date(from) : undefined,
+        to: to ? new Date(to) : undefined,
+      },
       { after: place && { scheduledAt: new Date(place.scheduledAt), id: place.id }, limit: limit + 1 },
     ),
   );
@@ -121,7 +134,10 @@ export const getRunsOfJob = operation({
   query: RunsQuery,
   answers: RUN_PAGE,
   errors: ['not_found'],
-  handle: (input, dependencies) => answerPage(input, dependencies, input.params.id),
+  async handle(input, dependencies) {
+    const { id } = await requireJob(dependencies.db, input.namespace, input.params.id);
+    return answerPage(input, dependencies, id);
+  },
 });
 
 export const getRuns = operation({
@@ -132,9 +148,9 @@ export const getRuns = operation({
   description: 'Also those of jobs that have been deleted.',
   tag: 'Runs',
   access: 'runs:read',
-  query: RunsQuery,
+  query: AllRunsQuery,
   answers: RUN_PAGE,
-  handle: (input, dependencies) => answerPage(input, dependencies),
+  handle: (input, dependencies) => answerPage(input, dependencies, input.query.jobId),
 });
 
 export const getRun = operation({

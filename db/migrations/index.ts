@@ -9,6 +9,7 @@ import * as runEvents from './0007-run-events.ts';
 import * as access from './0008-access.ts';
 import * as origins from './0009-origins.ts';
 import * as runDeadlines from './0012-run-deadlines.ts';
+import * as jobLists from './0014-job-lists.ts';
 
 /** All migrations by name, in order. Append only: what has been released is never changed. */
 export const migrations: Record<string, Migration> = {
@@ -22,4 +23,5 @@ export const migrations: Record<string, Migration> = {
   '0008-access': access,
   '0009-origins': origins,
   '0012-run-deadlines': runDeadlines,
+  '0014-job-lists': jobLists,
 };

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import type { Problem } from '../../api/problem.ts';
 import type { Run, Trigger } from '../../domain/run.ts';
 import type { RunState } from '../../domain/run-state.ts';
 import { apiClient, request, type ApiAnswer } from '../support/client.ts';
@@ -57,7 +58,11 @@ afterAll(() => stack.stop());
 const listsOf = (): [path: string, jobs: string[]][] => [
   ['/runs', [kept, deleted]],
   [`/jobs/${kept}/runs`, [kept]],
+  [`/runs?jobId=${kept}`, [kept]],
+  [`/runs?jobId=${deleted}`, [deleted]],
 ];
+/** The path of a list with more to its query. */
+const withQuery = (path: string, query: string) => `${path}${path.includes('?') ? '&' : '?'}${query}`;
 
 /** All runs of a list, by its links alone, and how many pages they were. */
 async function follow(path: string): Promise<{ runs: Run[]; pages: number }> {
@@ -101,13 +106,13 @@ describe('a list of runs', () => {
       const wanted = jobs
         .flatMap(() => RUNS.filter(isWanted))
         .map(([minute, state, trigger]) => `${minute} ${state} ${trigger}`);
-      const { runs: all } = await follow(`${path}?${query}`);
+      const { runs: all } = await follow(withQuery(path, query));
       expect(all.map(describeRun).sort()).toEqual(wanted.sort());
       expect(new Set(all.map((run) => run.jobId))).toEqual(new Set(wanted.length > 0 ? jobs : []));
       const keys = all.map((run) => `${minuteOf(run)} ${run.id}`);
       expect(keys).toEqual([...keys].sort().reverse());
       for (const limit of [1, 2, 3]) {
-        const { runs, pages } = await follow(`${path}?limit=${limit}&${query}`);
+        const { runs, pages } = await follow(withQuery(path, `limit=${limit}&${query}`));
         expect(runs).toEqual(all);
         expect(pages).toBe(Math.max(1, Math.ceil(all.length / limit)));
       }
@@ -116,9 +121,10 @@ describe('a list of runs', () => {
 
   test('takes the cursor of a list with other filters as a place', async () => {
     for (const [path, jobs] of listsOf()) {
-      const cursor = (await request<RunPage>(`${url}${path}?limit=${3 * jobs.length}`)).body.nextCursor;
+      const cursor = (await request<RunPage>(url + withQuery(path, `limit=${3 * jobs.length}`))).body
+        .nextCursor;
       const after = async (query: string) =>
-        (await follow(`${path}?cursor=${cursor}&${query}`)).runs.map(minuteOf);
+        (await follow(withQuery(path, `cursor=${cursor}&${query}`))).runs.map(minuteOf);
       const twice = (minutes: number[]) => minutes.flatMap((minute) => jobs.map(() => minute));
       expect(await after('state=failed')).toEqual(twice([1, 0]));
       expect(await after(`to=${instant(2)}`)).toEqual(twice([1, 1, 0, 0]));
@@ -130,5 +136,40 @@ describe('a list of runs', () => {
   test('is that of no job, if there is none, or no longer', async () => {
     for (const id of [deleted, '01a2047b-f3bf-75a1-b4d3-c8083758e9d4'])
       expect((await request(`${url}/jobs/${id}/runs?state=failed`)).status).toBe(404);
+  });
+
+  test('is that of a job that was deleted, by its id; empty for one that there never was', async () => {
+    const { runs } = await follow(`/runs?jobId=${deleted}`);
+    expect(runs).toHaveLength(RUNS.length);
+    expect(await follow('/runs?jobId=01a2047b-f3bf-75a1-b4d3-c8083758e9d4')).toEqual({ runs: [], pages: 1 });
+  });
+
+  test('is empty for a job of another namespace', async () => {
+    const { id } = await apiClient(url).createJob({
+      name: 'of others',
+      schedule: { at: '2090-01-01T00:00:00Z' },
+      target: { type: 'http', url: 'https://example.com/' },
+    });
+    await stack.db.query(
+      `INSERT INTO runs (id, job_id, namespace, job_generation, trigger, scheduled_at, state, workflow_id)
+       VALUES (gen_random_uuid(), $1, 'default', 1, 'manual', now(), 'queued', 'none')`,
+      [id],
+    );
+    expect((await follow(`/runs?jobId=${id}`)).runs).toHaveLength(1);
+    await stack.db.query(`UPDATE runs SET namespace = 'elsewhere' WHERE job_id = $1`, [id]);
+    expect((await follow(`/runs?jobId=${id}`)).runs).toEqual([]);
+  });
+
+  test.each(['', 'x', '01a2047b', `${'0'.repeat(36)}`])('of the job %p is refused', async (jobId) => {
+    const { status, body } = await request<Problem>(`${url}/runs?jobId=${jobId}`);
+    expect({ status, body }).toMatchObject({
+      status: 422,
+      body: { errors: [{ path: 'jobId', message: 'is not the id of a job; ids are UUIDs' }] },
+    });
+  });
+
+  test('of two jobs is refused, and of one job’s runs, which have but that one', async () => {
+    for (const path of [`/runs?jobId=${kept}&jobId=${deleted}`, `/jobs/${kept}/runs?jobId=${kept}`])
+      expect((await request<Problem>(url + path)).body).toMatchObject({ errors: [{ path: 'jobId' }] });
   });
 });
