@@ -1,4 +1,11 @@
-import { ScheduleClient, type Client, type WorkflowService } from '@temporalio/client';
+import { status } from '@grpc/grpc-js';
+import {
+  isGrpcServiceError,
+  ScheduleClient,
+  ServiceError,
+  type Client,
+  type WorkflowService,
+} from '@temporalio/client';
 
 /**
  * A schedule client whose updates are made from what it described last: each sends the conflict token of that
@@ -17,6 +24,13 @@ export class ComparingScheduleClient extends ScheduleClient {
     const description = await super._describeSchedule(scheduleId);
     this.conflictToken = description.conflictToken ?? undefined;
     return description;
+  }
+
+  /** The SDK's own makes a TypeError of a spec that the server refuses, and leaves out that the server did. */
+  protected override rethrowGrpcError(error: unknown, message: string, scheduleId?: string): never {
+    if (isGrpcServiceError(error) && error.code === status.INVALID_ARGUMENT)
+      throw new ServiceError(message, { cause: error });
+    return super.rethrowGrpcError(error, message, scheduleId);
   }
 
   override get workflowService(): WorkflowService {

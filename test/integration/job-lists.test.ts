@@ -150,7 +150,7 @@ test('what Temporal refuses is found, and says why and what happens next', async
   const { sync } = await api.pauseJob(id);
   expect(sync).toMatchObject({ state: 'error', observedGeneration: 1 });
   expect(sync.error).toMatch(
-    /^The schedule is not in force: Temporal refuses it: .*interval is too small.*\. It is tried again at \d{4}-\d\d-\d\dT[\d:.]+Z, and with every change of the job\.$/,
+    /^The schedule is not in force: Temporal refuses it: Invalid schedule spec: interval is too small\. It is tried again at \d{4}-\d\d-\d\dT[\d:.]+Z, and with every change of the job\.$/,
   );
   expect(sync.error).not.toMatch(/scheduler-job-|\n|rpc error|Error:/);
   const listed = await follow(queryOf(['sync', 'error'], ['q', 'REFUSED'], ['state', 'paused']));
