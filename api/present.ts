@@ -3,11 +3,10 @@ import type { ApiKeyRow, JobRow, RunRow } from '../db/schema.ts';
 import type { ApiKey } from '../domain/api-key.ts';
 import { toInstant } from '../domain/instant.ts';
 import type { Job, SyncState } from '../domain/job.ts';
-import { occurrences } from '../domain/occurrences.ts';
 import type { Attempt, RecordedAttempt, Run } from '../domain/run.ts';
-import { compileSchedule } from '../domain/compile-schedule.ts';
 import { summarize } from '../domain/schedule-words.ts';
 import { definitionOf } from '../scheduling/job-definition.ts';
+import { upcomingOf } from '../scheduling/upcoming.ts';
 
 const UPCOMING = 5;
 
@@ -18,13 +17,6 @@ export interface RunsOfJob {
   lastRun: LastRun | undefined;
   /** How many of its occurrences have had a run; needed of a job with `maxRuns` alone. */
   scheduledRuns: number;
-}
-
-/** The next instants at which a job fires, `maxRuns` respected; none if it is not active. */
-export function upcomingOf(job: JobRow, scheduledRuns: number, after: number, limit: number): number[] {
-  if (job.state !== 'active') return [];
-  const left = (job.schedule.maxRuns ?? Infinity) - scheduledRuns;
-  return occurrences(compileSchedule(job.schedule), after, Math.max(0, Math.min(limit, left)));
 }
 
 /** A job as the API answers it. */

@@ -29,18 +29,30 @@ export function listJobs(
   filter: JobFilter,
   page: { afterId?: string | undefined; limit: number },
 ): Promise<JobRow[]> {
-  return selectJobs(db, filter)
+  return jobsOf(db, filter)
+    .selectAll()
     .$if(page.afterId !== undefined, (query) => query.where('id', '<', page.afterId as string))
     .orderBy('id', 'desc')
     .limit(page.limit)
     .execute();
 }
 
-function selectJobs(db: Database, { namespace, name, text, labels = [], state, sync }: JobFilter) {
+/** These jobs, by their ids. */
+export async function findJobs(
+  db: Database,
+  places: readonly { id: string }[],
+): Promise<Map<string, JobRow>> {
+  if (places.length === 0) return new Map();
+  const ids = places.map(({ id }) => id);
+  const jobs = await db.selectFrom('jobs').selectAll().where('id', 'in', ids).execute();
+  return new Map(jobs.map((job) => [job.id, job]));
+}
+
+/** The jobs that a list holds; what of them, and in which order, is the caller's to say. */
+export function jobsOf(db: Database, { namespace, name, text, labels = [], state, sync }: JobFilter) {
   return (
     db
       .selectFrom('jobs')
-      .selectAll()
       .where('namespace', '=', namespace)
       .where('deleted_at', 'is', null)
       .$if(name !== undefined, (query) => query.where('name', '=', name as string))

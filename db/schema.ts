@@ -54,6 +54,8 @@ interface JobsTable {
   catchup_seconds: number;
   /** What the Temporal Schedule was made for besides the job: see scheduling/spec-version.ts. */
   spec_version: string | null;
+  /** Of its next run, as of when that was worked out; null if there is none: see db/next-runs.ts. */
+  next_run_at: Timestamp | null;
   /** Of its last occurrence; null if there is none. */
   finishes_at: Timestamp | null;
   consecutive_failures: Generated<number>;

@@ -14,6 +14,7 @@ import type { SecretBox } from '../platform/secret-box.ts';
 import { forEachJob } from './each-job.ts';
 import { resealSecrets } from './job-secrets.ts';
 import { accountForDue, JOBS_AT_ONCE } from './ledger.ts';
+import { NOTES_AT_ONCE, renewNextRuns } from './next-runs.ts';
 import { checkOpenRuns, RUNS_AT_ONCE } from './open-runs.ts';
 import type { ObservePass } from './pass-metrics.ts';
 import { specVersionAt } from './spec-version.ts';
@@ -141,6 +142,7 @@ async function pass(
   await step('completed', BATCH, async (now, isOver) =>
     complete(dependencies, await listUsedUp(db, usedUpSince, now, BATCH), now, isOver),
   );
+  await step('nextRunsNoted', NOTES_AT_ONCE, (now) => renewNextRuns(dependencies, now));
   await step('renewed', BATCH, (now) => renewSpecs(dependencies, now));
   if (Date.now() - sweptAt.getTime() > sweepIntervalMs) {
     await step('completed', BATCH, async (now, isOver) =>

@@ -16,6 +16,7 @@ import { columnsOf, definitionOf, rowOf } from './job-definition.ts';
 import { storeSecrets } from './job-secrets.ts';
 import type { JobWrite, StoredWrite } from './job-write.ts';
 import { nextAccountAt, settleAccount } from './ledger.ts';
+import { nextRunAtOf } from './next-runs.ts';
 import { INLINE_GRACE_MS } from './sync.ts';
 import { refuseOwnQueues } from './task-queues.ts';
 
@@ -46,6 +47,7 @@ export async function createJob(
     namespace: job.namespace,
     ...rowOf(definition),
     finishes_at: finishesAt(definition, now),
+    next_run_at: nextRunAtOf({ schedule: definition.schedule, state: 'active' }, now),
     state: 'active',
     ...notPaused,
     generation: 1,
@@ -122,6 +124,7 @@ export function writeJob(
             schedule_since: since,
             accounted_to: since,
             account_at: write.isDeleted ? null : nextAccountAt({ schedule, state }, since, now),
+            next_run_at: nextRunAtOf({ schedule, state }, now),
           }
         : // Temporal holds nothing of what changed, so what it matched it still matches.
           job.observed_generation === job.generation

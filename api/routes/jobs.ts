@@ -1,11 +1,14 @@
 import { z } from 'zod';
 import type { Database } from '../../db/database.ts';
 import { inTransaction } from '../../db/in-transaction.ts';
-import { listJobs } from '../../db/job-lists.ts';
+import { listJobs, type JobFilter } from '../../db/job-lists.ts';
 import { countJobsLocked, findJobOrTombstone } from '../../db/jobs.ts';
 import type { JobRow } from '../../db/schema.ts';
 import { SchedulerError } from '../../domain/errors.ts';
+import { Instant } from '../../domain/instant.ts';
 import { Job, JobInput, JobName, JobState, SyncState } from '../../domain/job.ts';
+import type { Logger } from '../../platform/logger.ts';
+import { listJobsByNextRun } from '../../scheduling/list-by-next-run.ts';
 import { syncJob } from '../../scheduling/sync.ts';
 import { createJob as createJobRow } from '../../scheduling/write-job.ts';
 import { requireFitSchedule } from '../fit-schedule.ts';
@@ -114,12 +117,15 @@ async function requireRoom(transaction: Database, namespace: string, limit: numb
 const TextInName = z.string().min(1).max(200).normalize('NFC');
 
 const JobPlace = z.strictObject({ id: z.uuid() });
+const Time = Instant.transform((text) => new Date(text));
+/** All pages of this list are as of the time of the first one: a job that fires meanwhile keeps its place. */
+const NextRunPlace = z.strictObject({ asOf: Time, nextRunAt: Time.nullable(), id: z.uuid() });
 
 export const getJobs = operation({
   method: 'get',
   path: '/jobs',
   operationId: 'listJobs',
-  summary: 'List jobs, newest first',
+  summary: 'List jobs, newest first, or by their next run',
   tag: 'Jobs',
   access: 'jobs:read',
   query: z.strictObject({
@@ -136,6 +142,10 @@ export const getJobs = operation({
     }),
     state: JobState.optional().meta({ description: 'Only jobs in this state.' }),
     sync: SyncState.optional().meta({ description: 'Only jobs with this `sync.state`.' }),
+    sort: z.enum(['nextRunAt']).optional().meta({
+      description:
+        'By `status.nextRunAt`, the next one first; jobs without a next run come last. Left out: newest first.',
+    }),
   }),
   answers: {
     200: {
@@ -144,25 +154,56 @@ export const getJobs = operation({
       headers: { Link: 'The next page, if there is one.' },
     },
   },
-  async handle({ query, namespace, url }, { readList, now }) {
-    const { limit, name, q: text, label: labels, state, sync } = query;
-    const place = decodeCursor(JobPlace, query.cursor);
-    const { rows, runsOf } = await readList(async (db) => {
-      const filter = { namespace, name, text, labels, state, sync };
-      const jobs = await listJobs(db, filter, { afterId: place?.id, limit: limit + 1 });
-      return { rows: jobs, runsOf: await readRuns(db, jobs) };
-    });
+  async handle({ query, namespace, url }, { readList, now, logger }) {
+    const { limit, name, q: text, label: labels, state, sync, sort } = query;
+    const filter = { namespace, name, text, labels, state, sync };
     const at = now();
+    const list = sort === 'nextRunAt' ? byNextRun(query.cursor, logger) : newestFirst(query.cursor);
+    const { rows, runsOf } = await readList(async (db) => {
+      const listed = await list(db, filter, at, limit + 1);
+      return {
+        rows: listed,
+        runsOf: await readRuns(
+          db,
+          listed.map(({ job }) => job),
+        ),
+      };
+    });
     const page = toPage(
       rows,
       limit,
       url,
-      (job) => presentJob(job, runsOf(job), at),
-      ({ id }) => ({ id }),
+      ({ job }) => presentJob(job, runsOf(job), at),
+      ({ place }) => place,
     );
     return { status: 200, ...page };
   },
 });
+
+/** Reads jobs of a list in one of its orders, and their places there. @throws SchedulerError `invalid` for the cursor of another order */
+type ListInOrder = (
+  db: Database,
+  filter: JobFilter,
+  at: Date,
+  limit: number,
+) => Promise<{ job: JobRow; place: unknown }[]>;
+
+function newestFirst(cursor: string | undefined): ListInOrder {
+  const after = decodeCursor(JobPlace, cursor);
+  return async (db, filter, _, limit) => {
+    const jobs = await listJobs(db, filter, { afterId: after?.id, limit });
+    return jobs.map((job) => ({ job, place: { id: job.id } }));
+  };
+}
+
+function byNextRun(cursor: string | undefined, logger: Logger): ListInOrder {
+  const after = decodeCursor(NextRunPlace, cursor);
+  return async (db, filter, at, limit) => {
+    const asOf = after && after.asOf < at ? after.asOf : at;
+    const jobs = await listJobsByNextRun({ db, logger }, filter, asOf, { after, limit });
+    return jobs.map(({ job, place }) => ({ job, place: { asOf, ...place } }));
+  };
+}
 
 export const getJob = operation({
   method: 'get',

@@ -9,10 +9,10 @@ import { findWarnings } from '../../domain/schedule-warnings.ts';
 import { summarize } from '../../domain/schedule-words.ts';
 import { toLocalTime } from '../../domain/time-zone.ts';
 import { zoneMeant } from '../../domain/zone-name.ts';
+import { upcomingOf } from '../../scheduling/upcoming.ts';
 import { requireFitSchedule } from '../fit-schedule.ts';
 import { JobIdParams, requireJob } from '../job-resource.ts';
 import { operation } from '../operation.ts';
-import { upcomingOf } from '../present.ts';
 
 const MAX_TIMES = 100;
 

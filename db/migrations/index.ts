@@ -10,6 +10,7 @@ import * as access from './0008-access.ts';
 import * as origins from './0009-origins.ts';
 import * as runDeadlines from './0012-run-deadlines.ts';
 import * as jobLists from './0014-job-lists.ts';
+import * as nextRuns from './0015-next-runs.ts';
 
 /** All migrations by name, in order. Append only: what has been released is never changed. */
 export const migrations: Record<string, Migration> = {
@@ -24,4 +25,5 @@ export const migrations: Record<string, Migration> = {
   '0009-origins': origins,
   '0012-run-deadlines': runDeadlines,
   '0014-job-lists': jobLists,
+  '0015-next-runs': nextRuns,
 };
