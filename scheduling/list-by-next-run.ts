@@ -5,7 +5,7 @@ import type { JobRow } from '../db/schema.ts';
 import type { Logger } from '../platform/logger.ts';
 import { findNextRuns } from './next-runs.ts';
 
-/** Jobs whose next runs are worked out at once: between two such batches other requests get their turn. */
+/** Jobs that are read at once, to have their next runs worked out. */
 const AT_ONCE = 250;
 
 /** A job of the list, and its place there. */

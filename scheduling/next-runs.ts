@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import type { Database } from '../db/database.ts';
 import { listPassedNextRuns, noteNextRuns, type NextRunNote } from '../db/next-runs.ts';
 import { countScheduledRuns } from '../db/runs.ts';
@@ -12,6 +13,8 @@ import { upcomingOf } from './upcoming.ts';
 const PASSED_FOR_MS = 30 * SECOND_MS;
 /** Of one call of `renewNextRuns`. */
 export const NOTES_AT_ONCE = 500;
+/** Jobs whose next runs are worked out without letting others have a turn: a schedule may take milliseconds. */
+const IN_ONE_TURN = 10;
 
 /** Said of a job whose next run is not known: it has passed, and so is worked out by whoever asks. */
 const UNKNOWN = new Date(0);
@@ -40,7 +43,13 @@ export async function findNextRuns(
       return null;
     }
   };
-  return new Map(jobs.map((job) => [job.id, nextOf(job)]));
+  const nextRuns = new Map<string, number | null>();
+  for (const [index, job] of jobs.entries()) {
+    // Other requests get their turn between.
+    if (index % IN_ONE_TURN === IN_ONE_TURN - 1) await setImmediate();
+    nextRuns.set(job.id, nextOf(job));
+  }
+  return nextRuns;
 }
 
 /** Notes the next run of jobs whose noted one has passed, one batch of them. Returns how many jobs that were. */
