@@ -29,7 +29,10 @@ test('what an error says of Temporal', () => {
 });
 
 test.each([
-  ['Invalid schedule spec: unknown time zone', 'Temporal refuses it: Invalid schedule spec: unknown time zone'],
+  [
+    'Invalid schedule spec: unknown time zone',
+    'Temporal refuses it: Invalid schedule spec: unknown time zone',
+  ],
   ['rpc error: code = InvalidArgument desc = Too long.', 'Temporal refuses it: Too long'],
   ['first\n    at second\tthird', 'Temporal refuses it: first at second third'],
   ['', 'Temporal refuses it without saying why (INVALID_ARGUMENT)'],
