@@ -84,7 +84,7 @@ test('of many whose noted runs have passed, each is found once, at its place', a
   await stack.db.query(
     `INSERT INTO jobs
      SELECT (jsonb_populate_record(job, jsonb_build_object(
-       'id', gen_random_uuid(), 'name', 'many-' || number, 'next_run_at', now() - number * interval '1 s',
+       'id', gen_random_uuid(), 'name', 'many-' || number, 'next_run_at', date_trunc('second', now()) - number * interval '1 s',
        'schedule', jsonb_build_object('timeZone', 'UTC', 'at', jsonb_build_array(
          to_char(timestamp '2080-01-01' + (number * 7919 % 1000) * interval '1 min', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')))))).*
      FROM jobs AS job, generate_series(1, 699) AS number WHERE job.id = $1`,
