@@ -1,74 +1,174 @@
-import { LAST_YEAR, toValues, type Calendar } from './calendar.ts';
+import { toValues, type Calendar, type Range } from './calendar.ts';
+import {
+  daysOnWeekdays,
+  END_OF_DAYS,
+  FIRST_DAY,
+  FIRST_DAYS,
+  MONTH_COUNT,
+  monthOf,
+  yearOf,
+} from './day-table.ts';
 import { DAY_MS, SECOND_MS } from './milliseconds.ts';
 
-/** A calendar made ready for searching. */
-export interface Matcher {
-  /** Ascending. */
-  seconds: number[];
-  minutes: number[];
-  hours: number[];
-  daysOfMonth: Set<number>;
-  months: Set<number>;
-  daysOfWeek: Set<number>;
+/** Days by their month, day of month, weekday and year, each field as a set of bits. */
+interface DaySet {
+  months: number;
+  daysOfMonth: number;
+  daysOfWeek: number;
   /** Undefined: every year. */
   years: Set<number> | undefined;
 }
 
-export function compileMatcher(calendar: Calendar): Matcher {
+/** For each value the first of a set that is not below it, or -1. It has one place more than there are values. */
+type NextValues = Int8Array;
+
+/**
+ * Calendars with the same times of the day, made ready for searching as one: they differ in their days. Written for
+ * schedules of hundreds of calendars that fire every second, or hardly ever: whatever is asked costs some operations a
+ * month.
+ */
+export interface Matcher {
+  seconds: NextValues;
+  minutes: NextValues;
+  hours: NextValues;
+  days: DaySet[];
+  /** Of each month the days that match, once they have been asked for; -1 before. */
+  daysByMonth: Int32Array;
+}
+
+const NOT_ASKED_YET = -1;
+
+/** Makes a calendar ready for searching. */
+export const compileMatcher = (calendar: Calendar): Matcher => compileTogether(calendar, [calendar]);
+
+/** A matcher for each group of entries that fire at the same times of the day; `first` is the first of the group. */
+export function matchersByTimeOfDay<Entry>(
+  entries: readonly Entry[],
+  calendarOf: (entry: Entry) => Calendar,
+  besides: (entry: Entry) => string = () => '',
+): { matcher: Matcher; first: Entry }[] {
+  const groups = new Map<string, { first: Entry; calendars: Calendar[] }>();
+  for (const entry of entries) {
+    const calendar = calendarOf(entry);
+    const key = JSON.stringify([calendar.second, calendar.minute, calendar.hour, besides(entry)]);
+    const group = groups.get(key);
+    if (group) group.calendars.push(calendar);
+    else groups.set(key, { first: entry, calendars: [calendar] });
+  }
+  return [...groups.values()].map(({ first, calendars }) => ({
+    matcher: compileTogether(calendarOf(first), calendars),
+    first,
+  }));
+}
+
+function compileTogether({ second, minute, hour }: Calendar, calendars: Calendar[]): Matcher {
   return {
-    seconds: toValues(calendar.second),
-    minutes: toValues(calendar.minute),
-    hours: toValues(calendar.hour),
-    daysOfMonth: new Set(toValues(calendar.dayOfMonth)),
-    months: new Set(toValues(calendar.month)),
-    daysOfWeek: new Set(toValues(calendar.dayOfWeek)),
-    years: calendar.year && new Set(toValues(calendar.year)),
+    seconds: toNextValues(second, 60),
+    minutes: toNextValues(minute, 60),
+    hours: toNextValues(hour, 24),
+    days: calendars.map(({ month, dayOfMonth, dayOfWeek, year }) => ({
+      months: toBits(month, 1),
+      daysOfMonth: toBits(dayOfMonth, 1),
+      daysOfWeek: toBits(dayOfWeek, 0),
+      years: year && new Set(toValues(year)),
+    })),
+    daysByMonth: new Int32Array(MONTH_COUNT).fill(NOT_ASKED_YET),
   };
+}
+
+function toBits(ranges: Range[], min: number): number {
+  let bits = 0;
+  for (const { start, end, step } of ranges)
+    for (let value = start; value <= end; value += step) bits |= 1 << (value - min);
+  return bits;
+}
+
+function toNextValues(ranges: Range[], count: number): NextValues {
+  const next = new Int8Array(count + 1).fill(-1);
+  for (const { start, end, step } of ranges)
+    for (let value = start; value <= end; value += step) next[value] = value;
+  for (let value = count - 1; value >= 0; value--)
+    if (next[value] === -1) next[value] = next[value + 1] as number;
+  return next;
+}
+
+/** How many times of the day match. */
+export function timesADay({ hours, minutes, seconds }: Matcher): number {
+  const size = (next: NextValues) => next.reduce((sum, value, index) => sum + (value === index ? 1 : 0), 0);
+  return size(hours) * size(minutes) * size(seconds);
+}
+
+function daysIn(matcher: Matcher, month: number): number {
+  const known = matcher.daysByMonth[month] as number;
+  if (known !== NOT_ASKED_YET) return known;
+  const [year, monthBit] = [yearOf(month), 1 << (month % 12)];
+  let days = 0;
+  for (const set of matcher.days) {
+    if ((set.months & monthBit) === 0 || (set.years && !set.years.has(year))) continue;
+    days |= set.daysOfMonth & daysOnWeekdays(month, set.daysOfWeek);
+  }
+  matcher.daysByMonth[month] = days;
+  return days;
+}
+
+/** The first matching day from `from` on, both counted since 1970-01-01; undefined if there is none to the end of 2100. */
+export function nextDay(matcher: Matcher, from: number): number | undefined {
+  if (from >= END_OF_DAYS) return undefined;
+  const day = Math.max(from, FIRST_DAY);
+  let month = monthOf(day);
+  let days = daysIn(matcher, month) & (-1 << (day - (FIRST_DAYS[month] as number)));
+  while (days === 0) {
+    if (++month === MONTH_COUNT) return undefined;
+    days = daysIn(matcher, month);
+  }
+  // The place of the lowest bit.
+  return (FIRST_DAYS[month] as number) + 31 - Math.clz32(days & -days);
+}
+
+/** Tells whether a day, counted since 1970-01-01, matches. */
+export function matchesDay(matcher: Matcher, day: number): boolean {
+  if (day < FIRST_DAY || day >= END_OF_DAYS) return false;
+  const month = monthOf(day);
+  return (daysIn(matcher, month) & (1 << (day - (FIRST_DAYS[month] as number)))) !== 0;
 }
 
 /** The first matching local time in [from, end), all written as the UTC milliseconds of the same clock reading. */
 export function nextLocal(matcher: Matcher, from: number, end: number): number | undefined {
-  const limit = Math.min(end, Date.UTC(LAST_YEAR + 1, 0, 1));
-  let local = from;
-  while (local < limit) {
-    const date = new Date(local);
-    const year = date.getUTCFullYear();
-    if (matcher.years && !matcher.years.has(year)) {
-      local = Date.UTC(year + 1, 0, 1);
-    } else if (!matcher.months.has(date.getUTCMonth() + 1)) {
-      local = Date.UTC(year, date.getUTCMonth() + 1, 1);
-    } else {
-      const startOfDay = Math.floor(local / DAY_MS) * DAY_MS;
-      if (matcher.daysOfMonth.has(date.getUTCDate()) && matcher.daysOfWeek.has(date.getUTCDay())) {
-        const time = nextTimeOfDay(matcher, (local - startOfDay) / SECOND_MS);
-        if (time !== undefined) {
-          const found = startOfDay + time * SECOND_MS;
-          return found < limit ? found : undefined;
-        }
-      }
-      local = startOfDay + DAY_MS;
-    }
+  if (from >= end) return undefined;
+  const today = Math.floor(from / DAY_MS);
+  let day = nextDay(matcher, today);
+  let time = 0;
+  if (day === today) {
+    time = nextTimeOfDay(matcher, Math.ceil((from - today * DAY_MS) / SECOND_MS));
+    if (time < 0) day = nextDay(matcher, today + 1);
   }
-  return undefined;
+  if (day === undefined) return undefined;
+  if (day !== today) time = nextTimeOfDay(matcher, 0);
+  const found = day * DAY_MS + time * SECOND_MS;
+  return found < end ? found : undefined;
 }
 
-/** Tells whether a local time matches. */
-export function matchesLocal(matcher: Matcher, local: number): boolean {
-  return nextLocal(matcher, local, local + SECOND_MS) === local;
+/** Tells whether a second of a day (0–86,399) matches. */
+export function matchesTimeOfDay({ hours, minutes, seconds }: Matcher, time: number): boolean {
+  const [hour, minute, second] = partsOf(time);
+  return seconds[second] === second && minutes[minute] === minute && hours[hour] === hour;
 }
 
-/** The first matching second of the day from `from` on (0–86,399); undefined if the day has none left. */
-function nextTimeOfDay({ hours, minutes, seconds }: Matcher, from: number): number | undefined {
-  const fromHour = Math.floor(from / 3_600);
-  const fromMinute = Math.floor((from % 3_600) / 60);
-  for (const hour of hours) {
-    if (hour < fromHour) continue;
-    for (const minute of minutes) {
-      if (hour === fromHour && minute < fromMinute) continue;
-      const minuteStart = hour * 3_600 + minute * 60;
-      const second = seconds.find((value) => minuteStart + value >= from);
-      if (second !== undefined) return minuteStart + second;
-    }
+const partsOf = (time: number): [hour: number, minute: number, second: number] => [
+  Math.floor(time / 3_600),
+  Math.floor((time % 3_600) / 60),
+  time % 60,
+];
+
+/** The first matching second of the day from `from` on (0–86,399); -1 if the day has none left. */
+function nextTimeOfDay({ hours, minutes, seconds }: Matcher, from: number): number {
+  const [hour, minute, second] = partsOf(from);
+  if (hours[hour] === hour) {
+    if (minutes[minute] === minute && seconds[second] !== -1)
+      return hour * 3_600 + minute * 60 + (seconds[second] as number);
+    const nextMinute = minutes[minute + 1] as number;
+    if (nextMinute !== -1) return hour * 3_600 + nextMinute * 60 + (seconds[0] as number);
   }
-  return undefined;
+  const nextHour = hour >= 23 ? -1 : (hours[hour + 1] as number);
+  return nextHour === -1 ? -1 : nextHour * 3_600 + (minutes[0] as number) * 60 + (seconds[0] as number);
 }

@@ -62,11 +62,12 @@ export function compileExclusion(exclusion: Exclusion): Calendar[] {
   );
 }
 
-/** One calendar for each year's whole months together, and one for each month of which only some days are meant. */
+/** A few calendars for dates from one to another: one for the whole years, one for the whole months of another year, … */
 function compileDates(from: string, to: string): Calendar[] {
   const [firstYear, firstMonth, firstDay] = from.split('-').map(Number) as [number, number, number];
   const [lastYear, lastMonth, lastDay] = to.split('-').map(Number) as [number, number, number];
   const calendars: Calendar[] = [];
+  const wholeYears: number[] = [];
   for (const year of numbers(firstYear, lastYear)) {
     const wholeMonths: number[] = [];
     for (const month of numbers(year === firstYear ? firstMonth : 1, year === lastYear ? lastMonth : 12)) {
@@ -74,16 +75,18 @@ function compileDates(from: string, to: string): Calendar[] {
       const begin = year === firstYear && month === firstMonth ? firstDay : 1;
       const end = year === lastYear && month === lastMonth ? lastDay : length;
       if (begin === 1 && end === length) wholeMonths.push(month);
-      else calendars.push(days(year, [month], begin, end));
+      else calendars.push(days([year], [month], begin, end));
     }
-    if (wholeMonths.length > 0) calendars.push(days(year, wholeMonths, 1, 31));
+    if (wholeMonths.length === 12) wholeYears.push(year);
+    else if (wholeMonths.length > 0) calendars.push(days([year], wholeMonths, 1, 31));
   }
+  if (wholeYears.length > 0) calendars.push(days(wholeYears, numbers(1, 12), 1, 31));
   return calendars;
 }
 
-const days = (year: number, months: number[], begin: number, end: number): Calendar => ({
+const days = (years: number[], months: number[], begin: number, end: number): Calendar => ({
   ...wholeDay,
   dayOfMonth: toRanges(numbers(begin, end)),
   month: toRanges(months),
-  year: toRanges([year]),
+  year: toRanges(years),
 });

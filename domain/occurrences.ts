@@ -1,9 +1,14 @@
-import { LAST_YEAR, toValues, type Calendar, type Range } from './calendar.ts';
-import { compileMatcher, matchesLocal, nextLocal, type Matcher } from './calendar-search.ts';
+import { LAST_YEAR } from './calendar.ts';
+import { matchersByTimeOfDay, nextLocal, type Matcher } from './calendar-search.ts';
 import type { ClockChangeRules, CompiledSchedule, Interval } from './compiled-schedule.ts';
+import { prepareExclusions } from './exclusion-search.ts';
 import { clockChangeAtStart, zoneSegmentAt } from './time-zone.ts';
 import { DAY_MS, SECOND_MS } from './milliseconds.ts';
 
+/**
+ * The search ends after so many comparisons for instants that are excluded one by one without a break: at least 100,000
+ * instants, so that only what Temporal's server could not search either is given up (findExcessiveExclusion).
+ */
 const MAX_EXCLUDED_IN_A_ROW = 100_000;
 /** After it nothing fires: Temporal's calendars end with this year. */
 const LAST_INSTANT = Date.UTC(LAST_YEAR + 1, 0, 1) - 1;
@@ -28,52 +33,58 @@ export function occurrences(schedule: CompiledSchedule, after: number, limit: nu
  */
 export function* iterateOccurrences(schedule: CompiledSchedule, after: number): Generator<number> {
   const { timeZone } = schedule;
-  const exclusions = schedule.exclude.map((calendar) => ({
-    matcher: compileMatcher(calendar),
-    unitMs: unitOf(calendar),
-  }));
+  const excludedUntil = prepareExclusions(schedule.exclude);
   const lastInstant = Math.min(schedule.endAt ?? Infinity, LAST_INSTANT);
   const first =
     Math.floor(Math.max(after, (schedule.startAt ?? -Infinity) - 1) / SECOND_MS) * SECOND_MS + SECOND_MS;
-  const sources = [
-    ...schedule.calendars.map(({ calendar, ...rules }) => {
-      const matcher = compileMatcher(calendar);
-      return (from: number) => nextInCalendar(matcher, rules, timeZone, from);
-    }),
-    ...schedule.intervals.map((interval) => (from: number) => nextInInterval(interval, from)),
-    ...schedule.instants.map((instant) => (from: number) => (instant < from ? Infinity : instant)),
-  ];
+  const sources = sourcesOf(schedule);
   // Each source keeps the next instant that it has: only those that were passed have to look for another.
   const heads = sources.map((next) => next(first));
   let excludedInARow = 0;
   for (;;) {
-    const instant = Math.min(...heads);
+    let instant = Infinity;
+    for (const head of heads) if (head < instant) instant = head;
     if (instant > lastInstant || excludedInARow > MAX_EXCLUDED_IN_A_ROW) return;
     let resumeAt = instant + SECOND_MS;
     const segment = zoneSegmentAt(timeZone, instant);
-    const local = instant + segment.offset;
-    const exclusion = exclusions.find(({ matcher }) => matchesLocal(matcher, local));
-    if (exclusion) {
-      // What rules out a whole minute, hour or day is passed in one step, as long as local time runs evenly.
-      const end = Math.floor(local / exclusion.unitMs) * exclusion.unitMs + exclusion.unitMs;
-      resumeAt = Math.max(resumeAt, Math.min(end - segment.offset, segment.end));
-      excludedInARow++;
-    } else {
+    const end = excludedUntil(instant + segment.offset, segment.end + segment.offset);
+    if (end === undefined) {
       excludedInARow = 0;
       yield instant;
+    } else {
+      resumeAt = Math.max(resumeAt, end - segment.offset);
+      excludedInARow++;
     }
-    for (const [index, next] of sources.entries()) {
-      if ((heads[index] as number) < resumeAt) heads[index] = next(resumeAt);
+    for (let index = 0; index < heads.length; index++) {
+      if ((heads[index] as number) < resumeAt) heads[index] = (sources[index] as Source)(resumeAt);
     }
   }
 }
 
-/** The longest stretch of the clock that a calendar matches wholly whenever it matches in it. */
-function unitOf(calendar: Calendar): number {
-  const isFull = (ranges: Range[], count: number) => toValues(ranges).length === count;
-  if (!isFull(calendar.second, 60)) return SECOND_MS;
-  if (!isFull(calendar.minute, 60)) return 60 * SECOND_MS;
-  return isFull(calendar.hour, 24) ? DAY_MS : 3_600 * SECOND_MS;
+/** Finds the first instant from `from` on that one part of a schedule fires at; Infinity if there is none. */
+type Source = (from: number) => number;
+
+function sourcesOf({ calendars, intervals, instants, timeZone }: CompiledSchedule): Source[] {
+  const groups = matchersByTimeOfDay(
+    calendars,
+    ({ calendar }) => calendar,
+    ({ gap, repeat }) => `${gap} ${repeat}`,
+  );
+  return [
+    ...groups.map(({ matcher, first }): Source => {
+      return (from) => nextInCalendar(matcher, first, timeZone, from);
+    }),
+    ...intervals.map(
+      (interval): Source =>
+        (from) =>
+          nextInInterval(interval, from),
+    ),
+    ...instants.map(
+      (instant): Source =>
+        (from) =>
+          instant < from ? Infinity : instant,
+    ),
+  ];
 }
 
 function nextInInterval({ everyMs, offsetMs }: Interval, from: number): number {
@@ -96,9 +107,10 @@ function nextInCalendar(matcher: Matcher, rules: ClockChangeRules, timeZone: str
     let localFrom = instant + segment.offset;
     if (change?.direction === 'back' && rules.repeat === 'first')
       localFrom = Math.max(localFrom, change.localTo);
-    const local = nextLocal(matcher, localFrom, segment.end + segment.offset);
-    if (local !== undefined) return local - segment.offset;
-    instant = segment.end;
+    const local = nextLocal(matcher, localFrom, Infinity);
+    if (local !== undefined && local < segment.end + segment.offset) return local - segment.offset;
+    // No clock shows anything that matches for long before: no zone is further than a day from UTC.
+    instant = Math.max(segment.end, (local ?? Infinity) - 2 * DAY_MS);
   }
   return Infinity;
 }

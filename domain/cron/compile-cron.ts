@@ -1,64 +1,88 @@
-import { FIRST_YEAR, LAST_YEAR, numbers, toRanges, type Calendar } from '../calendar.ts';
-import type { CronExpression, DayOfMonthRule, DayOfWeekRule } from './parse-cron.ts';
+import { FIRST_YEAR, LAST_YEAR, numbers, toRanges, type Calendar, type Range } from '../calendar.ts';
+import type { CronExpression } from './parse-cron.ts';
 
-/** Days, as an AND of four sets. A cron's day fields become a union of these. */
-interface DaySet {
-  month: number[];
-  dayOfMonth: number[];
-  dayOfWeek: number[];
-  /** Missing: every year. */
-  year?: number[];
-}
-
-const ALL_MONTHS = numbers(1, 12);
-const ALL_DAYS = numbers(1, 31);
-const ALL_WEEKDAYS = numbers(0, 6);
-const MONDAY = 1;
-const FRIDAY = 5;
+const DAYS = 31;
+const FEBRUARY = 2;
+const [MONDAY, FRIDAY] = [1, 5];
+const EVERY_WEEKDAY = 127;
 const isLeap = (year: number) => (year % 4 === 0 && year % 100 !== 0) || year % 400 === 0;
 const ALL_YEARS = numbers(FIRST_YEAR, LAST_YEAR);
+const LEAP_YEARS = toRanges(ALL_YEARS.filter(isLeap));
+const COMMON_YEARS = toRanges(ALL_YEARS.filter((year) => !isLeap(year)));
 
-/** The months of each length: everything that counts from a month's end is said once for each of these. */
-const MONTHS_BY_LENGTH: { length: number; month: number[]; year?: number[] }[] = [
-  { length: 31, month: [1, 3, 5, 7, 8, 10, 12] },
-  { length: 30, month: [4, 6, 9, 11] },
-  { length: 29, month: [2], year: ALL_YEARS.filter(isLeap) },
-  { length: 28, month: [2], year: ALL_YEARS.filter((year) => !isLeap(year)) },
+/** The months of each length: what counts from a month's end is another day in each of these. */
+const MONTHS_BY_LENGTH: { length: number; months: number[]; year?: Range[] }[] = [
+  { length: 31, months: [1, 3, 5, 7, 8, 10, 12] },
+  { length: 30, months: [4, 6, 9, 11] },
+  { length: 29, months: [FEBRUARY], year: LEAP_YEARS },
+  { length: 28, months: [FEBRUARY], year: COMMON_YEARS },
 ];
 
 /** How the day of month and the day of week are combined: as cron does it, or by force. */
 export type DayMatch = 'cron' | 'and' | 'or';
 
 /**
- * Compiles a cron expression to calendars that together match exactly its times.
+ * Compiles a cron expression to calendars that together match exactly its times, no two of them the same day.
  * `cron` combines day of month and day of week as Debian's cron does it (crontab(5)): if either field begins with `*`,
  * both must match, else either one.
  */
 export function compileCron(cron: CronExpression, dayMatch: DayMatch): Calendar[] {
-  const byDayOfMonth: DaySet[] = cron.dayOfMonth.rules.flatMap(daysOfMonthRule);
-  if (cron.dayOfMonth.values.length > 0) {
-    byDayOfMonth.push({ month: ALL_MONTHS, dayOfMonth: cron.dayOfMonth.values, dayOfWeek: ALL_WEEKDAYS });
+  const times = {
+    second: toRanges(cron.second.values),
+    minute: toRanges(cron.minute.values),
+    hour: toRanges(cron.hour.values),
+  };
+  return daysOf(cron, dayMatch).map(({ dayOfMonth, dayOfWeek, month, year }) => ({
+    ...times,
+    dayOfMonth: toRanges(dayOfMonth),
+    month: toRanges(month),
+    dayOfWeek: toRanges(numbers(0, 6).filter((day) => dayOfWeek & (1 << day))),
+    ...(year ? { year } : {}),
+  }));
+}
+
+/** Days of the month that count when they fall on one of some weekdays (bits, Sunday first), in some months and years. */
+interface DaySet {
+  dayOfMonth: number[];
+  dayOfWeek: number;
+  month: number[];
+  /** Missing: every year. */
+  year?: Range[];
+}
+
+/** However many rules a cron has: for each length of a month, each day of it has its weekdays, and those alike are one set. */
+function daysOf(cron: CronExpression, dayMatch: DayMatch): DaySet[] {
+  const both = bothDaysMustMatch(cron, dayMatch);
+  const sets = new Map<string, DaySet[]>();
+  for (const { length, months, year } of MONTHS_BY_LENGTH) {
+    const month = months.filter((value) => cron.month.values.includes(value));
+    if (month.length === 0) continue;
+    const byDayOfMonth = weekdaysByDayOfMonth(cron.dayOfMonth, length);
+    const byDayOfWeek = weekdaysByDayOfWeek(cron.dayOfWeek, length);
+    const days = new Map<number, number[]>();
+    for (let day = 1; day <= DAYS; day++) {
+      const [left, right] = [byDayOfMonth[day] as number, byDayOfWeek[day] as number];
+      const dayOfWeek = both ? left & right : left | right;
+      if (dayOfWeek !== 0) days.set(dayOfWeek, [...(days.get(dayOfWeek) ?? []), day]);
+    }
+    for (const [dayOfWeek, dayOfMonth] of days) {
+      const key = `${dayOfWeek} ${dayOfMonth.join()}`;
+      const set: DaySet = { dayOfMonth, dayOfWeek, month, ...(year ? { year } : {}) };
+      sets.set(key, [...(sets.get(key) ?? []), set]);
+    }
   }
-  const byDayOfWeek: DaySet[] = cron.dayOfWeek.rules.flatMap(daysOfWeekRule);
-  if (cron.dayOfWeek.values.length > 0) {
-    byDayOfWeek.push({ month: ALL_MONTHS, dayOfMonth: ALL_DAYS, dayOfWeek: cron.dayOfWeek.values });
-  }
-  const days = bothDaysMustMatch(cron, dayMatch)
-    ? byDayOfMonth.flatMap((left) => byDayOfWeek.map((right) => intersect(left, right)))
-    : [...byDayOfMonth, ...byDayOfWeek];
-  return days
-    .map((set) => intersect(set, { month: cron.month.values, dayOfMonth: ALL_DAYS, dayOfWeek: ALL_WEEKDAYS }))
-    .filter((set) => set.month.length > 0 && set.dayOfMonth.length > 0 && set.dayOfWeek.length > 0)
-    .filter((set) => set.year === undefined || set.year.length > 0)
-    .map((set) => ({
-      second: toRanges(cron.second.values),
-      minute: toRanges(cron.minute.values),
-      hour: toRanges(cron.hour.values),
-      dayOfMonth: toRanges(set.dayOfMonth),
-      month: toRanges(set.month),
-      dayOfWeek: toRanges(set.dayOfWeek),
-      ...(set.year ? { year: toRanges(set.year) } : {}),
-    }));
+  return [...sets.values()].flatMap(mergeMonths);
+}
+
+/** Puts sets of the same days together: in one set, but for a February that counts only in leap years, or never in these. */
+function mergeMonths(sets: DaySet[]): DaySet[] {
+  const ofFebruary = sets.filter(({ year }) => year !== undefined);
+  const everyYear = sets.filter((set) => ofFebruary.length === 2 || set.year === undefined);
+  const month = [...new Set(everyYear.flatMap((set) => set.month))].sort((a, b) => a - b);
+  const [first] = sets as [DaySet];
+  const merged =
+    month.length > 0 ? [{ dayOfMonth: first.dayOfMonth, dayOfWeek: first.dayOfWeek, month }] : [];
+  return ofFebruary.length === 1 ? [...merged, ...ofFebruary] : merged;
 }
 
 /** Whether the day of month and the day of week must both match, or either. */
@@ -66,47 +90,39 @@ export function bothDaysMustMatch(cron: CronExpression, dayMatch: DayMatch): boo
   return dayMatch === 'and' || (dayMatch === 'cron' && (cron.dayOfMonth.star || cron.dayOfWeek.star));
 }
 
-function intersect(left: DaySet, right: DaySet): DaySet {
-  const both = (a: number[], b: number[]) => a.filter((value) => b.includes(value));
-  const year = left.year && right.year ? both(left.year, right.year) : (left.year ?? right.year);
-  return {
-    month: both(left.month, right.month),
-    dayOfMonth: both(left.dayOfMonth, right.dayOfMonth),
-    dayOfWeek: both(left.dayOfWeek, right.dayOfWeek),
-    ...(year ? { year } : {}),
+/** Of each day of a month (1–31) the weekdays on which the day of month lets it count. */
+function weekdaysByDayOfMonth({ values, rules }: CronExpression['dayOfMonth'], length: number): Uint8Array {
+  const weekdays = new Uint8Array(DAYS + 1);
+  for (const value of values) weekdays[value] = EVERY_WEEKDAY;
+  const add = (day: number, ...days: number[]) => {
+    for (const weekday of days) weekdays[day]! |= 1 << weekday;
   };
-}
-
-function daysOfMonthRule(rule: DayOfMonthRule): DaySet[] {
-  return MONTHS_BY_LENGTH.flatMap(({ length, ...months }) => {
+  for (const rule of rules) {
     if (rule.kind === 'lastDay') {
       const day = length - rule.offset;
-      return day < 1 ? [] : [{ ...months, dayOfMonth: [day], dayOfWeek: ALL_WEEKDAYS }];
+      if (day >= 1) weekdays[day] = EVERY_WEEKDAY;
+      continue;
     }
     const day = rule.kind === 'lastWeekday' ? length : rule.day;
-    return day > length ? [] : nearestWeekday(day, length).map((set) => ({ ...months, ...set }));
-  });
-}
-
-/** The weekday nearest to a day, never leaving the month: on a Saturday the Friday before, on a Sunday the Monday after. */
-function nearestWeekday(day: number, monthLength: number): { dayOfMonth: number[]; dayOfWeek: number[] }[] {
-  const onSaturday =
-    day === 1 ? { dayOfMonth: [3], dayOfWeek: [MONDAY] } : { dayOfMonth: [day - 1], dayOfWeek: [FRIDAY] };
-  const onSunday =
-    day === monthLength
-      ? { dayOfMonth: [day - 2], dayOfWeek: [FRIDAY] }
-      : { dayOfMonth: [day + 1], dayOfWeek: [MONDAY] };
-  return [{ dayOfMonth: [day], dayOfWeek: numbers(MONDAY, FRIDAY) }, onSaturday, onSunday];
-}
-
-function daysOfWeekRule(rule: DayOfWeekRule): DaySet[] {
-  if (rule.kind === 'nth') {
-    const dayOfMonth = numbers((rule.nth - 1) * 7 + 1, Math.min(rule.nth * 7, 31));
-    return [{ month: ALL_MONTHS, dayOfMonth, dayOfWeek: [rule.day] }];
+    if (day > length) continue;
+    // The weekday nearest to a day, never leaving the month: on a Saturday the Friday before, on a Sunday the Monday after.
+    add(day, ...numbers(MONDAY, FRIDAY));
+    if (day === 1) add(3, MONDAY);
+    else add(day - 1, FRIDAY);
+    if (day === length) add(day - 2, FRIDAY);
+    else add(day + 1, MONDAY);
   }
-  return MONTHS_BY_LENGTH.map(({ length, ...months }) => ({
-    ...months,
-    dayOfMonth: numbers(length - 6, length),
-    dayOfWeek: [rule.day],
-  }));
+  return weekdays;
+}
+
+/** Of each day of a month (1–31) the weekdays on which the day of week lets it count. */
+function weekdaysByDayOfWeek({ values, rules }: CronExpression['dayOfWeek'], length: number): Uint8Array {
+  const always = values.reduce((bits, value) => bits | (1 << value), 0);
+  const weekdays = new Uint8Array(DAYS + 1).fill(always);
+  for (const rule of rules) {
+    const [from, to] =
+      rule.kind === 'nth' ? [(rule.nth - 1) * 7 + 1, Math.min(rule.nth * 7, DAYS)] : [length - 6, length];
+    for (let day = from; day <= to; day++) weekdays[day]! |= 1 << rule.day;
+  }
+  return weekdays;
 }
