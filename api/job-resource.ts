@@ -3,6 +3,7 @@ import type { Database } from '../db/database.ts';
 import { findJob } from '../db/jobs.ts';
 import { countScheduledRuns, listLastRuns } from '../db/runs.ts';
 import type { JobRow } from '../db/schema.ts';
+import { compileSchedule } from '../domain/compile-schedule.ts';
 import { SchedulerError } from '../domain/errors.ts';
 import type { Job } from '../domain/job.ts';
 import { findJobWarnings } from '../domain/job-warnings.ts';
@@ -82,8 +83,9 @@ export async function answerJob(
 ): Promise<Answer & { headers: Record<string, string>; body: Job }> {
   const known = runs ?? (await readRuns(db, [job]))(job);
   const at = now();
-  const { schedule, ...rest } = presentJob(job, known, at);
-  const warnings = findWarnings(job.schedule, at.getTime());
+  const compiled = compileSchedule(job.schedule);
+  const { schedule, ...rest } = presentJob(job, known, at, compiled);
+  const warnings = findWarnings(job.schedule, at.getTime(), compiled);
   const body = { ...rest, schedule: { ...schedule, warnings }, warnings: findJobWarnings(rest) };
   return { status, headers: { ETag: etagOf(job) }, body };
 }

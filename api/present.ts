@@ -4,6 +4,7 @@ import type { ApiKey } from '../domain/api-key.ts';
 import { toInstant } from '../domain/instant.ts';
 import type { Job, SyncState } from '../domain/job.ts';
 import type { Attempt, RecordedAttempt, Run } from '../domain/run.ts';
+import type { CompiledSchedule } from '../domain/compiled-schedule.ts';
 import { summarize } from '../domain/schedule-words.ts';
 import { definitionOf } from '../scheduling/job-definition.ts';
 import { upcomingOf } from '../scheduling/upcoming.ts';
@@ -20,8 +21,13 @@ export interface RunsOfJob {
 }
 
 /** A job as the API answers it. */
-export function presentJob(job: JobRow, { lastRun, scheduledRuns }: RunsOfJob, now: Date): Job {
-  const upcoming = upcomingOf(job, scheduledRuns, now.getTime(), UPCOMING);
+export function presentJob(
+  job: JobRow,
+  { lastRun, scheduledRuns }: RunsOfJob,
+  now: Date,
+  compiled?: CompiledSchedule,
+): Job {
+  const upcoming = upcomingOf(job, scheduledRuns, now.getTime(), UPCOMING, compiled);
   return {
     id: job.id,
     namespace: job.namespace,

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { FIRST_YEAR, LAST_YEAR, toRanges, type Calendar } from './calendar.ts';
+import { FIRST_YEAR, LAST_YEAR, numbers, toRanges, type Calendar } from './calendar.ts';
 import { DAY_NAMES, FULL_DAY_NAMES, FULL_MONTH_NAMES, MONTH_NAMES } from './cron/fields.ts';
 
 /** The fields of a calendar: their bounds, the names that they understand, and what they are when they are left out. */
@@ -89,8 +89,9 @@ export function toCalendar(
     const { min, max, fallback } = FIELDS[key];
     const given = input[key] ?? fallbacks[key] ?? fallback;
     if (given === '*') return [{ start: min, end: max, step: 1 }];
-    const values = (Array.isArray(given) ? given : [given]).flatMap((entry) => valuesOf(key, entry));
-    return toRanges(values);
+    const isIn = new Uint8Array(max + 1);
+    for (const entry of Array.isArray(given) ? given : [given]) markValues(key, entry, isIn);
+    return toRanges(numbers(min, max).filter((value) => isIn[value] === 1));
   };
   const year = input.year === undefined || input.year === '*' ? {} : { year: field('year') };
   return {
@@ -104,8 +105,12 @@ export function toCalendar(
   };
 }
 
-function valuesOf(key: keyof typeof FIELDS, entry: Entry): number[] {
-  if (typeof entry !== 'object') return [valueOf(key, entry) as number];
+/** Marks the values of an entry, which may overlap with others. */
+function markValues(key: keyof typeof FIELDS, entry: Entry, isIn: Uint8Array): void {
+  if (typeof entry !== 'object') {
+    isIn[valueOf(key, entry) as number] = 1;
+    return;
+  }
   const start = valueOf(key, entry.start) as number;
   // With a step and no end, as cron's 5/10: up to the last value.
   const end =
@@ -114,7 +119,5 @@ function valuesOf(key: keyof typeof FIELDS, entry: Entry): number[] {
         ? start
         : FIELDS[key].max
       : (valueOf(key, entry.end) as number);
-  const values: number[] = [];
-  for (let value = start; value <= end; value += entry.step ?? 1) values.push(value);
-  return values;
+  for (let value = start; value <= end; value += entry.step ?? 1) isIn[value] = 1;
 }

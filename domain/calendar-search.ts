@@ -8,7 +8,7 @@ import {
   monthOf,
   yearOf,
 } from './day-table.ts';
-import { DAY_MS, SECOND_MS } from './milliseconds.ts';
+import { DAY_MS, HOUR_MS, SECOND_MS } from './milliseconds.ts';
 
 /** Days by their month, day of month, weekday and year, each field as a set of bits. */
 interface DaySet {
@@ -46,18 +46,19 @@ export function matchersByTimeOfDay<Entry>(
   entries: readonly Entry[],
   calendarOf: (entry: Entry) => Calendar,
   besides: (entry: Entry) => string = () => '',
-): { matcher: Matcher; first: Entry }[] {
-  const groups = new Map<string, { first: Entry; calendars: Calendar[] }>();
+): { matcher: Matcher; first: Entry; entries: Entry[] }[] {
+  const groups = new Map<string, [Entry, ...Entry[]]>();
   for (const entry of entries) {
     const calendar = calendarOf(entry);
     const key = JSON.stringify([calendar.second, calendar.minute, calendar.hour, besides(entry)]);
     const group = groups.get(key);
-    if (group) group.calendars.push(calendar);
-    else groups.set(key, { first: entry, calendars: [calendar] });
+    if (group) group.push(entry);
+    else groups.set(key, [entry]);
   }
-  return [...groups.values()].map(({ first, calendars }) => ({
-    matcher: compileTogether(calendarOf(first), calendars),
-    first,
+  return [...groups.values()].map((entries) => ({
+    matcher: compileTogether(calendarOf(entries[0]), entries.map(calendarOf)),
+    first: entries[0],
+    entries,
   }));
 }
 
@@ -92,10 +93,21 @@ function toNextValues(ranges: Range[], count: number): NextValues {
   return next;
 }
 
+const sizeOf = (next: NextValues) => next.reduce((sum, value, index) => sum + (value === index ? 1 : 0), 0);
+
 /** How many times of the day match. */
-export function timesADay({ hours, minutes, seconds }: Matcher): number {
-  const size = (next: NextValues) => next.reduce((sum, value, index) => sum + (value === index ? 1 : 0), 0);
-  return size(hours) * size(minutes) * size(seconds);
+export const timesADay = ({ hours, minutes, seconds }: Matcher): number =>
+  sizeOf(hours) * sizeOf(minutes) * sizeOf(seconds);
+
+/** How many local times match in whole hours, from one to before another. */
+export function countLocal(matcher: Matcher, from: number, to: number): number {
+  let hours = 0;
+  for (let local = from; local < to; local += HOUR_MS) {
+    const day = Math.floor(local / DAY_MS);
+    const hour = (local - day * DAY_MS) / HOUR_MS;
+    if (matcher.hours[hour] === hour && matchesDay(matcher, day)) hours++;
+  }
+  return hours * sizeOf(matcher.minutes) * sizeOf(matcher.seconds);
 }
 
 function daysIn(matcher: Matcher, month: number): number {

@@ -26,11 +26,12 @@ export const LAST_YEAR = 2100;
 
 /** The whole numbers from one to another, both included. */
 export const numbers = (from: number, to: number): number[] =>
-  Array.from({ length: to - from + 1 }, (_, index) => from + index);
+  Array.from({ length: Math.max(0, to - from + 1) }, (_, index) => from + index);
 
 /** All values of a set as few ranges: arithmetic series of three or more become one range with a step. */
 export function toRanges(values: readonly number[]): Range[] {
-  const sorted = [...new Set(values)].sort((a, b) => a - b);
+  const isAscending = values.every((value, index) => index === 0 || value > (values[index - 1] as number));
+  const sorted = isAscending ? values : [...new Set(values)].sort((a, b) => a - b);
   const ranges: Range[] = [];
   let index = 0;
   while (index < sorted.length) {

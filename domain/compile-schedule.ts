@@ -16,31 +16,37 @@ const REAL_CLOCK: ClockChangeRules = { gap: 'skip', repeat: 'both' };
 /** The entries of a field that takes one or several. */
 export const asList = <Entry>(value: Entry | Entry[]): Entry[] => (Array.isArray(value) ? value : [value]);
 
+/** What several entries say alike is looked for once. */
+const distinct = <Entry>(entries: Entry[]): Entry[] =>
+  entries.length < 2
+    ? entries
+    : [...new Map(entries.map((entry) => [JSON.stringify(entry), entry])).values()];
+
 /** Compiles an accepted schedule to what it means. */
 export function compileSchedule(schedule: Schedule): CompiledSchedule {
   const { startAt, endAt, exclude = [] } = schedule;
   const timeZone = zoneMeant(schedule.timeZone);
   const common = {
     timeZone,
-    exclude: exclude.flatMap(compileExclusion),
+    exclude: distinct(exclude.flatMap(compileExclusion)),
     ...(startAt === undefined ? {} : { startAt: wholeSecondFrom(startAt) }),
     ...(endAt === undefined ? {} : { endAt: Math.floor(Date.parse(endAt) / 1_000) * 1_000 }),
   };
   if ('cron' in schedule) {
     const { dst, dayMatch = 'cron' } = schedule;
-    const calendars = asList(schedule.cron).flatMap((expression) => {
+    const calendars = [...new Set(asList(schedule.cron))].flatMap((expression) => {
       const cron = parseCron(expression);
       const rules = rulesOf(cron.hour.star || cron.minute.star, dst);
       return compileCron(cron, dayMatch).map((calendar) => ({ calendar, ...rules }));
     });
-    return { calendars, intervals: [], instants: [], ...common };
+    return { calendars: distinct(calendars), intervals: [], instants: [], ...common };
   }
   if ('calendar' in schedule) {
     const calendars = schedule.calendar.map((input) => ({
       calendar: toCalendar(input),
       ...rulesOf(hasWildcard(input), schedule.dst),
     }));
-    return { calendars, intervals: [], instants: [], ...common };
+    return { calendars: distinct(calendars), intervals: [], instants: [], ...common };
   }
   if ('every' in schedule) {
     const interval = { everyMs: durationMs(schedule.every), offsetMs: offsetOf(schedule) };

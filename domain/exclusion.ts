@@ -67,8 +67,8 @@ function compileDates(from: string, to: string): Calendar[] {
   const [firstYear, firstMonth, firstDay] = from.split('-').map(Number) as [number, number, number];
   const [lastYear, lastMonth, lastDay] = to.split('-').map(Number) as [number, number, number];
   const calendars: Calendar[] = [];
-  const wholeYears: number[] = [];
-  for (const year of numbers(firstYear, lastYear)) {
+  const wholeYears = numbers(firstYear + 1, lastYear - 1);
+  for (const year of new Set([firstYear, lastYear])) {
     const wholeMonths: number[] = [];
     for (const month of numbers(year === firstYear ? firstMonth : 1, year === lastYear ? lastMonth : 12)) {
       const length = new Date(Date.UTC(year, month, 0)).getUTCDate();

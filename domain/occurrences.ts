@@ -6,10 +6,10 @@ import { clockChangeAtStart, zoneSegmentAt } from './time-zone.ts';
 import { DAY_MS, SECOND_MS } from './milliseconds.ts';
 
 /**
- * The search ends after so many comparisons for instants that are excluded one by one without a break: at least 100,000
- * instants, so that only what Temporal's server could not search either is given up (findExcessiveExclusion).
+ * The search ends where so many occurrences in a row are excluded one by one. What rules out whole minutes, hours or
+ * days is passed in one step each, so only exclusions to the second come near it: a fortnight of every minute.
  */
-const MAX_EXCLUDED_IN_A_ROW = 100_000;
+const MAX_EXCLUDED_IN_A_ROW = 20_000;
 /** After it nothing fires: Temporal's calendars end with this year. */
 const LAST_INSTANT = Date.UTC(LAST_YEAR + 1, 0, 1) - 1;
 

@@ -11,8 +11,11 @@ const YEAR_MS = 366 * 86_400_000;
 const SHORTEST_MS = 10_000;
 
 /** What is worth a second look in a schedule, as it would fire from `now` on (milliseconds since the epoch). */
-export function findWarnings(schedule: Schedule, now: number): Warning[] {
-  const compiled = compileSchedule(schedule);
+export function findWarnings(
+  schedule: Schedule,
+  now: number,
+  compiled: CompiledSchedule = compileSchedule(schedule),
+): Warning[] {
   return [
     ...warnOfDays(schedule),
     ...warnOfClockChange(schedule, compiled, now),

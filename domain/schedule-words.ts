@@ -8,6 +8,9 @@ import { durationMs } from './duration.ts';
 import { toInstant } from './instant.ts';
 import type { Schedule } from './schedule.ts';
 
+/** Nobody reads more expressions than these in one sentence. */
+const MAX_IN_WORDS = 10;
+
 /** The schedule in plain words, such as "At 09:00, only on Monday, Europe/Berlin". */
 export function summarize(schedule: Schedule): string {
   return `${inWords(schedule)}${limitsInWords(schedule)}`;
@@ -15,12 +18,16 @@ export function summarize(schedule: Schedule): string {
 
 function inWords(schedule: Schedule): string {
   if ('cron' in schedule) {
-    const named = asList(schedule.cron).map((expression) => cronInWords(expression, schedule.dayMatch));
-    return `${named.join('; ')}, ${schedule.timeZone}`;
+    const named = asList(schedule.cron)
+      .slice(0, MAX_IN_WORDS)
+      .map((expression) => cronInWords(expression, schedule.dayMatch));
+    return `${named.join('; ')}${andMore(asList(schedule.cron))}, ${schedule.timeZone}`;
   }
   if ('calendar' in schedule) {
-    const named = schedule.calendar.map((calendar) => calendar.comment?.trim() || calendarInWords(calendar));
-    return `${[...new Set(named)].join('; ')}, ${schedule.timeZone}`;
+    const named = schedule.calendar
+      .slice(0, MAX_IN_WORDS)
+      .map((calendar) => calendar.comment?.trim() || calendarInWords(calendar));
+    return `${[...new Set(named)].join('; ')}${andMore(schedule.calendar)}, ${schedule.timeZone}`;
   }
   if ('every' in schedule) {
     const offset = durationMs(schedule.offset) === 0 ? '' : `, offset by ${schedule.offset}`;
@@ -31,6 +38,9 @@ function inWords(schedule: Schedule): string {
     ? `Once at ${instants[0]}`
     : `${instants.length} times, first at ${instants[0] ?? 'no instant'}`;
 }
+
+const andMore = ({ length }: unknown[]) =>
+  length > MAX_IN_WORDS ? `; and ${length - MAX_IN_WORDS} more` : '';
 
 function limitsInWords({ startAt, endAt, exclude }: Schedule): string {
   const from = startAt === undefined ? '' : `, from ${toInstant(Date.parse(startAt))}`;

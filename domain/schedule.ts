@@ -76,9 +76,20 @@ const ClockChange = z
 
 const dst = ClockChange.optional();
 
+const MAX_CRON_TEXT = 6_000;
+
+const CronTexts = z
+  .array(CronText)
+  .min(1)
+  .max(MAX_ENTRIES)
+  .refine((crons) => crons.join('').length <= MAX_CRON_TEXT, {
+    error: ({ input }) =>
+      `the expressions have ${(input as string[]).join('').length} characters together, more than ${MAX_CRON_TEXT}`,
+  });
+
 const CronSchedule = z
   .strictObject({
-    cron: z.union([CronText, z.array(CronText).min(1).max(MAX_ENTRIES)]),
+    cron: z.union([CronText, CronTexts]),
     dayMatch: z.enum(['and', 'or']).optional().meta({
       description:
         'How day of month and day of week are combined. By default both must match if either begins with "*", else either.',

@@ -1,6 +1,5 @@
-import { compileSchedule } from './compile-schedule.ts';
+import type { CompiledSchedule } from './compiled-schedule.ts';
 import { occurrences } from './occurrences.ts';
-import type { Schedule } from './schedule.ts';
 
 /** So many occurrences are looked at. */
 const LOOK_AT = 100;
@@ -10,9 +9,9 @@ const LOOK_AT = 100;
  * excluded costs Temporal as much as firing. Infinity for a schedule that names its
  * instants one by one, or fires but once more.
  */
-export function shortestInterval(schedule: Schedule, after: number): number {
-  if ('at' in schedule) return Infinity;
-  const instants = occurrences({ ...compileSchedule(schedule), exclude: [] }, after, LOOK_AT);
+export function shortestInterval(schedule: CompiledSchedule, after: number): number {
+  if (schedule.instants.length > 0) return Infinity;
+  const instants = occurrences({ ...schedule, exclude: [] }, after, LOOK_AT);
   return instants.reduce(
     (shortest, instant, index) => Math.min(shortest, instant - (instants[index - 1] ?? -Infinity)),
     Infinity,

@@ -1,6 +1,7 @@
-import { compileMatcher, nextLocal } from './calendar-search.ts';
+import { matchersByTimeOfDay, nextLocal, type Matcher } from './calendar-search.ts';
 import { asList, rulesOf } from './compile-schedule.ts';
 import type { ClockChangeRules, CompiledSchedule } from './compiled-schedule.ts';
+import { prepareExclusions } from './exclusion-search.ts';
 import { isLocalTime, toInstant } from './instant.ts';
 import { findLocalTime, localSecondFrom } from './local-time.ts';
 import { DAY_MS, SECOND_MS } from './milliseconds.ts';
@@ -19,49 +20,43 @@ export function warnOfClockChange(schedule: Schedule, compiled: CompiledSchedule
       .flatMap((entry) => warnOfLocalTime(entry, compiled, rules, now))
       .slice(0, 1);
   }
-  const { startAt = -Infinity, endAt = Infinity } = compiled;
-  for (const change of clockChanges(compiled.timeZone, now, now + LOOK_AHEAD_MS)) {
-    if (change.instant < startAt || change.instant > endAt) continue;
-    for (const entry of compiled.calendars) {
-      if (touches(change, { ...compiled, calendars: [entry] }))
-        return [
-          warning(change.instant, change.direction, compiled.timeZone, entry, 'a time of this schedule'),
-        ];
-    }
+  const { calendars, exclude, timeZone, startAt = -Infinity, endAt = Infinity } = compiled;
+  const changes = clockChanges(timeZone, now, now + LOOK_AHEAD_MS).filter(
+    ({ instant }) => startAt <= instant && instant <= endAt,
+  );
+  const groups = matchersByTimeOfDay(
+    calendars,
+    ({ calendar }) => calendar,
+    ({ gap, repeat }) => `${gap} ${repeat}`,
+  );
+  const excludedUntil = prepareExclusions(exclude);
+  for (const change of changes) {
+    const touched = groups.find(({ matcher, first }) => touches(change, matcher, first, excludedUntil));
+    if (touched)
+      return [warning(change.instant, change.direction, timeZone, touched.first, 'a time of this schedule')];
   }
   return [];
 }
 
 /**
- * Whether a local time that is not excluded lies where the clocks change. Local times are searched as if they were UTC.
- * A time that is shifted out of a gap counts where it is shifted to.
+ * Whether a local time that is not excluded lies where the clocks change. A time that is shifted out of a gap counts
+ * where it is shifted to.
  */
-function touches({ localFrom, localTo, direction }: ClockChange, schedule: CompiledSchedule): boolean {
-  const { calendars, exclude } = schedule;
-  // Most calendars have no time there, which is found out cheaply.
-  if (
-    !calendars.some(({ calendar }) => nextLocal(compileMatcher(calendar), localFrom, localTo) !== undefined)
-  )
-    return false;
-  const literally = { calendars, intervals: [], instants: [], timeZone: 'UTC' };
-  const within = (excluded: typeof exclude) =>
-    occurrences({ ...literally, exclude: excluded, endAt: localTo - SECOND_MS }, localFrom - SECOND_MS, 1)
-      .length > 0;
-  if (direction === 'back' || calendars[0]?.gap !== 'shift') return within(exclude);
-  const wholeClock = [{ start: 0, end: 59, step: 1 }];
-  const everySecond = {
-    second: wholeClock,
-    minute: wholeClock,
-    hour: [{ start: 0, end: 23, step: 1 }],
-    dayOfMonth: [{ start: 1, end: 31, step: 1 }],
-    month: [{ start: 1, end: 12, step: 1 }],
-    dayOfWeek: [{ start: 0, end: 6, step: 1 }],
-  };
-  const atEnd = {
-    ...literally,
-    calendars: [{ calendar: everySecond, gap: 'skip', repeat: 'both' } as const],
-  };
-  return within([]) && occurrences({ ...atEnd, exclude, endAt: localTo }, localTo - SECOND_MS, 1).length > 0;
+function touches(
+  { localFrom, localTo, direction }: ClockChange,
+  matcher: Matcher,
+  { gap }: ClockChangeRules,
+  excludedUntil: ReturnType<typeof prepareExclusions>,
+): boolean {
+  let local = nextLocal(matcher, localFrom, localTo);
+  if (direction === 'forward' && gap === 'shift')
+    return local !== undefined && excludedUntil(localTo, Infinity) === undefined;
+  while (local !== undefined) {
+    const end = excludedUntil(local, localTo);
+    if (end === undefined) return true;
+    local = nextLocal(matcher, end, localTo);
+  }
+  return false;
 }
 
 function warnOfLocalTime(

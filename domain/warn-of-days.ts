@@ -14,7 +14,7 @@ const LENGTHS = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
 export function warnOfDays(schedule: Schedule): Warning[] {
   if ('calendar' in schedule) {
     return schedule.calendar.flatMap((input, index) => {
-      const { dayOfMonth, month } = toCalendar(input);
+      const { dayOfMonth, month } = toCalendar({ dayOfMonth: input.dayOfMonth, month: input.month });
       return warnOfMissingDay(`calendar[${index}]`, toValues(dayOfMonth), toValues(month), '');
     });
   }

@@ -1,9 +1,9 @@
-import { FIRST_YEAR, LAST_YEAR, numbers, toRanges, toValues, type Calendar } from '../domain/calendar.ts';
-import { compileMatcher, nextLocal } from '../domain/calendar-search.ts';
+import { FIRST_YEAR, LAST_YEAR, toRanges, toValues, type Calendar, type Range } from '../domain/calendar.ts';
+import { compileMatcher, countLocal, matchersByTimeOfDay, nextLocal } from '../domain/calendar-search.ts';
 import type { CompiledSchedule, Interval } from '../domain/compiled-schedule.ts';
-import { iterateOccurrences } from '../domain/occurrences.ts';
+import { iterateOccurrences, occurrences } from '../domain/occurrences.ts';
 import { clockChanges, type ClockChange } from '../domain/time-zone.ts';
-import { DAY_MS, HOUR_MS } from '../domain/milliseconds.ts';
+import { DAY_MS, HOUR_MS, SECOND_MS } from '../domain/milliseconds.ts';
 
 /** Clock changes are spelled out up to the end of this many years after the current one. */
 const HORIZON_YEARS = 3;
@@ -29,32 +29,56 @@ export const horizonOf = (now: number) => new Date(now).getUTCFullYear() + HORIZ
  * Most schedules have none there, and stay as they are.
  */
 export function toTemporalSpec(schedule: CompiledSchedule, now: number): TemporalSpec {
-  const { timeZone, exclude } = schedule;
-  const horizon = Date.UTC(horizonOf(now) + 1, 0, 1);
-  // From yesterday, for a schedule may still have to make up for occurrences that it missed.
-  const windows = clockChanges(timeZone, now - 2 * DAY_MS, horizon).map((change) => toWindow(change));
+  const windows = windowsOf(schedule, now);
   const instants = new Set(schedule.instants);
-  const calendars = schedule.calendars.flatMap((entry) => {
-    // At midnight the server can take the wrong day of the week, so there every one counts.
-    const matcher = compileMatcher({ ...entry.calendar, dayOfWeek: [{ start: 0, end: 6, step: 1 }] });
-    const touched = windows.filter(({ from, to }) => nextLocal(matcher, from, to) !== undefined);
-    const removed: LocalHour[] = [];
-    for (const window of touched) {
-      const alone = { calendars: [entry], intervals: [], instants: [], exclude: [], timeZone };
-      const spelledOut = instantsIn(alone, window);
-      if (spelledOut.length <= MAX_INSTANTS) {
-        for (const instant of spelledOut) instants.add(instant);
-        removed.push(...window.hours);
-      } else if (spelledOut.includes(window.change)) {
-        // Too many; but a time that was shifted out of a gap to its end is one that the server knows nothing of.
+  const narrow = narrowing();
+  const { timeZone } = schedule;
+  const calendars = groupsOf(schedule).flatMap(({ matcher, entries }) => {
+    const alone = { calendars: entries, intervals: [], instants: [], exclude: [], timeZone };
+    const isFew = windows.map(({ from, to }) => countLocal(matcher, from, to) <= MAX_INSTANTS);
+    const touched = entries.map(({ calendar }) => {
+      // At midnight the server can take the wrong day of the week, so there every one counts.
+      const onAnyDay = compileMatcher({ ...calendar, dayOfWeek: EVERY_DAY_OF_WEEK });
+      return windows.map(({ from, to }) => nextLocal(onAnyDay, from, to) !== undefined);
+    });
+    windows.forEach((window, index) => {
+      if (!touched.some((ofEntry) => ofEntry[index])) return;
+      if (isFew[index]) for (const instant of instantsIn(alone, window)) instants.add(instant);
+      // Too many; but a time that was shifted out of a gap to its end is one that the server knows nothing of.
+      else if (occurrences(alone, window.change - SECOND_MS, 1)[0] === window.change)
         instants.add(window.change);
-      }
-    }
-    return withoutHours(entry.calendar, removed);
+    });
+    return entries.flatMap(({ calendar }, entry) => {
+      const removed = windows.filter((_, index) => isFew[index] && touched[entry]?.[index]);
+      return withoutHours(
+        calendar,
+        removed.flatMap(({ hours }) => hours),
+        narrow,
+      );
+    });
   });
   const once = [...instants].sort((a, b) => a - b).map(onceAt);
-  return { calendars, intervals: [...schedule.intervals, ...once], exclude };
+  return { calendars, intervals: [...schedule.intervals, ...once], exclude: schedule.exclude };
 }
+
+/** How many instants the spec of a schedule made at `now` spells out, at about; found without making it. */
+export function countSpelledOut(schedule: CompiledSchedule, now: number): number {
+  const windows = windowsOf(schedule, now);
+  const counts = groupsOf(schedule).flatMap(({ matcher }) =>
+    windows.map(({ from, to }) => countLocal(matcher, from, to)).filter((count) => count <= MAX_INSTANTS),
+  );
+  return counts.reduce((sum, count) => sum + count, schedule.instants.length);
+}
+
+/** Calendars that fire at the same times of the day, by the same rules. */
+const groupsOf = ({ calendars }: CompiledSchedule) =>
+  matchersByTimeOfDay(
+    calendars,
+    ({ calendar }) => calendar,
+    ({ gap, repeat }) => `${gap} ${repeat}`,
+  );
+
+const EVERY_DAY_OF_WEEK = [{ start: 0, end: 6, step: 1 }];
 
 /**
  * One instant, as an interval from the epoch to it: no time zone, and so no clock change, can touch it. It would come
@@ -82,6 +106,10 @@ interface Window {
   change: number;
   hours: LocalHour[];
 }
+
+/** From two days ago, for a schedule may still have to make up for occurrences that it missed. */
+const windowsOf = ({ timeZone }: CompiledSchedule, now: number) =>
+  clockChanges(timeZone, now - 2 * DAY_MS, Date.UTC(horizonOf(now) + 1, 0, 1)).map(toWindow);
 
 function toWindow(change: ClockChange): Window {
   const { instant, localFrom, localTo, direction } = change;
@@ -118,24 +146,23 @@ function instantsIn(schedule: CompiledSchedule, window: Window): number[] {
 }
 
 /** A calendar without some hours of some days, as several calendars without any overlap. */
-function withoutHours(calendar: Calendar, hours: LocalHour[]): Calendar[] {
+function withoutHours(calendar: Calendar, hours: LocalHour[], narrow: Narrow): Calendar[] {
   if (hours.length === 0) return [calendar];
   const years = unique(hours.map(({ year }) => year));
-  const parts = [narrow(calendar, { year: yearsOf(calendar).filter((year) => !years.includes(year)) })];
+  const parts = [narrow(calendar, 'year', 'without', years)];
   for (const year of years) {
     const ofYear = hours.filter((slot) => slot.year === year);
     const months = unique(ofYear.map(({ month }) => month));
-    const inYear = narrow(calendar, { year: [year] });
-    parts.push(inYear && narrow(inYear, { month: (value) => !months.includes(value) }));
+    const inYear = narrow(calendar, 'year', 'only', [year]);
+    parts.push(narrow(inYear, 'month', 'without', months));
     for (const month of months) {
       const ofMonth = ofYear.filter((slot) => slot.month === month);
       const days = unique(ofMonth.map(({ day }) => day));
-      const inMonth = inYear && narrow(inYear, { month: [month] });
-      parts.push(inMonth && narrow(inMonth, { dayOfMonth: (value) => !days.includes(value) }));
+      const inMonth = narrow(inYear, 'month', 'only', [month]);
+      parts.push(narrow(inMonth, 'dayOfMonth', 'without', days));
       for (const day of days) {
         const gone = ofMonth.filter((slot) => slot.day === day).map(({ hour }) => hour);
-        const onDay = inMonth && narrow(inMonth, { dayOfMonth: [day] });
-        parts.push(onDay && narrow(onDay, { hour: (value) => !gone.includes(value) }));
+        parts.push(narrow(narrow(inMonth, 'dayOfMonth', 'only', [day]), 'hour', 'without', gone));
       }
     }
   }
@@ -143,25 +170,29 @@ function withoutHours(calendar: Calendar, hours: LocalHour[]): Calendar[] {
 }
 
 const unique = (values: number[]) => [...new Set(values)];
-const yearsOf = (calendar: Calendar) =>
-  calendar.year ? toValues(calendar.year) : numbers(FIRST_YEAR, LAST_YEAR);
 
-/** A calendar with only those values of some fields that are listed or allowed; undefined if a field has none left. */
-function narrow(
-  calendar: Calendar,
-  to: { [Key in 'year' | 'month' | 'dayOfMonth' | 'hour']?: number[] | ((value: number) => boolean) },
-): Calendar | undefined {
-  const narrowed = { ...calendar };
-  for (const [key, allowed] of Object.entries(to) as [
-    'year' | 'month' | 'dayOfMonth' | 'hour',
-    number[] | ((value: number) => boolean),
-  ][]) {
-    const present = key === 'year' ? yearsOf(calendar) : toValues(calendar[key]);
-    const left = present.filter((value) =>
-      Array.isArray(allowed) ? allowed.includes(value) : allowed(value),
-    );
-    if (left.length === 0) return undefined;
-    narrowed[key] = toRanges(left);
-  }
-  return narrowed;
+/** A calendar with only some values of a field, or without them; undefined if the field has none left. */
+type Narrow = (
+  calendar: Calendar | undefined,
+  field: 'year' | 'month' | 'dayOfMonth' | 'hour',
+  how: 'only' | 'without',
+  values: number[],
+) => Calendar | undefined;
+
+const EVERY_YEAR = [{ start: FIRST_YEAR, end: LAST_YEAR, step: 1 }];
+
+/** Hundreds of calendars are narrowed around the same few clock changes, so what was worked out once is kept. */
+function narrowing(): Narrow {
+  const known = new Map<string, Range[]>();
+  return (calendar, field, how, values) => {
+    if (!calendar) return undefined;
+    const ranges = calendar[field] ?? EVERY_YEAR;
+    const key = JSON.stringify([ranges, how, values]);
+    let left = known.get(key);
+    if (!left) {
+      left = toRanges(toValues(ranges).filter((value) => values.includes(value) === (how === 'only')));
+      known.set(key, left);
+    }
+    return left.length === 0 ? undefined : { ...calendar, [field]: left };
+  };
 }

@@ -1,5 +1,6 @@
 import type { JobRow } from '../db/schema.ts';
 import { compileSchedule } from '../domain/compile-schedule.ts';
+import type { CompiledSchedule } from '../domain/compiled-schedule.ts';
 import { occurrences } from '../domain/occurrences.ts';
 
 /**
@@ -11,8 +12,9 @@ export function upcomingOf(
   scheduledRuns: number,
   after: number,
   limit: number,
+  compiled: CompiledSchedule = compileSchedule(schedule),
 ): number[] {
   if (state !== 'active') return [];
   const left = (schedule.maxRuns ?? Infinity) - scheduledRuns;
-  return occurrences(compileSchedule(schedule), after, Math.max(0, Math.min(limit, left)));
+  return occurrences(compiled, after, Math.max(0, Math.min(limit, left)));
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { countScheduledRuns } from '../../db/runs.ts';
-import { compileSchedule } from '../../domain/compile-schedule.ts';
+import type { CompiledSchedule } from '../../domain/compiled-schedule.ts';
 import { Instant, QueryInstant, toInstant } from '../../domain/instant.ts';
 import { occurrences } from '../../domain/occurrences.ts';
 import { Schedule } from '../../domain/schedule.ts';
@@ -42,14 +42,19 @@ const Upcoming = z
     },
   });
 
-function present(schedule: Schedule, instants: number[], after: number): z.infer<typeof Upcoming> {
+function present(
+  schedule: Schedule,
+  instants: number[],
+  after: number,
+  compiled?: CompiledSchedule,
+): z.infer<typeof Upcoming> {
   return {
     times: instants.map(toInstant),
     local: instants.map((instant) => toLocalTime(zoneMeant(schedule.timeZone), instant)),
     timeZone: schedule.timeZone,
     jitter: schedule.jitter ?? null,
     summary: summarize(schedule),
-    warnings: findWarnings(schedule, after),
+    warnings: findWarnings(schedule, after, compiled),
   };
 }
 
@@ -84,10 +89,10 @@ export const previewSchedule = operation({
   answers: { 200: { description: 'When it would fire.', schema: Upcoming } },
   async handle({ body }, dependencies) {
     const after = body.from === undefined ? dependencies.now().getTime() : Date.parse(body.from);
-    requireFitSchedule(body.schedule, after, dependencies);
+    const compiled = requireFitSchedule(body.schedule, after, dependencies);
     const limit = Math.min(body.limit, body.schedule.maxRuns ?? Infinity);
-    const instants = occurrences(compileSchedule(body.schedule), after, limit);
-    return { status: 200, body: present(body.schedule, instants, after) };
+    const instants = occurrences(compiled, after, limit);
+    return { status: 200, body: present(body.schedule, instants, after, compiled) };
   },
 });
 

@@ -1,11 +1,11 @@
 import { FIVE_FIELDS, MACROS, SECOND, type FieldDefinition } from './fields.ts';
 
 /** A day of month that depends on the month: the last day less an offset, the last weekday, or the weekday nearest to a day. */
-export type DayOfMonthRule =
+type DayOfMonthRule =
   { kind: 'lastDay'; offset: number } | { kind: 'lastWeekday' } | { kind: 'nearestWeekday'; day: number };
 
 /** A day of week that depends on the month: its last one, or its nth one. */
-export type DayOfWeekRule = { kind: 'last'; day: number } | { kind: 'nth'; day: number; nth: number };
+type DayOfWeekRule = { kind: 'last'; day: number } | { kind: 'nth'; day: number; nth: number };
 
 /** The values that one field allows, ascending. `star` tells whether the field begins with `*` or is `?`. */
 interface CronField {
