@@ -20,6 +20,8 @@ export interface DueOccurrence {
   hasLater: boolean;
   /** Tells whether any scheduled run of the job is under way. */
   hasOpen: boolean;
+  /** Tells whether as many other scheduled runs have begun as the job's `maxRuns` allows. */
+  isUsedUp: boolean;
   /** How many starts wait in the buffer of the Temporal Schedule. */
   buffered: number;
 }
@@ -46,11 +48,12 @@ export function decideOccurrence(due: DueOccurrence): Decision {
 
   const waitsInTurn = overlap === 'bufferOne' || overlap === 'bufferAll';
   const takesPlace = overlap === 'cancelOther' || overlap === 'terminateOther';
-  if (waitsInTurn && due.buffered > 0) return { kind: 'wait', for: 'schedule' };
   if (overlap === 'skip' && due.wasOverlapped) return skipped('overlap: another run was under way');
+  if (takesPlace && due.hasLater) return skipped('overlap: a later occurrence took its place');
+  if (due.isUsedUp) return skipped('maxRuns: other occurrences have had all runs of the job');
+  if (waitsInTurn && due.buffered > 0) return { kind: 'wait', for: 'schedule' };
   if (overlap === 'bufferOne' && due.wasOverlapped && due.wasWaitedFor)
     return skipped('overlap: another run was under way, and one waited already');
-  if (takesPlace && due.hasLater) return skipped('overlap: a later occurrence took its place');
 
   const isOurs = schedulePutAt === undefined || scheduledAt <= schedulePutAt;
   const lateMs = now - scheduledAt - due.jitterMs;

@@ -1,13 +1,15 @@
 import type { Database } from '../db/database.ts';
-import { advanceAccounts, listToAccount, type AccountAdvance } from '../db/ledger.ts';
+import { findJobOrTombstone } from '../db/jobs.ts';
+import { advanceAccounts, countRunsSoFar, listToAccount, type AccountAdvance } from '../db/ledger.ts';
 import { isDatabaseUnavailable } from '../db/unavailable.ts';
-import { countScheduledRuns, insertAbsentRuns, listKnownRuns } from '../db/runs.ts';
+import { insertAbsentRuns, listKnownRuns } from '../db/runs.ts';
 import type { JobRow, NewRun } from '../db/schema.ts';
 import { compileSchedule } from '../domain/compile-schedule.ts';
 import { durationMs } from '../domain/duration.ts';
 import { SECOND_MS } from '../domain/milliseconds.ts';
 import { iterateOccurrences, occurrences } from '../domain/occurrences.ts';
 import type { Logger } from '../platform/logger.ts';
+import { dueWithinMaxRuns, isUsedUp } from './due-within-max-runs.ts';
 import { occurrenceRun } from './queued-run.ts';
 
 // The account of occurrences: every one that falls due gets a row in `runs`, whether or not it became a run. Usually the
@@ -70,22 +72,63 @@ function findDue(job: JobRow, until: Date): { instants: number[]; accountedTo: D
   return { instants, accountedTo: until };
 }
 
-/** Writes a row for each of these occurrences that has none, as far as the job's `maxRuns` goes. */
-async function writeRows(db: Database, job: JobRow, instants: number[], now: Date): Promise<void> {
-  const runs = queuedRuns(job, instants, checkTimeOf(instants.length, now));
+/**
+ * Writes a row for each of these occurrences that has none, as far as the job's `maxRuns` goes. Returns how many rows it
+ * wrote, and the first occurrence that has to wait for what becomes of others; none has to if `mayWait` is false.
+ */
+async function writeRows(
+  db: Database,
+  job: JobRow,
+  instants: number[],
+  checkAt: Date,
+  mayWait: boolean,
+): Promise<{ written: number; heldAt: number | undefined }> {
+  const runs = queuedRuns(job, instants, checkAt);
   const { maxRuns } = job.schedule;
-  if (maxRuns === undefined) {
-    await insertAbsentRuns(db, runs);
-    return;
-  }
-  const counts = await countScheduledRuns(db, [job.id]);
+  if (maxRuns === undefined) return { written: await insertAbsentRuns(db, runs), heldAt: undefined };
+  const soFar = await countRunsSoFar(db, job.id);
   const known = await listKnownRuns(
     db,
     runs.map(({ id }) => id),
   );
-  const left = Math.max(0, maxRuns - (counts.get(job.id) ?? 0));
-  await insertAbsentRuns(db, runs.filter(({ id }) => !known.has(id)).slice(0, left));
+  const absent = new Map(
+    runs.filter(({ id }) => !known.has(id)).map((run) => [run.scheduled_at.getTime(), run] as const),
+  );
+  const limits = {
+    maxRuns: mayWait || isUsedUp(soFar, maxRuns) ? maxRuns : Infinity,
+    overlap: job.policy.overlap,
+  };
+  const due = dueWithinMaxRuns([...absent.keys()], soFar, limits);
+  const written = await insertAbsentRuns(
+    db,
+    due.instants.flatMap((instant) => absent.get(instant) ?? []),
+  );
+  return { written, heldAt: due.heldAt };
 }
+
+/** Writes rows for all that is due of a job up to `until`, or until one has to wait. Returns how many rows that were. */
+async function writeAllRows(
+  db: Database,
+  job: JobRow,
+  until: Date,
+  { checkAfter, mayWait }: { checkAfter: (count: number) => Date; mayWait: boolean },
+): Promise<number> {
+  let count = 0;
+  let accountedTo = job.accounted_to;
+  while (accountedTo < until) {
+    const due = findDue({ ...job, accounted_to: accountedTo }, until);
+    const checkAt = checkAfter(due.instants.length);
+    const { written, heldAt } = await writeRows(db, job, due.instants, checkAt, mayWait);
+    count += written;
+    if (heldAt !== undefined) break;
+    accountedTo = due.accountedTo;
+  }
+  return count;
+}
+
+/** Up to when there is anything to account for of a job, at `now`. */
+const untilPause = (job: JobRow, now: Date) =>
+  job.paused_at !== null && job.paused_at < now ? job.paused_at : now;
 
 /**
  * Writes a row for all that is due of a job and has none: before it is paused, changed or deleted, in the transaction
@@ -93,13 +136,25 @@ async function writeRows(db: Database, job: JobRow, instants: number[], now: Dat
  */
 export async function settleAccount(transaction: Database, job: JobRow, now: Date): Promise<void> {
   if (job.state === 'completed') return;
-  const until = job.paused_at !== null && job.paused_at < now ? job.paused_at : now;
-  let accountedTo = job.accounted_to;
-  while (accountedTo < until) {
-    const due = findDue({ ...job, accounted_to: accountedTo }, until);
-    await writeRows(transaction, job, due.instants, now);
-    accountedTo = due.accountedTo;
-  }
+  const checkAfter = (count: number) => checkTimeOf(count, now);
+  await writeAllRows(transaction, job, untilPause(job, now), { checkAfter, mayWait: false });
+}
+
+/** Writes a row for what is due of a job with `maxRuns`, so that it is counted. */
+export async function countInDue(db: Database, job: JobRow, now: Date): Promise<void> {
+  const checkAfter = (count: number) => checkTimeOf(count, now);
+  await writeAllRows(db, job, untilPause(job, now), { checkAfter, mayWait: true });
+}
+
+/**
+ * Writes a row for what was due of a job before the last of its `maxRuns` and has none. Returns whether there was any:
+ * then the job is not at its end yet.
+ */
+export async function recordBeforeLast(db: Database, jobId: string, now: Date): Promise<boolean> {
+  const job = await findJobOrTombstone(db, jobId);
+  if (job?.state !== 'active' || job.schedule.maxRuns === undefined) return false;
+  // Nothing of it is about to begin.
+  return (await writeAllRows(db, job, now, { checkAfter: () => now, mayWait: true })) > 0;
 }
 
 /** Accounts for the jobs that it is time for, one batch of them. Returns how many jobs that were. */
@@ -116,8 +171,15 @@ export async function accountForDue(
     try {
       const until = accountableTo(job, now);
       const { instants, accountedTo } = findDue(job, until);
+      let heldAt: number | undefined;
       if (job.schedule.maxRuns === undefined) unlimited.push(...queuedRuns(job, instants, checkAt));
-      else await writeRows(db, job, instants, now);
+      else ({ heldAt } = await writeRows(db, job, instants, checkAt, job.state === 'active'));
+      if (heldAt !== undefined) {
+        // Looked at sooner once one of those before it is settled (open-runs.ts).
+        const accountAt = new Date(now.getTime() + LEAST_PERIOD_MS);
+        advances.push({ id, generation, accountedTo: new Date(heldAt - 1), accountAt });
+        continue;
+      }
       const accountAt = accountedTo < until ? now : nextAccountAt(job, accountedTo, now);
       advances.push({ id, generation, accountedTo, accountAt });
     } catch (error) {

@@ -6,6 +6,7 @@ import {
 } from '@temporalio/client';
 import { forgetObserved } from '../db/sync-state.ts';
 import { findJobOrTombstone } from '../db/jobs.ts';
+import { accountSoon, countRunsSoFar } from '../db/ledger.ts';
 import {
   bringForward,
   deferCheck,
@@ -24,6 +25,7 @@ import { ServerAwayError } from '../platform/outage.ts';
 import { startBackfill } from './backfill.ts';
 import { cancelWorkflow } from './cancel-run.ts';
 import { decideOccurrence } from './decide-occurrence.ts';
+import { isUsedUp } from './due-within-max-runs.ts';
 import { jitterOf } from './ledger.ts';
 import { fieldsOfRun } from './run-fields.ts';
 import { findEnd, timedOut } from './run-end.ts';
@@ -186,14 +188,18 @@ async function settleUnknown(
   if (await outage.attempt(() => describeWorkflow(dependencies.temporal, run)))
     return deferCheck(db, run.id, new Date(now.getTime() + WAIT_MS));
   await endUnstarted(db, run.id, { state: decision.state, reason: decision.reason }, now);
+  if (job.schedule.maxRuns === undefined || job.state !== 'active') return;
+  // One that was due after it may take its place, and had to wait for this.
+  await accountSoon(db, job.id, now);
   // The schedule was written when this one still counted, and is to start another in its place.
-  const wasCounted = job.schedule.maxRuns !== undefined && run.scheduled_at <= (job.schedule_put_at ?? now);
-  if (wasCounted && job.state === 'active') await forgetObserved(db, job.id, now, { rewrite: true });
+  const wasCounted = run.scheduled_at <= (job.schedule_put_at ?? now);
+  if (wasCounted) await forgetObserved(db, job.id, now, { rewrite: true });
 }
 
 const NOBODY: Neighbours = { earlier: [], hasLater: false, hasOpen: false };
 
 async function gatherFacts({ db, temporal }: SyncDependencies, job: JobRow, run: RunRow, now: Date) {
+  const { maxRuns } = job.schedule;
   // With allowAll the others do not matter, and in a burst there are many to ask after.
   const neighbours = job.policy.overlap === 'allowAll' ? NOBODY : await findNeighbours(db, run);
   const isBuffering = job.policy.overlap === 'bufferOne' || job.policy.overlap === 'bufferAll';
@@ -210,6 +216,7 @@ async function gatherFacts({ db, temporal }: SyncDependencies, job: JobRow, run:
     wasWaitedFor: neighbours.earlier.some(({ started_at }) => (started_at?.getTime() ?? 0) > due),
     hasLater: neighbours.hasLater,
     hasOpen: neighbours.hasOpen,
+    isUsedUp: maxRuns !== undefined && isUsedUp(await countRunsSoFar(db, job.id, run.id), maxRuns),
     buffered: isBuffering ? Number((await findSchedule(temporal, job.id))?.raw.info?.bufferSize ?? 0) : 0,
   };
 }

@@ -13,7 +13,7 @@ import { concurrently } from '../platform/concurrently.ts';
 import type { SecretBox } from '../platform/secret-box.ts';
 import { forEachJob } from './each-job.ts';
 import { resealSecrets } from './job-secrets.ts';
-import { accountForDue, JOBS_AT_ONCE } from './ledger.ts';
+import { accountForDue, JOBS_AT_ONCE, recordBeforeLast } from './ledger.ts';
 import { NOTES_AT_ONCE, renewNextRuns } from './next-runs.ts';
 import { checkOpenRuns, RUNS_AT_ONCE } from './open-runs.ts';
 import type { ObservePass } from './pass-metrics.ts';
@@ -202,6 +202,8 @@ async function complete(
   const { db, secrets, taskQueue } = dependencies;
   const byId = new Map(jobs.map((job) => [job.id, job]));
   return forEachJob(dependencies, 'completed', [...byId.keys()], isOver, async (id) => {
+    // What was skipped between its runs is settled first; then it is found again.
+    if (await recordBeforeLast(db, id, now)) return;
     await writeJob(db, { id }, { by: 'policy.onCompletion', now, secrets, taskQueue }, (job) => {
       const finished = byId.get(id);
       // Whoever changed it in this moment may have given it more to do.

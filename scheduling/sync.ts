@@ -10,7 +10,7 @@ import { scheduleIdOf } from '../domain/run-job.ts';
 import type { Logger } from '../platform/logger.ts';
 import type { Outage } from '../platform/outage.ts';
 import { inSpan } from '../platform/spans.ts';
-import { isDueSince, settleAccount } from './ledger.ts';
+import { countInDue, isDueSince } from './ledger.ts';
 import { deleteSchedule, putSchedule, type PutResult } from './put-schedule.ts';
 import { specVersionAt } from './spec-version.ts';
 import { describeRefusal, isUnreachable } from './temporal-errors.ts';
@@ -108,7 +108,7 @@ function isSynced(job: JobRow, specVersion: string): boolean {
 async function countRuns(db: Database, job: JobRow): Promise<number> {
   if (job.schedule.maxRuns === undefined || job.deleted_at || job.state === 'completed') return 0;
   // What is due already Temporal will not start, and it counts.
-  await settleAccount(db, job, new Date());
+  await countInDue(db, job, new Date());
   return (await countScheduledRuns(db, [job.id])).get(job.id) ?? 0;
 }
 

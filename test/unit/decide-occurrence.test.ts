@@ -19,6 +19,7 @@ const decide = (more: Partial<DueOccurrence> = {}) =>
     wasWaitedFor: false,
     hasLater: false,
     hasOpen: false,
+    isUsedUp: false,
     buffered: 0,
     ...more,
   });
@@ -54,6 +55,21 @@ describe('an occurrence that is due and of which Temporal has no workflow', () =
   test.each(POLICIES)('%s: is skipped if the job was paused or deleted', (overlap) => {
     expect(decide({ overlap, job: 'paused' })).toMatchObject(skipped);
     expect(decide({ overlap, job: 'deleted', now: DUE + 2 * HOUR })).toMatchObject(skipped);
+  });
+
+  test.each(POLICIES)('%s: is skipped once other occurrences have had all runs of the job', (overlap) => {
+    expect(decide({ overlap, isUsedUp: true })).toMatchObject({
+      ...skipped,
+      reason: 'maxRuns: other occurrences have had all runs of the job',
+    });
+    expect(decide({ overlap, isUsedUp: true, buffered: 1 })).toMatchObject(skipped);
+  });
+
+  test('skip: that a run was under way is said before that it was the last one', () => {
+    expect(decide({ isUsedUp: true, wasOverlapped: true })).toMatchObject({
+      ...skipped,
+      reason: 'overlap: another run was under way',
+    });
   });
 
   test('skip: is skipped if another run was under way when it was due, and waits for one that began later', () => {
