@@ -88,9 +88,15 @@ export function presentRun(run: RunRow, temporal: { uiUrl: string | undefined; n
     cancelRequestedAt: run.cancel_requested_at && instantOf(run.cancel_requested_at),
     retryOf: run.retry_of,
     cause: run.cause,
+    occurrences: presentOccurrences(run),
     attempts: run.attempts.map(presentAttempt),
     temporal: { workflowId: run.workflow_id, runId: run.temporal_run_id, url: url ?? null },
   };
+}
+
+function presentOccurrences({ scheduled_at, last_scheduled_at, occurrences }: RunRow): Run['occurrences'] {
+  if (last_scheduled_at === null || occurrences === null) return null;
+  return { from: instantOf(scheduled_at), to: instantOf(last_scheduled_at), count: occurrences };
 }
 
 /** In the order of the documentation; the database keeps its own. */

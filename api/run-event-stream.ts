@@ -76,7 +76,7 @@ function writeGap(after: number): string {
 }
 
 function writeEvent({ place, at, runId, jobId, run }: PlacedRunEvent): string {
-  const { lastAttempt: attempt } = run;
+  const { lastAttempt: attempt, occurrences = null } = run;
   const event: RunEvent = {
     at: toInstant(at.getTime()),
     runId,
@@ -86,6 +86,11 @@ function writeEvent({ place, at, runId, jobId, run }: PlacedRunEvent): string {
     state: run.state,
     reason: run.reason,
     cancelRequestedAt: run.cancelRequestedAt === null ? null : toInstant(Date.parse(run.cancelRequestedAt)),
+    occurrences: occurrences && {
+      from: toInstant(Date.parse(occurrences.from)),
+      to: toInstant(Date.parse(occurrences.to)),
+      count: occurrences.count,
+    },
     attempts: run.attempts,
     lastAttempt: attempt && {
       number: attempt.number,

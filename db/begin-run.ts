@@ -31,7 +31,7 @@ export type BegunRun = Pick<
 /** A worker that lives ends its run at its deadline, or very soon after; then the reconciler asks what became of it. */
 const CHECK_AFTER_DEADLINE = sql`interval '3 s'`;
 
-/** A job whose Temporal Schedule was out of date when it started a run. */
+/** A job whose Temporal Schedule was out of date when it started a run, or was to be paused. */
 export type OutdatedStart = { state: 'outdated' } & Pick<
   JobRow,
   'schedule' | 'schedule_since' | 'schedule_generation'
@@ -39,12 +39,12 @@ export type OutdatedStart = { state: 'outdated' } & Pick<
 
 /**
  * Begins a run, or finds it as it stands if it has begun before. Reads the job and writes the run in one statement.
- * A run of a deleted job, and an occurrence of a paused one, is recorded as skipped. An occurrence whose job has a run
+ * A run of a deleted job, and an occurrence that was due before its job was paused, is recorded as skipped. An occurrence whose job has a run
  * that the schedule does not know of (`made_up`) is skipped as well, or stays queued, as the overlap policy says. A run
  * whose job has limits stays queued until it was granted its turn (permits.ts).
  *
- * A schedule of an older generation than the job's may start what is no occurrence any more: unless its run is known,
- * nothing is written, and the answer is `outdated`. Undefined if the job is unknown.
+ * A schedule of an older generation than the job's, or of one that is paused, may start what is no occurrence any more:
+ * unless its run is known, nothing is written, and the answer is `outdated`. Undefined if the job is unknown.
  */
 export async function beginRun(
   db: Database,
@@ -68,7 +68,8 @@ export async function beginRun(
   >`${PREPARED}
     WITH job AS (
       SELECT *,
-        ${run.trigger} = 'schedule' AND ${run.generation} < schedule_generation AS is_outdated,
+        -- One that somebody has resumed in Temporal starts what is on record as paused (scheduling/pause-account.ts).
+        ${run.trigger} = 'schedule' AND (${run.generation} < schedule_generation OR state = 'paused') AS is_outdated,
         ${run.trigger} = 'schedule' AND policy->>'overlap' <> 'allowAll' AND EXISTS (
           SELECT FROM runs
           WHERE job_id = jobs.id AND ended_at IS NULL AND made_up AND trigger = 'schedule' AND runs.id <> ${run.id}
@@ -86,7 +87,7 @@ export async function beginRun(
         CASE
           WHEN deleted_at IS NOT NULL THEN 'the job was deleted'
           WHEN call_target IS NULL THEN 'the job does not have this hook any more'
-          WHEN state = 'paused' AND ${run.trigger} = 'schedule' THEN 'the job is paused'
+          WHEN state = 'paused' AND ${run.trigger} = 'schedule' THEN 'the job was paused before it could start'
           WHEN is_blocked AND policy->>'overlap' = 'skip' THEN 'overlap: another run was under way'
         END AS skip_reason,
         NOT is_hook AND (policy->'maxConcurrent' IS NOT NULL OR policy->'rateLimit' IS NOT NULL) AND NOT EXISTS (

@@ -124,12 +124,13 @@ async function updateAndJudge(
         state        = CASE WHEN judged.pauses THEN 'paused' ELSE jobs.state END,
         pause_reason = CASE WHEN judged.pauses THEN judged.pause_reason ELSE jobs.pause_reason END,
         paused_by    = CASE WHEN judged.pauses THEN judged.rule ELSE jobs.paused_by END,
-        paused_at    = CASE WHEN judged.pauses THEN ${at}::timestamptz ELSE jobs.paused_at END,
-        updated_at   = CASE WHEN judged.pauses THEN ${at}::timestamptz ELSE jobs.updated_at END,
+        -- What was recorded late must not turn back the time of a change: a pause begins after the one before it.
+        paused_at    = CASE WHEN judged.pauses THEN greatest(${at}::timestamptz, jobs.updated_at) ELSE jobs.paused_at END,
+        updated_at   = CASE WHEN judged.pauses THEN greatest(${at}::timestamptz, jobs.updated_at) ELSE jobs.updated_at END,
         sync_after   = CASE WHEN judged.pauses THEN ${at}::timestamptz ELSE jobs.sync_after END,
         generation   = jobs.generation + judged.pauses::integer,
         schedule_generation = CASE WHEN judged.pauses THEN jobs.generation + 1 ELSE jobs.schedule_generation END,
-        schedule_since      = CASE WHEN judged.pauses THEN ${at}::timestamptz ELSE jobs.schedule_since END
+        schedule_since      = CASE WHEN judged.pauses THEN greatest(${at}::timestamptz, jobs.updated_at) ELSE jobs.schedule_since END
       FROM judged WHERE jobs.id = judged.id
       RETURNING jobs.id, jobs.namespace, jobs.generation, jobs.pause_reason, jobs.paused_by, judged.pauses, judged.cause,
                 CASE WHEN jobs.deleted_at IS NOT NULL THEN NULL

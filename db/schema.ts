@@ -104,6 +104,9 @@ interface RunsTable {
   cancel_requested_at: Timestamp | null;
   /** Started by the reconciler in place of the Temporal Schedule, which does not know of it. */
   made_up: Generated<boolean>;
+  /** Of a run that stands for several occurrences (db/pause-runs.ts): how many, and the nominal time of the last; else null. */
+  occurrences: ColumnType<number | null, number | undefined, number>;
+  last_scheduled_at: ColumnType<Date | null, Date | undefined, Date>;
   /** When to ask Temporal whether an open run is still under way. */
   check_at: ColumnType<Date, Date | undefined, Date>;
   /** The request that asked for the run, or, from when it begins, that of its job. */

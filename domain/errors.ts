@@ -25,6 +25,7 @@ export type ErrorCode =
   | 'completed'
   | 'run_ended'
   | 'run_under_way'
+  | 'several_occurrences'
   | 'job_deleted'
   | 'body_too_large'
   | 'unsupported_media_type'

@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import { Instant } from './instant.ts';
-import { Attempt, Trigger, type RecordedAttempt, type Run } from './run.ts';
+import { Attempt, RunOccurrences, Trigger, type RecordedAttempt, type Run } from './run.ts';
 import { RunState } from './run-state.ts';
 
-/** Something that became of a run: it was queued, began, made an attempt, waits for something, ended. */
+/** Something that became of a run: it was queued, began, made an attempt, waits for something, ended; or stands for more. */
 export const RunEvent = z
   .strictObject({
     at: Instant,
@@ -16,6 +16,9 @@ export const RunEvent = z
       description: 'Why a run failed, was ended or did not become one; of an open run, what it waits for.',
     }),
     cancelRequestedAt: Instant.nullable(),
+    occurrences: RunOccurrences.nullable().meta({
+      description: 'Of a run with the reason `paused`: what it stands for by now; null for any other run.',
+    }),
     attempts: z.int().meta({ description: 'How many attempts the run has made.' }),
     lastAttempt: Attempt.pick({ number: true, outcome: true, statusCode: true, error: true, retryAt: true })
       .nullable()
@@ -34,6 +37,7 @@ export const RunEvent = z
       state: 'succeeded',
       reason: null,
       cancelRequestedAt: null,
+      occurrences: null,
       attempts: 1,
       lastAttempt: { number: 1, outcome: 'succeeded', statusCode: 200, error: null, retryAt: null },
     },
@@ -58,6 +62,8 @@ export type RunGap = z.infer<typeof RunGap>;
 /** What is stored of an event: how the run stood, its times as PostgreSQL writes them. */
 export interface RecordedRunEvent extends Pick<Run, 'trigger' | 'scheduledAt' | 'state' | 'reason'> {
   cancelRequestedAt: string | null;
+  /** Missing from those of earlier versions. */
+  occurrences?: RunOccurrences | null;
   attempts: number;
   lastAttempt: RecordedAttempt | null;
 }

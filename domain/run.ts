@@ -37,6 +37,20 @@ export const Attempt = z
   .meta({ id: 'Attempt' });
 export type Attempt = z.infer<typeof Attempt>;
 
+/** The occurrences of a job that one run stands for: those of a pause. */
+export const RunOccurrences = z
+  .strictObject({
+    from: Instant.meta({ description: 'The first nominal time; `scheduledAt` of the run.' }),
+    to: Instant.meta({ description: 'The last nominal time, so far.' }),
+    count: z.int().min(1).meta({ description: 'How many there were, both of these included.' }),
+  })
+  .meta({
+    id: 'RunOccurrences',
+    description:
+      'What fell due while the job was paused, and for all of which this one run stands. Grows while the pause lasts.',
+  });
+export type RunOccurrences = z.infer<typeof RunOccurrences>;
+
 /** An attempt as it is stored; those of earlier versions do not know when the next one was to follow. */
 export type RecordedAttempt = Omit<Attempt, 'durationMs' | 'retryAt'> & Partial<Pick<Attempt, 'retryAt'>>;
 
@@ -53,6 +67,7 @@ const runExample = {
   cancelRequestedAt: null,
   retryOf: null,
   cause: null,
+  occurrences: null,
   attempts: [
     {
       number: 1,
@@ -94,6 +109,9 @@ export const Run = z
     }),
     retryOf: z.uuid().nullable().meta({ description: 'The run that it repeats; null if it repeats none.' }),
     cause: HookCause.nullable().meta({ description: 'Of the call of a hook: why; null for any other run.' }),
+    occurrences: RunOccurrences.nullable().meta({
+      description: 'Of a run with the reason `paused`: what it stands for; null for any other run.',
+    }),
     attempts: z.array(Attempt),
     temporal: z
       .strictObject({

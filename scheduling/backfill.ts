@@ -35,10 +35,14 @@ export async function insertRunsOfBackfill(
 ): Promise<number> {
   const from = new Date(input.from);
   const to = new Date(input.to);
-  const isUndecided = (instant: number) => input.onlyMissing && instant > job.accounted_to.getTime();
+  // What falls due in a pause never starts, accounted for or not.
+  const pausedAt = job.state === 'paused' ? (job.paused_at?.getTime() ?? Infinity) : Infinity;
+  const isUndecided = (instant: number) =>
+    input.onlyMissing && instant > job.accounted_to.getTime() && instant <= pausedAt;
   const due: number[] = [];
   for (const instant of iterateOccurrences(compileSchedule(job.schedule), from.getTime() - 1)) {
-    if (instant > to.getTime() || isUndecided(instant)) break;
+    if (instant > to.getTime()) break;
+    if (isUndecided(instant)) continue;
     due.push(instant);
     if (due.length > COUNTED_AT_MOST) throw tooMany(input, `more than ${COUNTED_AT_MOST}`);
   }

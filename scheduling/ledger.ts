@@ -6,10 +6,11 @@ import { insertAbsentRuns, listKnownRuns } from '../db/runs.ts';
 import type { JobRow, NewRun } from '../db/schema.ts';
 import { compileSchedule } from '../domain/compile-schedule.ts';
 import { durationMs } from '../domain/duration.ts';
-import { SECOND_MS } from '../domain/milliseconds.ts';
+import { HOUR_MS, SECOND_MS } from '../domain/milliseconds.ts';
 import { iterateOccurrences, occurrences } from '../domain/occurrences.ts';
 import type { Logger } from '../platform/logger.ts';
 import { dueWithinMaxRuns, isUsedUp } from './due-within-max-runs.ts';
+import { accountForPause } from './pause-account.ts';
 import { occurrenceRun } from './queued-run.ts';
 
 // The account of occurrences: every one that falls due gets a row in `runs`, whether or not it became a run. Usually the
@@ -31,12 +32,25 @@ const FAILED_PERIOD_MS = 300 * SECOND_MS;
 /** Of one job, in one statement. */
 const OCCURRENCES_AT_ONCE = 1_000;
 
+/** The record of a pause grows when the pause has become longer by this share, but once in an hour. */
+const PAUSE_SHARE = 0.1;
+const LONGEST_PERIOD_MS = HOUR_MS;
+/** Of one paused job, in one call of `accountForDue`. */
+const PAUSED_AT_ONCE = 20_000;
+
 /** When to account for a job next, if all up to `accountedTo` is done; null if it will have no more occurrences. Pure. */
-export function nextAccountAt(job: Pick<JobRow, 'schedule' | 'state'>, accountedTo: Date, now: Date) {
-  if (job.state !== 'active') return null;
+export function nextAccountAt(
+  job: Pick<JobRow, 'schedule' | 'state' | 'paused_at'>,
+  accountedTo: Date,
+  now: Date,
+): Date | null {
+  if (job.state === 'completed') return null;
   const [next] = occurrences(compileSchedule(job.schedule), accountedTo.getTime(), 1);
   if (next === undefined) return null;
-  return new Date(Math.max(next + jitterOf(job) + GRACE_MS, now.getTime() + LEAST_PERIOD_MS));
+  const isPaused = job.state === 'paused';
+  const pausedMs = isPaused ? now.getTime() - (job.paused_at ?? now).getTime() : 0;
+  const periodMs = Math.min(Math.max(LEAST_PERIOD_MS, pausedMs * PAUSE_SHARE), LONGEST_PERIOD_MS);
+  return new Date(Math.max(next + (isPaused ? 0 : jitterOf(job)) + GRACE_MS, now.getTime() + periodMs));
 }
 
 /** By so much, in milliseconds, each start of a job may be put off. Pure. */
@@ -126,24 +140,32 @@ async function writeAllRows(
   return count;
 }
 
-/** Up to when there is anything to account for of a job, at `now`. */
-const untilPause = (job: JobRow, now: Date) =>
-  job.paused_at !== null && job.paused_at < now ? job.paused_at : now;
+/** Since when a job is paused; undefined if it is not. */
+const pauseOf = (job: JobRow) => (job.state === 'paused' ? (job.paused_at ?? undefined) : undefined);
+
+/** The earlier of two instants. */
+const earlier = (one: Date, other: Date | undefined) => (other !== undefined && other < one ? other : one);
 
 /**
- * Writes a row for all that is due of a job and has none: before it is paused, changed or deleted, in the transaction
- * that does so. Of a paused job, that is what was due before the pause.
+ * Records all that was due of a job up to `until`: before it is paused, resumed, changed or deleted, in the transaction
+ * that does so.
  */
-export async function settleAccount(transaction: Database, job: JobRow, now: Date): Promise<void> {
+export async function settleAccount(
+  transaction: Database,
+  job: JobRow,
+  { until, now }: { until: Date; now: Date },
+): Promise<void> {
   if (job.state === 'completed') return;
+  const pausedAt = pauseOf(job);
   const checkAfter = (count: number) => checkTimeOf(count, now);
-  await writeAllRows(transaction, job, untilPause(job, now), { checkAfter, mayWait: false });
+  await writeAllRows(transaction, job, earlier(until, pausedAt), { checkAfter, mayWait: false });
+  if (pausedAt) await accountForPause(transaction, job, pausedAt, until);
 }
 
 /** Writes a row for what is due of a job with `maxRuns`, so that it is counted. */
 export async function countInDue(db: Database, job: JobRow, now: Date): Promise<void> {
   const checkAfter = (count: number) => checkTimeOf(count, now);
-  await writeAllRows(db, job, untilPause(job, now), { checkAfter, mayWait: true });
+  await writeAllRows(db, job, earlier(now, pauseOf(job)), { checkAfter, mayWait: true });
 }
 
 /**
@@ -180,8 +202,11 @@ export async function accountForDue(
         advances.push({ id, generation, accountedTo: new Date(heldAt - 1), accountAt });
         continue;
       }
-      const accountAt = accountedTo < until ? now : nextAccountAt(job, accountedTo, now);
-      advances.push({ id, generation, accountedTo, accountAt });
+      const isAll = accountedTo >= until;
+      const ofPause = isAll ? await accountForPauseUntilNow(db, job, now) : { accountedTo, isAll };
+      const done = ofPause.accountedTo > accountedTo ? ofPause.accountedTo : accountedTo;
+      const accountAt = ofPause.isAll ? nextAccountAt(job, done, now) : now;
+      advances.push({ id, generation, accountedTo: done, accountAt });
     } catch (error) {
       if (isDatabaseUnavailable(error)) throw error;
       // Such as a time zone that this version does not know: it must not keep the others from being accounted for.
@@ -195,10 +220,19 @@ export async function accountForDue(
   return jobs.length;
 }
 
-/** Up to when what is due and has no row is not about to get one from its worker. */
+/** Accounts for what fell due of a job in the pause that it is in; up to where, and whether that is all. */
+async function accountForPauseUntilNow(db: Database, job: JobRow, now: Date) {
+  const pausedAt = pauseOf(job);
+  const until = new Date(now.getTime() - GRACE_MS);
+  if (!pausedAt || until <= pausedAt) return { accountedTo: job.accounted_to, isAll: true };
+  const accountedTo = await accountForPause(db, job, pausedAt, until, PAUSED_AT_ONCE);
+  return { accountedTo, isAll: accountedTo >= until };
+}
+
+/** Up to when what is due and has no row is not about to get one from its worker, and is not due in a pause. */
 function accountableTo(job: JobRow, now: Date): Date {
   const aWhileAgo = now.getTime() - GRACE_MS - jitterOf(job);
   // What was due before the schedule was written Temporal does not start: there is nothing to wait for.
   const beforeSchedule = Math.min(now.getTime(), job.schedule_put_at?.getTime() ?? 0);
-  return new Date(Math.min(Math.max(aWhileAgo, beforeSchedule), job.paused_at?.getTime() ?? Infinity));
+  return earlier(new Date(Math.max(aWhileAgo, beforeSchedule)), pauseOf(job));
 }

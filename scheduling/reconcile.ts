@@ -3,6 +3,7 @@ import { removeOldDeferrals } from '../db/deferrals.ts';
 import { removeSecretsOfDeleted } from '../db/job-secrets.ts';
 import { listFinished, listPausesOver, listUsedUp, type FinishedJob } from '../db/job-upkeep.ts';
 import { areWaiting } from '../db/open-runs.ts';
+import { accountForPaused } from '../db/pause-runs.ts';
 import { removeOldPermits } from '../db/permits.ts';
 import { noteReconciled, releaseLease, takeLease, type ReconcilerState } from '../db/reconciler.ts';
 import { removeOldKeys, removeOldRuns, removeOldTombstones } from '../db/retention.ts';
@@ -158,6 +159,7 @@ async function pass(
       return swept.orphans + swept.outdated + swept.lost;
     });
     await step('suppressed', Infinity, (now) => recordSuppressed(db, now));
+    await step('pausesTakenUp', Infinity, (now) => accountForPaused(db, now));
     await step('secretsResealed', Infinity, () => resealSecrets(db, secrets, logger));
     await step('secretsRemoved', REMOVED_AT_ONCE, () => removeSecretsOfDeleted(db, REMOVED_AT_ONCE));
     await step('runsRemoved', REMOVED_AT_ONCE, () => removeOldRuns(db, ago(runRetentionMs), REMOVED_AT_ONCE));

@@ -54,7 +54,7 @@ export async function createJob(
     schedule_generation: 1,
     schedule_since: now,
     accounted_to: now,
-    account_at: nextAccountAt({ schedule: definition.schedule, state: 'active' }, now, now),
+    account_at: nextAccountAt({ schedule: definition.schedule, state: 'active', paused_at: null }, now, now),
     observed_generation: 0,
     schedule_put_at: null,
     spec_hash: null,
@@ -107,9 +107,10 @@ export function writeJob(
     const generation = job.generation + 1;
     const change = toChange(job, write, by, now);
     const touched = touchesSchedule(job, write);
-    if (touched) await settleAccount(transaction, job, now);
+    if (touched) await settleAccount(transaction, job, { until: since, now });
     const state = write.state ?? job.state;
     const schedule = write.definition?.schedule ?? job.schedule;
+    const paused_at = state === 'paused' ? (job.paused_at ?? now) : null;
     const written = await updateJob(transaction, job, {
       ...change,
       generation,
@@ -123,7 +124,7 @@ export function writeJob(
             schedule_generation: generation,
             schedule_since: since,
             accounted_to: since,
-            account_at: write.isDeleted ? null : nextAccountAt({ schedule, state }, since, now),
+            account_at: write.isDeleted ? null : nextAccountAt({ schedule, state, paused_at }, since, now),
             next_run_at: nextRunAtOf({ schedule, state }, now),
           }
         : // Temporal holds nothing of what changed, so what it matched it still matches.

@@ -36,7 +36,7 @@ export const backfillJob = operation({
   path: '/jobs/{id}/backfill',
   operationId: 'backfillJob',
   summary: 'Run past occurrences of a job',
-  description: `Makes a run, with the trigger \`backfill\`, for each occurrence of the job's present schedule from \`from\` to \`to\`, both included; with \`onlyMissing\`, for each that has no run. Skipped and missed occurrences have none. A backfill takes ${MAX_BACKFILL} occurrences at most, and does not count for \`maxRuns\`. Also of a paused or completed job. Cancelling the backfill's workflow in Temporal cancels those of its runs that are open.`,
+  description: `Makes a run, with the trigger \`backfill\`, for each occurrence of the job's present schedule from \`from\` to \`to\`, both included; with \`onlyMissing\`, for each that has no run. Occurrences that were skipped, fell into a pause or were missed have none. A backfill takes ${MAX_BACKFILL} occurrences at most, and does not count for \`maxRuns\`. Also of a paused or completed job. Cancelling the backfill's workflow in Temporal cancels those of its runs that are open.`,
   tag: 'Jobs',
   access: 'runs:write',
   params: JobIdParams,

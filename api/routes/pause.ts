@@ -51,7 +51,7 @@ export const pauseJobRoute = operation({
   operationId: 'pauseJob',
   summary: 'Pause a job',
   description:
-    'From now on no occurrence starts; those that fall due meanwhile are not made up for. Runs asked for by hand still start.',
+    'From now on no occurrence starts; those that fall due meanwhile are not made up for. One run with the state `skipped` and the reason `paused` stands for all of them; its `occurrences` say which. Runs asked for by hand still start.',
   tag: 'Jobs',
   access: 'jobs:write',
   params: JobIdParams,

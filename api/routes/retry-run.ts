@@ -3,7 +3,7 @@ import { SchedulerError } from '../../domain/errors.ts';
 import { insertRetry, tryStartRun } from '../../scheduling/start-run.ts';
 import { answerOnce, IDEMPOTENCY_ERRORS, IdempotencyHeaders } from '../idempotency.ts';
 import { operation } from '../operation.ts';
-import { answerQueued, QUEUED_ANSWERS, requireRun, RunIdParams } from './runs.ts';
+import { answerQueued, presentFor, QUEUED_ANSWERS, requireRun, RunIdParams } from './runs.ts';
 
 export const retryRun = operation({
   method: 'post',
@@ -11,13 +11,13 @@ export const retryRun = operation({
   operationId: 'retryRun',
   summary: 'Repeat a run',
   description:
-    'Makes a new run of the job as it is now, with the nominal time of the one that is repeated, whichever way that ended. The new run has an `Idempotency-Key` of its own towards the target. It runs beside the schedule, of a paused job too, and does not count as a scheduled run. Every call is a run of its own, unless it carries the Idempotency-Key of another.',
+    'Makes a new run of the job as it is now, with the nominal time of the one that is repeated, whichever way that ended; but not one that stands for several occurrences, for which there is backfill. The new run has an `Idempotency-Key` of its own towards the target. It runs beside the schedule, of a paused job too, and does not count as a scheduled run. Every call is a run of its own, unless it carries the Idempotency-Key of another.',
   tag: 'Runs',
   access: 'runs:write',
   params: RunIdParams,
   headers: IdempotencyHeaders,
   answers: QUEUED_ANSWERS,
-  errors: ['not_found', 'run_under_way', 'job_deleted', ...IDEMPOTENCY_ERRORS],
+  errors: ['not_found', 'run_under_way', 'several_occurrences', 'job_deleted', ...IDEMPOTENCY_ERRORS],
   async handle(input, dependencies) {
     const { namespace } = input;
     const answer = answerQueued(dependencies);
@@ -27,6 +27,11 @@ export const retryRun = operation({
         if (repeated.ended_at === null) {
           const message = `The run is ${repeated.state}; wait for its end, or cancel it first.`;
           throw new SchedulerError('run_under_way', message);
+        }
+        const { occurrences } = presentFor(dependencies)(repeated);
+        if (occurrences && occurrences.count > 1) {
+          const message = `The run stands for ${occurrences.count} occurrences that fell into a pause; POST /jobs/${repeated.job_id}/backfill with "from": "${occurrences.from}", "to": "${occurrences.to}", "onlyMissing": true runs them.`;
+          throw new SchedulerError('several_occurrences', message);
         }
         const job = await findJob(db, namespace, repeated.job_id);
         if (!job)

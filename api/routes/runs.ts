@@ -73,7 +73,10 @@ const RunsQuery = z
     ...pageQuery,
     state: RunStates.optional().meta({ description: 'Only runs in one of these states: `failed,timedOut`.' }),
     trigger: Trigger.optional().meta({ description: 'Only runs that exist for this reason.' }),
-    from: QueryInstant.optional().meta({ description: 'Only runs with a `scheduledAt` from then on.' }),
+    from: QueryInstant.optional().meta({
+      description:
+        'Only runs with a `scheduledAt` from then on, and those that stand for occurrences from then on.',
+    }),
     to: QueryInstant.optional().meta({ description: 'Only runs with a `scheduledAt` before then.' }),
   })
   .refine(({ from, to }) => from === undefined || to === undefined || Date.parse(from) < Date.parse(to), {

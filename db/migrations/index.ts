@@ -11,6 +11,7 @@ import * as origins from './0009-origins.ts';
 import * as runDeadlines from './0012-run-deadlines.ts';
 import * as jobLists from './0014-job-lists.ts';
 import * as nextRuns from './0015-next-runs.ts';
+import * as pauseRuns from './0016-pause-runs.ts';
 
 /** All migrations by name, in order. Append only: what has been released is never changed. */
 export const migrations: Record<string, Migration> = {
@@ -26,4 +27,5 @@ export const migrations: Record<string, Migration> = {
   '0012-run-deadlines': runDeadlines,
   '0014-job-lists': jobLists,
   '0015-next-runs': nextRuns,
+  '0016-pause-runs': pauseRuns,
 };

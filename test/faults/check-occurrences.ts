@@ -1,3 +1,4 @@
+import { isInPause } from './check-pauses.ts';
 import { toText, type Finding, type FindingKind } from './findings.ts';
 import { expectedInstants, TOLERANCE_MS, type Change, type JobHistory } from './history.ts';
 import type { Traces } from './index-log.ts';
@@ -25,6 +26,7 @@ export function checkOccurrences(
 ): OccurrenceCheck {
   const result: OccurrenceCheck = { findings: [], expected: 0, called: 0, excused: 0, latenesses: [] };
   const expected = expectedInstants(history, horizon);
+  const pauses = [...traces.values()].flatMap(({ runs }) => runs.filter(({ pause }) => pause !== null));
   const find = (kind: FindingKind, instant: number, detail: string) =>
     result.findings.push({ kind, job: history.jobId, scheduledAt: toText(instant), detail });
 
@@ -51,8 +53,8 @@ export function checkOccurrences(
       continue;
     }
     result.excused++;
-    if (!found.runs.some(isRecordedAsNotRun))
-      find('silent', instant, `${excuse}, and no record says so; ${describe(found)}`);
+    const isRecorded = found.runs.some(isRecordedAsNotRun) || pauses.some((run) => isInPause(run, instant));
+    if (!isRecorded) find('silent', instant, `${excuse}, and no record says so; ${describe(found)}`);
   }
 
   for (const [instant, found] of traces) {

@@ -3,8 +3,9 @@ import { checkEnd, checkRecovery, recoveryMs } from './check-end.ts';
 import { checkManual } from './check-manual.ts';
 import { checkOccurrences } from './check-occurrences.ts';
 import { FAILURES, type Finding, type FindingKind } from './findings.ts';
+import { checkPauses } from './check-pauses.ts';
 import { historyOf, type JobHistory } from './history.ts';
-import { getOrPut, indexLog } from './index-log.ts';
+import { getOrPut, indexLog, type Traces } from './index-log.ts';
 import type { FaultLog, FaultRecord } from './log.ts';
 import { RECOVERY_MS } from './near-faults.ts';
 
@@ -65,8 +66,9 @@ export function check(log: FaultLog): Report {
   let [expected, called, excused] = [0, 0, 0];
   const latenesses: number[] = [];
   for (const [job, history] of histories) {
-    const result = checkOccurrences(history, index.occurrencesOf.get(job) ?? new Map(), faults, log.horizon);
-    findings.push(...result.findings);
+    const traces = index.occurrencesOf.get(job) ?? new Map<number, Traces>();
+    const result = checkOccurrences(history, traces, faults, log.horizon);
+    findings.push(...result.findings, ...checkPauses(history, traces, faults, log.horizon));
     latenesses.push(...result.latenesses);
     expected += result.expected;
     called += result.called;

@@ -104,10 +104,14 @@ async function listRuns({ db }: Cluster): Promise<RunRecord[]> {
     state: string;
     reason: string | null;
     attempts: number;
+    last_scheduled_at: Date | null;
+    occurrences: number | null;
   }>(
-    'SELECT id, job_id, trigger, scheduled_at, state, reason, jsonb_array_length(attempts) AS attempts FROM runs',
+    `SELECT id, job_id, trigger, scheduled_at, state, reason, jsonb_array_length(attempts) AS attempts,
+            last_scheduled_at, occurrences
+     FROM runs`,
   );
-  return rows.map(({ id, job_id, trigger, scheduled_at, state, reason, attempts }) => ({
+  return rows.map(({ id, job_id, trigger, scheduled_at, state, reason, attempts, ...pause }) => ({
     id,
     job: job_id,
     trigger,
@@ -115,6 +119,10 @@ async function listRuns({ db }: Cluster): Promise<RunRecord[]> {
     state,
     reason,
     attempts,
+    pause: pause.last_scheduled_at && {
+      until: pause.last_scheduled_at.getTime(),
+      count: pause.occurrences ?? 0,
+    },
   }));
 }
 

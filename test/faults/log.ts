@@ -99,6 +99,8 @@ export interface RunRecord {
   state: string;
   reason: string | null;
   attempts: number;
+  /** Of a run that stands for what fell into a pause: the last nominal time, and how many there were. */
+  pause: { until: number; count: number } | null;
 }
 
 /** A job at the end. */

@@ -11,7 +11,7 @@ export interface ApiAnswer<Body> {
   body: Body;
 }
 
-interface Page<Item> {
+export interface Page<Item> {
   items: Item[];
   nextCursor: string | null;
 }

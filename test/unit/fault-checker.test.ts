@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { check } from '../faults/check.ts';
 import type { FindingKind } from '../faults/findings.ts';
 import type { FaultLog, OperationKind, OperationRecord, PlainSchedule, TargetCall } from '../faults/log.ts';
-import { isDue } from '../faults/oracle.ts';
+import { dueBetween, isDue } from '../faults/oracle.ts';
 import { createRandom, type Random } from '../support/random.ts';
 
 // A log as the bench writes it, of a service without a fault; then one thing is made wrong, and the checker has to say
@@ -76,6 +76,7 @@ function cleanLog(): FaultLog {
       const schedule = scheduleAt(steps, instant);
       if (schedule && isDue(schedule, instant)) addRun(log, job, instant, runOf(job, instant), false);
     }
+    addPause(log, job, steps);
     const last = steps[steps.length - 1]?.[0];
     const schedule =
       scheduleAt(
@@ -112,6 +113,21 @@ function scheduleAt(steps: Step[], instant: number): PlainSchedule | undefined {
   return active ? schedule : undefined;
 }
 
+/** What a service without fault records of the pauses of a job. */
+function addPause(log: FaultLog, job: string, steps: Step[]): void {
+  const schedule = steps[0]?.[2];
+  const [from, until] = (['pause', 'resume'] as const).map(
+    (kind) => BEGIN + (steps.find(([done]) => done === kind)?.[1] ?? 0) * 1_000,
+  ) as [number, number];
+  if (!schedule || from === BEGIN) return;
+  const due = dueBetween(schedule, from, until);
+  log.runs.push({
+    ...{ id: runOf(job, due[0] as number), job, scheduledAt: due[0] as number, trigger: 'schedule' },
+    ...{ state: 'skipped', reason: 'paused', attempts: 0 },
+    pause: { until: due[due.length - 1] as number, count: due.length },
+  });
+}
+
 function addRun(log: FaultLog, job: string, scheduledAt: number, run: string, manual: boolean): void {
   const at = scheduledAt + 120;
   log.calls.push({ at, job, run, key: run, scheduledAt, attempt: 1 });
@@ -121,7 +137,7 @@ function addRun(log: FaultLog, job: string, scheduledAt: number, run: string, ma
     ...{ status: 'COMPLETED', startedAt: at - 60, closedAt: at + 60, resultState: null },
   });
   log.runs.push({
-    ...{ id: run, job, scheduledAt, state: 'succeeded', reason: null, attempts: 1 },
+    ...{ id: run, job, scheduledAt, state: 'succeeded', reason: null, attempts: 1, pause: null },
     trigger: manual ? 'manual' : 'schedule',
   });
 }
@@ -149,6 +165,15 @@ const workflowOf = (log: FaultLog, { run }: TargetCall) =>
   log.workflows.find(({ executionId }) => executionId === `execution of ${run}`) as FaultLog['workflows'][0];
 const runRecordOf = (log: FaultLog, { run }: TargetCall) =>
   log.runs.find(({ id }) => id === run) as FaultLog['runs'][0];
+
+const pauseRunOf = (log: FaultLog) =>
+  log.runs.find(({ pause }) => pause) as FaultLog['runs'][0] & { pause: { until: number; count: number } };
+
+/** The first occurrence of a pause has a row of its own, and is not counted with it. */
+function withoutFirst(run: ReturnType<typeof pauseRunOf>): void {
+  run.scheduledAt += 6_000;
+  run.pause.count--;
+}
 
 /** Plants something at many places, each in a log of its own; gives the kinds of findings of each. */
 function plant(spoil: (log: FaultLog, random: Random) => void): FindingKind[][] {
@@ -288,6 +313,7 @@ describe('what nobody asked for', () => {
     const withSkipped = (second: number) => {
       const log = cleanLog();
       const at = BEGIN + second * 1_000;
+      if (second === 104) withoutFirst(pauseRunOf(log));
       addRun(log, idOf(3), at, 'skipped', false);
       log.calls = log.calls.filter(({ run }) => run !== 'skipped');
       for (const run of log.runs) if (run.id === 'skipped') run.state = 'skipped';
@@ -297,6 +323,44 @@ describe('what nobody asked for', () => {
     };
     expect(withSkipped(104)).toEqual([]);
     expect(withSkipped(128)).toEqual(['phantom']);
+  });
+});
+
+describe('what fell into a pause', () => {
+  const spoilt = (spoil: (pause: ReturnType<typeof pauseRunOf>, log: FaultLog) => void) => {
+    const log = cleanLog();
+    spoil(pauseRunOf(log), log);
+    return [...new Set(check(log).findings.map(({ kind }) => kind))];
+  };
+
+  test('and is on no record', () => {
+    expect(spoilt((run, log) => (log.runs = log.runs.filter((other) => other !== run)))).toEqual(['silent']);
+    expect(spoilt((run) => Object.assign(run.pause, { until: run.pause.until - 12_000, count: 8 }))).toEqual([
+      'silent',
+    ]);
+  });
+  test('and is counted wrongly', () => {
+    expect(spoilt((run) => run.pause.count++)).toEqual(['state']);
+    expect(spoilt((run) => (run.pause.count -= 2))).toEqual(['state']);
+  });
+  test('may be behind while the pause lasts, but not by much', () => {
+    const kinds = (spoil: (run: ReturnType<typeof pauseRunOf>) => void) => {
+      const log = cleanLog();
+      log.operations = log.operations.filter(
+        ({ jobId, kind }) => jobId !== idOf(3) || ['create', 'pause'].includes(kind),
+      );
+      for (const { run, job, scheduledAt } of [...log.calls])
+        if (job === idOf(3) && scheduledAt > BEGIN + 100_500) dropRun(log, run);
+      for (const job of log.jobs)
+        if (job.id === idOf(3)) Object.assign(job, { state: 'paused', deleted: false, scheduled: true });
+      spoil(pauseRunOf(log));
+      return [...new Set(check(log).findings.map(({ kind }) => kind))];
+    };
+    const upTo = (until: number) => (run: ReturnType<typeof pauseRunOf>) => {
+      run.pause = { until, count: (until - run.scheduledAt) / 6_000 + 1 };
+    };
+    expect(kinds(upTo(BEGIN + 104_000 + 70 * 6_000))).toEqual([]);
+    expect(kinds(upTo(BEGIN + 104_000 + 50 * 6_000))).toEqual(['silent']);
   });
 });
 
@@ -362,6 +426,7 @@ describe('what an operation leaves open', () => {
   };
   test('while it is under way, both is right', () => {
     const log = spoilPause(({ calls }) => calls[0] && (calls[0].endedAt += 20_000));
+    withoutFirst(pauseRunOf(log));
     for (const second of [104, 116]) addRun(log, idOf(3), BEGIN + second * 1_000, `extra ${second}`, false);
     expect(check(log).findings).toEqual([]);
     addRun(log, idOf(3), BEGIN + 128_000, 'phantom', false);
