@@ -12,6 +12,7 @@ import type { Logger } from '../platform/logger.ts';
 import { dueWithinMaxRuns, isUsedUp } from './due-within-max-runs.ts';
 import { accountForPause } from './pause-account.ts';
 import { occurrenceRun } from './queued-run.ts';
+import { lastOfPause } from './resumption.ts';
 
 // The account of occurrences: every one that falls due gets a row in `runs`, whether or not it became a run. Usually the
 // worker writes it when the run begins; what it did not write is written here, as queued, for open-runs.ts to settle.
@@ -223,7 +224,10 @@ export async function accountForDue(
 /** Accounts for what fell due of a job in the pause that it is in; up to where, and whether that is all. */
 async function accountForPauseUntilNow(db: Database, job: JobRow, now: Date) {
   const pausedAt = pauseOf(job);
-  const until = new Date(now.getTime() - GRACE_MS);
+  const until = earlier(
+    new Date(now.getTime() - GRACE_MS),
+    job.paused_until === null ? undefined : lastOfPause(job.paused_until),
+  );
   if (!pausedAt || until <= pausedAt) return { accountedTo: job.accounted_to, isAll: true };
   const accountedTo = await accountForPause(db, job, pausedAt, until, PAUSED_AT_ONCE);
   return { accountedTo, isAll: accountedTo >= until };

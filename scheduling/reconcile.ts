@@ -18,6 +18,7 @@ import { accountForDue, JOBS_AT_ONCE, recordBeforeLast } from './ledger.ts';
 import { NOTES_AT_ONCE, renewNextRuns } from './next-runs.ts';
 import { checkOpenRuns, RUNS_AT_ONCE } from './open-runs.ts';
 import type { ObservePass } from './pass-metrics.ts';
+import { resumption } from './resumption.ts';
 import { specVersionAt } from './spec-version.ts';
 import { recordSuppressed } from './suppressed.ts';
 import { sweepSchedules } from './sweep-schedules.ts';
@@ -188,8 +189,7 @@ async function endPauses(
   return forEachJob(dependencies, 'resumed', ids, isOver, async (id) => {
     await writeJob(db, { id }, { by: 'pause.until', now, secrets, taskQueue }, (job) => {
       if (job.state !== 'paused' || job.paused_until === null || job.paused_until > now) return undefined;
-      // What is due at the end of the pause, or since, is to run, however late this is noticed.
-      return { action: 'resumed', state: 'active', since: new Date(job.paused_until.getTime() - 1) };
+      return resumption(job, now);
     });
     await syncJob(dependencies, id);
   });

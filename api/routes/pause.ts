@@ -4,6 +4,7 @@ import { invalid, SchedulerError } from '../../domain/errors.ts';
 import { Instant, toInstant } from '../../domain/instant.ts';
 import { Job } from '../../domain/job.ts';
 import type { JobWrite } from '../../scheduling/job-write.ts';
+import { resumption } from '../../scheduling/resumption.ts';
 import { writeJob } from '../../scheduling/write-job.ts';
 import { IfMatchHeaders, requireMatch } from '../if-match.ts';
 import { answerWritten, JOB_HEADERS, JobIdParams, writerOf, type Asked } from '../job-resource.ts';
@@ -98,8 +99,9 @@ export const resumeJobRoute = operation({
   },
   errors: ['not_found', 'completed', 'precondition_failed'],
   async handle(input, dependencies) {
-    return changeState(input, dependencies, dependencies.now(), ({ state }) =>
-      state === 'paused' ? { action: 'resumed', state: 'active' } : undefined,
+    const now = dependencies.now();
+    return changeState(input, dependencies, now, (job) =>
+      job.state === 'paused' ? resumption(job, now) : undefined,
     );
   },
 });
