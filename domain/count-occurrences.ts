@@ -1,5 +1,5 @@
-import { LAST_YEAR, type Calendar } from './calendar.ts';
-import { compileMatcher, matchesLocal } from './calendar-search.ts';
+import { LAST_YEAR } from './calendar.ts';
+import { compileMatcher, nextLocal } from './calendar-search.ts';
 import type { CompiledSchedule } from './compiled-schedule.ts';
 import { DAY_MS, SECOND_MS } from './milliseconds.ts';
 import { iterateOccurrences } from './occurrences.ts';
@@ -73,20 +73,13 @@ function restOfDay(timeZone: string, start: number) {
 /** Names the kind of a whole local day: two of the same kind have the same number of occurrences. */
 function kindsOfDays({ calendars, exclude, intervals, instants }: CompiledSchedule) {
   const matchers = [...calendars.map(({ calendar }) => calendar), ...exclude].map((calendar) =>
-    compileMatcher(atAnyTime(calendar)),
+    compileMatcher(calendar),
   );
   return (start: number, localStart: number): string | undefined => {
     if (instants.some((instant) => instant >= start && instant < start + DAY_MS)) return undefined;
-    const matching = matchers.map((matcher) => (matchesLocal(matcher, localStart) ? '1' : '0'));
+    const matching = matchers.map((matcher) =>
+      nextLocal(matcher, localStart, localStart + DAY_MS) === undefined ? '0' : '1',
+    );
     return [matching.join(''), ...intervals.map(({ everyMs }) => start % everyMs)].join(' ');
   };
 }
-
-const upTo = (end: number) => [{ start: 0, end, step: 1 }];
-
-const atAnyTime = (calendar: Calendar): Calendar => ({
-  ...calendar,
-  hour: upTo(23),
-  minute: upTo(59),
-  second: upTo(59),
-});
