@@ -33,14 +33,15 @@ const peakMegabytes = () =>
   Number(/VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${worker.process.child.pid}/status`, 'utf8'))?.[1]) /
   1_024;
 
-async function runAgainst(url: string): Promise<Run> {
+/** Time enough for every answer that comes, also on a busy machine; those that do not come are not waited for as long. */
+async function runAgainst(url: string, timeout = '30s'): Promise<Run> {
   const job = await api.createJob({
     name: url,
     schedule: { at: '2090-01-01T00:00:00Z' },
-    target: { type: 'http', url, timeout: '3s' },
+    target: { type: 'http', url, timeout },
     retry: { maxAttempts: 2, initialInterval: '100ms' },
   });
-  return endOfRun(api, (await api.runJob(job.id)).id, 60_000);
+  return endOfRun(api, (await api.runJob(job.id)).id, 120_000);
 }
 
 // As docs/targets.md has it.
@@ -79,7 +80,12 @@ test('each way to misbehave ends a run as it is documented, in bounded time and 
   await runAgainst(`http://127.0.0.1:${receiver.port}/lying-type?first`);
   const before = peakMegabytes();
   const runs = await Promise.all(
-    CASES.map(([path]) => runAgainst(`http://127.0.0.1:${receiver.port}${path}`)),
+    CASES.map(([path, { error }]) =>
+      runAgainst(
+        `http://127.0.0.1:${receiver.port}${path}`,
+        error?.source.includes('within 3s') ? '3s' : '30s',
+      ),
+    ),
   );
   for (const [index, [path, expected]] of CASES.entries()) {
     const { state, attempts, reason } = runs[index] as Run;
@@ -92,7 +98,7 @@ test('each way to misbehave ends a run as it is documented, in bounded time and 
       expected.excerpt,
     ]);
     if (expected.error) expect([path, reason]).toEqual([path, expect.stringMatching(expected.error)]);
-    for (const attempt of attempts) expect(attempt.durationMs).toBeLessThan(15_000);
+    for (const attempt of attempts) expect(attempt.durationMs).toBeLessThan(30_000);
   }
   // Three pour without an end, and each is cut off soon: what is sent beyond that stands in the buffers of the system.
   expect(receiver.bytesSent()).toBeLessThan(768 * 1_024 * 1_024);

@@ -1,6 +1,10 @@
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { brotliCompressSync, gzipSync } from 'node:zlib';
 
+// Made beforehand, for it takes seconds in which nobody else is answered.
+const GZIP_BOMB = gzipSync(Buffer.alloc(64 * 1024 * 1024));
+const BROTLI_BOMB = brotliCompressSync(Buffer.alloc(64 * 1024 * 1024, 'z'));
+
 /** Ways in which a target can misbehave, by the path under which it does. Each has the whole connection to itself. */
 const MISBEHAVIOURS: Record<string, (socket: Socket) => void> = {
   '/reset': (socket) => void socket.resetAndDestroy(),
@@ -38,14 +42,14 @@ const MISBEHAVIOURS: Record<string, (socket: Socket) => void> = {
     void socket.end(
       Buffer.concat([
         Buffer.from(`HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Encoding: gzip\r\n\r\n`),
-        gzipSync(Buffer.alloc(64 * 1024 * 1024)),
+        GZIP_BOMB,
       ]),
     ),
   '/brotli-bomb': (socket) =>
     void socket.end(
       Buffer.concat([
         Buffer.from(`HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Encoding: br\r\n\r\n`),
-        brotliCompressSync(Buffer.alloc(64 * 1024 * 1024, 'z')),
+        BROTLI_BOMB,
       ]),
     ),
   '/cut-brotli': (socket) => {
