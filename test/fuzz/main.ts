@@ -5,16 +5,18 @@ import { parseArgs } from 'node:util';
 const { values } = parseArgs({
   options: {
     seconds: { type: 'string', default: '480' },
-    requests: { type: 'string', default: '20000' },
+    requests: { type: 'string' },
     seed: { type: 'string', default: String(Date.now() % 1_000_000) },
   },
 });
+/** Fewer would say that the run tried nothing much. */
+const requests = values.requests ?? (Number(values.seconds) >= 480 ? '20000' : '300');
 const { status } = spawnSync(process.execPath, ['--import', 'tsx', 'test/run.ts', 'test/long/fuzz'], {
   stdio: 'inherit',
   env: {
     ...process.env,
     FUZZ_SECONDS: values.seconds,
-    FUZZ_REQUESTS: values.requests,
+    FUZZ_REQUESTS: requests,
     FUZZ_SEED: values.seed,
   },
 });

@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import { findNumberFault, readJson } from '../../api/read-json.ts';
+import { findNumberFault } from '../../api/number-fault.ts';
+import { readJson } from '../../api/read-json.ts';
 import type { SchedulerError } from '../../domain/errors.ts';
 
 const read = (text: string) => readJson(Buffer.from(text));
@@ -68,6 +69,13 @@ describe('a text', () => {
     ['{"a":{"constructor":{"prototype":{}}}}', 'a.constructor.prototype', 'forbidden_key'],
     ['{"a":["\\u0000"]}', 'a[0]', 'not_text'],
     ['{"a":"\\ud83d"}', 'a', 'not_text'],
+    ['{"\\u0000":1}', '["\\u0000"]', 'not_text'],
+    ['{"a":1,"b\\ud800":1}', '["b\\ud800"]', 'not_text'],
+    ['{"":1,"":2}', '[""]', 'duplicate_key'],
+    ['{"a":1,"b":2,"a":3}', 'a', 'duplicate_key'],
+    ['{"a\\\\":1,"a\\"":2,"a\\\\":3}', '["a\\\\"]', 'duplicate_key'],
+    [' [ "\\\\" , "\\"" ,\n{ "x" : [ true , false,null , -1.5e+3 ,\t1e999 ] } ] ', '[2].x[4]', 'not_exact'],
+    ['[[],{},[{}],1e999]', '[3]', 'not_exact'],
     ['9007199254740993', '', 'not_exact'],
   ])('%s is refused at %j', (text, path, code) => {
     expect(refusalOf(text)).toMatchObject({ code: 'invalid', errors: [{ path, code }] });
@@ -96,7 +104,70 @@ describe('a text', () => {
     expect(refusalOf('{"secret": hunter2}').message).not.toMatch(/hunter/);
   });
 
-  test('that is nested deeply is refused', () => {
+  test('that holds commas, braces, quotes and escapes in its texts is read', () => {
+    const text = String.raw`{"a,b":"},{\"x\":1e999","c\\":["\\","]","\u00e9","\ud83d\ude00"],"\"":{"a,b":":"}}`;
+    expect(read(text)).toEqual(JSON.parse(text));
+  });
+
+  test('is read however it is laid out', () => {
+    const value = { a: [1, [], {}, [[2]], 'x'], b: { c: null, d: true, e: { a: -0.5 } } };
+    expect(read(JSON.stringify(value, null, 3).replaceAll('\n', '\r\n\t'))).toEqual(value);
+  });
+
+  test.each([
+    ['lists', '['.repeat(33), ']'.repeat(33)],
+    ['objects', '{"a":'.repeat(32), '}'.repeat(32)],
+  ])('%s may be 32 levels deep', (_, before, after) => {
+    const middle = before.startsWith('[') ? '' : '1';
+    expect(read(before + middle + after)).toBeDefined();
+  });
+
+  test.each([
+    ['[1e999,' + '['.repeat(32) + '1' + ']'.repeat(33), ['[0]', '[1]' + '[0]'.repeat(32)]],
+    ['{"args":' + '{"a":'.repeat(32) + 'true' + '}'.repeat(33), ['args' + '.a'.repeat(32)]],
+    ['{"' + 'x'.repeat(500) + '":' + '['.repeat(33) + ']'.repeat(33) + '}', ['x'.repeat(200)]],
+  ])('that is nested deeper is refused where it passes the limit', (text, paths) => {
+    const { errors } = refusalOf(text);
+    expect(errors.map(({ path }) => path)).toEqual(paths);
+    expect(errors.at(-1)?.code).toBe('too_deep');
+  });
+
+  test('that is nested very deeply is refused', () => {
     expect(refusalOf('['.repeat(100_000) + ']'.repeat(100_000)).errors[0]?.code).toBe('too_deep');
+  });
+
+  test('lists fifty faults at most', () => {
+    expect(refusalOf(`[${Array.from({ length: 500 }, () => '1e999').join()}]`).errors).toHaveLength(50);
+  });
+
+  // Not how long it takes, but that four times the text does not take sixteen times as long.
+  test.each([
+    [
+      'numbers that are nearly too long',
+      (count: number) => `[${Array(count).fill('0.10000000000000001').join()}]`,
+    ],
+    ['names', (count: number) => `{${Array.from({ length: count }, (_, index) => `"n${index}":1`).join()}}`],
+    ['backslashes', (count: number) => JSON.stringify('\\'.repeat(count * 5))],
+    ['quotes', (count: number) => JSON.stringify('"'.repeat(count * 5))],
+    [
+      'brackets',
+      (count: number) =>
+        `[${Array(count * 2)
+          .fill('[[]]')
+          .join()}]`,
+    ],
+  ])('of many %s takes time in proportion', (_, make) => {
+    const [short, long] = [make(5_000), make(20_000)];
+    read(short);
+    const cost = (text: string) =>
+      Math.min(
+        ...[1, 2, 3].map(() => {
+          const before = process.cpuUsage();
+          read(text);
+          const { user, system } = process.cpuUsage(before);
+          return user + system;
+        }),
+      );
+    expect(cost(long)).toBeLessThan(10 * cost(short) + 20_000);
   });
 });
