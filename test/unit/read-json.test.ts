@@ -168,6 +168,6 @@ describe('a text', () => {
           return user + system;
         }),
       );
-    expect(cost(long)).toBeLessThan(10 * cost(short) + 20_000);
+    expect(cost(long)).toBeLessThan(10 * cost(short) + 100_000);
   });
 });
