@@ -19,16 +19,27 @@ const INVISIBLE = /[\p{Cf}\p{Default_Ignorable_Code_Point}\p{Zl}\p{Zp}\p{Co}\p{C
 /** An emoji is told from a symbol by it: not invisible where it follows one. */
 const EMOJI = /\p{Extended_Pictographic}\uFE0F/gu;
 
+/** A blank that is as wide as others, or wider, and another character: U+00A0, U+2003, …. */
+const ODD_BLANK = /[^\P{Zs} ]/u;
+
+/** Says what nobody sees in a text, or takes for a plain blank; undefined if there is nothing. Pure. */
+export function findUnseen(text: string): string | undefined {
+  const [blank] = ODD_BLANK.exec(text) ?? [];
+  if (blank !== undefined)
+    return `holds the blank ${codeOf(blank)}; the only one that is allowed is U+0020: leave it out`;
+  const [invisible] = INVISIBLE.exec(text.replace(EMOJI, '')) ?? [];
+  if (invisible === undefined) return undefined;
+  return `holds ${codeOf(invisible)}, which is invisible or changes the direction of text; leave it out`;
+}
+
+const codeOf = (character: string) =>
+  `U+${(character.codePointAt(0) as number).toString(16).toUpperCase().padStart(4, '0')}`;
+
 /** Says what makes a text look like another one; undefined if nothing does. Pure. */
 function findLookalike(text: string): string | undefined {
   if (/^\p{M}/u.test(text)) return 'must not begin with a combining mark, which needs a letter before it';
   if (text.trim() !== text) return 'must not begin or end with a blank, which nobody sees';
-  // A blank that is as wide as others, or wider, and another character: U+00A0, U+2003, ….
-  if (/[^\P{Zs} ]/u.test(text)) return 'the only blank that is allowed is the plain one, U+0020';
-  const [invisible] = INVISIBLE.exec(text.replace(EMOJI, '')) ?? [];
-  if (invisible === undefined) return undefined;
-  const code = (invisible.codePointAt(0) as number).toString(16).toUpperCase().padStart(4, '0');
-  return `holds U+${code}, which is invisible or changes the direction of text; leave it out`;
+  return findUnseen(text);
 }
 
 /**

@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { z } from 'zod';
+import { findUrlFault } from '../domain/target-url.ts';
 import { parseAddressRules } from './address-rules.ts';
 import { parseCertificates } from './certificates.ts';
 import { DEFAULT_PORT, findContradictions } from './config-contradictions.ts';
@@ -25,7 +26,10 @@ const parsedBy = <Parsed extends { faults: string[] }, Result>(
 
 const flag = z.enum(['true', 'false']).transform((text) => text === 'true');
 
-const httpUrl = z.url({ protocol: /^https?$/, error: 'must be an http or https URL' });
+const httpUrl = z.string().superRefine((text, context) => {
+  const message = findUrlFault(text);
+  if (message !== undefined) context.addIssue({ code: 'custom', message });
+});
 
 const databaseUrl = z.url({
   protocol: /^postgres(ql)?$/,

@@ -66,7 +66,12 @@ async function expectNobodyElse() {
   expect(listener.reachedAt).toEqual(['127.0.0.1']);
 }
 
-const corpus = () => [...new Set(Object.values(hostileUrls(listener.port)).flat())];
+/** What is refused as it is written may still come as a parser reads it: by a redirect, or written so. */
+const corpus = () => {
+  const written = Object.values(hostileUrls(listener.port)).flat();
+  const read = written.flatMap((url) => (URL.canParse(url) ? [new URL(url).href] : []));
+  return [...new Set([...written, ...read])];
+};
 
 test('no hostile URL reaches a listener on this machine', async () => {
   const urls = corpus();
@@ -79,7 +84,7 @@ test('no hostile URL reaches a listener on this machine', async () => {
       error: expect.stringMatching(
         attempt.isAccepted
           ? /is not public \([a-zA-Z0-9]+\); an operator can allow/
-          : /is not a URL|is no http or https URL|holds credentials|belongs to another protocol|holds a tab/,
+          : /is not a URL|is no http or https URL|holds credentials|belongs to another protocol|holds a tab|holds U\+|two slashes|a backslash|would be read as|would be taken out/,
       ),
     });
   }
@@ -105,7 +110,7 @@ test('no redirect of a target that may be called leads there either', async () =
 });
 
 test('neither does what this machine itself takes for a name of its own', async () => {
-  const urls = ['localhost', 'LOCALHOST', 'ⓛⓞⓒⓐⓛⓗⓞⓢⓣ'].map((host) => `http://${host}:${listener.port}/`);
+  const urls = ['localhost', 'LOCALHOST'].map((host) => `http://${host}:${listener.port}/`);
   for (const attempt of await tryAll('none', urls)) {
     expect(attempt).toMatchObject({ verdict: 'final', error: expect.stringMatching(/is not public/) });
   }
@@ -113,10 +118,10 @@ test('neither does what this machine itself takes for a name of its own', async 
 });
 
 // Without this, the corpus could be harmless.
-test('more than a hundred of them reach it when an operator allows this machine', async () => {
+test('more than fifty of them reach it when an operator allows this machine', async () => {
   const urls = corpus().filter((url) => URL.canParse(url) && new URL(url).port === String(listener.port));
   const attempts = await tryAll('127.0.0.0/8,0.0.0.0/8,::1,::', urls, toLoopback);
   const reached = attempts.filter(({ verdict }) => verdict === 'succeeded').length;
-  expect(reached).toBeGreaterThan(100);
+  expect(reached).toBeGreaterThan(50);
   expect(listener.reachedAt.length).toBeGreaterThanOrEqual(reached);
 });

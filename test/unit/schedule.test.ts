@@ -177,9 +177,9 @@ describe('exclusions', () => {
       'never_fires',
     ],
   ])('that rule out %s are refused, and quickly', (_, schedule, code) => {
-    const started = performance.now();
+    const before = process.cpuUsage().user;
     expect(faults(schedule)).toEqual([expect.objectContaining({ path: 'schedule.exclude', code })]);
-    expect(performance.now() - started).toBeLessThan(10_000);
+    expect(process.cpuUsage().user - before).toBeLessThan(2_000_000);
   });
 
   test('of a fortnight are fine for a job that fires every minute', () => {
