@@ -86,7 +86,16 @@ describe('a body that can not be read', () => {
     ['half a character', Buffer.from([0x22, 0xe2, 0x82, 0x22]), {}, 400, /not UTF-8/],
     ['a surrogate written as UTF-8', Buffer.from([0x22, 0xed, 0xa0, 0x80, 0x22]), {}, 400, /not UTF-8/],
     ['UTF-16', Buffer.from(JSON.stringify({ name: 'x' }), 'utf16le'), {}, 400, /JSON/],
-    ...['iso-8859-1', 'utf-16', '"latin1"', 'ascii'].map(
+    ...['', '"utf-8', 'utf-8; charset'].map(
+      (charset): [string, string, Record<string, string>, number, RegExp] => [
+        `charset=${charset} as it can not be written`,
+        '{}',
+        { 'content-type': `application/json; charset=${charset}` },
+        415,
+        /no media type .*application\/json/,
+      ],
+    ),
+    ...['iso-8859-1', 'utf-16', '"latin1"', 'ascii', 'utf-16;', '""', 'utf-8; charset=utf-16'].map(
       (charset): [string, string, Record<string, string>, number, RegExp] => [
         `charset=${charset}`,
         '{}',
@@ -98,6 +107,14 @@ describe('a body that can not be read', () => {
   ])('%s', async (_, body, headers, status, message) => {
     await expectRefusal(await send('POST', '/jobs', body, headers), status, '', message);
   });
+});
+
+test.each([
+  'application/json;',
+  'application/json; charset="UTF-8" ;',
+  'Application/JSON;charset=utf8;x="a;b"',
+])('%s is JSON: only what is in it is refused', async (type) => {
+  await expectRefusal(await send('POST', '/jobs', '{}', { 'content-type': type }), 422, 'name', /required/);
 });
 
 const labels = Object.fromEntries(Array.from({ length: 10_000 }, (_, index) => [`label${index}`, 'x']));
