@@ -55,7 +55,7 @@ export function jobsOf(db: Database, { namespace, name, text, labels = [], state
       .selectFrom('jobs')
       .where('namespace', '=', namespace)
       .where('deleted_at', 'is', null)
-      .$if(name !== undefined, (query) => query.where('name', '=', name as string))
+      .$if(name !== undefined, (query) => query.where('name', 'in', formsOf(name as string)))
       .$if(text !== undefined, (query) => query.where('name', '~', anyCase(text as string)))
       .$if(state !== undefined, (query) => query.where('state', '=', state as JobState))
       .$if(sync !== undefined, (query) => query.where(SYNC_STATES[sync as SyncState]))
@@ -64,6 +64,9 @@ export function jobsOf(db: Database, { namespace, name, text, labels = [], state
       .$call((query) => labels.reduce((narrowed, label) => narrowed.where(hasLabel(label)), query))
   );
 }
+
+/** Names are stored composed; those that are older than this rule may be decomposed. */
+const formsOf = (name: string) => [...new Set([name, name.normalize('NFC'), name.normalize('NFD')])];
 
 /** As `sync.state` is presented (api/present.ts). */
 const SYNC_STATES = {

@@ -3,7 +3,7 @@ import { durationSchema } from './duration.ts';
 import { hookAnswers, hooks, type FailureHook, type HookName, type RecoveryHook } from './hook.ts';
 import { Instant } from './instant.ts';
 import { JobWarning } from './job-warning.ts';
-import { name } from './line.ts';
+import { freeText, name } from './line.ts';
 import { DAY_MS, SECOND_MS } from './milliseconds.ts';
 import { propertyNames } from './property-names.ts';
 import { Policy } from './policy.ts';
@@ -46,7 +46,7 @@ export type SyncState = z.infer<typeof SyncState>;
 
 const definition = {
   name: JobName,
-  description: z.string().max(2_000).default(''),
+  description: freeText(2_000).default(''),
   labels: Labels.default({}),
   schedule: Schedule,
   target: Target,

@@ -3,13 +3,10 @@ import { z } from 'zod';
 // Written without flags, for JSON Schema knows none.
 // eslint-disable-next-line no-control-regex -- control characters are what it is about
 const NO_CONTROL_CHARACTERS = /^[^\x00-\x1f\x7f-\x9f]*$/;
-
-/** A zod schema for a printable text of one line. */
-export const line = (maxLength: number) =>
-  z
-    .string()
-    .max(maxLength)
-    .regex(NO_CONTROL_CHARACTERS, { error: 'control characters and line breaks are not allowed' });
+/** Lines may be broken, but neither may a terminal be told anything, nor the direction of what follows be turned. */
+const FREE_TEXT =
+  // eslint-disable-next-line no-control-regex -- control characters are what it is about
+  /^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]*$/;
 
 /**
  * What nobody sees: format characters (zero-width ones, controls of text direction), what Unicode says is to be ignored
@@ -39,8 +36,26 @@ const codeOf = (character: string) =>
 function findLookalike(text: string): string | undefined {
   if (/^\p{M}/u.test(text)) return 'must not begin with a combining mark, which needs a letter before it';
   if (text.trim() !== text) return 'must not begin or end with a blank, which nobody sees';
-  return findUnseen(text);
+  return undefined;
 }
+
+/** A zod schema for a text of one line that operators read: it holds nothing that they cannot see. */
+export const line = (maxLength: number) =>
+  z
+    .string()
+    .max(maxLength)
+    .regex(NO_CONTROL_CHARACTERS, { error: 'control characters and line breaks are not allowed' })
+    .superRefine((text, context) => {
+      const message = findUnseen(text);
+      if (message !== undefined) context.addIssue({ code: 'custom', message });
+    });
+
+/** A zod schema for a text of any lines that operators read: it must not show another way than it is written. */
+export const freeText = (maxLength: number) =>
+  z.string().max(maxLength).regex(FREE_TEXT, {
+    error:
+      'control characters, and controls of the direction of text (U+202A to U+202E, U+2066 to U+2069), are not allowed',
+  });
 
 /**
  * A zod schema for a text by which things are told apart: one line, in Unicode's normal form NFC, without what makes two

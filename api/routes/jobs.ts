@@ -6,7 +6,7 @@ import { countJobsLocked, findJobOrTombstone } from '../../db/jobs.ts';
 import type { JobRow } from '../../db/schema.ts';
 import { SchedulerError } from '../../domain/errors.ts';
 import { Instant } from '../../domain/instant.ts';
-import { Job, JobInput, JobName, JobState, SyncState } from '../../domain/job.ts';
+import { Job, JobInput, JobState, SyncState } from '../../domain/job.ts';
 import type { Logger } from '../../platform/logger.ts';
 import { listJobsByNextRun } from '../../scheduling/list-by-next-run.ts';
 import { syncJob } from '../../scheduling/sync.ts';
@@ -130,7 +130,11 @@ export const getJobs = operation({
   access: 'jobs:read',
   query: z.strictObject({
     ...pageQuery,
-    name: JobName.optional().meta({ description: 'Only the job of this name.' }),
+    name: z
+      .string()
+      .max(200)
+      .optional()
+      .meta({ description: 'Only the job of this name, in whichever of Unicode’s forms.' }),
     q: TextInName.optional().meta({
       description: 'Only jobs with this text in their name, in capitals or not; no character is a wildcard.',
       example: 'report',

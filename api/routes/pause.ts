@@ -3,6 +3,7 @@ import type { JobRow } from '../../db/schema.ts';
 import { invalid, SchedulerError } from '../../domain/errors.ts';
 import { Instant, toInstant } from '../../domain/instant.ts';
 import { Job } from '../../domain/job.ts';
+import { freeText } from '../../domain/line.ts';
 import type { JobWrite } from '../../scheduling/job-write.ts';
 import { resumption } from '../../scheduling/resumption.ts';
 import { writeJob } from '../../scheduling/write-job.ts';
@@ -12,9 +13,7 @@ import { operation, type ApiDependencies } from '../operation.ts';
 
 const PauseInput = z
   .strictObject({
-    reason: z
-      .string()
-      .max(500)
+    reason: freeText(500)
       .default('')
       .meta({ description: 'Why, for whoever looks at the job later.', example: 'maintenance' }),
     until: Instant.optional().meta({

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { JobName } from '../../domain/job.ts';
+import { JobInput, JobName } from '../../domain/job.ts';
 
 describe('a name', () => {
   test.each([
@@ -41,5 +41,43 @@ describe('a name', () => {
   ])('with %s is refused', (_, text, message) => {
     const result = JobName.safeParse(text);
     expect(result.error?.issues[0]?.message).toMatch(message);
+  });
+});
+
+/** What is wrong with a job that is good but for these fields. */
+function faultsOf(fields: object) {
+  const target = { type: 'http', url: 'https://example.com/' };
+  const result = JobInput.safeParse({ name: 'x', schedule: { every: '1h' }, target, ...fields });
+  return result.error?.issues.map(({ path, message }) => `${path.join('.')}: ${message}`).join() ?? '';
+}
+
+describe('a description', () => {
+  test.each(['two\nlines\r\n\tand a tab', 'in العربية\u200f, with a mark', 'family 👨\u200d👩\u200d👧', ''])(
+    '%j is kept',
+    (description) => {
+      expect(faultsOf({ description })).toBe('');
+    },
+  );
+
+  test.each(['a\u202eb', 'a\u202a', '\u2066a', 'a\u2069b', 'red \u001b[31m', 'bell \u0007', 'a\u009bb'])(
+    '%j is refused',
+    (description) => {
+      expect(faultsOf({ description })).toMatch(/^description: .*direction of text/);
+    },
+  );
+});
+
+describe('a text of one line', () => {
+  const target = { type: 'workflow', workflowType: 'makeReport', taskQueue: 'reports' };
+
+  test.each([
+    ['a comment of a calendar', (text: string) => ({ schedule: { calendar: [{ hour: 9, comment: text }] } })],
+    ['a name in Temporal', (text: string) => ({ target: { ...target, workflowType: text } })],
+    ['a task queue', (text: string) => ({ target: { ...target, taskQueue: text } })],
+  ])('%s holds nothing that nobody sees', (_, fieldsWith) => {
+    expect(faultsOf(fieldsWith('Grüße, 週報'))).toBe('');
+    for (const text of ['a\u202eb', 'a\u200bb', 'a\u00a0b', 'a\u2067'])
+      expect(faultsOf(fieldsWith(text))).toMatch(/holds (?:the blank )?U\+/);
+    expect(faultsOf(fieldsWith('a\nb'))).toMatch(/line breaks are not allowed/);
   });
 });
