@@ -13,7 +13,7 @@ import { IfMatchHeaders, requireMatch } from '../if-match.ts';
 import { answerWritten, JOB_HEADERS, JobIdParams, noSuchJob, writerOf, type Asked } from '../job-resource.ts';
 import { MAX_BODY_BYTES } from '../middleware/json-body.ts';
 import { operation, type ApiDependencies } from '../operation.ts';
-import { parseInput } from '../validation.ts';
+import { parsePatched } from '../parse-patched.ts';
 
 const WHAT_FOLLOWS =
   'What changes nothing makes no new generation. A new schedule makes a completed job active again; a paused one stays paused. Runs that are under way go on as they began.';
@@ -81,7 +81,10 @@ function patchDefinition(job: JobRow, patch: z.infer<typeof JobPatch>): JobInput
   return definition;
 }
 
-/** What a patch does not touch stays as it is, even if one could not make it like that today. */
+/**
+ * What a patch does not touch stays as it is, even if one could not make it like that today: whole fields without a look,
+ * and what is old within the others.
+ */
 function parseTouched(
   merged: Record<string, unknown>,
   current: StoredDefinition,
@@ -89,9 +92,8 @@ function parseTouched(
 ): JobInput {
   const fields = Object.keys(JobInput.shape) as (keyof JobInput)[];
   const kept = fields.filter((name) => name in current && !(name in patch));
-  const rest = Object.fromEntries(
-    Object.entries(merged).filter(([name]) => !(kept as string[]).includes(name)),
-  );
+  const touchedOf = (whole: object) =>
+    Object.fromEntries(Object.entries(whole).filter(([name]) => !(kept as string[]).includes(name)));
   const schema = JobInput.omit(
     Object.fromEntries(kept.map((name) => [name, true])) as {
       target: true;
@@ -102,7 +104,7 @@ function parseTouched(
     JobInput,
     'target' | 'schedule'
   >;
-  return { ...parseInput(schema, rest), ...untouched };
+  return { ...parsePatched(schema, touchedOf(merged), touchedOf(current)), ...untouched };
 }
 
 const sizeOf = (definition: JobInput) => Buffer.byteLength(JSON.stringify(definition));
