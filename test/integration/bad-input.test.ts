@@ -545,9 +545,58 @@ describe('a query that can not be', () => {
     await expectRefusal(await send('GET', `/jobs/${ABSENT}/runs?${query}`), 422, path, message);
   });
 
-  test('a path that can not be decoded', async () => {
-    const answer = await send('GET', '/jobs/%E0%A4%A');
-    expect(answer.status).toBeGreaterThanOrEqual(400);
-    expect(answer.status).toBeLessThan(500);
+  test.each(['%E9', '%', '%00', '%zz', 'a%2Fb', `${ABSENT}%00`, 'x'.repeat(8_000), '%E0%A4%A', '%ED%A0%80'])(
+    'an id in a path that is %s',
+    async (id) => {
+      await expectRefusal(await send('GET', `/jobs/${id}`), 422, 'id', /UUID/);
+      await expectRefusal(await send('POST', `/runs/${id}/cancel`), 422, 'id', /UUID/);
+    },
+  );
+
+  test.each(['/%E9', '/%', '/jobs/a/b/%00', '//jobs', '/docs/..%2f..%2fpackage.json'])(
+    'GET %s: there is nothing',
+    async (path) => {
+      await expectRefusal(await send('GET', path), 404, '', /nothing at/);
+    },
+  );
+
+  test.each([
+    ['/jobs?name=a&name=b', 'name'],
+    ['/jobs?namespace=a&namespace=a', 'namespace'],
+    [`/jobs/${ABSENT}/revisions?cursor=a&cursor=b`, 'cursor'],
+    ['/jobs?name[]=a', '["name[]"]'],
+    ['/jobs?__proto__=1', '__proto__'],
+    [`/runs/${ABSENT}?x=1`, 'x'],
+  ])('GET %s', async (path, place) => {
+    await expectRefusal(await send('GET', path), 422, place, /not an array|no such field/);
   });
+});
+
+describe('a header that can not be', () => {
+  test.each([
+    ['Idempotency-Key', 'caf\u00e9', /1 to 255 visible ASCII/],
+    ['Idempotency-Key', 'k'.repeat(9_000), /1 to 255/],
+    ['Idempotency-Key', 'a, b', /1 to 255/],
+    ['Idempotency-Key', '"a', /1 to 255/],
+  ])('%s', async (name, value, message) => {
+    const answer = await send('POST', '/jobs', JSON.stringify(good), { [name]: value });
+    await expectRefusal(answer, 422, name, message);
+  });
+
+  test.each(['"\u00e9"', '*, "1"', '"1', `${'"'.repeat(9_001)}`])('If-Match: %s', async (value) => {
+    const answer = await send('DELETE', `/jobs/${ABSENT}`, undefined, { 'if-match': value });
+    await expectRefusal(answer, 422, 'If-Match', /double quotes/);
+  });
+});
+
+test('a job whose name was stored decomposed, by an older version, is found by either form', async () => {
+  const made = await send('POST', '/jobs', JSON.stringify({ ...good, name: 'cafe' }));
+  expect(made.status).toBe(201);
+  const { id } = JSON.parse(made.text) as { id: string };
+  await stack.db.query('UPDATE jobs SET name = $1 WHERE id = $2', ['cafe\u0301', id]);
+  for (const name of ['caf\u00e9', 'cafe\u0301']) {
+    const { text } = await send('GET', `/jobs?name=${encodeURIComponent(name)}`);
+    expect((JSON.parse(text) as { items: { id: string }[] }).items).toMatchObject([{ id }]);
+  }
+  expect((await send('GET', '/jobs?name=cafe')).text).toContain('"items":[]');
 });
