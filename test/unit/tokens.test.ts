@@ -181,7 +181,7 @@ describe('a token', () => {
     isDown = true;
     await expect(byUrl()(await sign())).rejects.toMatchObject({ code: 'unavailable' });
     isDown = false;
-    await expect(verifierWith({ JWT_JWKS_URL: 'http://127.0.0.1:9/' })(await sign())).rejects.toMatchObject({
+    await expect(verifierWith({ JWT_JWKS_URL: 'http://127.0.0.1:2/' })(await sign())).rejects.toMatchObject({
       code: 'unavailable',
     });
   });
