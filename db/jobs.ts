@@ -93,6 +93,24 @@ export function findJob(db: Database, namespace: string, id: string): Promise<Jo
     .executeTakeFirst();
 }
 
+/**
+ * Removes a new job, of which nothing may stay, and the key of the request that made it. Answers whether it did: not if the
+ * job has changed, has run, or has come to Temporal meanwhile.
+ */
+export async function removeNewJob(db: Database, id: string): Promise<boolean> {
+  const { rows } = await sql`
+    WITH removed AS (
+      DELETE FROM jobs
+      WHERE id = ${id} AND generation = 1 AND observed_generation = 0 AND schedule_put_at IS NULL
+        AND NOT EXISTS (SELECT FROM runs WHERE runs.job_id = jobs.id)
+      RETURNING id
+    ), freed AS (
+      DELETE FROM idempotency_keys WHERE resource_id IN (SELECT id FROM removed)
+    )
+    SELECT id FROM removed`.execute(db);
+  return rows.length > 0;
+}
+
 /** A job, or the tombstone of one. */
 export function findJobOrTombstone(db: Database, id: string): Promise<JobRow | undefined> {
   return db.selectFrom('jobs').selectAll().where('id', '=', id).executeTakeFirst();

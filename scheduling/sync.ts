@@ -13,7 +13,7 @@ import { inSpan } from '../platform/spans.ts';
 import { countInDue, isDueSince } from './ledger.ts';
 import { deleteSchedule, putSchedule, type PutResult } from './put-schedule.ts';
 import { specVersionAt } from './spec-version.ts';
-import { describeRefusal, isUnreachable } from './temporal-errors.ts';
+import { describeRefusal, isInvalid, isUnreachable } from './temporal-errors.ts';
 import { withinDeadline } from './within-deadline.ts';
 
 /** What is needed to talk to both sides. */
@@ -37,13 +37,14 @@ const LONGEST_BACK_OFF_MS = 300 * SECOND_MS;
  * Idempotent, and safe to call from anywhere at once: an older generation never takes the place of a newer one, and
  * `observed_generation` rises only to what Temporal was seen to hold. Never throws for a Temporal that is away or
  * refuses: the row then says so, and the reconciler tries again. `stored` is the job as the caller has just stored it, if
- * it has: it need not be read again then. Answers whether Temporal could be reached, and the job, if Temporal matches it.
+ * it has: it need not be read again then. Answers whether Temporal could be reached, the job, if Temporal matches it, and why
+ * Temporal refuses it, if it says that it will never take it as it is.
  */
 export async function syncJob(
   dependencies: SyncDependencies,
   jobId: string,
   stored?: JobRow,
-): Promise<{ isReached: boolean; job?: JobRow | undefined }> {
+): Promise<{ isReached: boolean; job?: JobRow | undefined; refusal?: string }> {
   const { db, temporal, outage, logger } = dependencies;
   let known = stored;
   let written: number | undefined;
@@ -67,7 +68,7 @@ export async function syncJob(
       const backOffMs = Math.min(2 ** (job.sync_attempts + 1) * SECOND_MS, LONGEST_BACK_OFF_MS);
       const again = new Date(Date.now() + backOffMs);
       await setSyncError(db, job, describeSyncError(error, again), again);
-      return { isReached: true };
+      return { isReached: true, ...(isInvalid(error) ? { refusal: describeRefusal(error) } : {}) };
     }
     if (result.kind === 'newer') {
       await raiseAbove(dependencies, jobId, result.generation);

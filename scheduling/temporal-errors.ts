@@ -39,6 +39,13 @@ export function judgeTemporal(error: unknown): Health {
   return 'unknown';
 }
 
+/** Tells whether Temporal refused what it was given for what it is, so that giving it again is of no use. */
+export function isInvalid(error: unknown): boolean {
+  for (let cause: unknown = error; cause instanceof Error; cause = cause.cause)
+    if (isGrpcServiceError(cause)) return cause.code === status.INVALID_ARGUMENT;
+  return false;
+}
+
 /** Longer than this, what Temporal says is cut: it may quote all of a schedule. */
 const LONGEST_WORDS = 500;
 

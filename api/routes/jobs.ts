@@ -2,9 +2,9 @@ import { z } from 'zod';
 import type { Database } from '../../db/database.ts';
 import { inTransaction } from '../../db/in-transaction.ts';
 import { listJobs, type JobFilter } from '../../db/job-lists.ts';
-import { countJobsLocked, findJobOrTombstone } from '../../db/jobs.ts';
+import { countJobsLocked, findJobOrTombstone, removeNewJob } from '../../db/jobs.ts';
 import type { JobRow } from '../../db/schema.ts';
-import { SchedulerError } from '../../domain/errors.ts';
+import { invalid, SchedulerError } from '../../domain/errors.ts';
 import { Instant } from '../../domain/instant.ts';
 import { Job, JobInput, JobState, SyncState } from '../../domain/job.ts';
 import type { Logger } from '../../platform/logger.ts';
@@ -34,7 +34,7 @@ export const createJob = operation({
   operationId: 'createJob',
   summary: 'Create a job',
   description:
-    'Stores the job and makes its Temporal Schedule. If Temporal can not be reached at the moment, the job is stored all the same, with `sync.state: "pending"`, and scheduled as soon as it can be.',
+    'Stores the job and makes its Temporal Schedule. If Temporal can not be reached at the moment, the job is stored all the same, with `sync.state: "pending"`, and scheduled as soon as it can be. A job that Temporal refuses for what it is, is refused with what Temporal says, and nothing is stored.',
   tag: 'Jobs',
   access: 'jobs:write',
   headers: IdempotencyHeaders,
@@ -80,6 +80,8 @@ export const createJob = operation({
     const answer = async (id: string) => {
       const made = created?.id === id ? created : undefined;
       const synced = await syncJob(dependencies, id, made);
+      if (made && synced.refusal !== undefined && (await removeNewJob(db, id)))
+        throw invalid([{ path: '', code: 'refused_by_temporal', message: synced.refusal }]);
       const job = synced.job ?? (await findJobOrTombstone(db, id));
       if (!job) throw noSuchJob(id);
       const { headers, ...rest } = await answerJob(201, job, dependencies, made && NO_RUNS);

@@ -1,0 +1,60 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import type { Problem } from '../../api/problem.ts';
+import { apiClient, request } from '../support/client.ts';
+import { createStack, type Stack } from '../support/stack.ts';
+
+let stack: Stack;
+
+beforeAll(async () => {
+  stack = await createStack('refused-by-temporal');
+});
+afterAll(() => stack.stop());
+
+const job = (name: string) => ({
+  name,
+  schedule: { every: '1h' },
+  target: {
+    type: 'http',
+    url: 'https://example.com/',
+    headers: { Authorization: { secret: 'Bearer x' } },
+  },
+});
+
+/** How many rows there are of what a job is made of. */
+async function countRows(): Promise<Record<string, number>> {
+  const tables = ['jobs', 'job_revisions', 'job_secrets', 'idempotency_keys'];
+  const counts = tables.map((table) => `(SELECT count(*)::int FROM ${table}) AS ${table}`);
+  const { rows } = await stack.db.query<Record<string, number>>(`SELECT ${counts.join()}`);
+  return rows[0] as Record<string, number>;
+}
+
+test('a new job that Temporal refuses for what it is, is refused with its words, and nothing of it stays', async () => {
+  // No input is known that Temporal alone refuses; so it is given a task queue that is longer than it takes.
+  const { url } = await stack.startApi({ TEMPORAL_TASK_QUEUE: 'q'.repeat(1_200) });
+  for (const headers of [{}, { 'Idempotency-Key': 'one' }, { 'Idempotency-Key': 'one' }]) {
+    const { status, body } = await request<Problem>(`${url}/jobs`, 'POST', job('refused'), headers);
+    expect({ status, errors: body.errors }).toEqual({
+      status: 422,
+      errors: [
+        {
+          path: '',
+          code: 'refused_by_temporal',
+          message: expect.stringMatching(/^Temporal refuses it: .*length/i),
+        },
+      ],
+    });
+  }
+  expect(await countRows()).toEqual({ jobs: 0, job_revisions: 0, job_secrets: 0, idempotency_keys: 0 });
+});
+
+test('the longest names, in bytes, come to Temporal', async () => {
+  const { url } = await stack.startApi();
+  const api = apiClient(url);
+  const name = '日'.repeat(200);
+  const made = await api.createJob(job(name));
+  expect(made).toMatchObject({ name, sync: { state: 'synced' } });
+  const described = await stack.temporal.schedule.getHandle(`scheduler-job-${made.id}`).describe();
+  expect(described.info.nextActionTimes.length).toBeGreaterThan(0);
+  const run = await request<{ id: string }>(`${url}/jobs/${made.id}/run`, 'POST');
+  expect(run.status).toBe(202);
+});
