@@ -104,10 +104,10 @@ const RUN_PAGE = {
 async function answerPage(
   { query, namespace, url }: { query: z.output<typeof RunsQuery>; namespace: string; url: URL },
   dependencies: ApiDependencies,
+  place: z.output<typeof RunPlace> | undefined,
   jobId: string | undefined,
 ): Promise<Answer> {
   const { limit, state: states, trigger, from, to } = query;
-  const place = decodeCursor(RunPlace, query.cursor);
   const rows = await dependencies.readList((db) =>
     listRuns(
       db,
@@ -138,8 +138,9 @@ export const getRunsOfJob = operation({
   answers: RUN_PAGE,
   errors: ['not_found'],
   async handle(input, dependencies) {
+    const place = decodeCursor(RunPlace, input.query.cursor);
     const { id } = await requireJob(dependencies.db, input.namespace, input.params.id);
-    return answerPage(input, dependencies, id);
+    return answerPage(input, dependencies, place, id);
   },
 });
 
@@ -153,7 +154,8 @@ export const getRuns = operation({
   access: 'runs:read',
   query: AllRunsQuery,
   answers: RUN_PAGE,
-  handle: (input, dependencies) => answerPage(input, dependencies, input.query.jobId),
+  handle: (input, dependencies) =>
+    answerPage(input, dependencies, decodeCursor(RunPlace, input.query.cursor), input.query.jobId),
 });
 
 export const getRun = operation({

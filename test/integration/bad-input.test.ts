@@ -342,7 +342,7 @@ describe('a job that can not be', () => {
       'target.headers.Host',
       /leave it out/,
     ],
-    ['an unknown method', withTarget({ method: 'TRACE' }), 'target.method', /"GET" or "POST"/],
+    ['an unknown method', withTarget({ method: 'TRACE' }), 'target.method', /"GET" or "HEAD" or "POST"/],
     ['a GET with a body', withTarget({ method: 'GET', body: {} }), 'target.body', /GET call has no body/],
     ['a timeout of an hour', withTarget({ timeout: '1h' }), 'target.timeout', /out of range/],
     ['an unknown target', { ...good, target: { type: 'fax' } }, 'target.type', /http/],
