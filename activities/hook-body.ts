@@ -1,5 +1,6 @@
 import type { BegunRun } from '../db/begin-run.ts';
-import { isHook, type HOOK_PLACEHOLDERS, type HookName } from '../domain/hook.ts';
+import { isHook, type HookName } from '../domain/hook-trigger.ts';
+import { type HOOK_PLACEHOLDERS } from '../domain/hook.ts';
 import { lacksBody, type HttpTargetAnswer } from '../domain/http-target.ts';
 import type { AnyPlaceholderValues, PlaceholderValues } from '../domain/placeholder.ts';
 

@@ -2,7 +2,7 @@ import { ApplicationFailure } from '@temporalio/activity';
 import type { BegunRun } from '../db/begin-run.ts';
 import { CANCELLED } from '../db/run-progress.ts';
 import { durationMs } from '../domain/duration.ts';
-import { isHook } from '../domain/hook.ts';
+import { isHook } from '../domain/hook-trigger.ts';
 import type { HttpTargetAnswer } from '../domain/http-target.ts';
 import { STATUS_DEFAULTS } from '../domain/http-status.ts';
 import type { PlaceholderValues } from '../domain/placeholder.ts';

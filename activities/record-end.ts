@@ -1,7 +1,7 @@
 import { ApplicationFailure } from '@temporalio/activity';
 import type { BegunRun } from '../db/begin-run.ts';
 import { recordAttempt, type RunEnd } from '../db/run-progress.ts';
-import { isHook } from '../domain/hook.ts';
+import { isHook } from '../domain/hook-trigger.ts';
 import { limitsOf } from '../domain/limits.ts';
 import { RUN_FAILED } from '../domain/run-failed.ts';
 import type { RunJobResult } from '../domain/run-job.ts';

@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import { isHook } from '../domain/hook.ts';
+import { isHook } from '../domain/hook-trigger.ts';
 import { isAskedFor } from '../domain/origin.ts';
 import { formatDuration } from '../domain/duration.ts';
 import type { Retry } from '../domain/retry.ts';

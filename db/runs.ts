@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import { HOOKS } from '../domain/hook.ts';
+import { HOOKS } from '../domain/hook-trigger.ts';
 import type { Database } from './database.ts';
 import type { NewRun, RunRow } from './schema.ts';
 

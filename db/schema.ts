@@ -1,7 +1,8 @@
 import type { ColumnType, Generated, Insertable, JSONColumnType, Selectable, Updateable } from 'kysely';
 import type { Scope } from '../domain/access.ts';
 import type { BackfillOverlap } from '../domain/backfill.ts';
-import type { FailureHook, HookCause, RecoveryHook } from '../domain/hook.ts';
+import type { HookCause } from '../domain/hook-trigger.ts';
+import type { FailureHook, RecoveryHook } from '../domain/hook.ts';
 import type { JobState } from '../domain/job.ts';
 import type { Origin } from '../domain/origin.ts';
 import type { Policy } from '../domain/policy.ts';

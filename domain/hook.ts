@@ -69,11 +69,3 @@ export const hookAnswers = hooksWith(HttpTargetAnswer);
 
 export type FailureHook = NonNullable<z.infer<typeof hookAnswers.onFailure>>;
 export type RecoveryHook = NonNullable<z.infer<typeof hookAnswers.onRecovery>>;
-
-/** The names of the hooks; each is also the trigger of the runs that call it. */
-export const HOOKS = ['onFailure', 'onRecovery'] as const;
-export type HookName = (typeof HOOKS)[number];
-
-/** Tells whether a run with this trigger calls a hook, and not the target of its job. Pure. */
-export const isHook = (trigger: string): trigger is HookName =>
-  (HOOKS as readonly string[]).includes(trigger);

@@ -1,4 +1,4 @@
-import { HOOKS, type HookName } from './hook.ts';
+import { HOOKS, type HookName } from './hook-trigger.ts';
 import type { HttpTargetAnswer } from './http-target.ts';
 import type { StoredDefinition } from './job.ts';
 import type { JobWarning } from './job-warning.ts';

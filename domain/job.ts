@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { durationSchema } from './duration.ts';
-import { hookAnswers, hooks, type FailureHook, type HookName, type RecoveryHook } from './hook.ts';
+import { type HookName } from './hook-trigger.ts';
+import { hookAnswers, hooks, type FailureHook, type RecoveryHook } from './hook.ts';
 import { Instant } from './instant.ts';
 import { JobWarning } from './job-warning.ts';
 import { freeText, name } from './line.ts';

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { HookCause, HOOKS } from './hook.ts';
+import { HookCause, HOOKS } from './hook-trigger.ts';
 import { Instant } from './instant.ts';
 import { RunState } from './run-state.ts';
 

@@ -1,4 +1,4 @@
-import { HOOKS, type HookName } from './hook.ts';
+import { HOOKS, type HookName } from './hook-trigger.ts';
 import type { HttpTarget, HttpTargetAnswer } from './http-target.ts';
 import type { JobInput, StoredDefinition } from './job.ts';
 

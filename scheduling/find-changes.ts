@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { JobRow } from '../db/schema.ts';
-import { HOOKS } from '../domain/hook.ts';
+import { HOOKS } from '../domain/hook-trigger.ts';
 import type { HttpTargetAnswer } from '../domain/http-target.ts';
 import type { StoredDefinition } from '../domain/job.ts';
 import type { RevisionChanges } from '../domain/revision.ts';

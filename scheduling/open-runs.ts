@@ -18,7 +18,7 @@ import {
 } from '../db/open-runs.ts';
 import { CANCELLED, endRun, endUnstarted, setReason } from '../db/run-progress.ts';
 import type { JobRow, RunRow } from '../db/schema.ts';
-import { isHook } from '../domain/hook.ts';
+import { isHook } from '../domain/hook-trigger.ts';
 import { DAY_MS, SECOND_MS } from '../domain/milliseconds.ts';
 import { concurrently } from '../platform/concurrently.ts';
 import { ServerAwayError } from '../platform/outage.ts';

@@ -6,7 +6,7 @@ import {
   type ScheduleOptions,
   type ScheduleSpec,
 } from '@temporalio/client';
-import { defineSearchAttributeKey, SearchAttributeType, TypedSearchAttributes } from '@temporalio/common';
+import { TypedSearchAttributes } from '@temporalio/common';
 import type { JobRow } from '../db/schema.ts';
 import type { Calendar, Range } from '../domain/calendar.ts';
 import { workflowTimeoutMs } from '../domain/run-deadline.ts';
@@ -16,14 +16,8 @@ import type { CompiledSchedule } from '../domain/compiled-schedule.ts';
 import { durationMs } from '../domain/duration.ts';
 import type { Policy } from '../domain/policy.ts';
 import { workflowOf } from '../domain/local-call.ts';
+import { SEARCH_ATTRIBUTES } from './search-attributes.ts';
 import { toTemporalSpec } from './temporal-spec.ts';
-
-/** By these, operators find a job's runs in the Temporal Web UI: `JobName = "weekly-report"`. */
-export const SEARCH_ATTRIBUTES = {
-  jobId: defineSearchAttributeKey('JobId', SearchAttributeType.KEYWORD),
-  jobName: defineSearchAttributeKey('JobName', SearchAttributeType.KEYWORD),
-  jobNamespace: defineSearchAttributeKey('JobNamespace', SearchAttributeType.KEYWORD),
-};
 
 const OVERLAP: Record<Policy['overlap'], ScheduleOverlapPolicy> = {
   skip: ScheduleOverlapPolicy.SKIP,

@@ -1,5 +1,12 @@
 import { Connection, type Client } from '@temporalio/client';
-import { SEARCH_ATTRIBUTES } from './schedule-options.ts';
+import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
+
+/** By these, operators find a job's runs in the Temporal Web UI: `JobName = "weekly-report"`. */
+export const SEARCH_ATTRIBUTES = {
+  jobId: defineSearchAttributeKey('JobId', SearchAttributeType.KEYWORD),
+  jobName: defineSearchAttributeKey('JobName', SearchAttributeType.KEYWORD),
+  jobNamespace: defineSearchAttributeKey('JobNamespace', SearchAttributeType.KEYWORD),
+};
 
 /** `temporal.api.enums.v1.IndexedValueType`: an exact text. */
 const KEYWORD = 2;

@@ -3,7 +3,7 @@ import type { Database } from '../db/database.ts';
 import { insertRun } from '../db/runs.ts';
 import type { JobRow, RunRow } from '../db/schema.ts';
 import { durationMs } from '../domain/duration.ts';
-import { isHook } from '../domain/hook.ts';
+import { isHook } from '../domain/hook-trigger.ts';
 import type { Origin } from '../domain/origin.ts';
 import { workflowTimeoutMs } from '../domain/run-deadline.ts';
 import { RUN_JOB_WORKFLOW, type RunJobInput } from '../domain/run-job.ts';
