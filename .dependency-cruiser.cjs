@@ -9,8 +9,60 @@ const layers = {
   worker: ['activities', 'db', 'domain', 'scheduling', 'platform'],
 };
 
+// Within a layer: which groups of files a group may import. Nothing imports back, so there are no circles of groups.
+const groups = {
+  domain: {
+    schedule: [],
+    target: [],
+    run: [],
+    job: ['schedule', 'target', 'run'],
+  },
+  db: { migrations: [], access: [], jobs: [], runs: [], upkeep: [] },
+  scheduling: {
+    temporal: [],
+    occurrences: [],
+    schedules: ['temporal', 'occurrences'],
+    jobs: ['temporal', 'occurrences', 'schedules'],
+    runs: ['temporal', 'occurrences', 'schedules'],
+    reconciler: ['temporal', 'occurrences', 'schedules', 'jobs', 'runs'],
+  },
+  activities: { call: [], attempt: ['call'] },
+  api: {
+    access: [],
+    stream: [],
+    rest: ['access', 'stream'],
+    server: ['rest'],
+    middleware: ['access', 'rest', 'server'],
+    routes: ['access', 'stream', 'rest', 'middleware'],
+  },
+};
+/** Layers whose files outside of groups are what the groups stand on; those of other layers stand on the groups. */
+const withGround = ['domain', 'db'];
+
+/** For each group, and for the files beside them, the groups and files of the layer that it may not import. */
+const groupRules = Object.entries(groups).flatMap(([layer, table]) => {
+  const names = Object.keys(table);
+  const rule = (name, from, forbidden) => ({
+    name: `${layer}-${name}-imports`,
+    severity: 'error',
+    comment: `see the table of groups above`,
+    from: { path: from },
+    to: { path: forbidden },
+  });
+  const ofGroups = names.flatMap((name) => {
+    const others = names.filter((other) => other !== name && !table[name].includes(other));
+    const forbidden = others.map((other) => `^${layer}/${other}/`);
+    if (!withGround.includes(layer)) forbidden.push(`^${layer}/[^/]+$`);
+    return forbidden.length === 0 ? [] : [rule(name, `^${layer}/${name}/`, forbidden.join('|'))];
+  });
+  if (!withGround.includes(layer)) return ofGroups;
+  const above = names.filter((name) => name !== 'migrations').map((name) => `^${layer}/${name}/`);
+  return [...ofGroups, rule('ground', `^${layer}/[^/]+$`, above.join('|'))];
+});
+
 module.exports = {
   forbidden: [
+    ...groupRules,
     ...Object.entries(layers).map(([folder, allowed]) => ({
       name: `${folder}-imports`,
       severity: 'error',
@@ -29,7 +81,7 @@ module.exports = {
       from: { path: '^workflows/' },
       to: {
         pathNot:
-          '^(workflows/|domain/(run-failed|turn-signal)[.]ts$|node_modules/@temporalio/(workflow|common)/)',
+          '^(workflows/|domain/run/(run-failed|turn-signal)[.]ts$|node_modules/@temporalio/(workflow|common)/)',
         dependencyTypesNot: ['type-only'],
       },
     },

@@ -1,8 +1,8 @@
 import { ApplicationFailure, Context } from '@temporalio/activity';
-import { runIdOf, type RunJobResult, type RunJobTask } from '../domain/run-job.ts';
-import { toResult, type RunGoesOn } from './call-result.ts';
-import type { CallsUnderWay } from './calls-under-way.ts';
-import { withHeartbeats } from './with-heartbeats.ts';
+import { runIdOf, type RunJobResult, type RunJobTask } from '../domain/run/run-job.ts';
+import { toResult, type RunGoesOn } from './attempt/call-result.ts';
+import type { CallsUnderWay } from './attempt/calls-under-way.ts';
+import { withHeartbeats } from './attempt/with-heartbeats.ts';
 
 /**
  * The activity that waits for a call of this process which a local activity began (start-call.ts). Cancelled, or for a run

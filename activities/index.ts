@@ -1,10 +1,10 @@
-import type { ReconcileDependencies } from '../scheduling/reconcile.ts';
+import type { ReconcileDependencies } from '../scheduling/reconciler/reconcile.ts';
 import { createAwaitCall } from './await-call.ts';
-import type { CallsUnderWay } from './calls-under-way.ts';
-import type { ActivityDependencies } from './dependencies.ts';
+import type { CallsUnderWay } from './attempt/calls-under-way.ts';
+import type { ActivityDependencies } from './attempt/dependencies.ts';
 import { createReconcileJobs } from './reconcile-jobs.ts';
-import { createRecordCancelled } from './record-cancelled.ts';
-import { createRecordOutcome } from './record-outcome.ts';
+import { createRecordCancelled } from './attempt/record-cancelled.ts';
+import { createRecordOutcome } from './attempt/record-outcome.ts';
 import { createRunTarget } from './run-target.ts';
 import { createStartCall } from './start-call.ts';
 

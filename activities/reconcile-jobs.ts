@@ -1,8 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Context } from '@temporalio/activity';
 import { SECOND_MS } from '../domain/milliseconds.ts';
-import { reconcile, type PassResult, type ReconcileDependencies } from '../scheduling/reconcile.ts';
-import { withHeartbeats } from './with-heartbeats.ts';
+import {
+  reconcile,
+  type PassResult,
+  type ReconcileDependencies,
+} from '../scheduling/reconciler/reconcile.ts';
+import { withHeartbeats } from './attempt/with-heartbeats.ts';
 
 /** Until the next workflow of the schedule takes over. */
 const DURATION_MS = 55 * SECOND_MS;

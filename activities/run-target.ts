@@ -1,27 +1,27 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ApplicationFailure, Context } from '@temporalio/activity';
-import type { BegunRun } from '../db/begin-run.ts';
-import { CANCELLED, endRun, type RunEnd } from '../db/run-progress.ts';
-import type { PlaceholderValues } from '../domain/placeholder.ts';
+import type { BegunRun } from '../db/runs/begin-run.ts';
+import { CANCELLED, endRun, type RunEnd } from '../db/runs/run-progress.ts';
+import type { PlaceholderValues } from '../domain/target/placeholder.ts';
 import {
   runIdOf,
   type HandedOver,
   type RunJobResult,
   type RunJobTask,
   type RunWaiting,
-} from '../domain/run-job.ts';
-import { findOwnQueue } from '../scheduling/task-queues.ts';
-import { giveUpTurn, takeTurn } from '../scheduling/turns.ts';
-import { beginOfTask, isOpen } from './begin-run.ts';
-import type { ActivityDependencies } from './dependencies.ts';
-import { endAttempt, type EndedAttempt } from './ended-attempt.ts';
-import { handOver } from './hand-over.ts';
-import { CLOCKS_MS, ENDED_IN_TEMPORAL, makeAttempt } from './make-attempt.ts';
-import { findOverdue } from './overdue-run.ts';
-import { placeholdersOf } from './placeholders.ts';
-import { limitsFor, recordEnd, settle } from './record-end.ts';
-import { traceAttempt } from './trace-run.ts';
-import { withHeartbeats } from './with-heartbeats.ts';
+} from '../domain/run/run-job.ts';
+import { findOwnQueue } from '../scheduling/temporal/task-queues.ts';
+import { giveUpTurn, takeTurn } from '../scheduling/runs/turns.ts';
+import { beginOfTask, isOpen } from './attempt/begin-run.ts';
+import type { ActivityDependencies } from './attempt/dependencies.ts';
+import { endAttempt, type EndedAttempt } from './attempt/ended-attempt.ts';
+import { handOver } from './attempt/hand-over.ts';
+import { CLOCKS_MS, ENDED_IN_TEMPORAL, makeAttempt } from './attempt/make-attempt.ts';
+import { findOverdue } from './attempt/overdue-run.ts';
+import { placeholdersOf } from './call/placeholders.ts';
+import { limitsFor, recordEnd, settle } from './attempt/record-end.ts';
+import { traceAttempt } from './attempt/trace-run.ts';
+import { withHeartbeats } from './attempt/with-heartbeats.ts';
 
 /** An occurrence that has to wait for a run that was made up asks again after this time. */
 const OVERLAP_PAUSE_MS = 1_000;

@@ -1,22 +1,22 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Context } from '@temporalio/activity';
-import type { BegunRun } from '../db/begin-run.ts';
-import { runIdOf, type RunJobResult, type RunJobTask } from '../domain/run-job.ts';
-import { beginOfTask, isOpen } from './begin-run.ts';
-import { toResult, type RunGoesOn } from './call-result.ts';
-import { BEGUN_WITHIN_MS, type CallsUnderWay, type MadeCall } from './calls-under-way.ts';
-import type { ActivityDependencies } from './dependencies.ts';
-import type { EndedAttempt } from './ended-attempt.ts';
-import { makeAttempt } from './make-attempt.ts';
-import { placeholdersOf } from './placeholders.ts';
-import { limitsFor, recordEnd, settle } from './record-end.ts';
-import { fieldsOf, traceAttempt } from './trace-run.ts';
+import type { BegunRun } from '../db/runs/begin-run.ts';
+import { runIdOf, type RunJobResult, type RunJobTask } from '../domain/run/run-job.ts';
+import { beginOfTask, isOpen } from './attempt/begin-run.ts';
+import { toResult, type RunGoesOn } from './attempt/call-result.ts';
+import { BEGUN_WITHIN_MS, type CallsUnderWay, type MadeCall } from './attempt/calls-under-way.ts';
+import type { ActivityDependencies } from './attempt/dependencies.ts';
+import type { EndedAttempt } from './attempt/ended-attempt.ts';
+import { makeAttempt } from './attempt/make-attempt.ts';
+import { placeholdersOf } from './call/placeholders.ts';
+import { limitsFor, recordEnd, settle } from './attempt/record-end.ts';
+import { fieldsOf, traceAttempt } from './attempt/trace-run.ts';
 
 /** A record that takes longer than this may take for ever: Temporal is to know of the call before. */
 const RECORD_MS = 2_000;
 
 /**
- * The local activity that begins the first call of a run (domain/local-call.ts), and records it. A call that takes longer
+ * The local activity that begins the first call of a run (domain/job/local-call.ts), and records it. A call that takes longer
  * than a moment goes on in this process, and is fetched by `createAwaitCall`; whatever else the run may need is left to
  * `createRunTarget`. Done again after a crash it does not repeat what it has recorded; and what it could not record it
  * answers, so that Temporal keeps it.

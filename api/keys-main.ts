@@ -1,7 +1,7 @@
 import { userInfo } from 'node:os';
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
-import { listApiKeys, revokeApiKey } from '../db/api-keys.ts';
+import { listApiKeys, revokeApiKey } from '../db/access/api-keys.ts';
 import { createDatabase, type Database } from '../db/database.ts';
 import { requireCurrentSchema } from '../db/migrate.ts';
 import { DEFAULT_NAMESPACE, NamespaceName } from '../domain/access.ts';
@@ -9,9 +9,9 @@ import { ApiKeyInput } from '../domain/api-key.ts';
 import { SchedulerError } from '../domain/errors.ts';
 import { ConfigError, readDatabaseConfig, type DatabaseConfig } from '../platform/config.ts';
 import { createLogger } from '../platform/logger.ts';
-import { createApiKey } from './api-key.ts';
-import { presentApiKey } from './present.ts';
-import { parseInput } from './validation.ts';
+import { createApiKey } from './rest/api-key.ts';
+import { presentApiKey } from './rest/present.ts';
+import { parseInput } from './rest/validation.ts';
 
 // npm run keys: makes, lists and revokes API keys, without an API: so the first one is made.
 const USAGE = `npm run keys -- create --name <name> --scopes <scope>[,<scope>…] [--namespace <namespace>] [--expires <instant>]

@@ -20,17 +20,17 @@ import {
 } from '../platform/shutdown.ts';
 import { createTemporalClient } from '../platform/temporal.ts';
 import { startTracing } from '../platform/tracing.ts';
-import { ensureReconciler } from '../scheduling/reconciler-schedule.ts';
-import { ensureSearchAttributes } from '../scheduling/search-attributes.ts';
-import { judgeTemporal } from '../scheduling/temporal-errors.ts';
+import { ensureReconciler } from '../scheduling/reconciler/reconciler-schedule.ts';
+import { ensureSearchAttributes } from '../scheduling/temporal/search-attributes.ts';
+import { judgeTemporal } from '../scheduling/temporal/temporal-errors.ts';
 import { createAuthenticate } from './access/authenticate.ts';
 import { createRateLimits } from './access/rate-limits.ts';
 import { requireSafeStart } from './access/safe-start.ts';
 import { createApps, runApp } from './app.ts';
-import { createHttpServer } from './http-server.ts';
-import { createStreamMetrics } from './request-metrics.ts';
-import { createRunEventHub } from './run-event-hub.ts';
-import { readCertificate, watchCertificate } from './tls.ts';
+import { createHttpServer } from './server/http-server.ts';
+import { createStreamMetrics } from './server/request-metrics.ts';
+import { createRunEventHub } from './stream/run-event-hub.ts';
+import { readCertificate, watchCertificate } from './server/tls.ts';
 
 /** So long clients that follow runs have to read what is left for them, when this process ends. */
 const STREAM_GRACE_MS = 2 * SECOND_MS;

@@ -7,9 +7,9 @@ import { requireAccess, type Doorkeeper } from './middleware/access.ts';
 import { findUnstorable } from '../domain/storable-text.ts';
 import { jsonBody } from './middleware/json-body.ts';
 import type { RequestState } from './middleware/request-context.ts';
-import { namespaceFor, queryOf } from './namespace.ts';
-import { isRead, JSON_TYPES, type ApiDependencies, type Operation } from './operation.ts';
-import { parseHeaders, parseInput } from './validation.ts';
+import { namespaceFor, queryOf } from './rest/namespace.ts';
+import { isRead, JSON_TYPES, type ApiDependencies, type Operation } from './rest/operation.ts';
+import { parseHeaders, parseInput } from './rest/validation.ts';
 
 /** Routes every operation: let in, parse, handle, answer. */
 export function createRouter(

@@ -1,5 +1,5 @@
 import { Pool } from 'undici';
-import type { Job } from '../domain/job.ts';
+import type { Job } from '../domain/job/job.ts';
 
 /** The API, asked over so many connections at once. */
 export function createApiClient(port: number, connections: number) {

@@ -1,18 +1,18 @@
 import type { ColumnType, Generated, Insertable, JSONColumnType, Selectable, Updateable } from 'kysely';
 import type { Scope } from '../domain/access.ts';
-import type { BackfillOverlap } from '../domain/backfill.ts';
-import type { HookCause } from '../domain/hook-trigger.ts';
-import type { FailureHook, RecoveryHook } from '../domain/hook.ts';
-import type { JobState } from '../domain/job.ts';
-import type { Origin } from '../domain/origin.ts';
-import type { Policy } from '../domain/policy.ts';
-import type { RevisionAction, RevisionChanges } from '../domain/revision.ts';
-import type { Retry } from '../domain/retry.ts';
-import type { RecordedRunEvent } from '../domain/run-event.ts';
-import type { RunState } from '../domain/run-state.ts';
-import type { RecordedAttempt, Trigger } from '../domain/run.ts';
-import type { Schedule } from '../domain/schedule.ts';
-import type { TargetAnswer } from '../domain/target.ts';
+import type { BackfillOverlap } from '../domain/run/backfill.ts';
+import type { HookCause } from '../domain/run/hook-trigger.ts';
+import type { FailureHook, RecoveryHook } from '../domain/job/hook.ts';
+import type { JobState } from '../domain/job/job.ts';
+import type { Origin } from '../domain/run/origin.ts';
+import type { Policy } from '../domain/job/policy.ts';
+import type { RevisionAction, RevisionChanges } from '../domain/job/revision.ts';
+import type { Retry } from '../domain/target/retry.ts';
+import type { RecordedRunEvent } from '../domain/run/run-event.ts';
+import type { RunState } from '../domain/run/run-state.ts';
+import type { RecordedAttempt, Trigger } from '../domain/run/run.ts';
+import type { Schedule } from '../domain/schedule/schedule.ts';
+import type { TargetAnswer } from '../domain/target/target.ts';
 
 type Json<T extends object> = JSONColumnType<T, string, string>;
 type Timestamp = ColumnType<Date, Date, Date>;
@@ -53,9 +53,9 @@ interface JobsTable {
   sync_attempts: Generated<number>;
   /** `policy.catchupWindow`, for queries. */
   catchup_seconds: number;
-  /** What the Temporal Schedule was made for besides the job: see scheduling/spec-version.ts. */
+  /** What the Temporal Schedule was made for besides the job: see scheduling/schedules/spec-version.ts. */
   spec_version: string | null;
-  /** Of its next run, as of when that was worked out; null if there is none: see db/next-runs.ts. */
+  /** Of its next run, as of when that was worked out; null if there is none: see db/jobs/next-runs.ts. */
   next_run_at: Timestamp | null;
   /** Of its last occurrence; null if there is none. */
   finishes_at: Timestamp | null;
@@ -105,7 +105,7 @@ interface RunsTable {
   cancel_requested_at: Timestamp | null;
   /** Started by the reconciler in place of the Temporal Schedule, which does not know of it. */
   made_up: Generated<boolean>;
-  /** Of a run that stands for several occurrences (db/pause-runs.ts): how many, and the nominal time of the last; else null. */
+  /** Of a run that stands for several occurrences (db/runs/pause-runs.ts): how many, and the nominal time of the last; else null. */
   occurrences: ColumnType<number | null, number | undefined, number>;
   last_scheduled_at: ColumnType<Date | null, Date | undefined, Date>;
   /** When to ask Temporal whether an open run is still under way. */
@@ -159,7 +159,7 @@ export interface IdempotentAnswer {
   body: unknown;
 }
 
-/** One turn of a run under the limits of its job, from the moment it asks: see db/permits.ts. */
+/** One turn of a run under the limits of its job, from the moment it asks: see db/runs/permits.ts. */
 interface PermitsTable {
   id: Generated<string>;
   run_id: string;
@@ -182,7 +182,7 @@ interface PermitsTable {
   remind_at: Timestamp | null;
 }
 
-/** One thing that became of a run: see db/run-events.ts. */
+/** One thing that became of a run: see db/runs/run-events.ts. */
 interface RunEventsTable {
   id: Generated<string>;
   /** In the order of readers; null until it has been put in order. */
@@ -211,7 +211,7 @@ interface ApiKeysTable {
   revoked_by: string | null;
 }
 
-/** A job that a step of the reconciler failed to deal with: see db/deferrals.ts. */
+/** A job that a step of the reconciler failed to deal with: see db/upkeep/deferrals.ts. */
 interface DeferralsTable {
   step: string;
   job_id: string;

@@ -5,7 +5,7 @@ export interface FieldError {
   message: string;
 }
 
-/** Every way a request can be refused. `api/problem.ts` gives each its status and title. */
+/** Every way a request can be refused. `api/rest/problem.ts` gives each its status and title. */
 export type ErrorCode =
   | 'not_http'
   | 'not_json'

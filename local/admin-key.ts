@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { createApiKey } from '../api/api-key.ts';
-import { findApiKeyByHash, listApiKeys, revokeApiKey } from '../db/api-keys.ts';
+import { createApiKey } from '../api/rest/api-key.ts';
+import { findApiKeyByHash, listApiKeys, revokeApiKey } from '../db/access/api-keys.ts';
 import type { Database } from '../db/database.ts';
 import { DEFAULT_NAMESPACE as namespace } from '../domain/access.ts';
 import { hashApiKey } from '../platform/api-key-text.ts';

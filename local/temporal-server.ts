@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Connection } from '@temporalio/client';
-import { SEARCH_ATTRIBUTES } from '../scheduling/search-attributes.ts';
+import { SEARCH_ATTRIBUTES } from '../scheduling/temporal/search-attributes.ts';
 import { startLogged, stopLeftover, stopProcess, type Exit } from './processes.ts';
 
 const START_TIMEOUT_MS = 90_000;

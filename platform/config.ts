@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { z } from 'zod';
-import { findUrlFault } from '../domain/target-url.ts';
+import { findUrlFault } from '../domain/target/target-url.ts';
 import { parseAddressRules } from './address-rules.ts';
 import { parseCertificates } from './certificates.ts';
 import { DEFAULT_PORT, findContradictions } from './config-contradictions.ts';

@@ -2,7 +2,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { createOpenApiDocument } from '../api/openapi.ts';
+import { createOpenApiDocument } from '../api/rest/openapi.ts';
 import { operations } from '../api/routes/index.ts';
 import { VERSION } from '../api/version.ts';
 import { createDatabase } from '../db/database.ts';

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { lookup } from 'node:dns';
 import { NativeConnection, Worker } from '@temporalio/worker';
-import { createCallsUnderWay } from '../activities/calls-under-way.ts';
+import { createCallsUnderWay } from '../activities/attempt/calls-under-way.ts';
 import { createActivities, createCallActivities, createReconcilerActivities } from '../activities/index.ts';
-import { createGuardedDispatcher } from '../activities/guarded-dispatcher.ts';
-import { createRunMetrics } from '../activities/run-metrics.ts';
+import { createGuardedDispatcher } from '../activities/call/guarded-dispatcher.ts';
+import { createRunMetrics } from '../activities/attempt/run-metrics.ts';
 import { createDatabase } from '../db/database.ts';
 import { requireCurrentSchema } from '../db/migrate.ts';
 import { createPoolMetrics } from '../db/pool-metrics.ts';
@@ -25,12 +25,12 @@ import {
   whenAskedToStop,
 } from '../platform/shutdown.ts';
 import { createTemporalClient, temporalConnectionOptions } from '../platform/temporal.ts';
-import { createPassMetrics } from '../scheduling/pass-metrics.ts';
+import { createPassMetrics } from '../scheduling/reconciler/pass-metrics.ts';
 import { startTracing } from '../platform/tracing.ts';
-import { ensureReconciler } from '../scheduling/reconciler-schedule.ts';
-import { ensureSearchAttributes } from '../scheduling/search-attributes.ts';
-import { callsTaskQueueOf } from '../scheduling/task-queues.ts';
-import { judgeTemporal } from '../scheduling/temporal-errors.ts';
+import { ensureReconciler } from '../scheduling/reconciler/reconciler-schedule.ts';
+import { ensureSearchAttributes } from '../scheduling/temporal/search-attributes.ts';
+import { callsTaskQueueOf } from '../scheduling/temporal/task-queues.ts';
+import { judgeTemporal } from '../scheduling/temporal/temporal-errors.ts';
 import { startHealthServer } from './health-server.ts';
 import { startReconcileTimer } from './reconcile-timer.ts';
 import { findMetricsAddress, readSdkMetrics } from './sdk-metrics.ts';

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { findLastPass } from '../db/reconciler.ts';
+import { findLastPass } from '../db/upkeep/reconciler.ts';
 import { SECOND_MS } from '../domain/milliseconds.ts';
-import { ensureReconciler } from '../scheduling/reconciler-schedule.ts';
-import { ensureSearchAttributes } from '../scheduling/search-attributes.ts';
-import { reconcile, type ReconcileDependencies } from '../scheduling/reconcile.ts';
+import { ensureReconciler } from '../scheduling/reconciler/reconciler-schedule.ts';
+import { ensureSearchAttributes } from '../scheduling/temporal/search-attributes.ts';
+import { reconcile, type ReconcileDependencies } from '../scheduling/reconciler/reconcile.ts';
 
 const PERIOD_MS = 2 * SECOND_MS;
 /** So long after the last pass ended, wherever it was, the workers take the next one on themselves. */

@@ -1,12 +1,12 @@
 import type { Client } from '@temporalio/client';
 import { Gauge } from 'prom-client';
 import type { Database } from '../db/database.ts';
-import { countStates } from '../db/state-counts.ts';
+import { countStates } from '../db/upkeep/state-counts.ts';
 import { SECOND_MS } from '../domain/milliseconds.ts';
 import { atMostEvery } from '../platform/at-most-every.ts';
 import type { Logger } from '../platform/logger.ts';
 import type { MetricsRegistry } from '../platform/metrics.ts';
-import { findBacklog } from '../scheduling/backlog.ts';
+import { findBacklog } from '../scheduling/temporal/backlog.ts';
 
 /** So often the databases are asked at most, however many scrape. */
 const COUNT_EVERY_MS = 15 * SECOND_MS;

@@ -5,10 +5,10 @@ import {
   type WorkerOptions,
   type WorkflowBundleOption,
 } from '@temporalio/worker';
-import { MOST_CALLS } from '../activities/calls-under-way.ts';
+import { MOST_CALLS } from '../activities/attempt/calls-under-way.ts';
 import type { Config } from '../platform/config.ts';
 import type { Logger } from '../platform/logger.ts';
-import { reconcilerTaskQueueOf } from '../scheduling/task-queues.ts';
+import { reconcilerTaskQueueOf } from '../scheduling/temporal/task-queues.ts';
 
 const LEVELS: Record<LogLevel, 'trace' | 'debug' | 'info' | 'warn' | 'error'> = {
   TRACE: 'trace',

@@ -12,15 +12,15 @@ import {
   sleep,
   workflowInfo,
 } from '@temporalio/workflow';
-import type { RunGoesOn } from '../activities/call-result.ts';
+import type { RunGoesOn } from '../activities/attempt/call-result.ts';
 import type { Activities, CallActivities } from '../activities/index.ts';
-import { RUN_FAILED } from '../domain/run-failed.ts';
-import type { HandedOver, RunJobInput, RunJobResult, RunJobTask } from '../domain/run-job.ts';
-import { TURN_SIGNAL } from '../domain/turn-signal.ts';
+import { RUN_FAILED } from '../domain/run/run-failed.ts';
+import type { HandedOver, RunJobInput, RunJobResult, RunJobTask } from '../domain/run/run-job.ts';
+import { TURN_SIGNAL } from '../domain/run/turn-signal.ts';
 import { runUserTarget } from './run-user-target.ts';
 
 const { runHttpTarget: runTarget } = proxyActivities<Activities>({
-  // One call takes 15 minutes at most (domain/http-target.ts); a worker that died is noticed much sooner, by its silence.
+  // One call takes 15 minutes at most (domain/target/http-target.ts); a worker that died is noticed much sooner, by its silence.
   startToCloseTimeout: '16 minutes',
   heartbeatTimeout: '15 seconds',
   // A run that was cancelled ends once its last call has ended.

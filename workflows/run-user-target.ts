@@ -13,7 +13,7 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import { TypedSearchAttributes, WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
-import type { HandedOver, HandedOverOutcome } from '../domain/run-job.ts';
+import type { HandedOver, HandedOverOutcome } from '../domain/run/run-job.ts';
 
 /** How long a run that is cancelled waits for the end of what it has started; then it ends all the same. */
 const CANCEL_GRACE = '30 seconds';

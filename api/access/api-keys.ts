@@ -1,5 +1,5 @@
 import { timingSafeEqual } from 'node:crypto';
-import { findApiKeyByHash, noteUse } from '../../db/api-keys.ts';
+import { findApiKeyByHash, noteUse } from '../../db/access/api-keys.ts';
 import type { Database } from '../../db/database.ts';
 import type { ApiKeyRow } from '../../db/schema.ts';
 import { SchedulerError } from '../../domain/errors.ts';

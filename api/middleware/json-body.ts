@@ -1,8 +1,8 @@
 import type { Context, Middleware } from 'koa';
 import { koaBody } from 'koa-body';
 import { SchedulerError } from '../../domain/errors.ts';
-import { parseMediaType } from '../media-type.ts';
-import { readJson } from '../read-json.ts';
+import { parseMediaType } from '../rest/media-type.ts';
+import { readJson } from '../rest/read-json.ts';
 
 export const MAX_BODY_BYTES = 1_048_576;
 

@@ -1,6 +1,6 @@
 import type { Middleware } from 'koa';
 import { SchedulerError } from '../../domain/errors.ts';
-import { PROBLEMS, toProblem, toSchedulerError } from '../problem.ts';
+import { PROBLEMS, toProblem, toSchedulerError } from '../rest/problem.ts';
 import type { RequestState } from './request-context.ts';
 
 /** Answers every error, and every path that nothing answered, as application/problem+json. */

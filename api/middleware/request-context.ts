@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Middleware } from 'koa';
 import type { Logger } from '../../platform/logger.ts';
 import { SECOND_MS } from '../../domain/milliseconds.ts';
-import type { ObserveRequest } from '../request-metrics.ts';
+import type { ObserveRequest } from '../server/request-metrics.ts';
 import { currentTraceId } from '../../platform/spans.ts';
 import type { Session } from '../access/session.ts';
 

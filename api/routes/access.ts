@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { NamespaceName, Scope } from '../../domain/access.ts';
-import { operation } from '../operation.ts';
+import { operation } from '../rest/operation.ts';
 
 const Access = z
   .strictObject({

@@ -1,13 +1,13 @@
-import { findBackfill } from '../../db/backfills.ts';
+import { findBackfill } from '../../db/runs/backfills.ts';
 import { inTransaction } from '../../db/in-transaction.ts';
-import { lockJob } from '../../db/jobs.ts';
-import { Backfill, BackfillInput, MAX_BACKFILL } from '../../domain/backfill.ts';
+import { lockJob } from '../../db/jobs/jobs.ts';
+import { Backfill, BackfillInput, MAX_BACKFILL } from '../../domain/run/backfill.ts';
 import { invalid, type FieldError } from '../../domain/errors.ts';
 import { toInstant } from '../../domain/instant.ts';
-import { insertRunsOfBackfill, tryStartBackfill } from '../../scheduling/backfill.ts';
-import { answerOnce, IDEMPOTENCY_ERRORS, IdempotencyHeaders, REPLAYED_HEADER } from '../idempotency.ts';
-import { JobIdParams, noSuchJob } from '../job-resource.ts';
-import { operation } from '../operation.ts';
+import { insertRunsOfBackfill, tryStartBackfill } from '../../scheduling/runs/backfill.ts';
+import { answerOnce, IDEMPOTENCY_ERRORS, IdempotencyHeaders, REPLAYED_HEADER } from '../rest/idempotency.ts';
+import { JobIdParams, noSuchJob } from '../rest/job-resource.ts';
+import { operation } from '../rest/operation.ts';
 
 /** What is wrong with the instants of a backfill: nothing, if the list is empty. */
 function findFaults(

@@ -1,7 +1,7 @@
 import { SchedulerError } from '../../domain/errors.ts';
-import { Run } from '../../domain/run.ts';
-import { cancelRun } from '../../scheduling/cancel-run.ts';
-import { operation } from '../operation.ts';
+import { Run } from '../../domain/run/run.ts';
+import { cancelRun } from '../../scheduling/runs/cancel-run.ts';
+import { operation } from '../rest/operation.ts';
 import { presentFor, requireRun, RunIdParams } from './runs.ts';
 
 export const cancelRunRoute = operation({

@@ -2,18 +2,25 @@ import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
 import type { JobRow } from '../../db/schema.ts';
 import { invalid } from '../../domain/errors.ts';
-import { Job, JobInput, type StoredDefinition } from '../../domain/job.ts';
-import { mergePatch } from '../../domain/merge-patch.ts';
-import { definitionOf } from '../../scheduling/job-definition.ts';
-import { syncJob } from '../../scheduling/sync.ts';
-import type { JobWrite } from '../../scheduling/job-write.ts';
-import { writeJob } from '../../scheduling/write-job.ts';
-import { requireFitSchedule } from '../fit-schedule.ts';
-import { IfMatchHeaders, requireMatch } from '../if-match.ts';
-import { answerWritten, JOB_HEADERS, JobIdParams, noSuchJob, writerOf, type Asked } from '../job-resource.ts';
+import { Job, JobInput, type StoredDefinition } from '../../domain/job/job.ts';
+import { mergePatch } from '../../domain/job/merge-patch.ts';
+import { definitionOf } from '../../scheduling/jobs/job-definition.ts';
+import { syncJob } from '../../scheduling/schedules/sync.ts';
+import type { JobWrite } from '../../scheduling/jobs/job-write.ts';
+import { writeJob } from '../../scheduling/jobs/write-job.ts';
+import { requireFitSchedule } from '../rest/fit-schedule.ts';
+import { IfMatchHeaders, requireMatch } from '../rest/if-match.ts';
+import {
+  answerWritten,
+  JOB_HEADERS,
+  JobIdParams,
+  noSuchJob,
+  writerOf,
+  type Asked,
+} from '../rest/job-resource.ts';
 import { MAX_BODY_BYTES } from '../middleware/json-body.ts';
-import { operation, type ApiDependencies } from '../operation.ts';
-import { parsePatched } from '../parse-patched.ts';
+import { operation, type ApiDependencies } from '../rest/operation.ts';
+import { parsePatched } from '../rest/parse-patched.ts';
 
 const WHAT_FOLLOWS =
   'What changes nothing makes no new generation. A new schedule makes a completed job active again; a paused one stays paused. Runs that are under way go on as they began.';

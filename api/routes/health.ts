@@ -3,7 +3,7 @@ import type { Database } from '../../db/database.ts';
 import { pingDatabase } from '../../db/unavailable.ts';
 import { SECOND_MS } from '../../domain/milliseconds.ts';
 import { atMostEvery } from '../../platform/at-most-every.ts';
-import { operation, type ApiDependencies } from '../operation.ts';
+import { operation, type ApiDependencies } from '../rest/operation.ts';
 
 const Live = z.strictObject({ status: z.literal('ok') }).meta({ id: 'Live', example: { status: 'ok' } });
 

@@ -1,4 +1,4 @@
-import type { Operation } from '../operation.ts';
+import type { Operation } from '../rest/operation.ts';
 import { createApiKeyRoute, getApiKey, getApiKeys, revokeApiKeyRoute } from './api-keys.ts';
 import { getAccess } from './access.ts';
 import { backfillJob } from './backfill.ts';

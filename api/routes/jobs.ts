@@ -1,18 +1,18 @@
 import { z } from 'zod';
 import type { Database } from '../../db/database.ts';
 import { inTransaction } from '../../db/in-transaction.ts';
-import { listJobs, type JobFilter } from '../../db/job-lists.ts';
-import { countJobsLocked, findJobOrTombstone, removeNewJob } from '../../db/jobs.ts';
+import { listJobs, type JobFilter } from '../../db/jobs/job-lists.ts';
+import { countJobsLocked, findJobOrTombstone, removeNewJob } from '../../db/jobs/jobs.ts';
 import type { JobRow } from '../../db/schema.ts';
 import { invalid, SchedulerError } from '../../domain/errors.ts';
 import { Instant } from '../../domain/instant.ts';
-import { Job, JobInput, JobState, SyncState } from '../../domain/job.ts';
+import { Job, JobInput, JobState, SyncState } from '../../domain/job/job.ts';
 import type { Logger } from '../../platform/logger.ts';
-import { listJobsByNextRun } from '../../scheduling/list-by-next-run.ts';
-import { syncJob } from '../../scheduling/sync.ts';
-import { createJob as createJobRow } from '../../scheduling/write-job.ts';
-import { requireFitSchedule } from '../fit-schedule.ts';
-import { answerOnce, IDEMPOTENCY_ERRORS, IdempotencyHeaders, REPLAYED_HEADER } from '../idempotency.ts';
+import { listJobsByNextRun } from '../../scheduling/occurrences/list-by-next-run.ts';
+import { syncJob } from '../../scheduling/schedules/sync.ts';
+import { createJob as createJobRow } from '../../scheduling/jobs/write-job.ts';
+import { requireFitSchedule } from '../rest/fit-schedule.ts';
+import { answerOnce, IDEMPOTENCY_ERRORS, IdempotencyHeaders, REPLAYED_HEADER } from '../rest/idempotency.ts';
 import {
   answerJob,
   JOB_HEADERS,
@@ -22,11 +22,11 @@ import {
   readRuns,
   requireJob,
   writerOf,
-} from '../job-resource.ts';
-import { LabelsQuery } from '../labels-query.ts';
-import { operation } from '../operation.ts';
-import { decodeCursor, pageOf, pageQuery, toPage } from '../page.ts';
-import { presentJob } from '../present.ts';
+} from '../rest/job-resource.ts';
+import { LabelsQuery } from '../rest/labels-query.ts';
+import { operation } from '../rest/operation.ts';
+import { decodeCursor, pageOf, pageQuery, toPage } from '../rest/page.ts';
+import { presentJob } from '../rest/present.ts';
 
 export const createJob = operation({
   method: 'post',

@@ -2,14 +2,14 @@ import { z } from 'zod';
 import type { JobRow } from '../../db/schema.ts';
 import { invalid, SchedulerError } from '../../domain/errors.ts';
 import { Instant, toInstant } from '../../domain/instant.ts';
-import { Job } from '../../domain/job.ts';
+import { Job } from '../../domain/job/job.ts';
 import { freeText } from '../../domain/line.ts';
-import type { JobWrite } from '../../scheduling/job-write.ts';
-import { resumption } from '../../scheduling/resumption.ts';
-import { writeJob } from '../../scheduling/write-job.ts';
-import { IfMatchHeaders, requireMatch } from '../if-match.ts';
-import { answerWritten, JOB_HEADERS, JobIdParams, writerOf, type Asked } from '../job-resource.ts';
-import { operation, type ApiDependencies } from '../operation.ts';
+import type { JobWrite } from '../../scheduling/jobs/job-write.ts';
+import { resumption } from '../../scheduling/jobs/resumption.ts';
+import { writeJob } from '../../scheduling/jobs/write-job.ts';
+import { IfMatchHeaders, requireMatch } from '../rest/if-match.ts';
+import { answerWritten, JOB_HEADERS, JobIdParams, writerOf, type Asked } from '../rest/job-resource.ts';
+import { operation, type ApiDependencies } from '../rest/operation.ts';
 
 const PauseInput = z
   .strictObject({

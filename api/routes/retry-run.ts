@@ -1,8 +1,8 @@
-import { findJob } from '../../db/jobs.ts';
+import { findJob } from '../../db/jobs/jobs.ts';
 import { SchedulerError } from '../../domain/errors.ts';
-import { insertRetry, tryStartRun } from '../../scheduling/start-run.ts';
-import { answerOnce, IDEMPOTENCY_ERRORS, IdempotencyHeaders } from '../idempotency.ts';
-import { operation } from '../operation.ts';
+import { insertRetry, tryStartRun } from '../../scheduling/runs/start-run.ts';
+import { answerOnce, IDEMPOTENCY_ERRORS, IdempotencyHeaders } from '../rest/idempotency.ts';
+import { operation } from '../rest/operation.ts';
 import { answerQueued, presentFor, QUEUED_ANSWERS, requireRun, RunIdParams } from './runs.ts';
 
 export const retryRun = operation({

@@ -1,12 +1,12 @@
 import { z } from 'zod';
-import { findJobOrTombstone } from '../../db/jobs.ts';
-import { listRevisions } from '../../db/revisions.ts';
+import { findJobOrTombstone } from '../../db/jobs/jobs.ts';
+import { listRevisions } from '../../db/jobs/revisions.ts';
 import type { RevisionRow } from '../../db/schema.ts';
 import { toInstant } from '../../domain/instant.ts';
-import { Revision } from '../../domain/revision.ts';
-import { JobIdParams, noSuchJob } from '../job-resource.ts';
-import { operation } from '../operation.ts';
-import { decodeCursor, pageOf, pageQuery, toPage } from '../page.ts';
+import { Revision } from '../../domain/job/revision.ts';
+import { JobIdParams, noSuchJob } from '../rest/job-resource.ts';
+import { operation } from '../rest/operation.ts';
+import { decodeCursor, pageOf, pageQuery, toPage } from '../rest/page.ts';
 
 const RevisionPlace = z.strictObject({ generation: z.int32() });
 

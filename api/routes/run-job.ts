@@ -1,7 +1,7 @@
-import { insertManualRun, tryStartRun } from '../../scheduling/start-run.ts';
-import { answerOnce, IDEMPOTENCY_ERRORS, IdempotencyHeaders } from '../idempotency.ts';
-import { JobIdParams, requireJob } from '../job-resource.ts';
-import { operation } from '../operation.ts';
+import { insertManualRun, tryStartRun } from '../../scheduling/runs/start-run.ts';
+import { answerOnce, IDEMPOTENCY_ERRORS, IdempotencyHeaders } from '../rest/idempotency.ts';
+import { JobIdParams, requireJob } from '../rest/job-resource.ts';
+import { operation } from '../rest/operation.ts';
 import { answerQueued, QUEUED_ANSWERS, requireRun } from './runs.ts';
 
 export const runJobNow = operation({

@@ -1,17 +1,17 @@
 import { z } from 'zod';
 import type { Database } from '../../db/database.ts';
-import { listRuns } from '../../db/run-lists.ts';
-import { findRun } from '../../db/runs.ts';
+import { listRuns } from '../../db/runs/run-lists.ts';
+import { findRun } from '../../db/runs/runs.ts';
 import type { RunRow } from '../../db/schema.ts';
 import { SchedulerError } from '../../domain/errors.ts';
 import { Instant, QueryInstant } from '../../domain/instant.ts';
-import { Run, Trigger } from '../../domain/run.ts';
-import { RunState } from '../../domain/run-state.ts';
-import { REPLAYED_HEADER } from '../idempotency.ts';
-import { JobIdParams, requireJob } from '../job-resource.ts';
-import { operation, type Answer, type ApiDependencies } from '../operation.ts';
-import { decodeCursor, pageOf, pageQuery, toPage } from '../page.ts';
-import { presentRun } from '../present.ts';
+import { Run, Trigger } from '../../domain/run/run.ts';
+import { RunState } from '../../domain/run/run-state.ts';
+import { REPLAYED_HEADER } from '../rest/idempotency.ts';
+import { JobIdParams, requireJob } from '../rest/job-resource.ts';
+import { operation, type Answer, type ApiDependencies } from '../rest/operation.ts';
+import { decodeCursor, pageOf, pageQuery, toPage } from '../rest/page.ts';
+import { presentRun } from '../rest/present.ts';
 
 /** Presents runs with links to where this service's Temporal is looked at. */
 export const presentFor = ({ temporalUiUrl, temporal }: ApiDependencies) => {

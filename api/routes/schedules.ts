@@ -1,18 +1,18 @@
 import { z } from 'zod';
-import { countScheduledRuns } from '../../db/runs.ts';
-import type { CompiledSchedule } from '../../domain/compiled-schedule.ts';
+import { countScheduledRuns } from '../../db/runs/runs.ts';
+import type { CompiledSchedule } from '../../domain/schedule/compiled-schedule.ts';
 import { Instant, QueryInstant, toInstant } from '../../domain/instant.ts';
-import { occurrences } from '../../domain/occurrences.ts';
-import { Schedule } from '../../domain/schedule.ts';
-import { Warning } from '../../domain/schedule-warning.ts';
-import { findWarnings } from '../../domain/schedule-warnings.ts';
-import { summarize } from '../../domain/schedule-words.ts';
-import { toLocalTime } from '../../domain/time-zone.ts';
-import { zoneMeant } from '../../domain/zone-name.ts';
-import { upcomingOf } from '../../scheduling/upcoming.ts';
-import { requireFitSchedule } from '../fit-schedule.ts';
-import { JobIdParams, requireJob } from '../job-resource.ts';
-import { operation } from '../operation.ts';
+import { occurrences } from '../../domain/schedule/occurrences.ts';
+import { Schedule } from '../../domain/schedule/schedule.ts';
+import { Warning } from '../../domain/schedule/schedule-warning.ts';
+import { findWarnings } from '../../domain/schedule/schedule-warnings.ts';
+import { summarize } from '../../domain/schedule/schedule-words.ts';
+import { toLocalTime } from '../../domain/schedule/time-zone.ts';
+import { zoneMeant } from '../../domain/schedule/zone-name.ts';
+import { upcomingOf } from '../../scheduling/occurrences/upcoming.ts';
+import { requireFitSchedule } from '../rest/fit-schedule.ts';
+import { JobIdParams, requireJob } from '../rest/job-resource.ts';
+import { operation } from '../rest/operation.ts';
 
 const MAX_TIMES = 100;
 

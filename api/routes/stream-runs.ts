@@ -1,14 +1,14 @@
 import { Readable } from 'node:stream';
 import { z } from 'zod';
-import { findJobOrTombstone } from '../../db/jobs.ts';
+import { findJobOrTombstone } from '../../db/jobs/jobs.ts';
 import { SchedulerError } from '../../domain/errors.ts';
 import { SECOND_MS } from '../../domain/milliseconds.ts';
-import { RunEvent, RunGap } from '../../domain/run-event.ts';
+import { RunEvent, RunGap } from '../../domain/run/run-event.ts';
 import type { Session } from '../access/session.ts';
-import { JobIdParams, noSuchJob } from '../job-resource.ts';
-import { operation } from '../operation.ts';
-import type { RunEventWatch } from '../run-event-hub.ts';
-import { KEEP_ALIVE_MS, RETRY_MS, streamRunEvents } from '../run-event-stream.ts';
+import { JobIdParams, noSuchJob } from '../rest/job-resource.ts';
+import { operation } from '../rest/operation.ts';
+import type { RunEventWatch } from '../stream/run-event-hub.ts';
+import { KEEP_ALIVE_MS, RETRY_MS, streamRunEvents } from '../stream/run-event-stream.ts';
 
 /** So often a stream asks whether its caller may still read it. */
 const CHECK_MS = 2 * SECOND_MS;

@@ -1,7 +1,7 @@
 import { sql, type Kysely } from 'kysely';
 
 /**
- * When each job runs next, noted for a list in that order (db/next-runs.ts). The default has passed, which says that it is to be
+ * When each job runs next, noted for a list in that order (db/jobs/next-runs.ts). The default has passed, which says that it is to be
  * worked out: so it is of all jobs that are there, and of those that an older version makes meanwhile.
  */
 export async function up(db: Kysely<unknown>): Promise<void> {

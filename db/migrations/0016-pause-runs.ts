@@ -1,7 +1,7 @@
 import { sql, type Kysely, type RawBuilder } from 'kysely';
 
 /**
- * A run can stand for several occurrences: those that fell into one pause of its job (scheduling/pause-account.ts). It is
+ * A run can stand for several occurrences: those that fell into one pause of its job (scheduling/occurrences/pause-account.ts). It is
  * found by its last one too; the indexes hold such runs alone. What becomes of it is an event like any other.
  */
 export async function up(db: Kysely<unknown>): Promise<void> {

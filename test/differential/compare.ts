@@ -1,10 +1,10 @@
 import type { Client } from '@temporalio/client';
-import { compileSchedule } from '../../domain/compile-schedule.ts';
-import { iterateOccurrences } from '../../domain/occurrences.ts';
-import { Schedule } from '../../domain/schedule.ts';
-import { clockChanges } from '../../domain/time-zone.ts';
-import { temporalScheduleSpec } from '../../scheduling/schedule-options.ts';
-import { isUnreachable } from '../../scheduling/temporal-errors.ts';
+import { compileSchedule } from '../../domain/schedule/compile-schedule.ts';
+import { iterateOccurrences } from '../../domain/schedule/occurrences.ts';
+import { Schedule } from '../../domain/schedule/schedule.ts';
+import { clockChanges } from '../../domain/schedule/time-zone.ts';
+import { temporalScheduleSpec } from '../../scheduling/schedules/schedule-options.ts';
+import { isUnreachable } from '../../scheduling/temporal/temporal-errors.ts';
 import { createRandom } from '../support/random.ts';
 import { randomSchedule } from './random-schedule.ts';
 

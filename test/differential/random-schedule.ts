@@ -1,4 +1,4 @@
-import { clockChanges } from '../../domain/time-zone.ts';
+import { clockChanges } from '../../domain/schedule/time-zone.ts';
 import type { Random } from '../support/random.ts';
 
 /** Zones with rules that others do not have: half hours, Ramadan, a day left out, a negative summer time, none at all. */

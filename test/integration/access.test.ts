@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { createOpenApiDocument } from '../../api/openapi.ts';
-import type { Problem } from '../../api/problem.ts';
+import { createOpenApiDocument } from '../../api/rest/openapi.ts';
+import type { Problem } from '../../api/rest/problem.ts';
 import { operations } from '../../api/routes/index.ts';
 import { Scope } from '../../domain/access.ts';
 import type { ApiKey } from '../../domain/api-key.ts';
-import type { Job } from '../../domain/job.ts';
-import type { Run } from '../../domain/run.ts';
+import type { Job } from '../../domain/job/job.ts';
+import type { Run } from '../../domain/run/run.ts';
 import { apiClient, bearer, request } from '../support/client.ts';
 import { followRuns } from '../support/follow-runs.ts';
 import { API_KEY_PEPPER, makeKey, runKeys } from '../support/keys.ts';

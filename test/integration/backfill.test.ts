@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import type { Problem } from '../../api/problem.ts';
-import type { Backfill } from '../../domain/backfill.ts';
+import type { Problem } from '../../api/rest/problem.ts';
+import type { Backfill } from '../../domain/run/backfill.ts';
 import { apiClient, request } from '../support/client.ts';
 import { createStack, type Stack } from '../support/stack.ts';
 import { waitFor } from '../support/wait-for.ts';

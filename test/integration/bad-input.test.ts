@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import type { Problem } from '../../api/problem.ts';
+import type { Problem } from '../../api/rest/problem.ts';
 import { createStack, type Stack } from '../support/stack.ts';
 
 const ABSENT = '01a2047b-f3bf-75a1-b4d3-c8083758e9d4';

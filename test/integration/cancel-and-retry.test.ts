@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import type { Run } from '../../domain/run.ts';
+import type { Run } from '../../domain/run/run.ts';
 import { apiClient, request } from '../support/client.ts';
 import { endOfRun } from '../support/end-of-run.ts';
 import { createStack, type ServiceProcess, type Stack } from '../support/stack.ts';

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import type { Problem } from '../../api/problem.ts';
-import type { Job } from '../../domain/job.ts';
+import type { Problem } from '../../api/rest/problem.ts';
+import type { Job } from '../../domain/job/job.ts';
 import { apiClient, httpTargetOf, request } from '../support/client.ts';
 import { createStack, type Stack } from '../support/stack.ts';
 

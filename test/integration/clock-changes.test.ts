@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { createDatabase, type Database } from '../../db/database.ts';
 import { readConfig } from '../../platform/config.ts';
 import { createLogger } from '../../platform/logger.ts';
-import { recordSuppressed } from '../../scheduling/suppressed.ts';
+import { recordSuppressed } from '../../scheduling/occurrences/suppressed.ts';
 import { apiClient } from '../support/client.ts';
 import { fromRunner } from '../support/environment.ts';
 import { createStack, type Stack } from '../support/stack.ts';

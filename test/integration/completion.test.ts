@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import type { Job } from '../../domain/job.ts';
+import type { Job } from '../../domain/job/job.ts';
 import { apiClient, request } from '../support/client.ts';
 import { untilState } from '../support/job-state.ts';
 import { createStack, type Stack } from '../support/stack.ts';

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import type { Problem } from '../../api/problem.ts';
+import type { Problem } from '../../api/rest/problem.ts';
 import { toInstant } from '../../domain/instant.ts';
-import type { Run } from '../../domain/run.ts';
+import type { Run } from '../../domain/run/run.ts';
 import { apiClient, request, type Page } from '../support/client.ts';
 import { untilState } from '../support/job-state.ts';
 import { createStack, type Stack } from '../support/stack.ts';

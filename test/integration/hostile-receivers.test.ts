@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import type { Run } from '../../domain/run.ts';
+import type { Run } from '../../domain/run/run.ts';
 import { apiClient } from '../support/client.ts';
 import { endOfRun } from '../support/end-of-run.ts';
 import { startHostileReceiver, type HostileReceiver } from '../support/hostile-receiver.ts';

@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Webhook } from 'standardwebhooks';
-import type { Problem } from '../../api/problem.ts';
+import type { Problem } from '../../api/rest/problem.ts';
 import { apiClient, httpTargetOf, request } from '../support/client.ts';
 import { endOfRun } from '../support/end-of-run.ts';
 import { createStack, type Stack } from '../support/stack.ts';

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import type { Problem } from '../../api/problem.ts';
-import type { Backfill } from '../../domain/backfill.ts';
-import type { Job } from '../../domain/job.ts';
-import type { Run } from '../../domain/run.ts';
+import type { Problem } from '../../api/rest/problem.ts';
+import type { Backfill } from '../../domain/run/backfill.ts';
+import type { Job } from '../../domain/job/job.ts';
+import type { Run } from '../../domain/run/run.ts';
 import { apiClient, request } from '../support/client.ts';
 import { createStack, type Stack } from '../support/stack.ts';
 

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import type { Job } from '../../domain/job.ts';
+import type { Job } from '../../domain/job/job.ts';
 import { apiClient, request, type ApiAnswer } from '../support/client.ts';
 import { createStack, type Stack } from '../support/stack.ts';
-import type { Problem } from '../../api/problem.ts';
+import type { Problem } from '../../api/rest/problem.ts';
 
 interface JobPage {
   items: Job[];

@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import type { Run } from '../../domain/run.ts';
+import type { Run } from '../../domain/run/run.ts';
 import { apiClient, request } from '../support/client.ts';
 import { endOfRun } from '../support/end-of-run.ts';
 import { startProxy } from '../support/proxy.ts';

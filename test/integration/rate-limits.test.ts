@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import type { Problem } from '../../api/problem.ts';
+import type { Problem } from '../../api/rest/problem.ts';
 import { bearer, request } from '../support/client.ts';
 import { API_KEY_PEPPER, makeKey } from '../support/keys.ts';
 import { createStack, type ServiceProcess, type Stack } from '../support/stack.ts';

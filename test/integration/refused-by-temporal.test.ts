@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import type { Problem } from '../../api/problem.ts';
+import type { Problem } from '../../api/rest/problem.ts';
 import { apiClient, request } from '../support/client.ts';
 import { createStack, type Stack } from '../support/stack.ts';
 

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import type { Problem } from '../../api/problem.ts';
-import type { Run, Trigger } from '../../domain/run.ts';
-import type { RunState } from '../../domain/run-state.ts';
+import type { Problem } from '../../api/rest/problem.ts';
+import type { Run, Trigger } from '../../domain/run/run.ts';
+import type { RunState } from '../../domain/run/run-state.ts';
 import { apiClient, request, type ApiAnswer } from '../support/client.ts';
 import { createStack, type Stack } from '../support/stack.ts';
 

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { RunEvent } from '../../domain/run-event.ts';
+import { RunEvent } from '../../domain/run/run-event.ts';
 import { apiClient, request } from '../support/client.ts';
 import { endOfRun } from '../support/end-of-run.ts';
 import { followRuns, type Follower } from '../support/follow-runs.ts';

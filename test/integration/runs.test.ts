@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import type { Run } from '../../domain/run.ts';
+import type { Run } from '../../domain/run/run.ts';
 import { findPort } from '../../local/ports.ts';
 import { apiClient } from '../support/client.ts';
 import { endOfRun } from '../support/end-of-run.ts';

@@ -1,8 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import type { Job } from '../../domain/job.ts';
-import type { Run } from '../../domain/run.ts';
+import type { Job } from '../../domain/job/job.ts';
+import type { Run } from '../../domain/run/run.ts';
 import { findPort } from '../../local/ports.ts';
 import { apiClient, request } from '../support/client.ts';
 import { startCollector, type Collector, type ReceivedSpan } from '../support/collector.ts';

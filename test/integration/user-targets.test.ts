@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import type { Run } from '../../domain/run.ts';
+import type { Run } from '../../domain/run/run.ts';
 import { startLogged, stopProcess, type LoggedProcess } from '../../local/processes.ts';
 import { apiClient, request } from '../support/client.ts';
 import { endOfRun } from '../support/end-of-run.ts';

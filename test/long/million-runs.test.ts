@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import pg from 'pg';
-import type { Run } from '../../domain/run.ts';
+import type { Run } from '../../domain/run/run.ts';
 import { apiClient, request } from '../support/client.ts';
 import { fromRunner, TEMPLATE_DATABASE } from '../support/environment.ts';
 import { createTestDatabase, startServiceProcess } from '../support/stack.ts';

@@ -1,6 +1,6 @@
 import { connect } from 'node:net';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import type { Job } from '../../domain/job.ts';
+import type { Job } from '../../domain/job/job.ts';
 import { apiClient, request } from '../support/client.ts';
 import { startReverseProxy } from '../support/reverse-proxy.ts';
 import { createStack, type ServiceProcess, type Stack } from '../support/stack.ts';

@@ -1,5 +1,5 @@
 import { createConfig, formatProblems, getTotals, lintFromString } from '@redocly/openapi-core';
-import { createOpenApiDocument } from '../../api/openapi.ts';
+import { createOpenApiDocument } from '../../api/rest/openapi.ts';
 import { operations } from '../../api/routes/index.ts';
 import { VERSION } from '../../api/version.ts';
 

@@ -1,10 +1,10 @@
-import { callHttp, type CallOutcome } from '../../activities/call-http.ts';
-import type { Dispatcher } from '../../activities/guarded-dispatcher.ts';
-import { prepareCall } from '../../activities/prepare-call.ts';
-import { Retry } from '../../domain/retry.ts';
-import type { HttpTarget } from '../../domain/http-target.ts';
-import { JobInput } from '../../domain/job.ts';
-import { takeSecrets } from '../../domain/target-secrets.ts';
+import { callHttp, type CallOutcome } from '../../activities/call/call-http.ts';
+import type { Dispatcher } from '../../activities/call/guarded-dispatcher.ts';
+import { prepareCall } from '../../activities/call/prepare-call.ts';
+import { Retry } from '../../domain/target/retry.ts';
+import type { HttpTarget } from '../../domain/target/http-target.ts';
+import { JobInput } from '../../domain/job/job.ts';
+import { takeSecrets } from '../../domain/job/target-secrets.ts';
 import { createSecretBox } from '../../platform/secret-box.ts';
 
 /** Makes one call to a target without secrets, as the first attempt of a run would make it. */

@@ -1,8 +1,8 @@
-import type { Backfill } from '../../domain/backfill.ts';
-import type { HttpTargetAnswer } from '../../domain/http-target.ts';
-import type { Job } from '../../domain/job.ts';
-import type { Revision } from '../../domain/revision.ts';
-import type { Run } from '../../domain/run.ts';
+import type { Backfill } from '../../domain/run/backfill.ts';
+import type { HttpTargetAnswer } from '../../domain/target/http-target.ts';
+import type { Job } from '../../domain/job/job.ts';
+import type { Revision } from '../../domain/job/revision.ts';
+import type { Run } from '../../domain/run/run.ts';
 
 /** An answer of the API. */
 export interface ApiAnswer<Body> {

@@ -1,11 +1,11 @@
-import { requireFitSchedule } from '../../api/fit-schedule.ts';
-import { compileSchedule } from '../../domain/compile-schedule.ts';
+import { requireFitSchedule } from '../../api/rest/fit-schedule.ts';
+import { compileSchedule } from '../../domain/schedule/compile-schedule.ts';
 import { SchedulerError } from '../../domain/errors.ts';
-import { occurrences } from '../../domain/occurrences.ts';
-import { findWarnings } from '../../domain/schedule-warnings.ts';
-import { summarize } from '../../domain/schedule-words.ts';
-import { Schedule } from '../../domain/schedule.ts';
-import { temporalScheduleSpec } from '../../scheduling/schedule-options.ts';
+import { occurrences } from '../../domain/schedule/occurrences.ts';
+import { findWarnings } from '../../domain/schedule/schedule-warnings.ts';
+import { summarize } from '../../domain/schedule/schedule-words.ts';
+import { Schedule } from '../../domain/schedule/schedule.ts';
+import { temporalScheduleSpec } from '../../scheduling/schedules/schedule-options.ts';
 
 // Prints what each of the costliest schedules costs, as JSON: a process of its own, for jest's modules run some five
 // times slower than those of a service.

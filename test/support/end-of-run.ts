@@ -1,4 +1,4 @@
-import type { Run } from '../../domain/run.ts';
+import type { Run } from '../../domain/run/run.ts';
 import type { apiClient } from './client.ts';
 import { waitFor } from './wait-for.ts';
 

@@ -1,4 +1,4 @@
-import type { Job } from '../../domain/job.ts';
+import type { Job } from '../../domain/job/job.ts';
 import type { apiClient } from './client.ts';
 import { waitFor } from './wait-for.ts';
 

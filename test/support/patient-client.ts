@@ -1,5 +1,5 @@
 import { Client, ScheduleClient, type Connection } from '@temporalio/client';
-import { isUnreachable } from '../../scheduling/temporal-errors.ts';
+import { isUnreachable } from '../../scheduling/temporal/temporal-errors.ts';
 
 const DEADLINE_MS = 5_000;
 const MAX_ATTEMPTS = 6;

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { afterEach, describe, expect, test } from '@jest/globals';
-import { createGuardedDispatcher } from '../../activities/guarded-dispatcher.ts';
-import { HttpTarget } from '../../domain/http-target.ts';
+import { createGuardedDispatcher } from '../../activities/call/guarded-dispatcher.ts';
+import { HttpTarget } from '../../domain/target/http-target.ts';
 import { parseAddressRules } from '../../platform/address-rules.ts';
 import { callTarget } from '../support/call-target.ts';
 import { startRawServer, type RawServer } from '../support/raw-server.ts';

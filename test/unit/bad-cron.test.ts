@@ -1,9 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
 import { z } from 'zod';
 import { SchedulerError } from '../../domain/errors.ts';
-import { findNeverFiring } from '../../domain/never-firing.ts';
-import { Schedule } from '../../domain/schedule.ts';
-import { parseInput } from '../../api/validation.ts';
+import { findNeverFiring } from '../../domain/schedule/never-firing.ts';
+import { Schedule } from '../../domain/schedule/schedule.ts';
+import { parseInput } from '../../api/rest/validation.ts';
 
 const NOW = Date.parse('2027-01-01T00:00:00Z');
 

@@ -5,7 +5,7 @@ import {
   MOST_CALLS,
   type CallControl,
   type MadeCall,
-} from '../../activities/calls-under-way.ts';
+} from '../../activities/attempt/calls-under-way.ts';
 
 const made = { isRecorded: true } as MadeCall;
 const logger = { warn: () => undefined };

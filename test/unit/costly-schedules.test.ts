@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { describe, expect, test } from '@jest/globals';
-import { requireFitSchedule } from '../../api/fit-schedule.ts';
-import { Schedule } from '../../domain/schedule.ts';
+import { requireFitSchedule } from '../../api/rest/fit-schedule.ts';
+import { Schedule } from '../../domain/schedule/schedule.ts';
 
 /** Milliseconds of one core that a request may take with all that it does to a schedule. */
 const [POST_MS, GET_MS] = [100, 20];

@@ -1,8 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
-import { compileSchedule } from '../../domain/compile-schedule.ts';
-import { countOccurrences } from '../../domain/count-occurrences.ts';
-import { occurrences } from '../../domain/occurrences.ts';
-import type { Schedule } from '../../domain/schedule.ts';
+import { compileSchedule } from '../../domain/schedule/compile-schedule.ts';
+import { countOccurrences } from '../../domain/schedule/count-occurrences.ts';
+import { occurrences } from '../../domain/schedule/occurrences.ts';
+import type { Schedule } from '../../domain/schedule/schedule.ts';
 
 const DAY = 86_400_000;
 const at = (text: string) => Date.parse(text);

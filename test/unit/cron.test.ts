@@ -1,9 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
-import { compileSchedule } from '../../domain/compile-schedule.ts';
-import { findNeverFiring } from '../../domain/never-firing.ts';
-import { Schedule } from '../../domain/schedule.ts';
-import { occurrences } from '../../domain/occurrences.ts';
-import { CronError, parseCron } from '../../domain/cron/parse-cron.ts';
+import { compileSchedule } from '../../domain/schedule/compile-schedule.ts';
+import { findNeverFiring } from '../../domain/schedule/never-firing.ts';
+import { Schedule } from '../../domain/schedule/schedule.ts';
+import { occurrences } from '../../domain/schedule/occurrences.ts';
+import { CronError, parseCron } from '../../domain/schedule/cron/parse-cron.ts';
 
 const START = Date.parse('2027-01-01T00:00:00Z'); // a Friday
 

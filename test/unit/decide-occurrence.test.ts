@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { decideOccurrence, type DueOccurrence } from '../../scheduling/decide-occurrence.ts';
+import { decideOccurrence, type DueOccurrence } from '../../scheduling/occurrences/decide-occurrence.ts';
 
 const DUE = Date.UTC(2026, 10, 22, 9);
 const SECOND = 1_000;

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import type { RunsSoFar } from '../../db/ledger.ts';
-import { dueWithinMaxRuns } from '../../scheduling/due-within-max-runs.ts';
+import type { RunsSoFar } from '../../db/runs/ledger.ts';
+import { dueWithinMaxRuns } from '../../scheduling/occurrences/due-within-max-runs.ts';
 
 const NONE: RunsSoFar = { counted: 0, unsettled: 0, latest: undefined };
 const run = (scheduledAt: number, endedAt: number | null) => ({ scheduledAt, endedAt });

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
-import { endAttempt, type AttemptOutcome } from '../../activities/ended-attempt.ts';
-import { findOverdue } from '../../activities/overdue-run.ts';
-import { Retry } from '../../domain/retry.ts';
+import { endAttempt, type AttemptOutcome } from '../../activities/attempt/ended-attempt.ts';
+import { findOverdue } from '../../activities/attempt/overdue-run.ts';
+import { Retry } from '../../domain/target/retry.ts';
 
 const endedAt = new Date('2026-03-01T12:00:00.500Z');
 const deadline = { at: new Date('2026-03-01T12:00:06Z'), timeoutMs: 6_000 };

@@ -1,13 +1,13 @@
 import { describe, expect, test } from '@jest/globals';
-import { judgeStatus } from '../../domain/http-status.ts';
-import { fillIn, findUnknownPlaceholders } from '../../domain/placeholder.ts';
-import { retryAfterMs } from '../../domain/retry-after.ts';
-import { Retry, retryDelayMs } from '../../domain/retry.ts';
-import { HttpTarget } from '../../domain/http-target.ts';
-import { JobInput } from '../../domain/job.ts';
-import { takeSecrets } from '../../domain/target-secrets.ts';
-import { blotOut } from '../../activities/blot-out.ts';
-import { followRedirect } from '../../activities/follow-redirect.ts';
+import { judgeStatus } from '../../domain/target/http-status.ts';
+import { fillIn, findUnknownPlaceholders } from '../../domain/target/placeholder.ts';
+import { retryAfterMs } from '../../domain/target/retry-after.ts';
+import { Retry, retryDelayMs } from '../../domain/target/retry.ts';
+import { HttpTarget } from '../../domain/target/http-target.ts';
+import { JobInput } from '../../domain/job/job.ts';
+import { takeSecrets } from '../../domain/job/target-secrets.ts';
+import { blotOut } from '../../activities/call/blot-out.ts';
+import { followRedirect } from '../../activities/call/follow-redirect.ts';
 
 const values = { scheduledAt: '2026-11-23T08:00:00Z', jobId: 'J', runId: 'R', attempt: '2' };
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
-import { JobInput } from '../../domain/job.ts';
-import { findJobWarnings } from '../../domain/job-warnings.ts';
-import { takeSecrets } from '../../domain/target-secrets.ts';
+import { JobInput } from '../../domain/job/job.ts';
+import { findJobWarnings } from '../../domain/job/job-warnings.ts';
+import { takeSecrets } from '../../domain/job/target-secrets.ts';
 
 const warningsOf = (job: object) =>
   findJobWarnings(

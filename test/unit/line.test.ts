@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { JobInput, JobName } from '../../domain/job.ts';
+import { JobInput, JobName } from '../../domain/job/job.ts';
 
 describe('a name', () => {
   test.each([

@@ -1,8 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
-import { compileSchedule } from '../../domain/compile-schedule.ts';
-import { findNeverFiring } from '../../domain/never-firing.ts';
-import { occurrences } from '../../domain/occurrences.ts';
-import { Schedule } from '../../domain/schedule.ts';
+import { compileSchedule } from '../../domain/schedule/compile-schedule.ts';
+import { findNeverFiring } from '../../domain/schedule/never-firing.ts';
+import { occurrences } from '../../domain/schedule/occurrences.ts';
+import { Schedule } from '../../domain/schedule/schedule.ts';
 
 const firesAt = (schedule: object, after = '1990-01-01T00:00:00Z') =>
   occurrences(compileSchedule(Schedule.parse(schedule)), Date.parse(after), 9).map((instant) =>

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { parseMediaType } from '../../api/media-type.ts';
+import { parseMediaType } from '../../api/rest/media-type.ts';
 
 test.each([
   ['application/json', []],

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { mergePatch } from '../../domain/merge-patch.ts';
+import { mergePatch } from '../../domain/job/merge-patch.ts';
 
 describe('a JSON merge patch', () => {
   // RFC 7396, appendix A, row by row.

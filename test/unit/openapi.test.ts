@@ -1,10 +1,10 @@
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
 import { describe, expect, test } from '@jest/globals';
-import { createOpenApiDocument } from '../../api/openapi.ts';
+import { createOpenApiDocument } from '../../api/rest/openapi.ts';
 import { operations } from '../../api/routes/index.ts';
-import { Job } from '../../domain/job.ts';
-import { Run } from '../../domain/run.ts';
+import { Job } from '../../domain/job/job.ts';
+import { Run } from '../../domain/run/run.ts';
 
 const document = JSON.parse(JSON.stringify(createOpenApiDocument(operations, '0.0.0'))) as {
   openapi: string;

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
-import { compileSchedule } from '../../domain/compile-schedule.ts';
+import { compileSchedule } from '../../domain/schedule/compile-schedule.ts';
 import { toInstant } from '../../domain/instant.ts';
-import { occurrences } from '../../domain/occurrences.ts';
-import { Schedule } from '../../domain/schedule.ts';
+import { occurrences } from '../../domain/schedule/occurrences.ts';
+import { Schedule } from '../../domain/schedule/schedule.ts';
 
 interface Entry {
   cron: string;

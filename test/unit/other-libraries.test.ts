@@ -1,9 +1,9 @@
 import { Cron } from 'croner';
 import { CronExpressionParser } from 'cron-parser';
 import { expect, test } from '@jest/globals';
-import { compileSchedule } from '../../domain/compile-schedule.ts';
-import { occurrences } from '../../domain/occurrences.ts';
-import { Schedule } from '../../domain/schedule.ts';
+import { compileSchedule } from '../../domain/schedule/compile-schedule.ts';
+import { occurrences } from '../../domain/schedule/occurrences.ts';
+import { Schedule } from '../../domain/schedule/schedule.ts';
 import { createRandom, type Random } from '../support/random.ts';
 
 // Two parsers that share no line with ours, in the part of the grammar that all three read alike: no wrapping ranges, no

@@ -1,8 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
-import { parsePatched } from '../../api/parse-patched.ts';
+import { parsePatched } from '../../api/rest/parse-patched.ts';
 import type { SchedulerError } from '../../domain/errors.ts';
-import { JobInput } from '../../domain/job.ts';
-import { mergePatch } from '../../domain/merge-patch.ts';
+import { JobInput } from '../../domain/job/job.ts';
+import { mergePatch } from '../../domain/job/merge-patch.ts';
 
 /** As an older version may have stored it: what is odd in it is refused today. */
 const old = {

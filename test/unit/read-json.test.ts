@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import { findNumberFault } from '../../api/number-fault.ts';
-import { readJson } from '../../api/read-json.ts';
+import { findNumberFault } from '../../api/rest/number-fault.ts';
+import { readJson } from '../../api/rest/read-json.ts';
 import type { SchedulerError } from '../../domain/errors.ts';
 
 const read = (text: string) => readJson(Buffer.from(text));

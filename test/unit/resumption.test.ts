@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import type { JobRow } from '../../db/schema.ts';
-import { resumption } from '../../scheduling/resumption.ts';
+import { resumption } from '../../scheduling/jobs/resumption.ts';
 
 const UNTIL = new Date('2026-11-22T09:00:00Z');
 const later = (ms: number) => new Date(UNTIL.getTime() + ms);

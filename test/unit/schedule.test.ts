@@ -1,10 +1,10 @@
 import { describe, expect, test } from '@jest/globals';
-import { toRanges, toValues } from '../../domain/calendar.ts';
-import { occurrences } from '../../domain/occurrences.ts';
-import { compileSchedule } from '../../domain/compile-schedule.ts';
-import { findNeverFiring } from '../../domain/never-firing.ts';
-import { Schedule } from '../../domain/schedule.ts';
-import { summarize } from '../../domain/schedule-words.ts';
+import { toRanges, toValues } from '../../domain/schedule/calendar.ts';
+import { occurrences } from '../../domain/schedule/occurrences.ts';
+import { compileSchedule } from '../../domain/schedule/compile-schedule.ts';
+import { findNeverFiring } from '../../domain/schedule/never-firing.ts';
+import { Schedule } from '../../domain/schedule/schedule.ts';
+import { summarize } from '../../domain/schedule/schedule-words.ts';
 
 const at = (text: string) => Date.parse(text);
 const next = (schedule: unknown, after: string, count: number) =>

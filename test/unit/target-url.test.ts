@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { findUrlFault } from '../../domain/target-url.ts';
+import { findUrlFault } from '../../domain/target/target-url.ts';
 
 test.each([
   'https://example.com',

@@ -4,8 +4,8 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { Client, Connection } from '@temporalio/client';
 import { readConfig } from '../../platform/config.ts';
 import { createTemporalClient } from '../../platform/temporal.ts';
-import { ensureSearchAttributes } from '../../scheduling/search-attributes.ts';
-import { isUnreachable } from '../../scheduling/temporal-errors.ts';
+import { ensureSearchAttributes } from '../../scheduling/temporal/search-attributes.ts';
+import { isUnreachable } from '../../scheduling/temporal/temporal-errors.ts';
 
 // A Temporal that tells what it can do, and then answers nothing any more.
 let server: Http2Server;

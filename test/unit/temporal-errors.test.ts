@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { status } from '@grpc/grpc-js';
 import { ScheduleNotFoundError, ServiceError } from '@temporalio/client';
-import { describeRefusal, isUnreachable, judgeTemporal } from '../../scheduling/temporal-errors.ts';
+import { describeRefusal, isUnreachable, judgeTemporal } from '../../scheduling/temporal/temporal-errors.ts';
 
 const answered = (code: status, details = '') =>
   new ServiceError('Failed to create schedule', {

@@ -1,9 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
-import { parseInput } from '../../api/validation.ts';
+import { parseInput } from '../../api/rest/validation.ts';
 import { SchedulerError, type FieldError } from '../../domain/errors.ts';
-import { compileSchedule } from '../../domain/compile-schedule.ts';
-import { JobInput } from '../../domain/job.ts';
-import { Schedule } from '../../domain/schedule.ts';
+import { compileSchedule } from '../../domain/schedule/compile-schedule.ts';
+import { JobInput } from '../../domain/job/job.ts';
+import { Schedule } from '../../domain/schedule/schedule.ts';
 
 const target = { type: 'http', url: 'https://example.com/' };
 const schedule = { every: '5m' };

@@ -1,9 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
-import { compileSchedule } from '../../domain/compile-schedule.ts';
-import { Schedule } from '../../domain/schedule.ts';
-import { canonicalZone } from '../../domain/zone-name.ts';
-import { ZONE_NAMES } from '../../domain/zone-names.ts';
-import { isTimeZone } from '../../domain/time-zone.ts';
+import { compileSchedule } from '../../domain/schedule/compile-schedule.ts';
+import { Schedule } from '../../domain/schedule/schedule.ts';
+import { canonicalZone } from '../../domain/schedule/zone-name.ts';
+import { ZONE_NAMES } from '../../domain/schedule/zone-names.ts';
+import { isTimeZone } from '../../domain/schedule/time-zone.ts';
 
 const zoneOf = (timeZone: string) => Schedule.parse({ every: '5m', timeZone }).timeZone;
 

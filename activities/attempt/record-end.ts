@@ -1,0 +1,57 @@
+import { ApplicationFailure } from '@temporalio/activity';
+import type { BegunRun } from '../../db/runs/begin-run.ts';
+import { recordAttempt, type RunEnd } from '../../db/runs/run-progress.ts';
+import { isHook } from '../../domain/run/hook-trigger.ts';
+import { limitsOf } from '../../domain/job/limits.ts';
+import { RUN_FAILED } from '../../domain/run/run-failed.ts';
+import type { RunJobResult } from '../../domain/run/run-job.ts';
+import { passOn } from '../../scheduling/runs/turns.ts';
+import type { ActivityDependencies } from './dependencies.ts';
+import type { EndedAttempt } from './ended-attempt.ts';
+import { ENDED_IN_TEMPORAL } from './make-attempt.ts';
+import { fieldsOf } from './trace-run.ts';
+
+/** Records an attempt, and passes its turn on. Answers how the run ends with it; undefined if it goes on. */
+export async function recordEnd(
+  dependencies: ActivityDependencies,
+  run: BegunRun,
+  ended: EndedAttempt,
+): Promise<RunEnd | undefined> {
+  const { db, logger, metrics } = dependencies;
+  const { attempt } = ended;
+  const end = findEnd(ended);
+  await recordAttempt(db, run.id, attempt, end, ended.goneUrl);
+  metrics.attemptEnded(run, attempt, end);
+  const { number, outcome, statusCode, error } = attempt;
+  logger.info({ ...fieldsOf(run), attempt: number, outcome, statusCode, error }, 'attempt ended');
+  const limits = limitsFor(run);
+  if (limits) {
+    await passOn(dependencies, limits.scope).catch((failure: unknown) => {
+      // The reconciler does it.
+      logger.warn({ err: failure, ...fieldsOf(run) }, 'could not pass on a turn');
+    });
+  }
+  return end;
+}
+
+/** The limits under which a run makes its attempts; a hook has none. Pure. */
+export const limitsFor = (run: BegunRun) => (isHook(run.trigger) ? undefined : limitsOf(run.job));
+
+/** How a run ends with an attempt; undefined if it goes on, or if Temporal alone knows how it ended. */
+function findEnd({ attempt, timedOut }: EndedAttempt): RunEnd | undefined {
+  if (attempt.error === ENDED_IN_TEMPORAL) return undefined;
+  if (timedOut !== undefined) return { state: 'timedOut', reason: timedOut };
+  const goesOn = attempt.outcome === 'failed' && attempt.retryAt !== null;
+  return goesOn ? undefined : { state: attempt.outcome, reason: attempt.error };
+}
+
+/** Ends the activity as its run ended: a failed run fails it, for good. */
+export function settle(run: Pick<BegunRun, 'id' | 'state' | 'reason' | 'attempts'>): RunJobResult {
+  const { id: runId, state } = run;
+  if (state === 'succeeded') return { runId, state };
+  const hasNotBegun =
+    state === 'skipped' || state === 'missed' || (state === 'cancelled' && run.attempts.length === 0);
+  if (hasNotBegun) return { runId, state: 'skipped' };
+  const type = state === 'cancelled' ? 'RunCancelled' : RUN_FAILED;
+  throw ApplicationFailure.nonRetryable(run.reason ?? 'the run failed', type);
+}

@@ -1,0 +1,81 @@
+import { SpanKind } from '@opentelemetry/api';
+import {
+  ATTR_HTTP_REQUEST_METHOD,
+  ATTR_HTTP_REQUEST_RESEND_COUNT,
+  ATTR_HTTP_RESPONSE_STATUS_CODE,
+  ATTR_SERVER_ADDRESS,
+  ATTR_SERVER_PORT,
+  ATTR_URL_FULL,
+} from '@opentelemetry/semantic-conventions';
+import type { BegunRun } from '../../db/runs/begin-run.ts';
+import { isAskedFor, traceIdOf } from '../../domain/run/origin.ts';
+import { currentTraceId, currentTraceparent, failSpan, inSpan } from '../../platform/spans.ts';
+import { fieldsOfRun } from '../../scheduling/runs/run-fields.ts';
+import type { CallOutcome } from '../call/call-http.ts';
+import type { EndedAttempt } from './ended-attempt.ts';
+import type { PreparedCall } from '../call/prepare-call.ts';
+
+/** What each line about a run carries. */
+export function fieldsOf(run: Pick<BegunRun, 'id' | 'job' | 'origin'>) {
+  return {
+    ...fieldsOfRun({ ...run, job_id: run.job.id }),
+    traceId: currentTraceId() ?? traceIdOf(run.id),
+  };
+}
+
+/**
+ * Makes or records one attempt of a run within a span. A run that a traced request asked for goes on with the trace of
+ * that request; any other has a trace of its own, and a link to the request that its job comes from.
+ */
+export function traceAttempt<Result extends { made: EndedAttempt }>(
+  run: BegunRun,
+  number: number,
+  work: () => Promise<Result>,
+): Promise<Result> {
+  const traceparent = run.origin?.traceparent;
+  const isPartOfRequest = isAskedFor(run.trigger) || run.retry_of !== null;
+  const place =
+    isPartOfRequest && traceparent !== undefined
+      ? { headers: { traceparent } }
+      : { traceId: traceIdOf(run.id), link: traceparent };
+  const attributes = {
+    'scheduler.job.id': run.job.id,
+    'scheduler.run.id': run.id,
+    'scheduler.run.trigger': run.trigger,
+    'scheduler.attempt': number,
+  };
+  return inSpan('attempt', { ...place, attributes }, async (span) => {
+    const result = await work();
+    const { outcome } = result.made.attempt;
+    span.setAttribute('scheduler.attempt.outcome', outcome);
+    if (outcome !== 'succeeded') failSpan(span, outcome);
+    return result;
+  });
+}
+
+/** Makes the call of an attempt within a span, which the target gets as its parent; without traces, as prepared. */
+export function traceCall(
+  call: PreparedCall,
+  attempt: number,
+  work: (call: PreparedCall) => Promise<CallOutcome>,
+): Promise<CallOutcome> {
+  const { url, method } = call;
+  const attributes = {
+    [ATTR_HTTP_REQUEST_METHOD]: method,
+    // What stands in a query is nobody's business but the target's.
+    [ATTR_URL_FULL]: url.origin + url.pathname,
+    [ATTR_SERVER_ADDRESS]: url.hostname,
+    [ATTR_SERVER_PORT]: Number(url.port) || (url.protocol === 'https:' ? 443 : 80),
+    ...(attempt > 1 ? { [ATTR_HTTP_REQUEST_RESEND_COUNT]: attempt - 1 } : {}),
+  };
+  return inSpan(method, { kind: SpanKind.CLIENT, attributes }, async (span) => {
+    const traceparent = currentTraceparent();
+    const headers = { ...call.headers, ...(traceparent === undefined ? {} : { traceparent }) };
+    const outcome = await work({ ...call, headers });
+    const { statusCode, verdict } = outcome;
+    if (statusCode !== null) span.setAttribute(ATTR_HTTP_RESPONSE_STATUS_CODE, statusCode);
+    // Whether a status is a failure is for the author of the job to say.
+    if (verdict !== 'succeeded') failSpan(span, statusCode === null ? '_OTHER' : String(statusCode));
+    return outcome;
+  });
+}

@@ -1,0 +1,96 @@
+import type { Transform } from 'node:stream';
+import { constants, createBrotliDecompress, createGunzip, createInflate, createInflateRaw } from 'node:zlib';
+import { formatDuration } from '../../domain/duration.ts';
+import { SECOND_MS } from '../../domain/milliseconds.ts';
+
+/** A body that is decoded further is cut off: nobody reads more of it, and a small one can decode to terabytes. */
+const MAX_DECODED_BYTES = 64 * 1_024;
+/** A server that encodes its answers more often than once or twice is not to be helped. */
+const MAX_ENCODINGS = 5;
+/** All of it takes milliseconds, unless the threads that do it are occupied: they resolve names as well. */
+const MAX_DECODING_MS = 5 * SECOND_MS;
+
+/** A body without its encodings, or why it can't be had. */
+export type Decoded = { bytes: Buffer; isCut: boolean } | { fault: string };
+
+/**
+ * Takes away the encodings of a body, as Content-Encoding lists them (RFC 9110, 8.4): gzip, deflate, br. Decodes no more than
+ * is worth reading, outside of the event loop, and of a body that is cut off as much as there is. Never throws.
+ */
+export async function decodeContent(body: Buffer, contentEncoding: string): Promise<Decoded> {
+  const encodings = contentEncoding
+    .split(',')
+    .map((name) => name.trim().toLowerCase())
+    .filter((name) => name !== '' && name !== 'identity');
+  if (encodings.length > MAX_ENCODINGS) return { fault: `encoded more than ${MAX_ENCODINGS} times` };
+  const signal = AbortSignal.timeout(MAX_DECODING_MS);
+  let decoded = { bytes: body, isCut: false };
+  for (const name of encodings.reverse()) {
+    const create = DECODERS[name];
+    const named = `encoded as ${JSON.stringify(name.slice(0, 40))}`;
+    if (!create) return { fault: `${named}, which can't be read here` };
+    try {
+      const { bytes, isCut } = await decode(decoded.bytes, create(decoded.bytes), signal);
+      decoded = { bytes, isCut: isCut || decoded.isCut };
+    } catch (error) {
+      return { fault: `${named}, which can't be decoded: ${(error as Error).message}` };
+    }
+  }
+  return decoded;
+}
+
+// One chunk holds all that is wanted. So a decoder is closed as soon as it has worked once, which Node has only a few do at
+// a time: those that wait, however many, hold no window yet (of brotli, up to 16 MiB).
+const chunkSize = MAX_DECODED_BYTES;
+// An end that comes too early is no fault.
+const deflate = { chunkSize, finishFlush: constants.Z_SYNC_FLUSH };
+const gunzip = () => createGunzip(deflate);
+
+const DECODERS: Record<string, ((body: Buffer) => Transform) | undefined> = Object.assign(
+  Object.create(null) as object,
+  {
+    gzip: gunzip,
+    'x-gzip': gunzip,
+    // It is to be in zlib's format (RFC 1950), but some servers leave that away.
+    deflate: (body: Buffer) => (beginsAsZlib(body) ? createInflate(deflate) : createInflateRaw(deflate)),
+    br: () => createBrotliDecompress({ chunkSize, finishFlush: constants.BROTLI_OPERATION_FLUSH }),
+  },
+);
+
+const beginsAsZlib = (body: Buffer) =>
+  body.length < 2 || ((body.readUInt8(0) & 0x0f) === 8 && body.readUInt16BE(0) % 31 === 0);
+
+function decode(
+  body: Buffer,
+  decoder: Transform,
+  signal: AbortSignal,
+): Promise<{ bytes: Buffer; isCut: boolean }> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let size = 0;
+    const end = (isCut: boolean) => {
+      stop();
+      resolve({ bytes: Buffer.concat(chunks).subarray(0, MAX_DECODED_BYTES), isCut });
+    };
+    const fail = (error: Error) => {
+      stop();
+      reject(error);
+    };
+    const onAbort = () => fail(new Error(`it took longer than ${formatDuration(MAX_DECODING_MS)}`));
+    const stop = () => {
+      signal.removeEventListener('abort', onAbort);
+      decoder.destroy();
+    };
+    decoder
+      .on('data', (chunk: Buffer) => {
+        chunks.push(chunk);
+        size += chunk.length;
+        if (size >= MAX_DECODED_BYTES) end(true);
+      })
+      .once('end', () => end(false))
+      .on('error', fail);
+    if (signal.aborted) return onAbort();
+    signal.addEventListener('abort', onAbort, { once: true });
+    decoder.end(body);
+  });
+}

@@ -1,0 +1,32 @@
+import { compileSchedule } from '../../domain/schedule/compile-schedule.ts';
+import type { CompiledSchedule } from '../../domain/schedule/compiled-schedule.ts';
+import { invalid } from '../../domain/errors.ts';
+import { SECOND_MS } from '../../domain/milliseconds.ts';
+import { findNeverFiring } from '../../domain/schedule/never-firing.ts';
+import type { Schedule } from '../../domain/schedule/schedule.ts';
+import { shortestInterval } from '../../domain/schedule/shortest-interval.ts';
+import { findTooComplex } from '../../scheduling/schedules/spec-size.ts';
+import type { ApiDependencies } from './operation.ts';
+
+/**
+ * Compiles a schedule, or refuses it: one that is too much for a Temporal Schedule, never fires after `now`
+ * (milliseconds since the epoch), or fires more often than this installation allows. `before` is the schedule that it
+ * replaces.
+ * @throws SchedulerError `invalid`
+ */
+export function requireFitSchedule(
+  schedule: Schedule,
+  now: number,
+  { limits }: Pick<ApiDependencies, 'limits'>,
+  before?: Schedule,
+): CompiledSchedule {
+  const compiled = compileSchedule(schedule);
+  const tooComplex = findTooComplex(compiled, now);
+  if (tooComplex.length > 0) throw invalid(tooComplex);
+  const faults = findNeverFiring(schedule, now, before, compiled);
+  if (faults.length > 0) throw invalid(faults);
+  const shortest = shortestInterval(compiled, now);
+  if (shortest >= limits.minIntervalMs) return compiled;
+  const message = `two of its occurrences are ${shortest / SECOND_MS} s apart; here, a job may fire every ${limits.minIntervalMs / SECOND_MS} s at most`;
+  throw invalid([{ path: 'schedule', code: 'too_often', message }]);
+}

@@ -1,0 +1,131 @@
+import type { LastRun } from '../../db/runs/runs.ts';
+import type { ApiKeyRow, JobRow, RunRow } from '../../db/schema.ts';
+import type { ApiKey } from '../../domain/api-key.ts';
+import { toInstant } from '../../domain/instant.ts';
+import type { Job, SyncState } from '../../domain/job/job.ts';
+import type { Attempt, RecordedAttempt, Run } from '../../domain/run/run.ts';
+import type { CompiledSchedule } from '../../domain/schedule/compiled-schedule.ts';
+import { summarize } from '../../domain/schedule/schedule-words.ts';
+import { definitionOf } from '../../scheduling/jobs/job-definition.ts';
+import { upcomingOf } from '../../scheduling/occurrences/upcoming.ts';
+
+const UPCOMING = 5;
+
+const instantOf = (date: Date) => toInstant(date.getTime());
+
+/** What the runs of a job say about it. */
+export interface RunsOfJob {
+  lastRun: LastRun | undefined;
+  /** How many of its occurrences have had a run; needed of a job with `maxRuns` alone. */
+  scheduledRuns: number;
+}
+
+/** A job as the API answers it. */
+export function presentJob(
+  job: JobRow,
+  { lastRun, scheduledRuns }: RunsOfJob,
+  now: Date,
+  compiled?: CompiledSchedule,
+): Job {
+  const upcoming = upcomingOf(job, scheduledRuns, now.getTime(), UPCOMING, compiled);
+  return {
+    id: job.id,
+    namespace: job.namespace,
+    ...definitionOf(job),
+    schedule: { ...job.schedule, summary: summarize(job.schedule) },
+    state: job.state,
+    pause: presentPause(job),
+    status: {
+      nextRunAt: upcoming[0] === undefined ? null : toInstant(upcoming[0]),
+      upcoming: upcoming.map(toInstant),
+      lastRun: lastRun
+        ? { id: lastRun.id, scheduledAt: instantOf(lastRun.scheduled_at), state: lastRun.state }
+        : null,
+      consecutiveFailures: job.consecutive_failures,
+    },
+    sync: {
+      state: syncStateOf(job),
+      generation: job.generation,
+      observedGeneration: job.observed_generation,
+      error: job.sync_error,
+    },
+    createdAt: instantOf(job.created_at),
+    updatedAt: instantOf(job.updated_at),
+  };
+}
+
+function presentPause(job: JobRow): Job['pause'] {
+  if (job.paused_at === null) return null;
+  return {
+    reason: job.pause_reason ?? '',
+    at: instantOf(job.paused_at),
+    by: job.paused_by ?? '',
+    until: job.paused_until && instantOf(job.paused_until),
+  };
+}
+
+function syncStateOf(job: JobRow): SyncState {
+  if (job.observed_generation === job.generation) return 'synced';
+  return job.sync_error === null ? 'pending' : 'error';
+}
+
+/** A run as the API answers it. */
+export function presentRun(run: RunRow, temporal: { uiUrl: string | undefined; namespace: string }): Run {
+  const path = `/namespaces/${encodeURIComponent(temporal.namespace)}/workflows/${encodeURIComponent(run.workflow_id)}`;
+  const url =
+    temporal.uiUrl &&
+    `${temporal.uiUrl.replace(/\/$/, '')}${path}${run.temporal_run_id ? `/${run.temporal_run_id}/history` : ''}`;
+  return {
+    id: run.id,
+    jobId: run.job_id,
+    jobGeneration: run.job_generation,
+    trigger: run.trigger,
+    scheduledAt: instantOf(run.scheduled_at),
+    startedAt: run.started_at && instantOf(run.started_at),
+    endedAt: run.ended_at && instantOf(run.ended_at),
+    state: run.state,
+    reason: run.reason,
+    cancelRequestedAt: run.cancel_requested_at && instantOf(run.cancel_requested_at),
+    retryOf: run.retry_of,
+    cause: run.cause,
+    occurrences: presentOccurrences(run),
+    attempts: run.attempts.map(presentAttempt),
+    temporal: { workflowId: run.workflow_id, runId: run.temporal_run_id, url: url ?? null },
+  };
+}
+
+function presentOccurrences({ scheduled_at, last_scheduled_at, occurrences }: RunRow): Run['occurrences'] {
+  if (last_scheduled_at === null || occurrences === null) return null;
+  return { from: instantOf(scheduled_at), to: instantOf(last_scheduled_at), count: occurrences };
+}
+
+/** In the order of the documentation; the database keeps its own. */
+function presentAttempt({
+  number,
+  startedAt,
+  endedAt,
+  outcome,
+  statusCode,
+  error,
+  responseExcerpt,
+  retryAt = null,
+}: RecordedAttempt): Attempt {
+  // Clocks can be set back.
+  const durationMs = Math.max(0, Date.parse(endedAt) - Date.parse(startedAt));
+  return { number, startedAt, endedAt, durationMs, outcome, statusCode, error, responseExcerpt, retryAt };
+}
+
+/** A key as it is answered. */
+export const presentApiKey = (row: ApiKeyRow): ApiKey => ({
+  id: row.id,
+  namespace: row.namespace,
+  name: row.name,
+  scopes: row.scopes,
+  hint: row.hint,
+  createdAt: instantOf(row.created_at),
+  createdBy: row.created_by,
+  expiresAt: row.expires_at && instantOf(row.expires_at),
+  lastUsedAt: row.last_used_at && instantOf(row.last_used_at),
+  revokedAt: row.revoked_at && instantOf(row.revoked_at),
+  revokedBy: row.revoked_by,
+});

@@ -1,0 +1,117 @@
+import { sql } from 'kysely';
+import { SchedulerError } from '../../domain/errors.ts';
+import type { Database } from '../database.ts';
+import { PREPARED } from '../prepared-statements.ts';
+import { toRevisionRow, type NewRevision } from './revisions.ts';
+import type { JobChange, JobRow } from '../schema.ts';
+import { violatesUnique } from '../unique-violation.ts';
+
+/**
+ * Stores a new job and its first revision, in one statement.
+ * @throws SchedulerError `name_taken`
+ */
+export async function insertJob(db: Database, job: JobRow, revision: NewRevision): Promise<void> {
+  try {
+    await sql`${PREPARED}
+      WITH revision AS (INSERT INTO job_revisions ${columnsAndValues(toRevisionRow(revision))})
+      INSERT INTO jobs ${columnsAndValues(job)}`.execute(db);
+  } catch (error) {
+    throw toNameTaken(error, job.name, job.namespace);
+  }
+}
+
+/** What follows INSERT INTO. The driver writes objects as JSON. */
+const columnsAndValues = (row: object) =>
+  sql`(${sql.join(Object.keys(row).map((column) => sql.ref(column)))}) VALUES (${sql.join(Object.values(row))})`;
+
+/**
+ * Writes columns of a job that the caller's transaction has locked.
+ * @throws SchedulerError `name_taken`
+ */
+export async function updateJob(transaction: Database, job: JobRow, change: JobChange): Promise<JobRow> {
+  try {
+    return await transaction
+      .updateTable('jobs')
+      .set(change)
+      .where('id', '=', job.id)
+      .returningAll()
+      .executeTakeFirstOrThrow();
+  } catch (error) {
+    throw toNameTaken(error, String(change.name), job.namespace);
+  }
+}
+
+function toNameTaken(error: unknown, name: string, namespace: string): unknown {
+  if (!violatesUnique(error, 'jobs_name')) return error;
+  const message = `A job named ${JSON.stringify(name)} exists already in the namespace ${JSON.stringify(namespace)}.`;
+  return new SchedulerError('name_taken', message, {
+    errors: [{ path: 'name', code: 'taken', message: 'choose another name, or delete that job first' }],
+    cause: error,
+  });
+}
+
+/** A job that has not been deleted, locked until the transaction ends. */
+export function lockJob(
+  transaction: Database,
+  place: { id: string; namespace?: string },
+): Promise<JobRow | undefined> {
+  return (
+    transaction
+      .selectFrom('jobs')
+      .selectAll()
+      .where('id', '=', place.id)
+      .$if(place.namespace !== undefined, (query) => query.where('namespace', '=', place.namespace as string))
+      .where('deleted_at', 'is', null)
+      // Not FOR UPDATE: runs refer to the job, and whoever inserts one must not have to wait for its lock.
+      .forNoKeyUpdate()
+      .executeTakeFirst()
+  );
+}
+
+/** How many jobs there are in a namespace. Until the transaction ends, nobody else is told: so no two of them take the last place. */
+export async function countJobsLocked(transaction: Database, namespace: string): Promise<number> {
+  await sql`SELECT pg_advisory_xact_lock(hashtextextended(${`jobs of ${namespace}`}, 0))`.execute(
+    transaction,
+  );
+  const { count } = await transaction
+    .selectFrom('jobs')
+    .select((eb) => eb.fn.countAll<string>().as('count'))
+    .where('namespace', '=', namespace)
+    .where('deleted_at', 'is', null)
+    .executeTakeFirstOrThrow();
+  return Number(count);
+}
+
+/** A job that has not been deleted. */
+export function findJob(db: Database, namespace: string, id: string): Promise<JobRow | undefined> {
+  return db
+    .selectFrom('jobs')
+    .selectAll()
+    .where('namespace', '=', namespace)
+    .where('id', '=', id)
+    .where('deleted_at', 'is', null)
+    .executeTakeFirst();
+}
+
+/**
+ * Removes a new job, of which nothing may stay, and the key of the request that made it. Answers whether it did: not if the
+ * job has changed, has run, or has come to Temporal meanwhile.
+ */
+export async function removeNewJob(db: Database, id: string): Promise<boolean> {
+  const { rows } = await sql`
+    WITH removed AS (
+      DELETE FROM jobs
+      WHERE id = ${id} AND generation = 1 AND observed_generation = 0 AND schedule_put_at IS NULL
+        AND NOT EXISTS (SELECT FROM runs WHERE runs.job_id = jobs.id)
+      RETURNING id
+    ), freed AS (
+      DELETE FROM idempotency_keys WHERE resource_id IN (SELECT id FROM removed)
+    )
+    SELECT id FROM removed`.execute(db);
+  return rows.length > 0;
+}
+
+/** A job, or the tombstone of one. */
+export function findJobOrTombstone(db: Database, id: string): Promise<JobRow | undefined> {
+  return db.selectFrom('jobs').selectAll().where('id', '=', id).executeTakeFirst();
+}

@@ -1,0 +1,43 @@
+import type { Database } from '../database.ts';
+import type { RevisionRow } from '../schema.ts';
+import type { RevisionAction, RevisionChanges } from '../../domain/job/revision.ts';
+
+/** Who changed a job, when, and how. */
+export interface NewRevision {
+  jobId: string;
+  generation: number;
+  at: Date;
+  by: string;
+  action: RevisionAction;
+  changes: RevisionChanges;
+}
+
+/** Notes a change of a job. To be called in the transaction of the change. */
+export async function insertRevision(transaction: Database, revision: NewRevision): Promise<void> {
+  await transaction.insertInto('job_revisions').values(toRevisionRow(revision)).execute();
+}
+
+/** A change of a job as it is stored. Pure. */
+export const toRevisionRow = ({ jobId, changes, ...rest }: NewRevision) => ({
+  job_id: jobId,
+  changes: JSON.stringify(changes),
+  ...rest,
+});
+
+/** One page of a job's changes, the latest first, beginning before `beforeGeneration`. */
+export function listRevisions(
+  db: Database,
+  filter: { jobId: string; beforeGeneration?: number | undefined; limit: number },
+): Promise<RevisionRow[]> {
+  const { beforeGeneration } = filter;
+  return db
+    .selectFrom('job_revisions')
+    .selectAll()
+    .where('job_id', '=', filter.jobId)
+    .$if(beforeGeneration !== undefined, (query) =>
+      query.where('generation', '<', beforeGeneration as number),
+    )
+    .orderBy('generation', 'desc')
+    .limit(filter.limit)
+    .execute();
+}

@@ -1,0 +1,191 @@
+import { sql } from 'kysely';
+import type { Database } from '../database.ts';
+import { PREPARED } from '../prepared-statements.ts';
+import { insertRevision } from './revisions.ts';
+import type { JobRow } from '../schema.ts';
+
+// What is known of how far Temporal matches each job: what sync notes, and whom it has to take on.
+
+/** What sync knows of a schedule that it has seen in Temporal; null if there is to be none. */
+export interface Observation {
+  specVersion: string;
+  specHash: string | null;
+  putAt: Date | null;
+  /** When to account for the job's occurrences, if that is not to stay as it is. */
+  accountAt?: Date;
+}
+
+/**
+ * Notes that Temporal matches this generation of a job; never goes back to an older one. Answers the job as it then is;
+ * undefined if there is a newer generation by now, or Temporal was seen to match one.
+ */
+export async function setObserved(
+  db: Database,
+  job: JobRow,
+  { specVersion, specHash, putAt, accountAt }: Observation,
+): Promise<JobRow | undefined> {
+  // What runs and the reconciler change, without another generation, is answered as it is now.
+  const { rows } = await sql<Pick<JobRow, (typeof OBSERVED)[number]>>`${PREPARED}
+    UPDATE jobs SET
+      observed_generation = ${job.generation},
+      sync_error      = NULL,
+      sync_attempts   = 0,
+      spec_version    = ${specVersion},
+      spec_hash       = ${specHash},
+      schedule_put_at = ${putAt},
+      -- For a job that has changed meanwhile, the newer write has said when.
+      account_at      = CASE WHEN generation = ${job.generation} THEN coalesce(${accountAt ?? null}, account_at) ELSE account_at END
+    WHERE id = ${job.id} AND generation >= ${job.generation} AND observed_generation <= ${job.generation}
+    RETURNING ${sql.join(OBSERVED.map((column) => sql.ref(column)))}`.execute(db);
+  const [observed] = rows;
+  return observed?.generation === job.generation ? { ...job, ...observed } : undefined;
+}
+
+const OBSERVED = [
+  'generation',
+  'observed_generation',
+  'sync_error',
+  'sync_attempts',
+  'sync_after',
+  'spec_version',
+  'spec_hash',
+  'schedule_put_at',
+  'accounted_to',
+  'account_at',
+  'consecutive_failures',
+  'is_alerted',
+  'runs_removed',
+] as const satisfies (keyof JobRow)[];
+
+/** Notes why Temporal could not be made to match this generation, and when to try again. */
+export async function setSyncError(
+  db: Database,
+  job: Pick<JobRow, 'id' | 'generation'>,
+  message: string,
+  syncAfter: Date,
+): Promise<void> {
+  await db
+    .updateTable('jobs')
+    .set((eb) => ({
+      sync_error: message,
+      sync_after: syncAfter,
+      sync_attempts: eb('sync_attempts', '+', 1),
+    }))
+    .where('id', '=', job.id)
+    .where('generation', '=', job.generation)
+    .execute();
+}
+
+/**
+ * Forgets that Temporal matches a job, so that the reconciler compares them again. With `rewrite`, the schedule is
+ * written even if it seems to be what it should be; with `isGone`, it is known not to exist.
+ */
+export async function forgetObserved(
+  db: Database,
+  jobId: string,
+  now: Date,
+  { rewrite, isGone }: { rewrite?: true; isGone?: true } = {},
+): Promise<void> {
+  await db
+    .updateTable('jobs')
+    .set({
+      observed_generation: 0,
+      sync_after: now,
+      ...(rewrite ? { spec_hash: null } : {}),
+      ...(isGone ? { schedule_put_at: null } : {}),
+    })
+    .where('id', '=', jobId)
+    .execute();
+}
+
+/** Raises the generation of a job that did not change meanwhile, as a revision of its own. */
+export async function raiseGeneration(
+  db: Database,
+  job: JobRow,
+  generation: number,
+  now: Date,
+): Promise<void> {
+  await db.transaction().execute(async (transaction) => {
+    const raised = await transaction
+      .updateTable('jobs')
+      .set({ generation, schedule_generation: generation, updated_at: now })
+      .where('id', '=', job.id)
+      .where('generation', '=', job.generation)
+      .executeTakeFirst();
+    if (raised.numUpdatedRows === 0n) return;
+    await insertRevision(transaction, {
+      jobId: job.id,
+      generation,
+      at: now,
+      by: 'reconciler',
+      action: 'restored',
+      changes: {},
+    });
+  });
+}
+
+/**
+ * Takes on jobs and tombstones that Temporal does not match yet, the longest due first: nobody else takes them on
+ * before `until`.
+ */
+export async function claimUnsynced(
+  db: Database,
+  now: Date,
+  until: Date,
+  limit: number,
+): Promise<{ id: string }[]> {
+  return db
+    .updateTable('jobs')
+    .set({ sync_after: until })
+    .where('id', 'in', (query) =>
+      query
+        .selectFrom('jobs')
+        .select('id')
+        .whereRef('observed_generation', '<>', 'generation')
+        .where('sync_after', '<=', now)
+        .orderBy('sync_after')
+        .limit(limit)
+        .forNoKeyUpdate()
+        .skipLocked(),
+    )
+    .returning('id')
+    .execute();
+}
+
+/** Puts off the next attempt at a job. One whose row is locked is left as it is. */
+export async function deferSync(db: Database, jobId: string, until: Date): Promise<void> {
+  await sql`
+    UPDATE jobs SET sync_after = ${until}
+    WHERE id IN (SELECT id FROM jobs WHERE id = ${jobId} FOR NO KEY UPDATE SKIP LOCKED)`.execute(db);
+}
+
+/** Gives back jobs that were taken on in vain. */
+export async function releaseUnsynced(db: Database, ids: string[], now: Date): Promise<void> {
+  if (ids.length === 0) return;
+  await db
+    .updateTable('jobs')
+    .set({ sync_after: now })
+    .where('id', 'in', ids)
+    .whereRef('observed_generation', '<>', 'generation')
+    .execute();
+}
+
+/** Jobs whose schedules were made by an older version of specs, but for those that Temporal refused a while ago. */
+export function listOutdatedSpecs(
+  db: Database,
+  specVersion: string,
+  now: Date,
+  limit: number,
+): Promise<{ id: string }[]> {
+  return db
+    .selectFrom('jobs')
+    .select('id')
+    .where('state', '=', 'active')
+    .where('deleted_at', 'is', null)
+    .whereRef('observed_generation', '=', 'generation')
+    .where(sql<string>`spec_version COLLATE "C"`, '<', specVersion)
+    .where('sync_after', '<=', now)
+    .orderBy('sync_after')
+    .limit(limit)
+    .execute();
+}

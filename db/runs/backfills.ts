@@ -1,0 +1,53 @@
+import type { BackfillOverlap } from '../../domain/run/backfill.ts';
+import type { Database } from '../database.ts';
+import type { RunRow } from '../schema.ts';
+
+/** Stores a backfill. Its runs follow, in the same transaction. */
+export async function insertBackfill(
+  transaction: Database,
+  backfill: { id: string; jobId: string; overlap: BackfillOverlap; createdAt: Date },
+): Promise<void> {
+  const { id, jobId, overlap, createdAt } = backfill;
+  await transaction
+    .insertInto('backfills')
+    .values({ id, job_id: jobId, overlap, created_at: createdAt })
+    .execute();
+}
+
+/** How the runs of a backfill follow each other, and these runs, as they were due. */
+export async function findBackfill(
+  db: Database,
+  id: string,
+): Promise<{ overlap: BackfillOverlap; runs: Pick<RunRow, 'id' | 'workflow_id' | 'scheduled_at'>[] }> {
+  const { overlap } = await db
+    .selectFrom('backfills')
+    .select('overlap')
+    .where('id', '=', id)
+    .executeTakeFirstOrThrow();
+  const runs = await db
+    .selectFrom('runs')
+    .select(['id', 'workflow_id', 'scheduled_at'])
+    .where('backfill_id', '=', id)
+    .orderBy('scheduled_at')
+    .execute();
+  return { overlap, runs };
+}
+
+/** Which of these instants have become a run of a job, by its schedule, by a backfill or repeated, or are about to. */
+export async function listInstantsWithRun(
+  db: Database,
+  jobId: string,
+  from: Date,
+  to: Date,
+): Promise<Set<number>> {
+  const rows = await db
+    .selectFrom('runs')
+    .select('scheduled_at')
+    .where('job_id', '=', jobId)
+    .where('scheduled_at', '>=', from)
+    .where('scheduled_at', '<=', to)
+    .where('trigger', 'in', ['schedule', 'backfill', 'retry'])
+    .where('state', 'not in', ['skipped', 'missed'])
+    .execute();
+  return new Set(rows.map((row) => row.scheduled_at.getTime()));
+}

@@ -1,0 +1,141 @@
+import { sql } from 'kysely';
+import { isHook } from '../../domain/run/hook-trigger.ts';
+import { isAskedFor } from '../../domain/run/origin.ts';
+import { formatDuration } from '../../domain/duration.ts';
+import type { Retry } from '../../domain/target/retry.ts';
+import type { RunDeadline } from '../../domain/run/run-deadline.ts';
+import type { Trigger } from '../../domain/run/run.ts';
+import type { TargetAnswer } from '../../domain/target/target.ts';
+import type { SealedSecret } from '../../platform/secret-box.ts';
+import type { Database } from '../database.ts';
+import { PREPARED } from '../prepared-statements.ts';
+import type { JobRow, RunRow } from '../schema.ts';
+
+/** What the worker learns when it begins a run: how the run stands, and what its job wants. */
+export type BegunRun = Pick<
+  RunRow,
+  'id' | 'trigger' | 'state' | 'reason' | 'attempts' | 'cancel_requested_at' | 'cause' | 'origin' | 'retry_of'
+> & {
+  job: Pick<JobRow, 'id' | 'namespace' | 'name' | 'labels' | 'policy'>;
+  /** Of the job, or of the hook that the run calls. */
+  target: TargetAnswer;
+  retry: Retry;
+  /** Of the job, encrypted, by their fields; null if there are none. */
+  secrets: Record<string, SealedSecret> | null;
+  /** A run that its schedule does not know of has to end first. */
+  isBlocked: boolean;
+  /** When its timeout ends it; undefined if it has none. */
+  deadline: RunDeadline | undefined;
+};
+
+/** A worker that lives ends its run at its deadline, or very soon after; then the reconciler asks what became of it. */
+const CHECK_AFTER_DEADLINE = sql`interval '3 s'`;
+
+/** A job whose Temporal Schedule was out of date when it started a run, or was to be paused. */
+export type OutdatedStart = { state: 'outdated' } & Pick<
+  JobRow,
+  'schedule' | 'schedule_since' | 'schedule_generation'
+> & { isActive: boolean };
+
+/**
+ * Begins a run, or finds it as it stands if it has begun before. Reads the job and writes the run in one statement.
+ * A run of a deleted job, and an occurrence that was due before its job was paused, is recorded as skipped. An occurrence whose job has a run
+ * that the schedule does not know of (`made_up`) is skipped as well, or stays queued, as the overlap policy says. A run
+ * whose job has limits stays queued until it was granted its turn (permits.ts).
+ *
+ * A schedule of an older generation than the job's, or of one that is paused, may start what is no occurrence any more:
+ * unless its run is known, nothing is written, and the answer is `outdated`. Undefined if the job is unknown.
+ */
+export async function beginRun(
+  db: Database,
+  run: {
+    id: string;
+    jobId: string;
+    trigger: Trigger;
+    /** Of the job, when the Temporal Schedule that started the run was made. */
+    generation: number;
+    scheduledAt: Date;
+    startedAt: Date;
+    workflowId: string;
+    temporalRunId: string;
+    deadline: RunDeadline | undefined;
+  },
+): Promise<BegunRun | OutdatedStart | undefined> {
+  const { deadline } = run;
+  const timeout = deadline ? formatDuration(deadline.timeoutMs) : null;
+  const { rows } = await sql<
+    Omit<BegunRun, 'state' | 'deadline'> & Omit<OutdatedStart, 'state'> & { state: RunRow['state'] | null }
+  >`${PREPARED}
+    WITH job AS (
+      SELECT *,
+        -- One that somebody has resumed in Temporal starts what is on record as paused (scheduling/occurrences/pause-account.ts).
+        ${run.trigger} = 'schedule' AND (${run.generation} < schedule_generation OR state = 'paused') AS is_outdated,
+        ${run.trigger} = 'schedule' AND policy->>'overlap' <> 'allowAll' AND EXISTS (
+          SELECT FROM runs
+          WHERE job_id = jobs.id AND ended_at IS NULL AND made_up AND trigger = 'schedule' AND runs.id <> ${run.id}
+            -- One that waits for its turn is under way as well, to those that were due later.
+            AND (runs.state = 'running' OR temporal_run_id IS NOT NULL AND scheduled_at < ${run.scheduledAt})
+        ) AS is_blocked,
+        ${isHook(run.trigger)}::boolean AS is_hook,
+        CASE ${run.trigger} WHEN 'onFailure' THEN on_failure->'target' WHEN 'onRecovery' THEN on_recovery->'target'
+             ELSE target END AS call_target,
+        CASE ${run.trigger} WHEN 'onFailure' THEN on_failure->'retry' WHEN 'onRecovery' THEN on_recovery->'retry'
+             ELSE retry END AS call_retry
+      FROM jobs WHERE id = ${run.jobId}
+    ), judged AS (
+      SELECT *,
+        CASE
+          WHEN deleted_at IS NOT NULL THEN 'the job was deleted'
+          WHEN call_target IS NULL THEN 'the job does not have this hook any more'
+          WHEN state = 'paused' AND ${run.trigger} = 'schedule' THEN 'the job was paused before it could start'
+          WHEN is_blocked AND policy->>'overlap' = 'skip' THEN 'overlap: another run was under way'
+        END AS skip_reason,
+        NOT is_hook AND (policy->'maxConcurrent' IS NOT NULL OR policy->'rateLimit' IS NOT NULL) AND NOT EXISTS (
+          SELECT FROM permits WHERE run_id = ${run.id} AND granted_at IS NOT NULL AND released_at IS NULL
+        ) AS has_no_turn
+      FROM job
+    ), begun AS (
+      SELECT *,
+        CASE WHEN skip_reason IS NOT NULL THEN 'skipped' WHEN is_blocked OR has_no_turn THEN 'queued' ELSE 'running' END AS run_state
+      FROM judged
+      WHERE NOT is_outdated OR EXISTS (SELECT FROM runs WHERE id = ${run.id})
+    ), run AS (
+      INSERT INTO runs (id, job_id, namespace, job_generation, trigger, scheduled_at, started_at, ended_at, state, reason,
+                        workflow_id, temporal_run_id, deadline, timeout, check_at, origin)
+      SELECT ${run.id}, id, namespace, generation, ${run.trigger}, ${run.scheduledAt},
+             CASE WHEN run_state <> 'queued' THEN ${run.startedAt}::timestamptz END,
+             CASE WHEN run_state = 'skipped' THEN ${run.startedAt}::timestamptz END,
+             run_state, skip_reason, ${run.workflowId}, ${run.temporalRunId},
+             ${deadline?.at ?? null}::timestamptz, ${timeout}::text,
+             least(now() + interval '30 s', ${deadline?.at ?? null}::timestamptz + ${CHECK_AFTER_DEADLINE}),
+             -- What somebody asked for has the origin that it was stored with, or none.
+             CASE WHEN NOT ${isAskedFor(run.trigger)}::boolean THEN origin END
+      FROM begun
+      ON CONFLICT (id) DO UPDATE SET
+        job_generation  = CASE WHEN runs.state = 'queued' THEN excluded.job_generation ELSE runs.job_generation END,
+        started_at      = CASE WHEN runs.state = 'queued' THEN excluded.started_at ELSE runs.started_at END,
+        ended_at        = CASE WHEN runs.state = 'queued' THEN excluded.ended_at ELSE runs.ended_at END,
+        -- What it waits for it says until it waits no more.
+        reason          = CASE WHEN runs.state = 'queued' AND excluded.state <> 'queued' THEN excluded.reason ELSE runs.reason END,
+        state           = CASE WHEN runs.state = 'queued' THEN excluded.state ELSE runs.state END,
+        temporal_run_id = excluded.temporal_run_id,
+        deadline        = excluded.deadline,
+        timeout         = excluded.timeout,
+        check_at        = least(runs.check_at, excluded.deadline + ${CHECK_AFTER_DEADLINE}),
+        origin          = coalesce(runs.origin, excluded.origin)
+      RETURNING id, job_id, trigger, state, reason, attempts, cancel_requested_at, cause, origin, retry_of
+    )
+    SELECT run.id, run.trigger, run.state, run.reason, run.attempts, run.cancel_requested_at, run.cause,
+           run.origin, run.retry_of,
+           json_build_object('id', job.id, 'namespace', job.namespace, 'name', job.name, 'labels', job.labels,
+                             'policy', job.policy) AS job,
+           job.call_target AS target, job.call_retry AS retry, job.is_blocked AS "isBlocked",
+           (SELECT json_object_agg(field, json_build_object('keyId', key_id, 'sealed', sealed))
+            FROM job_secrets WHERE job_secrets.job_id = job.id) AS secrets,
+           job.schedule, job.schedule_since,
+           job.schedule_generation, job.state = 'active' AND job.deleted_at IS NULL AS "isActive"
+    FROM job LEFT JOIN run ON run.job_id = job.id`.execute(db);
+  const [row] = rows;
+  if (!row) return undefined;
+  return row.state === null ? { ...row, state: 'outdated' } : { ...row, state: row.state, deadline };
+}

@@ -1,0 +1,172 @@
+import { z } from 'zod';
+import { durationSchema } from '../duration.ts';
+import { type HookName } from '../run/hook-trigger.ts';
+import { hookAnswers, hooks, type FailureHook, type RecoveryHook } from './hook.ts';
+import { Instant } from '../instant.ts';
+import { JobWarning } from './job-warning.ts';
+import { freeText, name } from '../line.ts';
+import { DAY_MS, SECOND_MS } from '../milliseconds.ts';
+import { propertyNames } from '../property-names.ts';
+import { Policy } from './policy.ts';
+import { Retry } from '../target/retry.ts';
+import { RunState } from '../run/run-state.ts';
+import { Schedule, ScheduleAnswer } from '../schedule/schedule.ts';
+import { Target, TargetAnswer } from '../target/target.ts';
+
+/** How many labels a job may have. */
+export const MAX_LABELS = 64;
+
+/** A job's name: unique in its namespace. */
+export const JobName = name(200).min(1).meta({
+  description: 'Unique in the namespace; stored in Unicode’s normal form NFC.',
+  example: 'weekly-report',
+});
+
+/** The key of a label. */
+export const LabelKey = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$/, {
+  error: 'a label key has 1 to 63 letters, digits, ".", "_", "/" or "-", and begins with a letter or digit',
+});
+
+/** The value of a label. */
+export const LabelValue = name(200);
+
+const Labels = z
+  .record(LabelKey, LabelValue)
+  .refine((labels) => Object.keys(labels).length <= MAX_LABELS, {
+    error: `at most ${MAX_LABELS} labels are allowed`,
+  })
+  .meta({ ...propertyNames(LabelKey, MAX_LABELS), example: { team: 'billing' } });
+
+/** The state a job can be in. */
+export const JobState = z.enum(['active', 'paused', 'completed']).meta({ id: 'JobState' });
+export type JobState = z.infer<typeof JobState>;
+
+/** Whether the Temporal Schedule is known to match the job. */
+export const SyncState = z.enum(['pending', 'synced', 'error']).meta({ id: 'SyncState' });
+export type SyncState = z.infer<typeof SyncState>;
+
+const definition = {
+  name: JobName,
+  description: freeText(2_000).default(''),
+  labels: Labels.default({}),
+  schedule: Schedule,
+  target: Target,
+  policy: Policy.prefault({}),
+  retry: Retry.prefault({}),
+  timeout: durationSchema({ minMs: SECOND_MS, maxMs: 30 * DAY_MS })
+    .optional()
+    .meta({
+      description:
+        'Of one whole run, with all its attempts, and its wait for its turn; left out, it has none. A run whose next attempt would come later ends at once.',
+      example: '1h',
+    }),
+  ...hooks,
+};
+
+const exampleInput = {
+  name: 'weekly-report',
+  schedule: { cron: '0 9 * * MON', timeZone: 'Europe/Berlin' },
+  target: { type: 'http', url: 'https://example.com/hooks/report', body: { report: 'weekly' } },
+};
+
+/** What a caller sends to make a job. */
+export const JobInput = z.strictObject(definition).meta({ id: 'JobInput', example: exampleInput });
+export type JobInput = z.infer<typeof JobInput>;
+
+/** The same as it is stored and answered, without its secrets. */
+export type StoredDefinition = Omit<JobInput, 'target' | HookName> & {
+  target: TargetAnswer;
+  onFailure?: FailureHook | undefined;
+  onRecovery?: RecoveryHook | undefined;
+};
+
+/** A job as the API answers it. */
+export const Job = z
+  .strictObject({
+    id: z.uuid(),
+    namespace: z.string(),
+    ...definition,
+    schedule: ScheduleAnswer,
+    target: TargetAnswer,
+    ...hookAnswers,
+    state: JobState,
+    pause: z
+      .strictObject({ reason: z.string(), at: Instant, by: z.string(), until: Instant.nullable() })
+      .nullable()
+      .meta({ description: 'Since when, why and by whom the job is paused; null if it is not.' }),
+    status: z.strictObject({
+      nextRunAt: Instant.nullable().meta({ description: 'The next occurrence; null if there is none.' }),
+      upcoming: z.array(Instant).meta({ description: 'The next occurrences, five at most.' }),
+      lastRun: z
+        .strictObject({ id: z.uuid(), scheduledAt: Instant, state: RunState })
+        .nullable()
+        .meta({ description: 'The run with the latest nominal time.' }),
+      consecutiveFailures: z.int().meta({ description: 'Scheduled runs that failed since one succeeded.' }),
+    }),
+    sync: z
+      .strictObject({
+        state: SyncState,
+        generation: z.int().meta({ description: 'Rises by one with every change of the job.' }),
+        observedGeneration: z
+          .int()
+          .meta({ description: 'The generation that the Temporal Schedule is known to match.' }),
+        error: z.string().nullable().meta({
+          description:
+            'Why Temporal does not take the schedule, and when that is tried again; null if it does.',
+        }),
+      })
+      .meta({ description: 'Whether Temporal matches the job already.' }),
+    createdAt: Instant,
+    updatedAt: Instant,
+    warnings: z.array(JobWarning).optional().meta({
+      description:
+        'What its author may not have meant, besides the schedule, which has warnings of its own; left out in lists.',
+      example: [],
+    }),
+  })
+  .meta({
+    id: 'Job',
+    example: {
+      id: '019ab1c0-7e11-7cc3-98c4-dc0c0c07398f',
+      namespace: 'default',
+      name: 'weekly-report',
+      description: '',
+      labels: {},
+      schedule: {
+        cron: '0 9 * * MON',
+        timeZone: 'Europe/Berlin',
+        summary: 'At 09:00, only on Monday, Europe/Berlin',
+      },
+      target: {
+        type: 'http',
+        url: 'https://example.com/hooks/report',
+        method: 'POST',
+        headers: {},
+        body: { report: 'weekly' },
+        timeout: '30s',
+        successStatus: ['200-299'],
+        followRedirects: false,
+      },
+      policy: { overlap: 'skip', catchupWindow: '1h', onCompletion: 'keep' },
+      retry: {
+        maxAttempts: 5,
+        initialInterval: '1s',
+        backoffCoefficient: 2,
+        maxInterval: '5m',
+        respectRetryAfter: true,
+        retryStatus: [408, 425, 429, '500-599'],
+      },
+      state: 'active',
+      pause: null,
+      status: {
+        nextRunAt: '2026-11-23T08:00:00Z',
+        upcoming: ['2026-11-23T08:00:00Z', '2026-11-30T08:00:00Z'],
+        lastRun: null,
+        consecutiveFailures: 0,
+      },
+      sync: { state: 'synced', generation: 1, observedGeneration: 1, error: null },
+      createdAt: '2026-11-22T17:00:00.123Z',
+      updatedAt: '2026-11-22T17:00:00.123Z',
+    },
+  });
+export type Job = z.infer<typeof Job>;

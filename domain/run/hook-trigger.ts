@@ -1,0 +1,23 @@
+import { z } from 'zod';
+import { Instant } from '../instant.ts';
+import { RunState } from './run-state.ts';
+
+/** The names of the hooks; each is also the trigger of the runs that call it. */
+export const HOOKS = ['onFailure', 'onRecovery'] as const;
+export type HookName = (typeof HOOKS)[number];
+
+/** Tells whether a run with this trigger calls a hook, and not the target of its job. Pure. */
+export const isHook = (trigger: string): trigger is HookName =>
+  (HOOKS as readonly string[]).includes(trigger);
+
+/** Why a hook was called: the scheduled run whose end it tells of. */
+export const HookCause = z
+  .strictObject({
+    runId: z.uuid(),
+    scheduledAt: Instant,
+    state: RunState,
+    reason: z.string().nullable(),
+    consecutiveFailures: z.int().meta({ description: 'Scheduled runs that had failed in a row.' }),
+  })
+  .meta({ id: 'HookCause', description: 'The run whose end a hook tells of.' });
+export type HookCause = z.infer<typeof HookCause>;

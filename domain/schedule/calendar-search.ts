@@ -1,0 +1,186 @@
+import { toValues, type Calendar, type Range } from './calendar.ts';
+import {
+  daysOnWeekdays,
+  END_OF_DAYS,
+  FIRST_DAY,
+  FIRST_DAYS,
+  MONTH_COUNT,
+  monthOf,
+  yearOf,
+} from './day-table.ts';
+import { DAY_MS, HOUR_MS, SECOND_MS } from '../milliseconds.ts';
+
+/** Days by their month, day of month, weekday and year, each field as a set of bits. */
+interface DaySet {
+  months: number;
+  daysOfMonth: number;
+  daysOfWeek: number;
+  /** Undefined: every year. */
+  years: Set<number> | undefined;
+}
+
+/** For each value the first of a set that is not below it, or -1. It has one place more than there are values. */
+type NextValues = Int8Array;
+
+/**
+ * Calendars with the same times of the day, made ready for searching as one: they differ in their days. Written for
+ * schedules of hundreds of calendars that fire every second, or hardly ever: whatever is asked costs some operations a
+ * month.
+ */
+export interface Matcher {
+  seconds: NextValues;
+  minutes: NextValues;
+  hours: NextValues;
+  days: DaySet[];
+  /** Of each month the days that match, once they have been asked for; -1 before. */
+  daysByMonth: Int32Array;
+}
+
+const NOT_ASKED_YET = -1;
+
+/** Makes a calendar ready for searching. */
+export const compileMatcher = (calendar: Calendar): Matcher => compileTogether(calendar, [calendar]);
+
+/** A matcher for each group of entries that fire at the same times of the day; `first` is the first of the group. */
+export function matchersByTimeOfDay<Entry>(
+  entries: readonly Entry[],
+  calendarOf: (entry: Entry) => Calendar,
+  besides: (entry: Entry) => string = () => '',
+): { matcher: Matcher; first: Entry; entries: Entry[] }[] {
+  const groups = new Map<string, [Entry, ...Entry[]]>();
+  for (const entry of entries) {
+    const calendar = calendarOf(entry);
+    const key = JSON.stringify([calendar.second, calendar.minute, calendar.hour, besides(entry)]);
+    const group = groups.get(key);
+    if (group) group.push(entry);
+    else groups.set(key, [entry]);
+  }
+  return [...groups.values()].map((entries) => ({
+    matcher: compileTogether(calendarOf(entries[0]), entries.map(calendarOf)),
+    first: entries[0],
+    entries,
+  }));
+}
+
+function compileTogether({ second, minute, hour }: Calendar, calendars: Calendar[]): Matcher {
+  return {
+    seconds: toNextValues(second, 60),
+    minutes: toNextValues(minute, 60),
+    hours: toNextValues(hour, 24),
+    days: calendars.map(({ month, dayOfMonth, dayOfWeek, year }) => ({
+      months: toBits(month, 1),
+      daysOfMonth: toBits(dayOfMonth, 1),
+      daysOfWeek: toBits(dayOfWeek, 0),
+      years: year && new Set(toValues(year)),
+    })),
+    daysByMonth: new Int32Array(MONTH_COUNT).fill(NOT_ASKED_YET),
+  };
+}
+
+function toBits(ranges: Range[], min: number): number {
+  let bits = 0;
+  for (const { start, end, step } of ranges)
+    for (let value = start; value <= end; value += step) bits |= 1 << (value - min);
+  return bits;
+}
+
+function toNextValues(ranges: Range[], count: number): NextValues {
+  const next = new Int8Array(count + 1).fill(-1);
+  for (const { start, end, step } of ranges)
+    for (let value = start; value <= end; value += step) next[value] = value;
+  for (let value = count - 1; value >= 0; value--)
+    if (next[value] === -1) next[value] = next[value + 1] as number;
+  return next;
+}
+
+const sizeOf = (next: NextValues) => next.reduce((sum, value, index) => sum + (value === index ? 1 : 0), 0);
+
+/** How many times of the day match. */
+export const timesADay = ({ hours, minutes, seconds }: Matcher): number =>
+  sizeOf(hours) * sizeOf(minutes) * sizeOf(seconds);
+
+/** How many local times match in whole hours, from one to before another. */
+export function countLocal(matcher: Matcher, from: number, to: number): number {
+  let hours = 0;
+  for (let local = from; local < to; local += HOUR_MS) {
+    const day = Math.floor(local / DAY_MS);
+    const hour = (local - day * DAY_MS) / HOUR_MS;
+    if (matcher.hours[hour] === hour && matchesDay(matcher, day)) hours++;
+  }
+  return hours * sizeOf(matcher.minutes) * sizeOf(matcher.seconds);
+}
+
+function daysIn(matcher: Matcher, month: number): number {
+  const known = matcher.daysByMonth[month] as number;
+  if (known !== NOT_ASKED_YET) return known;
+  const [year, monthBit] = [yearOf(month), 1 << (month % 12)];
+  let days = 0;
+  for (const set of matcher.days) {
+    if ((set.months & monthBit) === 0 || (set.years && !set.years.has(year))) continue;
+    days |= set.daysOfMonth & daysOnWeekdays(month, set.daysOfWeek);
+  }
+  matcher.daysByMonth[month] = days;
+  return days;
+}
+
+/** The first matching day from `from` on, both counted since 1970-01-01; undefined if there is none to the end of 2100. */
+export function nextDay(matcher: Matcher, from: number): number | undefined {
+  if (from >= END_OF_DAYS) return undefined;
+  const day = Math.max(from, FIRST_DAY);
+  let month = monthOf(day);
+  let days = daysIn(matcher, month) & (-1 << (day - (FIRST_DAYS[month] as number)));
+  while (days === 0) {
+    if (++month === MONTH_COUNT) return undefined;
+    days = daysIn(matcher, month);
+  }
+  // The place of the lowest bit.
+  return (FIRST_DAYS[month] as number) + 31 - Math.clz32(days & -days);
+}
+
+/** Tells whether a day, counted since 1970-01-01, matches. */
+export function matchesDay(matcher: Matcher, day: number): boolean {
+  if (day < FIRST_DAY || day >= END_OF_DAYS) return false;
+  const month = monthOf(day);
+  return (daysIn(matcher, month) & (1 << (day - (FIRST_DAYS[month] as number)))) !== 0;
+}
+
+/** The first matching local time in [from, end), all written as the UTC milliseconds of the same clock reading. */
+export function nextLocal(matcher: Matcher, from: number, end: number): number | undefined {
+  if (from >= end) return undefined;
+  const today = Math.floor(from / DAY_MS);
+  let day = nextDay(matcher, today);
+  let time = 0;
+  if (day === today) {
+    time = nextTimeOfDay(matcher, Math.ceil((from - today * DAY_MS) / SECOND_MS));
+    if (time < 0) day = nextDay(matcher, today + 1);
+  }
+  if (day === undefined) return undefined;
+  if (day !== today) time = nextTimeOfDay(matcher, 0);
+  const found = day * DAY_MS + time * SECOND_MS;
+  return found < end ? found : undefined;
+}
+
+/** Tells whether a second of a day (0–86,399) matches. */
+export function matchesTimeOfDay({ hours, minutes, seconds }: Matcher, time: number): boolean {
+  const [hour, minute, second] = partsOf(time);
+  return seconds[second] === second && minutes[minute] === minute && hours[hour] === hour;
+}
+
+const partsOf = (time: number): [hour: number, minute: number, second: number] => [
+  Math.floor(time / 3_600),
+  Math.floor((time % 3_600) / 60),
+  time % 60,
+];
+
+/** The first matching second of the day from `from` on (0–86,399); -1 if the day has none left. */
+function nextTimeOfDay({ hours, minutes, seconds }: Matcher, from: number): number {
+  const [hour, minute, second] = partsOf(from);
+  if (hours[hour] === hour) {
+    if (minutes[minute] === minute && seconds[second] !== -1)
+      return hour * 3_600 + minute * 60 + (seconds[second] as number);
+    const nextMinute = minutes[minute + 1] as number;
+    if (nextMinute !== -1) return hour * 3_600 + nextMinute * 60 + (seconds[0] as number);
+  }
+  const nextHour = hour >= 23 ? -1 : (hours[hour + 1] as number);
+  return nextHour === -1 ? -1 : nextHour * 3_600 + (minutes[0] as number) * 60 + (seconds[0] as number);
+}

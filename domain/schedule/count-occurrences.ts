@@ -1,0 +1,85 @@
+import { LAST_YEAR } from './calendar.ts';
+import { compileMatcher, nextLocal } from './calendar-search.ts';
+import type { CompiledSchedule } from './compiled-schedule.ts';
+import { DAY_MS, SECOND_MS } from '../milliseconds.ts';
+import { iterateOccurrences } from './occurrences.ts';
+import { zoneSegmentAt } from './time-zone.ts';
+
+/** So many occurrences are counted one by one in a step at most. */
+const STEP = 1_000;
+const END_OF_TIME = Date.UTC(LAST_YEAR + 1, 0, 1);
+
+/** How many occurrences there are from where the last step ended up to `to`, in milliseconds since the epoch. */
+export interface CountStep {
+  count: number;
+  to: number;
+}
+
+/**
+ * Counts the occurrences of a schedule in (after, until], in steps that take a moment each, so that whoever counts can let
+ * others have their turn, or stop. Days on which the same calendars match, and no clock changes, have the same number of
+ * occurrences: each kind is counted through once, so that a year of them takes hardly longer than its kinds of days.
+ */
+export function* countOccurrences(
+  schedule: CompiledSchedule,
+  after: number,
+  until: number,
+): Generator<CountStep> {
+  const counts = new Map<string, number>();
+  const kindOf = kindsOfDays(schedule);
+  const toSecond = (instant: number) => Math.floor(instant / SECOND_MS) * SECOND_MS + SECOND_MS;
+  const end = Math.min(toSecond(until), toSecond(schedule.endAt ?? Infinity), END_OF_TIME);
+  let start = Math.max(toSecond(after), toSecond((schedule.startAt ?? -Infinity) - 1));
+  while (start < end) {
+    const { segmentStart, localStart, next } = restOfDay(schedule.timeZone, start);
+    const pieceEnd = Math.min(next, end);
+    const isWhole = localStart % DAY_MS === 0 && pieceEnd - start === DAY_MS && start > segmentStart;
+    const kind = isWhole ? kindOf(start, localStart) : undefined;
+    const known = kind === undefined ? undefined : counts.get(kind);
+    if (known !== undefined) yield { count: known, to: pieceEnd - 1 };
+    else {
+      const steps = countOneByOne(schedule, start, pieceEnd);
+      let count = 0;
+      for (const step of steps) {
+        count += step.count;
+        yield step;
+      }
+      if (kind !== undefined) counts.set(kind, count);
+    }
+    start = pieceEnd;
+  }
+  yield { count: 0, to: until };
+}
+
+function* countOneByOne(schedule: CompiledSchedule, start: number, end: number): Generator<CountStep> {
+  let count = 0;
+  for (const instant of iterateOccurrences(schedule, start - 1)) {
+    if (instant >= end) break;
+    if (++count < STEP) continue;
+    yield { count, to: instant };
+    count = 0;
+  }
+  yield { count, to: end - 1 };
+}
+
+/** The rest of the local day that an instant lies in, as far as local time runs evenly. */
+function restOfDay(timeZone: string, start: number) {
+  const segment = zoneSegmentAt(timeZone, start);
+  const localStart = start + segment.offset;
+  const nextDay = Math.floor(localStart / DAY_MS) * DAY_MS + DAY_MS - segment.offset;
+  return { segmentStart: segment.start, localStart, next: Math.min(nextDay, segment.end) };
+}
+
+/** Names the kind of a whole local day: two of the same kind have the same number of occurrences. */
+function kindsOfDays({ calendars, exclude, intervals, instants }: CompiledSchedule) {
+  const matchers = [...calendars.map(({ calendar }) => calendar), ...exclude].map((calendar) =>
+    compileMatcher(calendar),
+  );
+  return (start: number, localStart: number): string | undefined => {
+    if (instants.some((instant) => instant >= start && instant < start + DAY_MS)) return undefined;
+    const matching = matchers.map((matcher) =>
+      nextLocal(matcher, localStart, localStart + DAY_MS) === undefined ? '0' : '1',
+    );
+    return [matching.join(''), ...intervals.map(({ everyMs }) => start % everyMs)].join(' ');
+  };
+}

@@ -1,0 +1,67 @@
+import { compileMatcher, nextDay } from './calendar-search.ts';
+import { compileSchedule } from './compile-schedule.ts';
+import { compileCron, type DayMatch } from './cron/compile-cron.ts';
+import { parseCron } from './cron/parse-cron.ts';
+import type { FieldError } from '../errors.ts';
+import { findExcessiveExclusion } from './excessive-exclusion.ts';
+import { findPast } from './past-instants.ts';
+import { DAY_MS } from '../milliseconds.ts';
+import { toInstant } from '../instant.ts';
+import { iterateOccurrences } from './occurrences.ts';
+import type { CompiledSchedule } from './compiled-schedule.ts';
+import type { Schedule } from './schedule.ts';
+
+/**
+ * What keeps a new schedule from ever firing after `now` (milliseconds since the epoch): nothing, if the list is empty.
+ * Of the instants of an `at`, those that the schedule `before` it had already may be past.
+ */
+export function findNeverFiring(
+  schedule: Schedule,
+  now: number,
+  before?: Schedule,
+  compiled: CompiledSchedule = compileSchedule(schedule),
+): FieldError[] {
+  if ('at' in schedule) {
+    const past = findPast(schedule, now, before);
+    if (past.length > 0) return past;
+  }
+  if ('cron' in schedule && Array.isArray(schedule.cron)) {
+    const never = schedule.cron.flatMap((cron, index) =>
+      matchesDays(cron, schedule.dayMatch, now)
+        ? []
+        : [neverFires(`schedule.cron[${index}]`, JSON.stringify(cron))],
+    );
+    if (never.length > 0) return never;
+  }
+  if (fires(compiled, now)) return findExcessiveExclusion(compiled, now);
+  const { endAt, ...endless } = compiled;
+  if (endAt !== undefined && fires(endless, now)) {
+    return [
+      {
+        path: 'schedule.endAt',
+        code: 'never_fires',
+        message: `no occurrence lies between now and ${toInstant(endAt)}`,
+      },
+    ];
+  }
+  if (fires({ ...endless, exclude: [] }, now)) {
+    return [neverFires('schedule.exclude', 'everything is excluded; the schedule')];
+  }
+  if ('cron' in schedule) return [neverFires('schedule.cron', JSON.stringify(schedule.cron))];
+  if ('at' in schedule) return [neverFires('schedule.at', 'the schedule')];
+  return [neverFires('calendar' in schedule ? 'schedule.calendar' : 'schedule', 'the schedule')];
+}
+
+/** Whether one of several crons has a day to fire on. */
+const matchesDays = (cron: string, dayMatch: DayMatch = 'cron', now: number) =>
+  compileCron(parseCron(cron), dayMatch).some(
+    (calendar) => nextDay(compileMatcher(calendar), Math.floor(now / DAY_MS)) !== undefined,
+  );
+
+const fires = (schedule: CompiledSchedule, now: number) => !iterateOccurrences(schedule, now).next().done;
+
+const neverFires = (path: string, what: string): FieldError => ({
+  path,
+  code: 'never_fires',
+  message: `${what} never fires: no time from now to the end of 2100 matches`,
+});

@@ -1,0 +1,133 @@
+import { LAST_YEAR } from './calendar.ts';
+import { matchersByTimeOfDay, nextLocal, type Matcher } from './calendar-search.ts';
+import type { ClockChangeRules, CompiledSchedule, Interval } from './compiled-schedule.ts';
+import { prepareExclusions } from './exclusion-search.ts';
+import { clockChangeAtStart, zoneSegmentAt } from './time-zone.ts';
+import { DAY_MS, SECOND_MS } from '../milliseconds.ts';
+
+/**
+ * The search ends where so many occurrences in a row are excluded one by one. What rules out whole minutes, hours or
+ * days is passed in one step each, so only exclusions to the second come near it: a fortnight of every minute.
+ */
+const MAX_EXCLUDED_IN_A_ROW = 20_000;
+/** After it nothing fires: Temporal's calendars end with this year. */
+const LAST_INSTANT = Date.UTC(LAST_YEAR + 1, 0, 1) - 1;
+
+/**
+ * The first `limit` instants (milliseconds since the epoch, ascending, each once) after `after` at which a schedule
+ * fires. The instant `after` itself is not among them. Pure: the same input gives the same instants, as long as the
+ * time-zone data is the same.
+ */
+export function occurrences(schedule: CompiledSchedule, after: number, limit: number): number[] {
+  const instants: number[] = [];
+  for (const instant of iterateOccurrences(schedule, after)) {
+    if (instants.length >= limit) break;
+    instants.push(instant);
+  }
+  return instants;
+}
+
+/**
+ * The instants after `after` at which a schedule fires, one by one. Ends only where the schedule does, or where its
+ * exclusions rule out so much that it can not be searched.
+ */
+export function* iterateOccurrences(schedule: CompiledSchedule, after: number): Generator<number> {
+  const { timeZone } = schedule;
+  const excludedUntil = prepareExclusions(schedule.exclude);
+  const lastInstant = Math.min(schedule.endAt ?? Infinity, LAST_INSTANT);
+  const first =
+    Math.floor(Math.max(after, (schedule.startAt ?? -Infinity) - 1) / SECOND_MS) * SECOND_MS + SECOND_MS;
+  const sources = sourcesOf(schedule);
+  // Each source keeps the next instant that it has: only those that were passed have to look for another.
+  const heads = sources.map((next) => next(first));
+  let excludedInARow = 0;
+  for (;;) {
+    let instant = Infinity;
+    for (const head of heads) if (head < instant) instant = head;
+    if (instant > lastInstant || excludedInARow > MAX_EXCLUDED_IN_A_ROW) return;
+    let resumeAt = instant + SECOND_MS;
+    const segment = zoneSegmentAt(timeZone, instant);
+    const end = excludedUntil(instant + segment.offset, segment.end + segment.offset);
+    if (end === undefined) {
+      excludedInARow = 0;
+      yield instant;
+    } else {
+      resumeAt = Math.max(resumeAt, end - segment.offset);
+      excludedInARow++;
+    }
+    for (let index = 0; index < heads.length; index++) {
+      if ((heads[index] as number) < resumeAt) heads[index] = (sources[index] as Source)(resumeAt);
+    }
+  }
+}
+
+/** Finds the first instant from `from` on that one part of a schedule fires at; Infinity if there is none. */
+type Source = (from: number) => number;
+
+function sourcesOf({ calendars, intervals, instants, timeZone }: CompiledSchedule): Source[] {
+  const groups = matchersByTimeOfDay(
+    calendars,
+    ({ calendar }) => calendar,
+    ({ gap, repeat }) => `${gap} ${repeat}`,
+  );
+  return [
+    ...groups.map(({ matcher, first }): Source => {
+      return (from) => nextInCalendar(matcher, first, timeZone, from);
+    }),
+    ...intervals.map(
+      (interval): Source =>
+        (from) =>
+          nextInInterval(interval, from),
+    ),
+    ...instants.map(
+      (instant): Source =>
+        (from) =>
+          instant < from ? Infinity : instant,
+    ),
+  ];
+}
+
+function nextInInterval({ everyMs, offsetMs }: Interval, from: number): number {
+  return Math.ceil((from - offsetMs) / everyMs) * everyMs + offsetMs;
+}
+
+/**
+ * The first instant from `from` on at which a calendar fires; Infinity if there is none.
+ * Between two changes of a zone's offset, local time runs evenly: so each stretch is searched as if it were UTC. A
+ * local time that the clocks leave out lies in no stretch, and one that they show twice lies in two.
+ */
+function nextInCalendar(matcher: Matcher, rules: ClockChangeRules, timeZone: string, from: number): number {
+  let instant = from;
+  while (instant <= LAST_INSTANT) {
+    const segment = zoneSegmentAt(timeZone, instant);
+    const change = clockChangeAtStart(timeZone, segment);
+    if (change?.direction === 'forward' && rules.gap === 'shift' && instant === segment.start) {
+      if (nextLocal(matcher, change.localFrom, change.localTo) !== undefined) return instant;
+    }
+    let localFrom = instant + segment.offset;
+    if (change?.direction === 'back' && rules.repeat === 'first')
+      localFrom = Math.max(localFrom, change.localTo);
+    const local = nextLocal(matcher, localFrom, Infinity);
+    if (local !== undefined && local < segment.end + segment.offset) return local - segment.offset;
+    // No clock shows anything that matches for long before: no zone is further than a day from UTC.
+    instant = Math.max(segment.end, (local ?? Infinity) - 2 * DAY_MS);
+  }
+  return Infinity;
+}
+
+/**
+ * The instants in (after, until] at which a repeated local time comes by a second time and does not fire, because the
+ * schedule fires only at the first (`repeat: "first"`).
+ */
+export function suppressedOccurrences(schedule: CompiledSchedule, after: number, until: number): number[] {
+  const both = schedule.calendars.map((entry) => ({ ...entry, repeat: 'both' as const }));
+  const suppressed: number[] = [];
+  const fired = iterateOccurrences(schedule, after);
+  let next = fired.next();
+  for (const instant of iterateOccurrences({ ...schedule, calendars: both }, after)) {
+    if (instant > until) break;
+    while (!next.done && next.value < instant) next = fired.next();
+    if (next.done || next.value !== instant) suppressed.push(instant);
+  }
+  return suppressed;
+}

@@ -1,0 +1,53 @@
+import { compileSchedule } from './compile-schedule.ts';
+import type { CompiledSchedule } from './compiled-schedule.ts';
+import { toInstant } from '../instant.ts';
+import { occurrences } from './occurrences.ts';
+import type { Schedule } from './schedule.ts';
+import type { Warning } from './schedule-warning.ts';
+import { warnOfClockChange } from './warn-of-clock-change.ts';
+import { warnOfDays } from './warn-of-days.ts';
+
+const YEAR_MS = 366 * 86_400_000;
+const SHORTEST_MS = 10_000;
+
+/** What is worth a second look in a schedule, as it would fire from `now` on (milliseconds since the epoch). */
+export function findWarnings(
+  schedule: Schedule,
+  now: number,
+  compiled: CompiledSchedule = compileSchedule(schedule),
+): Warning[] {
+  return [
+    ...warnOfDays(schedule),
+    ...warnOfClockChange(schedule, compiled, now),
+    ...warnOfAnchor(schedule, compiled),
+    ...warnOfFrequency(compiled, now),
+  ];
+}
+
+/** An interval that begins at `startAt`, but does not fire then. */
+function warnOfAnchor(schedule: Schedule, { startAt, intervals }: CompiledSchedule): Warning[] {
+  const [interval] = intervals;
+  if (!('every' in schedule) || schedule.anchor !== undefined) return [];
+  if (startAt === undefined || !interval) return [];
+  const [first] = occurrences(
+    { calendars: [], intervals, instants: [], exclude: [], timeZone: 'UTC' },
+    startAt - 1,
+    1,
+  );
+  if (first === undefined || first === startAt) return [];
+  const message = `every ${schedule.every} counts from 1970-01-01T00:00:00Z, not from startAt: the first occurrence is at ${toInstant(first)}. With anchor "startAt" it is at startAt; anchor "epoch" says that this is meant.`;
+  return [{ code: 'counts_from_1970', message }];
+}
+
+function warnOfFrequency(compiled: CompiledSchedule, now: number): Warning[] {
+  const instants = occurrences(compiled, now, 60);
+  const distances = instants.slice(1).map((instant, index) => instant - (instants[index] as number));
+  if (distances.some((distance) => distance < SHORTEST_MS)) {
+    return [{ code: 'frequent', message: 'It fires more often than once in 10 seconds.' }];
+  }
+  const recurring = compiled.instants.length === 0 && compiled.endAt === undefined;
+  if (recurring && distances.length > 0 && Math.min(...distances.slice(0, 2)) > YEAR_MS) {
+    return [{ code: 'rare', message: 'It fires less than once a year.' }];
+  }
+  return [];
+}

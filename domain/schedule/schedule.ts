@@ -1,0 +1,197 @@
+import { z } from 'zod';
+import { CalendarInput } from './calendar-schema.ts';
+import { CronText } from './cron/cron-schema.ts';
+import { durationSchema, parseDuration } from '../duration.ts';
+import { Exclusion } from './exclusion.ts';
+import { Instant, InstantOrLocalTime } from '../instant.ts';
+import { canonicalZone, replacementZone } from './zone-name.ts';
+import { DAY_MS } from '../milliseconds.ts';
+import { checkKind } from './schedule-kind.ts';
+import { Warning } from './schedule-warning.ts';
+
+const MAX_ENTRIES = 50;
+
+const TimeZone = z
+  .string()
+  .refine((name) => canonicalZone(name) !== undefined, { error: ({ input }) => unknownZone(String(input)) })
+  .overwrite((name) => canonicalZone(name) ?? name)
+  .meta({
+    description: 'Name of the tz database; kept in its case, `europe/berlin` as `Europe/Berlin`.',
+    example: 'Europe/Berlin',
+  });
+
+function unknownZone(name: string): string {
+  const right = replacementZone(name);
+  const advice =
+    right === undefined
+      ? 'write an IANA name such as "Europe/Berlin"'
+      : `it is none of the tz database’s names; write ${JSON.stringify(right)}`;
+  return `${JSON.stringify(name.slice(0, 64))} is not a known time zone; ${advice}`;
+}
+
+/** What every kind of schedule may say besides. */
+const common = {
+  timeZone: TimeZone.default('UTC'),
+  startAt: Instant.optional().meta({
+    description: 'No occurrence before this instant.',
+    example: '2027-01-01T00:00:00Z',
+  }),
+  endAt: Instant.optional().meta({
+    description: 'No occurrence after this instant.',
+    example: '2099-12-31T23:59:59Z',
+  }),
+  maxRuns: z
+    .int()
+    .min(1)
+    .max(1_000_000_000)
+    .optional()
+    .meta({ description: 'The job is completed after so many scheduled runs.', example: 10 }),
+  jitter: durationSchema({ minMs: 1_000, maxMs: DAY_MS, wholeSeconds: true }).optional().meta({
+    description: 'Each start is put off by a random time up to this, never past the next occurrence.',
+    example: '30s',
+  }),
+  exclude: z
+    .array(Exclusion)
+    .max(MAX_ENTRIES)
+    .optional()
+    .meta({ description: 'Local times of the time zone at which it does not fire.' }),
+};
+
+const ClockChange = z
+  .strictObject({
+    gap: z.enum(['shift', 'skip']).optional().meta({
+      description:
+        'A local time that the clocks leave out fires at the first instant after the gap (shift), or not (skip).',
+    }),
+    repeat: z
+      .enum(['first', 'both'])
+      .optional()
+      .meta({ description: 'A local time that comes twice fires the first time, or both times.' }),
+  })
+  .meta({
+    id: 'ClockChange',
+    description:
+      'What happens when clocks change. By default as Debian’s cron does it: fixed times shift and fire first; where the hour or the minute begins with "*", the schedule follows the real clock (skip, both).',
+  });
+
+const dst = ClockChange.optional();
+
+const MAX_CRON_TEXT = 6_000;
+
+const CronTexts = z
+  .array(CronText)
+  .min(1)
+  .max(MAX_ENTRIES)
+  .refine((crons) => crons.join('').length <= MAX_CRON_TEXT, {
+    error: ({ input }) =>
+      `the expressions have ${(input as string[]).join('').length} characters together, more than ${MAX_CRON_TEXT}`,
+  });
+
+const CronSchedule = z
+  .strictObject({
+    cron: z.union([CronText, CronTexts]),
+    dayMatch: z.enum(['and', 'or']).optional().meta({
+      description:
+        'How day of month and day of week are combined. By default both must match if either begins with "*", else either.',
+    }),
+    dst,
+    ...common,
+  })
+  .meta({
+    id: 'CronSchedule',
+    description: 'Fires whenever one of the cron expressions matches the clock of the time zone.',
+  });
+
+const CalendarSchedule = z
+  .strictObject({ calendar: z.array(CalendarInput).min(1).max(MAX_ENTRIES), dst, ...common })
+  .meta({
+    id: 'CalendarSchedule',
+    description: 'Fires whenever one of the calendars matches the clock of the time zone.',
+  });
+
+const EverySchedule = z
+  .strictObject({
+    every: durationSchema({ minMs: 1_000, maxMs: 366 * DAY_MS, wholeSeconds: true }).meta({ example: '15m' }),
+    offset: durationSchema({ minMs: 0, maxMs: 366 * DAY_MS, wholeSeconds: true })
+      .default('0s')
+      .meta({ example: '0s' }),
+    anchor: z.enum(['epoch', 'startAt']).optional().meta({
+      description:
+        'What the interval counts from: 1970-01-01T00:00:00Z (epoch, the default), or startAt, which is then the first occurrence.',
+      example: 'epoch',
+    }),
+    ...common,
+  })
+  .meta({
+    id: 'EverySchedule',
+    description:
+      'Fires at every multiple of the interval since 1970-01-01T00:00:00Z, or since startAt (anchor), shifted by the offset.',
+  });
+export type EverySchedule = z.infer<typeof EverySchedule>;
+
+const AtSchedule = z
+  .strictObject({
+    at: z.union([InstantOrLocalTime, z.array(InstantOrLocalTime).min(1).max(MAX_ENTRIES)]).meta({
+      description: 'With an offset, or without one: a local time in the time zone, which must then be named.',
+      example: '2030-12-24T18:00:00+01:00',
+    }),
+    dst,
+    ...common,
+  })
+  .meta({
+    id: 'AtSchedule',
+    description: 'Fires once at each instant; a fraction of a second is rounded up.',
+  });
+export type AtSchedule = z.infer<typeof AtSchedule>;
+
+/** When a job fires: by the clock (`cron`, `calendar`), at a fixed distance (`every`), or at given instants (`at`). */
+export const Schedule = z
+  .preprocess(checkKind, z.union([CronSchedule, EverySchedule, AtSchedule, CalendarSchedule]))
+  .superRefine((schedule, context) => {
+    const { startAt, endAt } = schedule;
+    if (startAt !== undefined && endAt !== undefined && Date.parse(startAt) >= Date.parse(endAt)) {
+      context.addIssue({
+        code: 'custom',
+        path: ['endAt'],
+        message: `endAt ${endAt} must lie after startAt ${startAt}`,
+      });
+    }
+    if (!('every' in schedule)) return;
+    if (schedule.anchor === 'startAt' && startAt === undefined) {
+      const message = 'the anchor "startAt" needs a startAt to count from';
+      context.addIssue({ code: 'custom', path: ['anchor'], message });
+    }
+    const [offsetMs, everyMs] = [schedule.offset, schedule.every].map(parseDuration);
+    // A duration that is none has been named already.
+    if (offsetMs !== undefined && everyMs !== undefined && offsetMs >= everyMs) {
+      context.addIssue({
+        code: 'custom',
+        path: ['offset'],
+        message: `the offset ${schedule.offset} must be shorter than the interval ${schedule.every}`,
+      });
+    }
+  })
+  .meta({ id: 'Schedule', description: 'Exactly one of cron, every, at and calendar.' });
+export type Schedule = z.infer<typeof Schedule>;
+
+const summary = z
+  .string()
+  .meta({ description: 'The schedule in plain words.', example: 'At 09:00, only on Monday, Europe/Berlin' });
+
+const answered = {
+  summary,
+  warnings: z.array(Warning).optional().meta({
+    description: 'What its author may not have meant; left out in lists.',
+    example: [],
+  }),
+};
+
+/** A schedule as the API answers it: with its summary, and, but in lists, with warnings. */
+export const ScheduleAnswer = z
+  .union([
+    CronSchedule.extend(answered).meta({ id: 'CronScheduleAnswer' }),
+    EverySchedule.extend(answered).meta({ id: 'EveryScheduleAnswer' }),
+    AtSchedule.extend(answered).meta({ id: 'AtScheduleAnswer' }),
+    CalendarSchedule.extend(answered).meta({ id: 'CalendarScheduleAnswer' }),
+  ])
+  .meta({ id: 'ScheduleAnswer' });

@@ -1,0 +1,65 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { JobRow } from '../../db/schema.ts';
+import { HOOKS } from '../../domain/run/hook-trigger.ts';
+import type { HttpTargetAnswer } from '../../domain/target/http-target.ts';
+import type { StoredDefinition } from '../../domain/job/job.ts';
+import type { RevisionChanges } from '../../domain/job/revision.ts';
+import type { SecretPlace } from '../../domain/job/target-secrets.ts';
+import { definitionOf } from './job-definition.ts';
+import type { StoredWrite } from './job-write.ts';
+
+/** What a write changes, field by field, for the job's revision. No secret is in it. Pure. */
+export function findChanges(
+  job: JobRow,
+  { definition, state, pause }: Pick<StoredWrite, 'definition' | 'state' | 'pause'>,
+  newSecrets: SecretPlace[],
+): RevisionChanges {
+  const changes: RevisionChanges = {};
+  const compare = (field: string, before: unknown, after: unknown) => {
+    if (!isDeepStrictEqual(before, after)) changes[field] = { before, after };
+  };
+  if (definition) {
+    const { timeout: oldTimeout, ...before } = definitionOf(job);
+    const { timeout, ...after } = definition;
+    for (const field of new Set([...Object.keys(before), ...Object.keys(after)]) as Set<keyof typeof after>)
+      compare(field, before[field], after[field]);
+    const hidden = hideNewSecrets(definitionOf(job), definition);
+    for (const field of ['target', ...HOOKS] as const)
+      if (changes[field]) changes[field].before = hidden[field];
+    compare('timeout', oldTimeout ?? null, timeout ?? null);
+  }
+  for (const { path } of newSecrets) changes[path] = { after: 'a new secret' };
+  if (state !== undefined) compare('state', job.state, state);
+  if (pause) {
+    compare('pause.reason', job.pause_reason, pause.reason);
+    compare('pause.until', job.paused_until, pause.until);
+  }
+  return changes;
+}
+
+/** What becomes a secret is one, even if it was none before. */
+function hideNewSecrets(before: StoredDefinition, after: StoredDefinition): StoredDefinition {
+  const hidden = { ...before };
+  if (before.target.type === 'http' && after.target.type === 'http')
+    hidden.target = hideHeaders(before.target, after.target);
+  for (const name of HOOKS) {
+    const [hook, newHook] = [before[name], after[name]];
+    if (hook && newHook)
+      Object.assign(hidden, { [name]: { ...hook, target: hideHeaders(hook.target, newHook.target) } });
+  }
+  return hidden;
+}
+
+/** A target with those of its headers hidden that are secret in another one. */
+function hideHeaders(target: HttpTargetAnswer, other: HttpTargetAnswer): HttpTargetAnswer {
+  const secret = new Set(
+    Object.entries(other.headers)
+      .filter(([, value]) => typeof value !== 'string')
+      .map(([name]) => name.toLowerCase()),
+  );
+  const headers = Object.entries(target.headers).map(([name, value]): [string, typeof value] => [
+    name,
+    secret.has(name.toLowerCase()) ? { secret: true } : value,
+  ]);
+  return { ...target, headers: Object.fromEntries(headers) };
+}

@@ -1,0 +1,46 @@
+import type { JobRow } from '../../db/schema.ts';
+import { durationMs } from '../../domain/duration.ts';
+import type { StoredDefinition } from '../../domain/job/job.ts';
+import { SECOND_MS } from '../../domain/milliseconds.ts';
+
+/** What the author of a job has said, as a request would say it, without its secrets. Pure. */
+export function definitionOf(job: JobRow): StoredDefinition {
+  return {
+    name: job.name,
+    description: job.description,
+    labels: job.labels,
+    schedule: job.schedule,
+    target: job.target,
+    policy: job.policy,
+    retry: job.retry,
+    ...(job.timeout === null ? {} : { timeout: job.timeout }),
+    ...(job.on_failure === null ? {} : { onFailure: job.on_failure }),
+    ...(job.on_recovery === null ? {} : { onRecovery: job.on_recovery }),
+  };
+}
+
+/** A definition as the row of a job holds it. Pure. */
+export function rowOf({ onFailure, onRecovery, ...definition }: StoredDefinition) {
+  return {
+    ...definition,
+    catchup_seconds: Math.floor(durationMs(definition.policy.catchupWindow) / SECOND_MS),
+    timeout: definition.timeout ?? null,
+    on_failure: onFailure ?? null,
+    on_recovery: onRecovery ?? null,
+  };
+}
+
+/** The columns with which it replaces another. Pure. */
+export function columnsOf(definition: StoredDefinition) {
+  const { labels, schedule, target, policy, retry, on_failure, on_recovery, ...row } = rowOf(definition);
+  return {
+    ...row,
+    labels: JSON.stringify(labels),
+    schedule: JSON.stringify(schedule),
+    target: JSON.stringify(target),
+    policy: JSON.stringify(policy),
+    retry: JSON.stringify(retry),
+    on_failure: on_failure && JSON.stringify(on_failure),
+    on_recovery: on_recovery && JSON.stringify(on_recovery),
+  };
+}

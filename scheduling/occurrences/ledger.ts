@@ -1,0 +1,241 @@
+import type { Database } from '../../db/database.ts';
+import { findJobOrTombstone } from '../../db/jobs/jobs.ts';
+import { advanceAccounts, countRunsSoFar, listToAccount, type AccountAdvance } from '../../db/runs/ledger.ts';
+import { isDatabaseUnavailable } from '../../db/unavailable.ts';
+import { insertAbsentRuns, listKnownRuns } from '../../db/runs/runs.ts';
+import type { JobRow, NewRun } from '../../db/schema.ts';
+import { compileSchedule } from '../../domain/schedule/compile-schedule.ts';
+import { durationMs } from '../../domain/duration.ts';
+import { HOUR_MS, SECOND_MS } from '../../domain/milliseconds.ts';
+import { iterateOccurrences, occurrences } from '../../domain/schedule/occurrences.ts';
+import type { Logger } from '../../platform/logger.ts';
+import { dueWithinMaxRuns, isUsedUp } from './due-within-max-runs.ts';
+import { accountForPause, lastOfPause } from './pause-account.ts';
+import { occurrenceRun } from './queued-run.ts';
+
+// The account of occurrences: every one that falls due gets a row in `runs`, whether or not it became a run. Usually the
+// worker writes it when the run begins; what it did not write is written here, as queued, for open-runs.ts to settle.
+
+/** So long after it was due, an occurrence may be without a row. */
+const GRACE_MS = 10 * SECOND_MS;
+/** The run may be about to begin: Temporal is not asked after it sooner than this. */
+const CHECK_AFTER_MS = 3 * SECOND_MS;
+/** Of many that are due at once, most are late rather than lost, and asking after each would make them later still. */
+const CHECK_LATER_EACH_MS = 45;
+const CHECK_AFTER_AT_MOST_MS = 12 * SECOND_MS;
+/** A job is looked at no more often than this, however often it fires. */
+const LEAST_PERIOD_MS = 15 * SECOND_MS;
+/** Of one call of `accountForDue`. */
+export const JOBS_AT_ONCE = 200;
+/** A job that can not be accounted for is tried again after this time. */
+const FAILED_PERIOD_MS = 300 * SECOND_MS;
+/** Of one job, in one statement. */
+const OCCURRENCES_AT_ONCE = 1_000;
+
+/** The record of a pause grows when the pause has become longer by this share, but once in an hour. */
+const PAUSE_SHARE = 0.1;
+const LONGEST_PERIOD_MS = HOUR_MS;
+/** Of one paused job, in one call of `accountForDue`. */
+const PAUSED_AT_ONCE = 20_000;
+
+/** When to account for a job next, if all up to `accountedTo` is done; null if it will have no more occurrences. Pure. */
+export function nextAccountAt(
+  job: Pick<JobRow, 'schedule' | 'state' | 'paused_at'>,
+  accountedTo: Date,
+  now: Date,
+): Date | null {
+  if (job.state === 'completed') return null;
+  const [next] = occurrences(compileSchedule(job.schedule), accountedTo.getTime(), 1);
+  if (next === undefined) return null;
+  const isPaused = job.state === 'paused';
+  const pausedMs = isPaused ? now.getTime() - (job.paused_at ?? now).getTime() : 0;
+  const periodMs = Math.min(Math.max(LEAST_PERIOD_MS, pausedMs * PAUSE_SHARE), LONGEST_PERIOD_MS);
+  return new Date(Math.max(next + (isPaused ? 0 : jitterOf(job)) + GRACE_MS, now.getTime() + periodMs));
+}
+
+/** By so much, in milliseconds, each start of a job may be put off. Pure. */
+export const jitterOf = ({ schedule }: Pick<JobRow, 'schedule'>) =>
+  schedule.jitter === undefined ? 0 : durationMs(schedule.jitter);
+
+/** Tells whether an active job has occurrences up to now that are not accounted for. Pure. */
+export function isDueSince(job: JobRow, now: Date): boolean {
+  const [next] = occurrences(compileSchedule(job.schedule), job.accounted_to.getTime(), 1);
+  return job.state === 'active' && next !== undefined && next <= now.getTime();
+}
+
+/** The runs of occurrences that are due and may have none. */
+function queuedRuns(job: JobRow, instants: number[], checkAt: Date): NewRun[] {
+  return instants.map((instant) => ({ ...occurrenceRun(job, instant), check_at: checkAt }));
+}
+
+/** When to ask Temporal after runs that may be about to begin, if so many are due. Pure. */
+function checkTimeOf(count: number, now: Date): Date {
+  const waitMs = Math.min(CHECK_AFTER_MS + count * CHECK_LATER_EACH_MS, CHECK_AFTER_AT_MOST_MS);
+  return new Date(now.getTime() + waitMs);
+}
+
+/** The instants of a job that are due up to `until` and not accounted for, and up to where these are all. Pure. */
+function findDue(job: JobRow, until: Date): { instants: number[]; accountedTo: Date } {
+  const instants: number[] = [];
+  if (until <= job.accounted_to) return { instants, accountedTo: job.accounted_to };
+  for (const instant of iterateOccurrences(compileSchedule(job.schedule), job.accounted_to.getTime())) {
+    if (instant > until.getTime()) break;
+    instants.push(instant);
+    if (instants.length === OCCURRENCES_AT_ONCE) return { instants, accountedTo: new Date(instant) };
+  }
+  return { instants, accountedTo: until };
+}
+
+/**
+ * Writes a row for each of these occurrences that has none, as far as the job's `maxRuns` goes. Returns how many rows it
+ * wrote, and the first occurrence that has to wait for what becomes of others; none has to if `mayWait` is false.
+ */
+async function writeRows(
+  db: Database,
+  job: JobRow,
+  instants: number[],
+  checkAt: Date,
+  mayWait: boolean,
+): Promise<{ written: number; heldAt: number | undefined }> {
+  const runs = queuedRuns(job, instants, checkAt);
+  const { maxRuns } = job.schedule;
+  if (maxRuns === undefined) return { written: await insertAbsentRuns(db, runs), heldAt: undefined };
+  const soFar = await countRunsSoFar(db, job.id);
+  const known = await listKnownRuns(
+    db,
+    runs.map(({ id }) => id),
+  );
+  const absent = new Map(
+    runs.filter(({ id }) => !known.has(id)).map((run) => [run.scheduled_at.getTime(), run] as const),
+  );
+  const limits = {
+    maxRuns: mayWait || isUsedUp(soFar, maxRuns) ? maxRuns : Infinity,
+    overlap: job.policy.overlap,
+  };
+  const due = dueWithinMaxRuns([...absent.keys()], soFar, limits);
+  const written = await insertAbsentRuns(
+    db,
+    due.instants.flatMap((instant) => absent.get(instant) ?? []),
+  );
+  return { written, heldAt: due.heldAt };
+}
+
+/** Writes rows for all that is due of a job up to `until`, or until one has to wait. Returns how many rows that were. */
+async function writeAllRows(
+  db: Database,
+  job: JobRow,
+  until: Date,
+  { checkAfter, mayWait }: { checkAfter: (count: number) => Date; mayWait: boolean },
+): Promise<number> {
+  let count = 0;
+  let accountedTo = job.accounted_to;
+  while (accountedTo < until) {
+    const due = findDue({ ...job, accounted_to: accountedTo }, until);
+    const checkAt = checkAfter(due.instants.length);
+    const { written, heldAt } = await writeRows(db, job, due.instants, checkAt, mayWait);
+    count += written;
+    if (heldAt !== undefined) break;
+    accountedTo = due.accountedTo;
+  }
+  return count;
+}
+
+/** Since when a job is paused; undefined if it is not. */
+const pauseOf = (job: JobRow) => (job.state === 'paused' ? (job.paused_at ?? undefined) : undefined);
+
+/** The earlier of two instants. */
+const earlier = (one: Date, other: Date | undefined) => (other !== undefined && other < one ? other : one);
+
+/**
+ * Records all that was due of a job up to `until`: before it is paused, resumed, changed or deleted, in the transaction
+ * that does so.
+ */
+export async function settleAccount(
+  transaction: Database,
+  job: JobRow,
+  { until, now }: { until: Date; now: Date },
+): Promise<void> {
+  if (job.state === 'completed') return;
+  const pausedAt = pauseOf(job);
+  const checkAfter = (count: number) => checkTimeOf(count, now);
+  await writeAllRows(transaction, job, earlier(until, pausedAt), { checkAfter, mayWait: false });
+  if (pausedAt) await accountForPause(transaction, job, pausedAt, until);
+}
+
+/** Writes a row for what is due of a job with `maxRuns`, so that it is counted. */
+export async function countInDue(db: Database, job: JobRow, now: Date): Promise<void> {
+  const checkAfter = (count: number) => checkTimeOf(count, now);
+  await writeAllRows(db, job, earlier(now, pauseOf(job)), { checkAfter, mayWait: true });
+}
+
+/**
+ * Writes a row for what was due of a job before the last of its `maxRuns` and has none. Returns whether there was any:
+ * then the job is not at its end yet.
+ */
+export async function recordBeforeLast(db: Database, jobId: string, now: Date): Promise<boolean> {
+  const job = await findJobOrTombstone(db, jobId);
+  if (job?.state !== 'active' || job.schedule.maxRuns === undefined) return false;
+  // Nothing of it is about to begin.
+  return (await writeAllRows(db, job, now, { checkAfter: () => now, mayWait: true })) > 0;
+}
+
+/** Accounts for the jobs that it is time for, one batch of them. Returns how many jobs that were. */
+export async function accountForDue(
+  { db, logger }: { db: Database; logger: Logger },
+  now: Date,
+): Promise<number> {
+  const jobs = await listToAccount(db, now, JOBS_AT_ONCE);
+  const checkAt = checkTimeOf(jobs.length, now);
+  const unlimited: NewRun[] = [];
+  const advances: AccountAdvance[] = [];
+  for (const job of jobs) {
+    const { id, generation } = job;
+    try {
+      const until = accountableTo(job, now);
+      const { instants, accountedTo } = findDue(job, until);
+      let heldAt: number | undefined;
+      if (job.schedule.maxRuns === undefined) unlimited.push(...queuedRuns(job, instants, checkAt));
+      else ({ heldAt } = await writeRows(db, job, instants, checkAt, job.state === 'active'));
+      if (heldAt !== undefined) {
+        // Looked at sooner once one of those before it is settled (open-runs.ts).
+        const accountAt = new Date(now.getTime() + LEAST_PERIOD_MS);
+        advances.push({ id, generation, accountedTo: new Date(heldAt - 1), accountAt });
+        continue;
+      }
+      const isAll = accountedTo >= until;
+      const ofPause = isAll ? await accountForPauseUntilNow(db, job, now) : { accountedTo, isAll };
+      const done = ofPause.accountedTo > accountedTo ? ofPause.accountedTo : accountedTo;
+      const accountAt = ofPause.isAll ? nextAccountAt(job, done, now) : now;
+      advances.push({ id, generation, accountedTo: done, accountAt });
+    } catch (error) {
+      if (isDatabaseUnavailable(error)) throw error;
+      // Such as a time zone that this version does not know: it must not keep the others from being accounted for.
+      logger.error({ err: error, jobId: id }, 'could not account for a job');
+      const accountAt = new Date(now.getTime() + FAILED_PERIOD_MS);
+      advances.push({ id, generation, accountedTo: job.accounted_to, accountAt });
+    }
+  }
+  await insertAbsentRuns(db, unlimited);
+  await advanceAccounts(db, advances);
+  return jobs.length;
+}
+
+/** Accounts for what fell due of a job in the pause that it is in; up to where, and whether that is all. */
+async function accountForPauseUntilNow(db: Database, job: JobRow, now: Date) {
+  const pausedAt = pauseOf(job);
+  const until = earlier(
+    new Date(now.getTime() - GRACE_MS),
+    job.paused_until === null ? undefined : lastOfPause(job.paused_until),
+  );
+  if (!pausedAt || until <= pausedAt) return { accountedTo: job.accounted_to, isAll: true };
+  const accountedTo = await accountForPause(db, job, pausedAt, until, PAUSED_AT_ONCE);
+  return { accountedTo, isAll: accountedTo >= until };
+}
+
+/** Up to when what is due and has no row is not about to get one from its worker, and is not due in a pause. */
+function accountableTo(job: JobRow, now: Date): Date {
+  const aWhileAgo = now.getTime() - GRACE_MS - jitterOf(job);
+  // What was due before the schedule was written Temporal does not start: there is nothing to wait for.
+  const beforeSchedule = Math.min(now.getTime(), job.schedule_put_at?.getTime() ?? 0);
+  return earlier(new Date(Math.max(aWhileAgo, beforeSchedule)), pauseOf(job));
+}

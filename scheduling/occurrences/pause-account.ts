@@ -1,0 +1,113 @@
+import { setImmediate as othersTurn } from 'node:timers/promises';
+import type { Database } from '../../db/database.ts';
+import { countRunsSoFar } from '../../db/runs/ledger.ts';
+import {
+  extendPauseRun,
+  findPauseRun,
+  insertPauseRun,
+  listOccurrencesWithRow,
+} from '../../db/runs/pause-runs.ts';
+import type { JobRow } from '../../db/schema.ts';
+import { compileSchedule } from '../../domain/schedule/compile-schedule.ts';
+import type { CompiledSchedule } from '../../domain/schedule/compiled-schedule.ts';
+import { countOccurrences } from '../../domain/schedule/count-occurrences.ts';
+import { lastOccurrence } from '../../domain/schedule/last-occurrence.ts';
+import { iterateOccurrences, occurrences } from '../../domain/schedule/occurrences.ts';
+import { isUsedUp } from './due-within-max-runs.ts';
+import { occurrenceRun } from './queued-run.ts';
+
+// What falls due while a job is paused: one run stands for all of it, with the first and the last nominal time and how
+// many there were, however long the pause and however often the job would have fired.
+
+/** Why none of the occurrences of a pause became a run. */
+const PAUSED = 'paused';
+
+/** Somebody else may account for the same pause; whoever comes second looks again. */
+const ATTEMPTS = 3;
+
+/** The last moment of a pause that ends by itself: what is due at its end is to run. Pure. */
+export const lastOfPause = (until: Date) => new Date(until.getTime() - 1);
+
+/** What fell due in a part of a pause and has no row of its own; times in milliseconds since the epoch. */
+interface DueInPause {
+  count: number;
+  first: number;
+  last: number;
+}
+
+/**
+ * Records what fell due of a paused job since its pause began and up to `until`, as far as that has not been recorded.
+ * Once so many occurrences as `atMost` have been counted it stops. Returns up to when all is recorded.
+ * @throws Error if others keep recording the same pause
+ */
+export async function accountForPause(
+  db: Database,
+  job: JobRow,
+  pausedAt: Date,
+  until: Date,
+  atMost = Infinity,
+): Promise<Date> {
+  const { maxRuns } = job.schedule;
+  // What is due after the last run is no occurrence.
+  if (maxRuns !== undefined && isUsedUp(await countRunsSoFar(db, job.id), maxRuns)) return until;
+  const compiled = compileSchedule(job.schedule);
+  for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
+    const run = await findPauseRun(db, job.id, pausedAt);
+    const after = Math.max(
+      job.accounted_to.getTime(),
+      pausedAt.getTime(),
+      run?.last_scheduled_at.getTime() ?? 0,
+    );
+    if (after >= until.getTime()) return until;
+    const { count, to } = await countUpTo(compiled, after, until.getTime(), atMost);
+    const due = await withoutRow(db, job, compiled, { after, to, count });
+    if (!due) return new Date(to);
+    const last = new Date(due.last);
+    const isRecorded = run
+      ? await extendPauseRun(db, run, { count: due.count, last })
+      : await insertPauseRun(db, {
+          ...occurrenceRun(job, due.first),
+          state: 'skipped',
+          reason: PAUSED,
+          ended_at: last,
+          occurrences: due.count,
+          last_scheduled_at: last,
+        });
+    if (isRecorded) return new Date(to);
+  }
+  throw new Error(`the pause of the job ${job.id} is being accounted for elsewhere`);
+}
+
+async function countUpTo(compiled: CompiledSchedule, after: number, until: number, atMost: number) {
+  let count = 0;
+  let to = after;
+  for (const step of countOccurrences(compiled, after, until)) {
+    count += step.count;
+    to = step.to;
+    if (count >= atMost) break;
+    await othersTurn();
+  }
+  return { count, to };
+}
+
+/** Those of the occurrences in a stretch of time that have no row of their own, as one that began at its edge may have. */
+async function withoutRow(
+  db: Database,
+  job: JobRow,
+  compiled: CompiledSchedule,
+  { after, to, count }: { after: number; to: number; count: number },
+): Promise<DueInPause | undefined> {
+  if (count === 0) return undefined;
+  const rows = await listOccurrencesWithRow(db, job.id, new Date(after), new Date(to));
+  // Of another schedule, that the job had before, is none of those that were counted.
+  const known = new Set(rows.filter((instant) => occurrences(compiled, instant - 1, 1)[0] === instant));
+  if (count <= known.size) return undefined;
+  let first = after;
+  for (first of iterateOccurrences(compiled, after)) if (!known.has(first)) break;
+  for (let end = to; ;) {
+    const bounded = { ...compiled, endAt: Math.min(compiled.endAt ?? Infinity, end) };
+    const last = lastOccurrence(bounded, first - 1) ?? first;
+    if (!known.has(last)) return { count: count - known.size, first, last };
+    end = last - 1;
+  }
+}

@@ -1,0 +1,55 @@
+import type { JobRow, NewRun } from '../../db/schema.ts';
+import { toInstant } from '../../domain/instant.ts';
+import type { Origin } from '../../domain/run/origin.ts';
+import { runIdOfOccurrence, scheduleIdOf, workflowIdOfRun } from '../../domain/run/run-job.ts';
+import type { Trigger } from '../../domain/run/run.ts';
+
+/** A run as it stands before anything has happened to it. Pure. */
+function queuedRun(
+  job: JobRow,
+  run: { id: string; trigger: Trigger; scheduledAt: Date; workflowId: string },
+): NewRun {
+  return {
+    id: run.id,
+    job_id: job.id,
+    namespace: job.namespace,
+    job_generation: job.generation,
+    trigger: run.trigger,
+    scheduled_at: run.scheduledAt,
+    started_at: null,
+    ended_at: null,
+    state: 'queued',
+    reason: null,
+    attempts: '[]',
+    workflow_id: run.workflowId,
+    temporal_run_id: null,
+    cancel_requested_at: null,
+  };
+}
+
+/** The run of the occurrence at an instant, under the workflow id that Temporal's scheduler would give it. Pure. */
+export function occurrenceRun(job: JobRow, instant: number): NewRun {
+  const scheduledAt = new Date(instant);
+  const workflowId = `${scheduleIdOf(job.id)}-${toInstant(instant)}`;
+  const id = runIdOfOccurrence(job.id, scheduledAt);
+  return queuedRun(job, { id, trigger: 'schedule', scheduledAt, workflowId });
+}
+
+/** A run that a request asked for, its `origin`; the reconciler takes care of it from `checkAt` on. Pure. */
+export function requestedRun(
+  job: JobRow,
+  run: {
+    id: string;
+    trigger: Exclude<Trigger, 'schedule'>;
+    scheduledAt: Date;
+    checkAt: Date;
+    origin: Origin;
+  },
+): NewRun {
+  const { checkAt, origin, ...rest } = run;
+  return {
+    ...queuedRun(job, { ...rest, workflowId: workflowIdOfRun(run.id) }),
+    check_at: checkAt,
+    origin: JSON.stringify(origin),
+  };
+}

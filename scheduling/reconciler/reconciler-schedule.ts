@@ -1,0 +1,31 @@
+import { ScheduleAlreadyRunning, ScheduleOverlapPolicy, type Client } from '@temporalio/client';
+import { RECONCILE_WORKFLOW, RECONCILER_SCHEDULE_ID } from '../../domain/run/run-job.ts';
+import { reconcilerTaskQueueOf } from '../temporal/task-queues.ts';
+import { withinDeadline } from '../temporal/within-deadline.ts';
+
+/**
+ * Makes sure that the reconciler's own Temporal Schedule exists, and that one of its workflows is under way. Each of
+ * them goes on for about a minute, and the next one follows it.
+ */
+export async function ensureReconciler(temporal: Client, taskQueue: string): Promise<void> {
+  await withinDeadline(temporal, async () => {
+    try {
+      await temporal.schedule.create({
+        scheduleId: RECONCILER_SCHEDULE_ID,
+        spec: { intervals: [{ every: '1 minute' }] },
+        policies: { overlap: ScheduleOverlapPolicy.BUFFER_ONE, catchupWindow: '1 minute' },
+        action: {
+          type: 'startWorkflow',
+          workflowType: RECONCILE_WORKFLOW,
+          workflowId: RECONCILER_SCHEDULE_ID,
+          taskQueue: reconcilerTaskQueueOf(taskQueue),
+          workflowExecutionTimeout: '10 minutes',
+          staticSummary: 'Brings jobs and Temporal together, and looks after open runs',
+        },
+      });
+    } catch (error) {
+      if (!(error instanceof ScheduleAlreadyRunning)) throw error;
+    }
+    await temporal.schedule.getHandle(RECONCILER_SCHEDULE_ID).trigger(ScheduleOverlapPolicy.SKIP);
+  });
+}

@@ -1,0 +1,136 @@
+import { WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
+import { v7 as uuidv7 } from 'uuid';
+import { findBackfill, insertBackfill, listInstantsWithRun } from '../../db/runs/backfills.ts';
+import type { Database } from '../../db/database.ts';
+import { insertAbsentRuns } from '../../db/runs/runs.ts';
+import type { JobRow } from '../../db/schema.ts';
+import { MAX_BACKFILL, type BackfillInput } from '../../domain/run/backfill.ts';
+import { compileSchedule } from '../../domain/schedule/compile-schedule.ts';
+import { durationMs } from '../../domain/duration.ts';
+import { SchedulerError } from '../../domain/errors.ts';
+import { iterateOccurrences } from '../../domain/schedule/occurrences.ts';
+import type { Origin } from '../../domain/run/origin.ts';
+import { workflowTimeoutMs } from '../../domain/run/run-deadline.ts';
+import {
+  RUN_BACKFILL_WORKFLOW,
+  workflowIdOfBackfill,
+  type RunBackfillInput,
+} from '../../domain/run/run-job.ts';
+import { requestedRun } from '../occurrences/queued-run.ts';
+import { describeRun } from '../schedules/schedule-options.ts';
+import { INLINE_GRACE_MS, type SyncDependencies } from '../schedules/sync.ts';
+import { withinDeadline } from '../temporal/within-deadline.ts';
+
+/** Beyond the limit, occurrences are counted up to here, to say how many there are. */
+const COUNTED_AT_MOST = 100_000;
+
+/**
+ * Stores a backfill of a job that the caller's transaction has locked: one queued run for each occurrence from
+ * `from` to `to`, both included; with `onlyMissing`, for each that has none. An occurrence that fell due a moment ago,
+ * and whose run may still start, is not missing. Returns how many runs there are.
+ * @throws SchedulerError `too_many`, which says how many there would have been
+ */
+export async function insertRunsOfBackfill(
+  transaction: Database,
+  backfillId: string,
+  job: JobRow,
+  input: BackfillInput,
+  { now, origin }: { now: Date; origin: Origin },
+): Promise<number> {
+  const from = new Date(input.from);
+  const to = new Date(input.to);
+  // What falls due in a pause never starts, accounted for or not.
+  const pausedAt = job.state === 'paused' ? (job.paused_at?.getTime() ?? Infinity) : Infinity;
+  const isUndecided = (instant: number) =>
+    input.onlyMissing && instant > job.accounted_to.getTime() && instant <= pausedAt;
+  const due: number[] = [];
+  for (const instant of iterateOccurrences(compileSchedule(job.schedule), from.getTime() - 1)) {
+    if (instant > to.getTime()) break;
+    if (isUndecided(instant)) continue;
+    due.push(instant);
+    if (due.length > COUNTED_AT_MOST) throw tooMany(input, `more than ${COUNTED_AT_MOST}`);
+  }
+  const taken = input.onlyMissing ? await listInstantsWithRun(transaction, job.id, from, to) : new Set();
+  const instants = due.filter((instant) => !taken.has(instant));
+  if (instants.length > MAX_BACKFILL) throw tooMany(input, String(instants.length));
+  await insertBackfill(transaction, {
+    id: backfillId,
+    jobId: job.id,
+    overlap: input.overlap,
+    createdAt: now,
+  });
+  const checkAt = new Date(now.getTime() + INLINE_GRACE_MS);
+  const runs = instants.map((instant) => ({
+    ...requestedRun(job, {
+      id: uuidv7(),
+      trigger: 'backfill',
+      scheduledAt: new Date(instant),
+      checkAt,
+      origin,
+    }),
+    backfill_id: backfillId,
+  }));
+  await insertAbsentRuns(transaction, runs);
+  return runs.length;
+}
+
+const tooMany = ({ from, to, onlyMissing }: BackfillInput, number: string) =>
+  new SchedulerError(
+    'too_many',
+    `From ${from} to ${to} there are ${number} occurrences${onlyMissing ? ' without a run' : ''}; one backfill takes ${MAX_BACKFILL} at most. Split it.`,
+  );
+
+/**
+ * Starts the workflow of a backfill that is stored. It may have been started before.
+ * @returns whether the runs of the backfill are still in its hands, or were given up with it, or are left to others
+ */
+export async function startBackfill(
+  { db, temporal, taskQueue }: SyncDependencies,
+  job: JobRow,
+  backfillId: string,
+): Promise<'underWay' | 'cancelled' | 'over'> {
+  const { overlap, runs } = await findBackfill(db, backfillId);
+  const timeoutMs = job.timeout === null ? undefined : durationMs(job.timeout);
+  const input: RunBackfillInput = {
+    jobId: job.id,
+    generation: job.schedule_generation,
+    overlap,
+    ...(timeoutMs === undefined ? {} : { timeoutMs, workflowTimeoutMs: workflowTimeoutMs(timeoutMs) }),
+    runs: runs.map((run) => ({
+      runId: run.id,
+      workflowId: run.workflow_id,
+      scheduledAt: run.scheduled_at.toISOString(),
+    })),
+  };
+  const workflowId = workflowIdOfBackfill(backfillId);
+  return await withinDeadline(temporal, async () => {
+    try {
+      await temporal.workflow.start(RUN_BACKFILL_WORKFLOW, {
+        workflowId,
+        workflowIdReusePolicy: 'REJECT_DUPLICATE',
+        taskQueue,
+        args: [input],
+        ...describeRun(job),
+      });
+      return 'underWay';
+    } catch (error) {
+      if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+      const { status } = await temporal.workflow.getHandle(workflowId).describe();
+      if (status.name === 'RUNNING') return 'underWay';
+      return status.name === 'CANCELLED' || status.name === 'TERMINATED' ? 'cancelled' : 'over';
+    }
+  });
+}
+
+/** Starts a backfill that was just stored, if Temporal can be reached; else the reconciler does. */
+export async function tryStartBackfill(
+  dependencies: SyncDependencies,
+  job: JobRow,
+  backfillId: string,
+): Promise<void> {
+  try {
+    await dependencies.outage.attempt(() => startBackfill(dependencies, job, backfillId));
+  } catch (error) {
+    dependencies.logger.warn({ err: error, jobId: job.id, backfillId }, 'could not start a backfill yet');
+  }
+}

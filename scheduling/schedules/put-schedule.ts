@@ -1,0 +1,94 @@
+import { createHash } from 'node:crypto';
+import {
+  ScheduleAlreadyRunning,
+  ScheduleNotFoundError,
+  type Client,
+  type ScheduleDescription,
+} from '@temporalio/client';
+import type { JobRow } from '../../db/schema.ts';
+import type { RunJobInput } from '../../domain/run/run-job.ts';
+import { ComparingScheduleClient } from '../temporal/comparing-schedule-client.ts';
+import { scheduleOptions } from './schedule-options.ts';
+
+/** What became of a schedule. */
+export type PutResult =
+  /** It was made; or changed, and read back. */
+  | { kind: 'written'; specHash: string }
+  /** It was what it should be already. */
+  | { kind: 'kept'; specHash: string }
+  /** It was made from a newer generation of the job than this one, and left alone. */
+  | { kind: 'newer'; generation: number };
+
+/** Thrown out of an update to leave the schedule as it is. */
+class LeaveAlone extends Error {
+  readonly result: PutResult;
+
+  constructor(result: PutResult) {
+    super('the schedule is left alone');
+    this.result = result;
+  }
+}
+
+const ATTEMPTS = 3;
+
+/**
+ * Makes the Temporal Schedule of a job, or brings the one that is there up to date. One of a newer generation is left
+ * alone, even if it appears at this very moment; so is one that is what it should be, for an update discards starts that
+ * are due and not processed yet. `runs` is how many scheduled runs the job has had, for its `maxRuns`.
+ * @throws Error when Temporal can not be reached, refuses it, or does not hold it afterwards
+ */
+export async function putSchedule(
+  temporal: Client,
+  taskQueue: string,
+  job: JobRow,
+  runs: number,
+): Promise<PutResult> {
+  const options = scheduleOptions(job, runs, taskQueue, Date.now());
+  const specHash = createHash('sha256').update(JSON.stringify(options.spec)).digest('base64url');
+  const schedules = new ComparingScheduleClient(temporal);
+  const handle = schedules.getHandle(options.scheduleId);
+  const isUpToDate = (found: ScheduleDescription) =>
+    generationOf(found) === job.schedule_generation && found.state.paused === options.state.paused;
+
+  let exists = job.schedule_put_at !== null;
+  for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
+    if (!exists) {
+      try {
+        await schedules.create(options);
+        return { kind: 'written', specHash };
+      } catch (error) {
+        if (!(error instanceof ScheduleAlreadyRunning)) throw error;
+      }
+    }
+    try {
+      await handle.update((found) => {
+        const generation = generationOf(found);
+        if (generation > job.schedule_generation) throw new LeaveAlone({ kind: 'newer', generation });
+        if (isUpToDate(found) && specHash === job.spec_hash) throw new LeaveAlone({ kind: 'kept', specHash });
+        return options;
+      });
+      if (isUpToDate(await handle.describe())) return { kind: 'written', specHash };
+      exists = true;
+    } catch (error) {
+      if (error instanceof LeaveAlone) return error.result;
+      if (!(error instanceof ScheduleNotFoundError)) throw error;
+      exists = false;
+    }
+  }
+  throw new Error(`the schedule did not take generation ${job.schedule_generation} in ${ATTEMPTS} attempts`);
+}
+
+/** The generation of the job that a schedule was made from. */
+function generationOf(schedule: ScheduleDescription): number {
+  const [input] = (schedule.action.args ?? []) as [RunJobInput?];
+  return input?.generation ?? 0;
+}
+
+/** Deletes a Temporal Schedule, if it is there. */
+export async function deleteSchedule(temporal: Client, scheduleId: string): Promise<void> {
+  try {
+    await temporal.schedule.getHandle(scheduleId).delete();
+  } catch (error) {
+    if (!(error instanceof ScheduleNotFoundError)) throw error;
+  }
+}

@@ -1,0 +1,124 @@
+import {
+  DAYS_OF_WEEK,
+  MONTHS,
+  ScheduleOverlapPolicy,
+  type CalendarSpec,
+  type ScheduleOptions,
+  type ScheduleSpec,
+} from '@temporalio/client';
+import { TypedSearchAttributes } from '@temporalio/common';
+import type { JobRow } from '../../db/schema.ts';
+import type { Calendar, Range } from '../../domain/schedule/calendar.ts';
+import { workflowTimeoutMs } from '../../domain/run/run-deadline.ts';
+import { scheduleIdOf, type RunJobInput } from '../../domain/run/run-job.ts';
+import { compileSchedule } from '../../domain/schedule/compile-schedule.ts';
+import type { CompiledSchedule } from '../../domain/schedule/compiled-schedule.ts';
+import { durationMs } from '../../domain/duration.ts';
+import type { Policy } from '../../domain/job/policy.ts';
+import { workflowOf } from '../../domain/job/local-call.ts';
+import { SEARCH_ATTRIBUTES } from '../temporal/search-attributes.ts';
+import { toTemporalSpec } from './temporal-spec.ts';
+
+const OVERLAP: Record<Policy['overlap'], ScheduleOverlapPolicy> = {
+  skip: ScheduleOverlapPolicy.SKIP,
+  bufferOne: ScheduleOverlapPolicy.BUFFER_ONE,
+  bufferAll: ScheduleOverlapPolicy.BUFFER_ALL,
+  cancelOther: ScheduleOverlapPolicy.CANCEL_OTHER,
+  terminateOther: ScheduleOverlapPolicy.TERMINATE_OTHER,
+  allowAll: ScheduleOverlapPolicy.ALLOW_ALL,
+};
+
+/** What an operator sees of a job's run in the Temporal Web UI, and can search for. */
+export function describeRun(job: Pick<JobRow, 'id' | 'name' | 'namespace'>) {
+  return {
+    staticSummary: job.name,
+    typedSearchAttributes: new TypedSearchAttributes([
+      { key: SEARCH_ATTRIBUTES.jobId, value: job.id },
+      { key: SEARCH_ATTRIBUTES.jobName, value: job.name },
+      { key: SEARCH_ATTRIBUTES.jobNamespace, value: job.namespace },
+    ]),
+  };
+}
+
+/** When a compiled schedule fires, as Temporal takes it, its clock changes spelled out from `now` on. Pure. */
+export function temporalScheduleSpec(compiled: CompiledSchedule, now: number): ScheduleSpec {
+  const { calendars, intervals, exclude } = toTemporalSpec(compiled, now);
+  // A schedule of instants alone ends with the last of them, for an instant is an interval that would come round again.
+  const { instants } = compiled;
+  const onlyInstants =
+    instants.length > 0 && compiled.calendars.length === 0 && compiled.intervals.length === 0;
+  const endAt = onlyInstants ? Math.min(compiled.endAt ?? Infinity, Math.max(...instants)) : compiled.endAt;
+  return {
+    calendars: calendars.map(toCalendarSpec),
+    intervals: intervals.map(({ everyMs, offsetMs }) => ({ every: everyMs, offset: offsetMs })),
+    skip: exclude.map(toCalendarSpec),
+    timezone: compiled.timeZone,
+    ...(compiled.startAt === undefined ? {} : { startAt: new Date(compiled.startAt) }),
+    ...(endAt === undefined ? {} : { endAt: new Date(endAt) }),
+  };
+}
+
+/**
+ * The Temporal Schedule of a job, made at `now`. `runs` is how many scheduled runs it has had, for its `maxRuns`. Pure.
+ */
+export function scheduleOptions(job: JobRow, runs: number, taskQueue: string, now: number) {
+  const { maxRuns, jitter } = job.schedule;
+  const scheduleId = scheduleIdOf(job.id);
+  const workflow = workflowOf(job);
+  const timeoutMs = job.timeout === null ? undefined : durationMs(job.timeout);
+  const input: RunJobInput = {
+    jobId: job.id,
+    generation: job.schedule_generation,
+    trigger: 'schedule',
+    ...(timeoutMs === undefined ? {} : { timeoutMs }),
+  };
+  return {
+    scheduleId,
+    spec: {
+      ...temporalScheduleSpec(compileSchedule(job.schedule), now),
+      ...(jitter === undefined ? {} : { jitter: durationMs(jitter) }),
+    },
+    action: {
+      type: 'startWorkflow',
+      workflowType: workflow.type,
+      ...workflow.options,
+      workflowId: scheduleId,
+      taskQueue,
+      args: [input],
+      ...(timeoutMs === undefined ? {} : { workflowExecutionTimeout: workflowTimeoutMs(timeoutMs) }),
+      ...describeRun(job),
+    },
+    policies: { overlap: OVERLAP[job.policy.overlap], catchupWindow: durationMs(job.policy.catchupWindow) },
+    state: {
+      paused: job.state !== 'active' || (maxRuns !== undefined && runs >= maxRuns),
+      note: noteOf(job),
+      ...(maxRuns === undefined ? {} : { remainingActions: Math.max(0, maxRuns - runs) }),
+    },
+  } satisfies ScheduleOptions;
+}
+
+const NOTE = /^generation (\d+)/;
+
+/** What the Temporal Web UI shows beside a schedule. A list of schedules shows it as well, and so their generations. */
+const noteOf = (job: JobRow) =>
+  `generation ${job.schedule_generation}${job.pause_reason ? `, paused: ${job.pause_reason}` : ''}`;
+
+/** The generation that a schedule's note speaks of; undefined for a note that is none of ours. */
+export function generationInNote(note: string | undefined): number | undefined {
+  const digits = NOTE.exec(note ?? '')?.[1];
+  return digits === undefined ? undefined : Number(digits);
+}
+
+function toCalendarSpec(calendar: Calendar): CalendarSpec {
+  const named = <Name extends string>(ranges: Range[], name: (value: number) => Name) =>
+    ranges.map(({ start, end, step }) => ({ start: name(start), end: name(end), step }));
+  return {
+    second: calendar.second,
+    minute: calendar.minute,
+    hour: calendar.hour,
+    dayOfMonth: calendar.dayOfMonth,
+    month: named(calendar.month, (value) => MONTHS[value - 1] as (typeof MONTHS)[number]),
+    dayOfWeek: named(calendar.dayOfWeek, (value) => DAYS_OF_WEEK[value] as (typeof DAYS_OF_WEEK)[number]),
+    ...(calendar.year ? { year: calendar.year } : {}),
+  };
+}

@@ -1,0 +1,33 @@
+import type { CompiledSchedule } from '../../domain/schedule/compiled-schedule.ts';
+import type { FieldError } from '../../domain/errors.ts';
+import { countSpelledOut } from './temporal-spec.ts';
+
+/**
+ * Calendars and exclusions of a schedule. Each is looked at for every occurrence, here and in Temporal, and can become
+ * some twenty around clock changes: Temporal warns of a schedule of 512 KiB, and refuses one of 2 MiB
+ * (`limit.blobSize.warn`, `limit.blobSize.error`).
+ */
+const MAX_CALENDARS = 300;
+/** Instants that a Temporal Schedule names one by one. */
+const MAX_INSTANTS = 10_000;
+/** Finds whether a schedule is too much for a Temporal Schedule that is made of it at `now` (milliseconds since the epoch). */
+export function findTooComplex(compiled: CompiledSchedule, now: number): FieldError[] {
+  const { calendars, exclude } = compiled;
+  const count = calendars.length + exclude.length;
+  if (count > MAX_CALENDARS) {
+    const rules = 'each rule with L, W or # can add some';
+    return tooComplex(`it comes to ${count} calendars, and ${MAX_CALENDARS} are taken (${rules})`);
+  }
+  const instants = countSpelledOut(compiled, now);
+  if (instants <= MAX_INSTANTS) return [];
+  const around = `around the clock changes of ${compiled.timeZone} it names ${instants} instants`;
+  return tooComplex(`${around}, and ${MAX_INSTANTS} are taken`);
+}
+
+const tooComplex = (why: string): FieldError[] => [
+  {
+    path: 'schedule',
+    code: 'too_complex',
+    message: `is too much for a Temporal Schedule: ${why}; name fewer crons, calendars or exclusions, or make several jobs of it`,
+  },
+];

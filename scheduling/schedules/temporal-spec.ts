@@ -1,0 +1,210 @@
+import {
+  FIRST_YEAR,
+  LAST_YEAR,
+  toRanges,
+  toValues,
+  type Calendar,
+  type Range,
+} from '../../domain/schedule/calendar.ts';
+import {
+  compileMatcher,
+  countLocal,
+  matchersByTimeOfDay,
+  nextLocal,
+} from '../../domain/schedule/calendar-search.ts';
+import type { CompiledSchedule, Interval } from '../../domain/schedule/compiled-schedule.ts';
+import { iterateOccurrences, occurrences } from '../../domain/schedule/occurrences.ts';
+import { clockChanges, type ClockChange } from '../../domain/schedule/time-zone.ts';
+import { DAY_MS, HOUR_MS, SECOND_MS } from '../../domain/milliseconds.ts';
+
+/** Clock changes are spelled out up to the end of this many years after the current one. */
+const HORIZON_YEARS = 3;
+/** More instants than these are not spelled out around one clock change. */
+const MAX_INSTANTS = 1_500;
+
+/** What a Temporal Schedule is made of; its server knows no rules for clock changes. */
+export interface TemporalSpec {
+  calendars: Calendar[];
+  intervals: Interval[];
+  exclude: Calendar[];
+}
+
+/** The last year whose clock changes a spec made at `now` spells out. */
+export const horizonOf = (now: number) => new Date(now).getUTCFullYear() + HORIZON_YEARS;
+
+/**
+ * Turns a compiled schedule into one for Temporal's server that fires at exactly the same instants up to the horizon.
+ *
+ * The server matches local times literally: what the clocks leave out it skips, what they show twice it fires twice, and
+ * where clocks change by other than a whole hour, or at midnight, it errs (calendar.go in its source). So the hours
+ * around a change are taken out of a calendar that has times in them, and these few instants are spelled out, in UTC.
+ * Most schedules have none there, and stay as they are.
+ */
+export function toTemporalSpec(schedule: CompiledSchedule, now: number): TemporalSpec {
+  const windows = windowsOf(schedule, now);
+  const instants = new Set(schedule.instants);
+  const narrow = narrowing();
+  const { timeZone } = schedule;
+  const calendars = groupsOf(schedule).flatMap(({ matcher, entries }) => {
+    const alone = { calendars: entries, intervals: [], instants: [], exclude: [], timeZone };
+    const isFew = windows.map(({ from, to }) => countLocal(matcher, from, to) <= MAX_INSTANTS);
+    const touched = entries.map(({ calendar }) => {
+      // At midnight the server can take the wrong day of the week, so there every one counts.
+      const onAnyDay = compileMatcher({ ...calendar, dayOfWeek: EVERY_DAY_OF_WEEK });
+      return windows.map(({ from, to }) => nextLocal(onAnyDay, from, to) !== undefined);
+    });
+    windows.forEach((window, index) => {
+      if (!touched.some((ofEntry) => ofEntry[index])) return;
+      if (isFew[index]) for (const instant of instantsIn(alone, window)) instants.add(instant);
+      // Too many; but a time that was shifted out of a gap to its end is one that the server knows nothing of.
+      else if (occurrences(alone, window.change - SECOND_MS, 1)[0] === window.change)
+        instants.add(window.change);
+    });
+    return entries.flatMap(({ calendar }, entry) => {
+      const removed = windows.filter((_, index) => isFew[index] && touched[entry]?.[index]);
+      return withoutHours(
+        calendar,
+        removed.flatMap(({ hours }) => hours),
+        narrow,
+      );
+    });
+  });
+  const once = [...instants].sort((a, b) => a - b).map(onceAt);
+  return { calendars, intervals: [...schedule.intervals, ...once], exclude: schedule.exclude };
+}
+
+/** How many instants the spec of a schedule made at `now` spells out, at about; found without making it. */
+export function countSpelledOut(schedule: CompiledSchedule, now: number): number {
+  const windows = windowsOf(schedule, now);
+  const counts = groupsOf(schedule).flatMap(({ matcher }) =>
+    windows.map(({ from, to }) => countLocal(matcher, from, to)).filter((count) => count <= MAX_INSTANTS),
+  );
+  return counts.reduce((sum, count) => sum + count, schedule.instants.length);
+}
+
+/** Calendars that fire at the same times of the day, by the same rules. */
+const groupsOf = ({ calendars }: CompiledSchedule) =>
+  matchersByTimeOfDay(
+    calendars,
+    ({ calendar }) => calendar,
+    ({ gap, repeat }) => `${gap} ${repeat}`,
+  );
+
+const EVERY_DAY_OF_WEEK = [{ start: 0, end: 6, step: 1 }];
+
+/**
+ * One instant, as an interval from the epoch to it: no time zone, and so no clock change, can touch it. It would come
+ * round again at twice that distance, in 2083 at the earliest; long before, the spec has been made anew without it.
+ * An interval with the instant as its offset would not fire: the server does not look for offsets that lie ahead.
+ */
+const onceAt = (instant: number): Interval => ({ everyMs: instant, offsetMs: 0 });
+
+interface LocalHour {
+  year: number;
+  month: number;
+  day: number;
+  hour: number;
+}
+
+/**
+ * The local hours around a clock change. The clock shows a time in [from, to) just at the instants in [start, end).
+ */
+interface Window {
+  from: number;
+  to: number;
+  start: number;
+  end: number;
+  /** The instant of the change. */
+  change: number;
+  hours: LocalHour[];
+}
+
+/** From two days ago, for a schedule may still have to make up for occurrences that it missed. */
+const windowsOf = ({ timeZone }: CompiledSchedule, now: number) =>
+  clockChanges(timeZone, now - 2 * DAY_MS, Date.UTC(horizonOf(now) + 1, 0, 1)).map(toWindow);
+
+function toWindow(change: ClockChange): Window {
+  const { instant, localFrom, localTo, direction } = change;
+  const touchesMidnight =
+    Math.floor(localFrom / DAY_MS) !== Math.floor(localTo / DAY_MS) || localFrom % DAY_MS === 0;
+  // Where midnight itself is missing or comes twice, whole days are spelled out; else the hours, and one on each side:
+  // where the server works out that an hour comes twice, it can mean the hour before.
+  const [unit, margin] = touchesMidnight ? [DAY_MS, 0] : [HOUR_MS, HOUR_MS];
+  const from = Math.floor(localFrom / unit) * unit - margin;
+  const to = Math.ceil(localTo / unit) * unit + margin;
+  const hours: LocalHour[] = [];
+  for (let local = from; local < to; local += HOUR_MS) {
+    const date = new Date(local);
+    hours.push({
+      year: date.getUTCFullYear(),
+      month: date.getUTCMonth() + 1,
+      day: date.getUTCDate(),
+      hour: date.getUTCHours(),
+    });
+  }
+  // What the clock shows in the instant of the change: as it would have gone on, and as it does.
+  const [before, after] = direction === 'forward' ? [localFrom, localTo] : [localTo, localFrom];
+  return { from, to, start: instant - (before - from), end: instant + (to - after), change: instant, hours };
+}
+
+/** The instants of a schedule in a window. */
+function instantsIn(schedule: CompiledSchedule, window: Window): number[] {
+  const instants: number[] = [];
+  for (const instant of iterateOccurrences(schedule, window.start - 1)) {
+    if (instant >= window.end) break;
+    instants.push(instant);
+  }
+  return instants;
+}
+
+/** A calendar without some hours of some days, as several calendars without any overlap. */
+function withoutHours(calendar: Calendar, hours: LocalHour[], narrow: Narrow): Calendar[] {
+  if (hours.length === 0) return [calendar];
+  const years = unique(hours.map(({ year }) => year));
+  const parts = [narrow(calendar, 'year', 'without', years)];
+  for (const year of years) {
+    const ofYear = hours.filter((slot) => slot.year === year);
+    const months = unique(ofYear.map(({ month }) => month));
+    const inYear = narrow(calendar, 'year', 'only', [year]);
+    parts.push(narrow(inYear, 'month', 'without', months));
+    for (const month of months) {
+      const ofMonth = ofYear.filter((slot) => slot.month === month);
+      const days = unique(ofMonth.map(({ day }) => day));
+      const inMonth = narrow(inYear, 'month', 'only', [month]);
+      parts.push(narrow(inMonth, 'dayOfMonth', 'without', days));
+      for (const day of days) {
+        const gone = ofMonth.filter((slot) => slot.day === day).map(({ hour }) => hour);
+        parts.push(narrow(narrow(inMonth, 'dayOfMonth', 'only', [day]), 'hour', 'without', gone));
+      }
+    }
+  }
+  return parts.filter((part) => part !== undefined);
+}
+
+const unique = (values: number[]) => [...new Set(values)];
+
+/** A calendar with only some values of a field, or without them; undefined if the field has none left. */
+type Narrow = (
+  calendar: Calendar | undefined,
+  field: 'year' | 'month' | 'dayOfMonth' | 'hour',
+  how: 'only' | 'without',
+  values: number[],
+) => Calendar | undefined;
+
+const EVERY_YEAR = [{ start: FIRST_YEAR, end: LAST_YEAR, step: 1 }];
+
+/** Hundreds of calendars are narrowed around the same few clock changes, so what was worked out once is kept. */
+function narrowing(): Narrow {
+  const known = new Map<string, Range[]>();
+  return (calendar, field, how, values) => {
+    if (!calendar) return undefined;
+    const ranges = calendar[field] ?? EVERY_YEAR;
+    const key = JSON.stringify([ranges, how, values]);
+    let left = known.get(key);
+    if (!left) {
+      left = toRanges(toValues(ranges).filter((value) => values.includes(value) === (how === 'only')));
+      known.set(key, left);
+    }
+    return left.length === 0 ? undefined : { ...calendar, [field]: left };
+  };
+}
