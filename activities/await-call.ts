@@ -1,7 +1,7 @@
 import { ApplicationFailure, Context } from '@temporalio/activity';
 import { runIdOf, type RunJobResult, type RunJobTask } from '../domain/run/run-job.ts';
 import { toResult, type RunGoesOn } from './attempt/call-result.ts';
-import type { CallsUnderWay } from './attempt/calls-under-way.ts';
+import type { InFlightCalls } from './attempt/in-flight-calls.ts';
 import { withHeartbeats } from './attempt/with-heartbeats.ts';
 
 /**
@@ -9,7 +9,7 @@ import { withHeartbeats } from './attempt/with-heartbeats.ts';
  * that is cancelled already, it breaks the call off. If this process stops or dies, the call ends with it.
  * @throws ApplicationFailure if this process makes no such call, and if the run failed with it
  */
-export function createAwaitCall(calls: CallsUnderWay) {
+export function createAwaitCall(calls: InFlightCalls) {
   return async function awaitCall(
     task: RunJobTask,
     { isCancelled }: { isCancelled: boolean },

@@ -1,6 +1,6 @@
 import type { ReconcileDependencies } from '../scheduling/reconciler/reconcile.ts';
 import { createAwaitCall } from './await-call.ts';
-import type { CallsUnderWay } from './attempt/calls-under-way.ts';
+import type { InFlightCalls } from './attempt/in-flight-calls.ts';
 import type { ActivityDependencies } from './attempt/dependencies.ts';
 import { createReconcileJobs } from './reconcile-jobs.ts';
 import { createRecordCancelled } from './attempt/record-cancelled.ts';
@@ -9,7 +9,7 @@ import { createRunTarget } from './run-target.ts';
 import { createStartCall } from './start-call.ts';
 
 /** The activities of runs, by the names under which workflows call them. */
-export function createActivities(dependencies: ActivityDependencies, calls: CallsUnderWay) {
+export function createActivities(dependencies: ActivityDependencies, calls: InFlightCalls) {
   return {
     // Its name stands in the histories of runs that are under way, and stays what it was before there were other targets.
     runHttpTarget: createRunTarget(dependencies),
@@ -22,7 +22,7 @@ export function createActivities(dependencies: ActivityDependencies, calls: Call
 export type Activities = ReturnType<typeof createActivities>;
 
 /** The activities that concern the calls of one process, on a task queue of its own. */
-export function createCallActivities(calls: CallsUnderWay) {
+export function createCallActivities(calls: InFlightCalls) {
   return { awaitCall: createAwaitCall(calls) };
 }
 

@@ -4,7 +4,7 @@ import type { BegunRun } from '../db/runs/begin-run.ts';
 import { runIdOf, type RunJobResult, type RunJobTask } from '../domain/run/run-job.ts';
 import { beginOfTask, isOpen } from './attempt/begin-run.ts';
 import { toResult, type RunGoesOn } from './attempt/call-result.ts';
-import { BEGUN_WITHIN_MS, type CallsUnderWay, type MadeCall } from './attempt/calls-under-way.ts';
+import { BEGUN_WITHIN_MS, type InFlightCalls, type MadeCall } from './attempt/in-flight-calls.ts';
 import type { ActivityDependencies } from './attempt/dependencies.ts';
 import type { EndedAttempt } from './attempt/ended-attempt.ts';
 import { makeAttempt } from './attempt/make-attempt.ts';
@@ -21,7 +21,7 @@ const RECORD_MS = 2_000;
  * `createRunTarget`. Done again after a crash it does not repeat what it has recorded; and what it could not record it
  * answers, so that Temporal keeps it.
  */
-export function createStartCall(dependencies: ActivityDependencies, calls: CallsUnderWay) {
+export function createStartCall(dependencies: ActivityDependencies, calls: InFlightCalls) {
   const { db, logger, metrics } = dependencies;
   return async function startCall(task: RunJobTask): Promise<RunJobResult | RunGoesOn> {
     const startedAt = Date.now();

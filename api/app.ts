@@ -5,8 +5,8 @@ import type { Config } from '../platform/config.ts';
 import type { Logger } from '../platform/logger.ts';
 import { METRICS_CONTENT_TYPE, type MetricsRegistry } from '../platform/metrics.ts';
 import { serveDocs } from './docs.ts';
-import { requireAccess, type Doorkeeper } from './middleware/access.ts';
-import { allowOrigins, securityHeaders } from './middleware/harden.ts';
+import { requireAccess, type AccessControl } from './middleware/access.ts';
+import { allowOrigins, securityHeaders } from './middleware/security-headers.ts';
 import { pathPrefix } from './middleware/path-prefix.ts';
 import { problems } from './middleware/problems.ts';
 import { requestContext, type RequestState } from './middleware/request-context.ts';
@@ -32,14 +32,14 @@ export function runApp(app: App): RequestListener {
 export function createApps(
   config: Config,
   dependencies: ApiDependencies,
-  doorkeeper: Doorkeeper,
+  accessControl: AccessControl,
   registry: MetricsRegistry,
 ): { api: App; internal: App | undefined } {
   const { logger } = dependencies;
-  const router = createRouter(operations, dependencies, doorkeeper);
+  const router = createRouter(operations, dependencies, accessControl);
   const hasInternal = config.INTERNAL_PORT !== undefined;
   const internalRouter = hasInternal ? new Router<RequestState>() : router;
-  const guards = config.INTERNAL_ACCESS === 'public' ? [] : [requireAccess(doorkeeper, 'reads')];
+  const guards = config.INTERNAL_ACCESS === 'public' ? [] : [requireAccess(accessControl, 'reads')];
   serveDocs(internalRouter, createOpenApiDocument(operations, VERSION), guards);
   internalRouter.get('/metrics', ...guards, async (context) => {
     context.type = METRICS_CONTENT_TYPE;

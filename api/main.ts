@@ -8,7 +8,7 @@ import { DAY_MS, SECOND_MS } from '../domain/milliseconds.ts';
 import { readConfig } from '../platform/config.ts';
 import { createLogger } from '../platform/logger.ts';
 import { createMetricsRegistry } from '../platform/metrics.ts';
-import { createOutage } from '../platform/outage.ts';
+import { createCircuitBreaker } from '../platform/circuit-breaker.ts';
 import { retryUntilUp } from '../platform/retry-until-up.ts';
 import { createSecretBox } from '../platform/secret-box.ts';
 import {
@@ -75,7 +75,7 @@ try {
   const registry = createMetricsRegistry();
   createPoolMetrics(registry, { primary: db, ...(replicaDb ? { replica: replicaDb } : {}) });
   createStreamMetrics(registry, runEvents.countReaders);
-  const doorkeeper = {
+  const accessControl = {
     authenticate: createAuthenticate(config, { db, logger, now }),
     countRequest: createRateLimits(config, db),
   };
@@ -85,7 +85,7 @@ try {
       db,
       readList: replica?.readList ?? ((query) => query(db)),
       temporal,
-      outage: createOutage('Temporal', judgeTemporal),
+      breaker: createCircuitBreaker('Temporal', judgeTemporal),
       taskQueue: config.TEMPORAL_TASK_QUEUE,
       logger,
       secrets: createSecretBox(config.SECRET_KEYS),
@@ -100,7 +100,7 @@ try {
       now,
       isStopping: server.isStopping,
     },
-    doorkeeper,
+    accessControl,
     registry,
   );
   const handle = runApp(apps.api);

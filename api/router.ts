@@ -3,7 +3,7 @@ import type { Middleware } from 'koa';
 import { invalid } from '../domain/errors.ts';
 import { currentTraceparent } from '../platform/spans.ts';
 import type { Session } from './access/session.ts';
-import { requireAccess, type Doorkeeper } from './middleware/access.ts';
+import { requireAccess, type AccessControl } from './middleware/access.ts';
 import { findUnstorable } from '../domain/storable-text.ts';
 import { jsonBody } from './middleware/json-body.ts';
 import type { RequestState } from './middleware/request-context.ts';
@@ -15,14 +15,14 @@ import { parseHeaders, parseInput } from './rest/validation.ts';
 export function createRouter(
   operations: readonly Operation[],
   dependencies: ApiDependencies,
-  doorkeeper: Doorkeeper,
+  accessControl: AccessControl,
 ): Router<RequestState> {
   const router = new Router<RequestState>();
   for (const operation of operations) {
     const path = operation.path.replace(/\{(\w+)\}/g, ':$1');
     const steps = [
       nameRoute(operation.path),
-      ...guard(operation, doorkeeper),
+      ...guard(operation, accessControl),
       ...(operation.body
         ? [
             jsonBody({
@@ -46,10 +46,10 @@ const nameRoute =
     return next();
   };
 
-function guard(operation: Operation, doorkeeper: Doorkeeper): Middleware<RequestState>[] {
+function guard(operation: Operation, accessControl: AccessControl): Middleware<RequestState>[] {
   if (operation.access === 'public') return [];
-  if (operation.access === 'credentials') return [requireAccess(doorkeeper)];
-  return [requireAccess(doorkeeper, isRead(operation) ? 'reads' : 'writes', operation.access)];
+  if (operation.access === 'credentials') return [requireAccess(accessControl)];
+  return [requireAccess(accessControl, isRead(operation) ? 'reads' : 'writes', operation.access)];
 }
 
 /** Who asks for what is public. */

@@ -1,5 +1,5 @@
 /**
- * Calls `work` with every item, with no more than `limit` calls under way. After an error no more are begun; once those
+ * Calls `work` with every item, with no more than `limit` in-flight calls. After an error no more are begun; once those
  * under way have ended, the first error is thrown.
  */
 export async function concurrently<Item>(

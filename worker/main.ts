@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { lookup } from 'node:dns';
 import { NativeConnection, Worker } from '@temporalio/worker';
-import { createCallsUnderWay } from '../activities/attempt/calls-under-way.ts';
+import { createInFlightCalls } from '../activities/attempt/in-flight-calls.ts';
 import { createActivities, createCallActivities, createReconcilerActivities } from '../activities/index.ts';
 import { createGuardedDispatcher } from '../activities/call/guarded-dispatcher.ts';
 import { createRunMetrics } from '../activities/attempt/run-metrics.ts';
@@ -14,7 +14,7 @@ import { DAY_MS, SECOND_MS } from '../domain/milliseconds.ts';
 import { readConfig } from '../platform/config.ts';
 import { createLogger } from '../platform/logger.ts';
 import { createMetricsRegistry } from '../platform/metrics.ts';
-import { createOutage } from '../platform/outage.ts';
+import { createCircuitBreaker } from '../platform/circuit-breaker.ts';
 import { retryUntilUp } from '../platform/retry-until-up.ts';
 import { createSecretBox } from '../platform/secret-box.ts';
 import {
@@ -63,7 +63,7 @@ try {
 
   const secrets = createSecretBox(config.SECRET_KEYS);
   const dispatcher = createGuardedDispatcher(config.HTTP_TARGET_ALLOW, lookup, config);
-  const calls = createCallsUnderWay(callsTaskQueueOf(config.TEMPORAL_TASK_QUEUE, randomUUID()), logger);
+  const calls = createInFlightCalls(callsTaskQueueOf(config.TEMPORAL_TASK_QUEUE, randomUUID()), logger);
   const dependencies = { db, logger, dispatcher, secrets, temporal, taskQueue: config.TEMPORAL_TASK_QUEUE };
   const activities = createActivities({ ...dependencies, metrics: createRunMetrics(registry) }, calls);
   const workflows = await loadWorkflows();
@@ -76,7 +76,7 @@ try {
   const reconciling = {
     db,
     temporal,
-    outage: createOutage('Temporal', judgeTemporal),
+    breaker: createCircuitBreaker('Temporal', judgeTemporal),
     taskQueue: config.TEMPORAL_TASK_QUEUE,
     logger,
     secrets,

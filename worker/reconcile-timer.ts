@@ -14,7 +14,7 @@ const SILENCE_MS = 6 * SECOND_MS;
  * worker does its passes, until it is stopped.
  */
 export function startReconcileTimer(dependencies: ReconcileDependencies) {
-  const { db, temporal, outage, taskQueue, logger } = dependencies;
+  const { db, temporal, breaker, taskQueue, logger } = dependencies;
   const abort = new AbortController();
   const running = (async () => {
     while (!abort.signal.aborted) {
@@ -27,8 +27,8 @@ export function startReconcileTimer(dependencies: ReconcileDependencies) {
         if (!result) continue;
         logger.info({ ...result }, 'the reconciler was silent; a worker did its pass');
         // A Temporal that was set up anew knows none of it.
-        await outage.attempt(() => ensureSearchAttributes(temporal));
-        await outage.attempt(() => ensureReconciler(temporal, taskQueue));
+        await breaker.attempt(() => ensureSearchAttributes(temporal));
+        await breaker.attempt(() => ensureReconciler(temporal, taskQueue));
       } catch (error) {
         logger.warn({ err: error }, 'could not wake the reconciler');
       }

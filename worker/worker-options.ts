@@ -5,7 +5,7 @@ import {
   type WorkerOptions,
   type WorkflowBundleOption,
 } from '@temporalio/worker';
-import { MOST_CALLS } from '../activities/attempt/calls-under-way.ts';
+import { MOST_CALLS } from '../activities/attempt/in-flight-calls.ts';
 import type { Config } from '../platform/config.ts';
 import type { Logger } from '../platform/logger.ts';
 import { reconcilerTaskQueueOf } from '../scheduling/temporal/task-queues.ts';

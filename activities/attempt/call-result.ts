@@ -1,5 +1,5 @@
 import type { RunJobResult } from '../../domain/run/run-job.ts';
-import type { MadeCall } from './calls-under-way.ts';
+import type { MadeCall } from './in-flight-calls.ts';
 import type { EndedAttempt } from './ended-attempt.ts';
 import { settle } from './record-end.ts';
 

@@ -7,7 +7,7 @@ import type { HttpTargetAnswer } from '../../domain/target/http-target.ts';
 import { STATUS_DEFAULTS } from '../../domain/target/http-status.ts';
 import type { PlaceholderValues } from '../../domain/target/placeholder.ts';
 import { callHttp, type CallOutcome } from '../call/call-http.ts';
-import type { CallControl } from './calls-under-way.ts';
+import type { CallControl } from './in-flight-calls.ts';
 import type { ActivityDependencies } from './dependencies.ts';
 import { describeOverdue, endAttempt, type EndedAttempt } from './ended-attempt.ts';
 import { withHookBody } from '../call/hook-body.ts';

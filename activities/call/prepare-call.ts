@@ -16,7 +16,7 @@ export interface PreparedCall {
   privateHeaders: Record<string, string>;
   headers: Record<string, string>;
   body: string | Buffer | null;
-  /** The secrets that are in it, so that they can be blotted out of what comes back. */
+  /** The secrets that are in it, so that they can be redacted of what comes back. */
   secrets: string[];
 }
 

@@ -1,4 +1,4 @@
-import { blotOut, blotOutEnd } from './blot-out.ts';
+import { redact, redactEnd } from './redact.ts';
 import { MAX_BODY_BYTES, type Answer } from './exchange.ts';
 import { decodeContent } from './decode-content.ts';
 import { toStorable } from './to-storable.ts';
@@ -28,10 +28,10 @@ export async function excerptOf({ body, headers, fault }: Answer, secrets: strin
   const decode = findDecoder(byMark ?? charset ?? 'utf-8');
   if (!decode)
     return inWords(`${ofType} in the charset ${JSON.stringify(charset)}, which can't be read here`);
-  const text = decode(blotOutBytes(bytes, secrets));
+  const text = decode(redactBytes(bytes, secrets));
   // What is cut off may end in the middle of a secret.
   const isWhole = !isCut && !decoded.isCut && !fault;
-  return toStorable(isWhole ? text : blotOutEnd(blotOut(text, secrets), secrets), secrets);
+  return toStorable(isWhole ? text : redactEnd(redact(text, secrets), secrets), secrets);
 }
 
 const TEXT_TYPE = /^text\/|[/+](x-)?(json|xml|yaml|javascript)$|\/x-www-form-urlencoded$/;
@@ -81,5 +81,5 @@ function findDecoder(label: string): ((bytes: Buffer) => string) | undefined {
 const WINDOWS_1252_FROM_80 = '€\x81‚ƒ„…†‡ˆ‰Š‹Œ\x8dŽ\x8f\x90‘’“”•–—˜™š›œ\x9dž\u0178';
 
 /** Also where a charset is wrong, a secret that is sent back as it went out is found, rather than shown in other characters. */
-const blotOutBytes = (bytes: Buffer, secrets: string[]) =>
-  secrets.length === 0 ? bytes : Buffer.from(blotOut(bytes.toString('latin1'), secrets), 'latin1');
+const redactBytes = (bytes: Buffer, secrets: string[]) =>
+  secrets.length === 0 ? bytes : Buffer.from(redact(bytes.toString('latin1'), secrets), 'latin1');

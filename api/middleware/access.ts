@@ -7,7 +7,7 @@ import type { Session } from '../access/session.ts';
 import type { RequestState } from './request-context.ts';
 
 /** Who may do what, and how often. */
-export interface Doorkeeper {
+export interface AccessControl {
   authenticate: Authenticate;
   countRequest: CountRequest;
 }
@@ -17,7 +17,7 @@ export interface Doorkeeper {
  * read. Without a scope, whoever is known may pass; without a kind, it is not counted unless it is refused.
  */
 export function requireAccess(
-  { authenticate, countRequest }: Doorkeeper,
+  { authenticate, countRequest }: AccessControl,
   kind?: RequestKind,
   scope?: Scope,
 ): Middleware<RequestState> {

@@ -8,7 +8,7 @@ import type { ErrorCode } from '../../domain/errors.ts';
 import type { Origin } from '../../domain/run/origin.ts';
 import type { Logger } from '../../platform/logger.ts';
 import type { SecretBox } from '../../platform/secret-box.ts';
-import type { Outage } from '../../platform/outage.ts';
+import type { CircuitBreaker } from '../../platform/circuit-breaker.ts';
 import type { Session } from '../access/session.ts';
 import type { EventKind } from './describe-events.ts';
 import type { RunEventHub } from '../stream/run-event-hub.ts';
@@ -20,7 +20,7 @@ export interface ApiDependencies {
   readList: ReadList;
   temporal: Client;
   /** Whether Temporal is away, as this process knows it. */
-  outage: Outage;
+  breaker: CircuitBreaker;
   taskQueue: string;
   logger: Logger;
   /** With what the secrets of jobs are encrypted. */

@@ -9,7 +9,7 @@ import { createServer as createTlsServer } from 'node:https';
 import { Server as NetServer, type AddressInfo, type Socket } from 'node:net';
 import { SECOND_MS } from '../../domain/milliseconds.ts';
 import type { Certificate } from './tls.ts';
-import { refuseUnreadable } from '../rest/unreadable.ts';
+import { refuseMalformedRequest } from '../server/malformed-request.ts';
 
 /** A server that can end without breaking off what it has begun. */
 export interface HttpServer {
@@ -77,7 +77,7 @@ export function createHttpServer(handle: RequestListener, certificate?: Certific
     exchanges.set(socket, { hasAsked: false });
     socket.once('close', () => exchanges.delete(socket));
   });
-  server.on('clientError', refuseUnreadable);
+  server.on('clientError', refuseMalformedRequest);
 
   const destroyIf = (isToEnd: (exchange: Exchange) => boolean) => {
     for (const [socket, exchange] of exchanges) if (isToEnd(exchange)) socket.destroy();

@@ -1,7 +1,7 @@
 import type { Database } from '../database.ts';
 import type { JobRow } from '../schema.ts';
 
-// What the sweep over all schedules asks of jobs (scheduling/schedules/sweep-schedules.ts).
+// What the sweep over all schedules asks of jobs (scheduling/schedules/drift.ts).
 
 /** What a sweep has to know of a job. */
 export type SweptJob = Pick<JobRow, 'id' | 'state' | 'schedule_generation' | 'deleted_at'>;

@@ -27,7 +27,7 @@ export function isCalledLocally(job: {
 
 /**
  * So long Temporal waits for a workflow task before it gives it to another worker: by then a call that its worker has begun
- * is over, or broken off (activities/attempt/calls-under-way.ts).
+ * is over, or broken off (activities/attempt/in-flight-calls.ts).
  */
 const TASK_TIMEOUT_MS = 15 * SECOND_MS;
 

@@ -16,12 +16,12 @@ import { forEachJob } from './each-job.ts';
 import { resealSecrets } from '../jobs/job-secrets.ts';
 import { accountForDue, JOBS_AT_ONCE, recordBeforeLast } from '../occurrences/ledger.ts';
 import { NOTES_AT_ONCE, renewNextRuns } from '../occurrences/next-runs.ts';
-import { checkOpenRuns, RUNS_AT_ONCE } from '../runs/open-runs.ts';
+import { rescueOpenRuns, RUNS_AT_ONCE } from '../runs/open-runs.ts';
 import type { ObservePass } from './pass-metrics.ts';
 import { resumption } from '../jobs/resumption.ts';
 import { specVersionAt } from '../schedules/spec-version.ts';
 import { recordSuppressed } from '../occurrences/suppressed.ts';
-import { sweepSchedules } from '../schedules/sweep-schedules.ts';
+import { repairDrift } from '../schedules/drift.ts';
 import { syncApart } from '../schedules/sync-apart.ts';
 import { syncJob, type SyncDependencies } from '../schedules/sync.ts';
 import { isUnreachable } from '../temporal/temporal-errors.ts';
@@ -135,7 +135,7 @@ async function pass(
   await step('turnsMended', Infinity, () => mendTurns(dependencies));
   await step('permitsRemoved', REMOVED_AT_ONCE, () => removeOldPermits(db, REMOVED_AT_ONCE));
   await step('runEventsPlaced', EVENTS_AT_ONCE, () => placeEvents(db, EVENTS_AT_ONCE));
-  await step('runsChecked', RUNS_AT_ONCE, (now) => checkOpenRuns(dependencies, now));
+  await step('runsChecked', RUNS_AT_ONCE, (now) => rescueOpenRuns(dependencies, now));
   const usedUpSince = new Date(passedAt.getTime() - LATE_RECORD_MS);
   await step('completed', BATCH, async (now, isOver) => {
     const dueBy = (await areWaiting(db, MANY_WAITING)) ? ago(PUT_OFF_MS) : now;
@@ -154,7 +154,7 @@ async function pass(
       // Noted first: whatever becomes of it, not every pass is to begin it anew.
       const againMs = Math.max(0, sweepIntervalMs - SWEEP_AGAIN_MS);
       await noteReconciled(db, { swept_at: new Date(now.getTime() - againMs) });
-      const swept = await sweepSchedules(dependencies, now);
+      const swept = await repairDrift(dependencies, now);
       await noteReconciled(db, { swept_at: now });
       logger.info(swept, 'compared all schedules with all jobs');
       return swept.orphans + swept.outdated + swept.lost;

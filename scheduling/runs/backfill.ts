@@ -129,7 +129,7 @@ export async function tryStartBackfill(
   backfillId: string,
 ): Promise<void> {
   try {
-    await dependencies.outage.attempt(() => startBackfill(dependencies, job, backfillId));
+    await dependencies.breaker.attempt(() => startBackfill(dependencies, job, backfillId));
   } catch (error) {
     dependencies.logger.warn({ err: error, jobId: job.id, backfillId }, 'could not start a backfill yet');
   }

@@ -19,14 +19,14 @@ export async function cancelRun(
   runId: string,
   now: Date,
 ): Promise<RunRow | undefined> {
-  const { db, temporal, outage, logger } = dependencies;
+  const { db, temporal, breaker, logger } = dependencies;
   const checkAt = new Date(now.getTime() + CHECK_AFTER_MS);
   const run =
     (await cancelUnstarted(db, namespace, runId, now)) ??
     (await requestCancel(db, namespace, runId, now, checkAt));
   if (!run) return undefined;
   try {
-    await outage.attempt(() => cancelWorkflow(temporal, run));
+    await breaker.attempt(() => cancelWorkflow(temporal, run));
   } catch (error) {
     logger.warn({ err: error, jobId: run.job_id, runId }, 'could not ask Temporal to cancel a run yet');
   }

@@ -21,7 +21,7 @@ import type { JobRow, RunRow } from '../../db/schema.ts';
 import { isHook } from '../../domain/run/hook-trigger.ts';
 import { DAY_MS, SECOND_MS } from '../../domain/milliseconds.ts';
 import { concurrently } from '../../platform/concurrently.ts';
-import { ServerAwayError } from '../../platform/outage.ts';
+import { ServerAwayError } from '../../platform/circuit-breaker.ts';
 import { startBackfill } from './backfill.ts';
 import { cancelWorkflow } from './cancel-run.ts';
 import { decideOccurrence } from '../occurrences/decide-occurrence.ts';
@@ -38,7 +38,7 @@ import { isUnreachable } from '../temporal/temporal-errors.ts';
 // The sweeper of open runs: asks Temporal about every run that has not ended by our records, so that each ends in the
 // right state, whoever died, and so that what is due and was not started is started, or said to be skipped or missed.
 
-/** Of one call of `checkOpenRuns`. */
+/** Of one call of `rescueOpenRuns`. */
 export const RUNS_AT_ONCE = 200;
 const CONCURRENCY = 8;
 /** A run that goes on is asked after again when it is twice as old, within these bounds. */
@@ -57,7 +57,7 @@ const OVERDUE_MS = 5 * SECOND_MS;
 const FORGOTTEN_AFTER_MS = DAY_MS;
 
 /** Looks after the open runs that it is time for, one batch of them. Returns how many runs that were. */
-export async function checkOpenRuns(dependencies: SyncDependencies, now: Date): Promise<number> {
+export async function rescueOpenRuns(dependencies: SyncDependencies, now: Date): Promise<number> {
   const runs = await listRunsToCheck(dependencies.db, now, RUNS_AT_ONCE);
   // The runs of one job one after another, as they were due: what becomes of one decides on the next.
   const byJob = new Map<string, RunRow[]>();
@@ -82,20 +82,20 @@ export async function checkOpenRuns(dependencies: SyncDependencies, now: Date): 
 }
 
 async function checkRun(dependencies: SyncDependencies, job: JobRow, run: RunRow, now: Date): Promise<void> {
-  const { db, temporal, outage } = dependencies;
+  const { db, temporal, breaker } = dependencies;
   const later = (ms: number) => new Date(now.getTime() + ms);
-  const found = await outage.attempt(() => describeWorkflow(temporal, run));
+  const found = await breaker.attempt(() => describeWorkflow(temporal, run));
   if (!found) return settleUnknown(dependencies, job, run, now);
   const { closeTime: closedAt } = found;
   const isUnwanted = run.cancel_requested_at !== null;
   if (!closedAt && isUnwanted) {
-    await outage.attempt(() => cancelWorkflow(temporal, run));
+    await breaker.attempt(() => cancelWorkflow(temporal, run));
     return deferCheck(db, run.id, later(WAIT_MS), found.runId);
   }
   const overdueMs = now.getTime() - (run.deadline?.getTime() ?? Infinity);
   if (!closedAt && overdueMs > OVERDUE_MS) {
     await endRun(db, run.id, timedOut(job, run), run.deadline ?? now);
-    await outage.attempt(() => cancelWorkflow(temporal, run));
+    await breaker.attempt(() => cancelWorkflow(temporal, run));
     return;
   }
   if (!closedAt) {
@@ -115,7 +115,7 @@ async function checkRun(dependencies: SyncDependencies, job: JobRow, run: RunRow
 
 /** Has a run say so that waits for a worker of its author's. */
 async function noteWaitForWorker(
-  { db, temporal, outage, logger }: SyncDependencies,
+  { db, temporal, breaker, logger }: SyncDependencies,
   job: JobRow,
   run: RunRow,
   found: WorkflowExecutionDescription,
@@ -123,7 +123,7 @@ async function noteWaitForWorker(
 ): Promise<void> {
   const { target } = job;
   if (target.type === 'http' || run.state !== 'running' || isHook(run.trigger)) return;
-  const wait = await outage.attempt(() => findWaitForWorker(temporal, found, target, now));
+  const wait = await breaker.attempt(() => findWaitForWorker(temporal, found, target, now));
   // What a run says of its turn is not for us to take back.
   if (wait === null && !run.reason?.includes(' worker on ')) return;
   if (wait !== null) logger.warn({ ...fieldsOfRun(run), taskQueue: target.taskQueue }, wait);
@@ -151,7 +151,7 @@ async function settleUnknown(
   run: RunRow,
   now: Date,
 ): Promise<void> {
-  const { db, outage, logger } = dependencies;
+  const { db, breaker, logger } = dependencies;
   if (run.cancel_requested_at !== null) return endRun(db, run.id, CANCELLED, now);
   // Also one that waits for its turn was started before.
   if (run.state === 'running' || (run.trigger === 'schedule' && run.temporal_run_id !== null)) {
@@ -166,7 +166,7 @@ async function settleUnknown(
     if (job.deleted_at) return endRun(db, run.id, { state: 'skipped', reason: 'the job was deleted' }, now);
     const { backfill_id: backfillId } = run;
     if (backfillId === null) return start(dependencies, job, run, now);
-    const backfill = await dependencies.outage.attempt(() => startBackfill(dependencies, job, backfillId));
+    const backfill = await dependencies.breaker.attempt(() => startBackfill(dependencies, job, backfillId));
     if (backfill === 'underWay') return deferCheck(db, run.id, new Date(now.getTime() + LATEST_MS));
     if (backfill === 'over') return start(dependencies, job, run, now);
     return endRun(db, run.id, { state: 'cancelled', reason: 'the backfill was cancelled' }, now);
@@ -185,7 +185,7 @@ async function settleUnknown(
   }
   if (decision.kind === 'start') return start(dependencies, job, run, now);
   // Between the question and the answer Temporal may have started it after all.
-  if (await outage.attempt(() => describeWorkflow(dependencies.temporal, run)))
+  if (await breaker.attempt(() => describeWorkflow(dependencies.temporal, run)))
     return deferCheck(db, run.id, new Date(now.getTime() + WAIT_MS));
   await endUnstarted(db, run.id, { state: decision.state, reason: decision.reason }, now);
   if (job.schedule.maxRuns === undefined || job.state !== 'active') return;
@@ -236,12 +236,12 @@ async function wasOverlapped(temporal: Client, { earlier }: Neighbours, due: num
 }
 
 async function start(dependencies: SyncDependencies, job: JobRow, run: RunRow, now: Date): Promise<void> {
-  const { db, outage, logger } = dependencies;
+  const { db, breaker, logger } = dependencies;
   const checkAt = new Date(now.getTime() + SOONEST_MS);
   try {
     // Noted first: from the moment it runs, others must be able to see that the schedule knows nothing of it.
     if (run.trigger === 'schedule') await noteMadeUp(db, run.id);
-    const temporalRunId = await outage.attempt(() => startRun(dependencies, job, run));
+    const temporalRunId = await breaker.attempt(() => startRun(dependencies, job, run));
     await deferCheck(db, run.id, checkAt, temporalRunId);
     await bringForward(db, run.job_id, new Date(now.getTime() + TURN_MS));
     // The schedule did not count this one.

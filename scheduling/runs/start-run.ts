@@ -102,7 +102,7 @@ function timeoutOf(job: JobRow, { trigger, deadline, timeout }: RunRow, now: num
 /** Starts a run that was just stored, if Temporal can be reached; else it stays queued, and the reconciler starts it. */
 export async function tryStartRun(dependencies: SyncDependencies, job: JobRow, run: RunRow): Promise<RunRow> {
   try {
-    const temporalRunId = await dependencies.outage.attempt(() => startRun(dependencies, job, run));
+    const temporalRunId = await dependencies.breaker.attempt(() => startRun(dependencies, job, run));
     return { ...run, temporal_run_id: temporalRunId };
   } catch (error) {
     dependencies.logger.warn({ err: error, jobId: job.id, runId: run.id }, 'could not start a run yet');

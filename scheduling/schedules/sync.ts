@@ -8,7 +8,7 @@ import { toInstant } from '../../domain/instant.ts';
 import { SECOND_MS } from '../../domain/milliseconds.ts';
 import { scheduleIdOf } from '../../domain/run/run-job.ts';
 import type { Logger } from '../../platform/logger.ts';
-import type { Outage } from '../../platform/outage.ts';
+import type { CircuitBreaker } from '../../platform/circuit-breaker.ts';
 import { inSpan } from '../../platform/spans.ts';
 import { countInDue, isDueSince } from '../occurrences/ledger.ts';
 import { deleteSchedule, putSchedule, type PutResult } from './put-schedule.ts';
@@ -21,7 +21,7 @@ export interface SyncDependencies {
   db: Database;
   temporal: Client;
   /** Whether Temporal is away, as this process knows it. */
-  outage: Outage;
+  breaker: CircuitBreaker;
   taskQueue: string;
   logger: Logger;
 }
@@ -45,7 +45,7 @@ export async function syncJob(
   jobId: string,
   stored?: JobRow,
 ): Promise<{ isReached: boolean; job?: JobRow | undefined; refusal?: string }> {
-  const { db, temporal, outage, logger } = dependencies;
+  const { db, temporal, breaker, logger } = dependencies;
   let known = stored;
   let written: number | undefined;
   for (;;) {
@@ -60,7 +60,9 @@ export async function syncJob(
       const settings = { attributes: { 'scheduler.job.id': jobId }, link: job.origin?.traceparent };
       result = await inSpan('sync schedule', settings, async () => {
         const runs = await countRuns(db, job);
-        return outage.attempt(() => withinDeadline(temporal, () => bringToTemporal(dependencies, job, runs)));
+        return breaker.attempt(() =>
+          withinDeadline(temporal, () => bringToTemporal(dependencies, job, runs)),
+        );
       });
     } catch (error) {
       logger.warn({ err: error, jobId, generation: job.generation }, 'could not bring a job to Temporal');

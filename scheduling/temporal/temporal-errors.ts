@@ -7,7 +7,7 @@ import {
   WorkflowNotFoundError,
 } from '@temporalio/client';
 import { status } from '@grpc/grpc-js';
-import { ServerAwayError, type Health } from '../../platform/outage.ts';
+import { ServerAwayError, type Health } from '../../platform/circuit-breaker.ts';
 
 /** CANCELLED is among them: no call is cancelled by us, and so says a server that ends a call at its deadline before we do. */
 const AWAY = [status.UNAVAILABLE, status.DEADLINE_EXCEEDED, status.CANCELLED];

@@ -8,7 +8,7 @@ interface PendingCall {
   answer: () => void;
 }
 
-/** One call in so many takes so long: it outlasts the wait of its workflow task, and is handed over (activities/attempt/calls-under-way.ts). */
+/** One call in so many takes so long: it outlasts the wait of its workflow task, and is handed over (activities/attempt/in-flight-calls.ts). */
 const LONG_CALL_EACH = 25;
 const LONG_CALL_MS = 3_000;
 

@@ -174,7 +174,7 @@ describe('rateLimit', () => {
     const runs = await Promise.all(
       jobs.flatMap((job) => Array.from({ length: 4 }, async () => (await api.runJob(job.id)).id)),
     );
-    await waitFor('calls under way', () => stack.receiver.callsTo('/storm').length >= 2);
+    await waitFor('in-flight calls', () => stack.receiver.callsTo('/storm').length >= 2);
     await Promise.all(workers.map((worker) => worker.stop('SIGKILL')));
     workers = await Promise.all([stack.startWorker(), stack.startWorker()]);
     const ended = await Promise.all(runs.map(endOf));

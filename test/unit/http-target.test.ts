@@ -6,7 +6,7 @@ import { Retry, retryDelayMs } from '../../domain/target/retry.ts';
 import { HttpTarget } from '../../domain/target/http-target.ts';
 import { JobInput } from '../../domain/job/job.ts';
 import { takeSecrets } from '../../domain/job/target-secrets.ts';
-import { blotOut } from '../../activities/call/blot-out.ts';
+import { redact } from '../../activities/call/redact.ts';
 import { followRedirect } from '../../activities/call/follow-redirect.ts';
 
 const values = { scheduledAt: '2026-11-23T08:00:00Z', jobId: 'J', runId: 'R', attempt: '2' };
@@ -155,12 +155,12 @@ describe('a target', () => {
   });
 });
 
-test('secrets are blotted out of an answer, also as JSON writes them and without their scheme', () => {
+test('secrets are redacted of an answer, also as JSON writes them and without their scheme', () => {
   const text = 'Authorization: Bearer 12345678 "q\\"uote" and q"uote; x';
-  expect(blotOut(text, ['Bearer 12345678', 'q"uote', 'x'])).toBe(
+  expect(redact(text, ['Bearer 12345678', 'q"uote', 'x'])).toBe(
     'Authorization: [secret] "[secret]" and [secret]; x',
   );
-  expect(blotOut('token 12345678', ['Bearer 12345678'])).toBe('token [secret]');
+  expect(redact('token 12345678', ['Bearer 12345678'])).toBe('token [secret]');
   const secret = ' a/b&c"d é ';
   for (const written of [
     secret.trim(),
@@ -170,7 +170,7 @@ test('secrets are blotted out of an answer, also as JSON writes them and without
     new URLSearchParams({ x: secret.trim() }).toString().slice(2),
     Buffer.from(secret.trim(), 'latin1').toString('utf8'),
   ])
-    expect(blotOut(`<${written}>`, [secret])).toBe('<[secret]>');
+    expect(redact(`<${written}>`, [secret])).toBe('<[secret]>');
 });
 
 describe('a redirect', () => {

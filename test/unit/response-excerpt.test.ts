@@ -179,7 +179,7 @@ describe('a secret', () => {
     expect(Buffer.from(shown, 'utf16le').toString('latin1')).not.toContain('abcdefgh');
   });
 
-  test('of which an answer that is cut off holds the beginning is blotted out, too', async () => {
+  test('of which an answer that is cut off holds the beginning is redacted, too', async () => {
     const fault = new Error('cut off');
     expect(await said(`x: ${secret.slice(0, 15)}`, {}, { fault })).toBe('x: [secret]');
     expect(await said(`x: ${secret.slice(7, 15)}`, {}, { fault })).toBe('x: [secret]');

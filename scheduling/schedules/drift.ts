@@ -30,7 +30,7 @@ export interface Swept {
  * its job's generation, and a job whose schedule is gone, are marked for the reconciler. Only schedules whose ids
  * begin as ours do are touched.
  */
-export async function sweepSchedules(dependencies: SyncDependencies, now: Date): Promise<Swept> {
+export async function repairDrift(dependencies: SyncDependencies, now: Date): Promise<Swept> {
   const swept: Swept = { orphans: 0, outdated: 0, lost: 0, failed: 0 };
   const listed = new Set<string>();
   for await (const schedules of inBatches(dependencies.temporal.schedule.list({ pageSize: AT_ONCE }))) {

@@ -1,5 +1,5 @@
-/** Remembers whether a server is away, so that not every caller has to wait for its timeout anew. */
-export interface Outage {
+/** A circuit breaker: remembers that a server is away, so that not every caller has to wait for its timeout anew. */
+export interface CircuitBreaker {
   /**
    * Makes a call. While the server is known to be away, one caller at a time tries, and everyone else fails at once.
    * @throws ServerAwayError, or what `call` throws
@@ -24,7 +24,7 @@ const FAILURES = 2;
 export type Health = 'away' | 'answered' | 'unknown';
 
 /** `judge` tells, by a call's error, how the server is. */
-export function createOutage(name: string, judge: (error: unknown) => Health): Outage {
+export function createCircuitBreaker(name: string, judge: (error: unknown) => Health): CircuitBreaker {
   let failures = 0;
   let tryAgainAt = 0;
   return {

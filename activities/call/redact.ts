@@ -1,15 +1,15 @@
-const BLOT = '[secret]';
-/** Shorter ones are no secrets, and would blot out half of what they are looked for in. */
+const REDACTED = '[secret]';
+/** Shorter ones are no secrets, and would redact half of what they are looked for in. */
 const MIN_LENGTH = 4;
 
 /**
  * Replaces secrets in a text: as they are, without the scheme of an Authorization, and as JSON, HTML and URLs write them.
  */
-export const blotOut = (text: string, secrets: readonly string[]): string =>
-  writtenForms(secrets).reduce((blotted, secret) => blotted.replaceAll(secret, BLOT), text);
+export const redact = (text: string, secrets: readonly string[]): string =>
+  writtenForms(secrets).reduce((redacted, secret) => redacted.replaceAll(secret, REDACTED), text);
 
 /** Replaces the beginning of a secret at the end of a text that was cut off there. */
-export function blotOutEnd(text: string, secrets: readonly string[]): string {
+export function redactEnd(text: string, secrets: readonly string[]): string {
   const starts = writtenForms(secrets).map((secret) => {
     const begin = secret.slice(0, MIN_LENGTH);
     let start = text.indexOf(begin, Math.max(0, text.length - secret.length + 1));
@@ -17,7 +17,7 @@ export function blotOutEnd(text: string, secrets: readonly string[]): string {
     return start;
   });
   const first = Math.min(...starts.filter((start) => start !== -1));
-  return Number.isFinite(first) ? text.slice(0, first) + BLOT : text;
+  return Number.isFinite(first) ? text.slice(0, first) + REDACTED : text;
 }
 
 /** Secrets in every form in which they are looked for, the longest first. */

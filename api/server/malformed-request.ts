@@ -4,13 +4,13 @@ import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { SchedulerError } from '../../domain/errors.ts';
 import { SECOND_MS } from '../../domain/milliseconds.ts';
-import { PROBLEMS, toProblem } from './problem.ts';
+import { PROBLEMS, toProblem } from '../rest/problem.ts';
 
 /** A client may go on sending for so long after it was refused, and read why. */
 const LINGER_MS = SECOND_MS;
 
 /** Answers what never became a request, as every other error is answered, and closes the connection. */
-export function refuseUnreadable(error: NodeJS.ErrnoException, socket: Socket): void {
+export function refuseMalformedRequest(error: NodeJS.ErrnoException, socket: Socket): void {
   // Node keeps the answer that is under way there; a second one would be read as part of it.
   const { _httpMessage: begun } = socket as Socket & { _httpMessage?: ServerResponse };
   const isShakingHands = socket instanceof TLSSocket && socket.getProtocol() === null;

@@ -39,7 +39,7 @@ interface CallUnderWay {
 }
 
 /** The calls that a process makes for itself, by the ids of their runs. */
-export interface CallsUnderWay {
+export interface InFlightCalls {
   /** Where this process alone listens, for workflows that ask after its calls. */
   taskQueue: string;
   isUnderWay: (runId: string) => boolean;
@@ -58,7 +58,7 @@ interface Entry extends CallUnderWay {
   unlessFetched?: NodeJS.Timeout;
 }
 
-export function createCallsUnderWay(taskQueue: string, logger: Pick<Logger, 'warn'>): CallsUnderWay {
+export function createInFlightCalls(taskQueue: string, logger: Pick<Logger, 'warn'>): InFlightCalls {
   const calls = new Map<string, Entry>();
   const waits = new Set<() => void>();
   let isStopping = false;

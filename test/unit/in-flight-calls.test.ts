@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
 import {
-  createCallsUnderWay,
+  createInFlightCalls,
   MOST_CALLS,
   type CallControl,
   type MadeCall,
-} from '../../activities/attempt/calls-under-way.ts';
+} from '../../activities/attempt/in-flight-calls.ts';
 
 const made = { isRecorded: true } as MadeCall;
 const logger = { warn: () => undefined };
@@ -36,7 +36,7 @@ beforeEach(() => void jest.useFakeTimers());
 afterEach(() => void jest.useRealTimers());
 
 test('answers a call that ends soon, and forgets it', async () => {
-  const calls = createCallsUnderWay('own', logger);
+  const calls = createInFlightCalls('own', logger);
   const call = heldCall();
   const result = calls.begin('run', call.make);
   call.answer();
@@ -45,7 +45,7 @@ test('answers a call that ends soon, and forgets it', async () => {
 });
 
 test('a call that takes longer goes on, for one who fetches it', async () => {
-  const calls = createCallsUnderWay('own', logger);
+  const calls = createInFlightCalls('own', logger);
   const call = heldCall();
   const result = calls.begin('run', call.make);
   await jest.advanceTimersByTimeAsync(1_999);
@@ -72,7 +72,7 @@ test('a call that takes longer goes on, for one who fetches it', async () => {
 });
 
 test('a call that nobody fetches is broken off, for no reason that would be recorded', async () => {
-  const calls = createCallsUnderWay('own', logger);
+  const calls = createInFlightCalls('own', logger);
   const call = heldCall();
   const result = calls.begin('run', call.make);
   await jest.advanceTimersByTimeAsync(2_000);
@@ -86,7 +86,7 @@ test('a call that nobody fetches is broken off, for no reason that would be reco
 });
 
 test('whoever has fetched a call can break it off, and say why', async () => {
-  const calls = createCallsUnderWay('own', logger);
+  const calls = createInFlightCalls('own', logger);
   const call = heldCall();
   const result = calls.begin('run', call.make);
   await jest.advanceTimersByTimeAsync(2_000);
@@ -98,14 +98,14 @@ test('whoever has fetched a call can break it off, and say why', async () => {
 });
 
 test('a call that fails is told to whoever waits, and forgotten', async () => {
-  const calls = createCallsUnderWay('own', logger);
+  const calls = createInFlightCalls('own', logger);
   const failing = () => Promise.reject(new Error('no such key'));
   await expect(calls.begin('run', failing)).rejects.toThrow('no such key');
   expect(calls.fetch('run')).toBeUndefined();
 });
 
 test('there is room for so many', async () => {
-  const calls = createCallsUnderWay('own', logger);
+  const calls = createInFlightCalls('own', logger);
   const held = Array.from({ length: MOST_CALLS }, heldCall);
   held.forEach(({ make }, index) => void calls.begin(`run ${index}`, make));
   expect([calls.hasRoom(), calls.isUnderWay('run 7'), calls.isUnderWay('run')]).toEqual([false, true, false]);
@@ -116,7 +116,7 @@ test('there is room for so many', async () => {
 
 test('a process that stops waits for no call, and begins none; it is done when all are fetched or over', async () => {
   jest.useRealTimers();
-  const calls = createCallsUnderWay('own', logger);
+  const calls = createInFlightCalls('own', logger);
   const [first, second] = [heldCall(), heldCall()];
   const results = [calls.begin('first', first.make), calls.begin('second', second.make)];
   let isDone = false;
@@ -133,5 +133,5 @@ test('a process that stops waits for no call, and begins none; it is done when a
   expect([await fetched?.result, await alsoFetched?.result]).toEqual([made, made]);
 
   // With nothing under way there is nothing to wait for.
-  await createCallsUnderWay('own', logger).handOver();
+  await createInFlightCalls('own', logger).handOver();
 });
