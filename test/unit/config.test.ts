@@ -2,6 +2,8 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { describe, expect, test } from '@jest/globals';
+import { Environment } from '../../platform/environment.ts';
+import { configurationPage } from '../support/configuration-page.ts';
 import { readConfig, readLocalConfig } from '../../platform/config.ts';
 import { PRIVATE_AUTHORITY } from '../support/private-authority.ts';
 import { SELF_SIGNED } from '../support/self-signed.ts';
@@ -83,12 +85,20 @@ describe('configuration', () => {
     },
   );
 
-  test('.env.example and the README name every variable, and no other', () => {
-    const inSchema = readFileSync('platform/config.ts', 'utf8').matchAll(/^ {2}([A-Z][A-Z_]+):/gm);
-    const names = [...inSchema].map(([, name]) => name).sort();
+  test('.env.example names every variable, and no other', () => {
     const inExample = readFileSync('.env.example', 'utf8').matchAll(/^#?\s?([A-Z][A-Z_]+)=/gm);
-    const inReadme = readFileSync('README.md', 'utf8').matchAll(/^\| `([A-Z][A-Z_]+)`/gm);
-    expect([...inExample].map(([, name]) => name).sort()).toEqual(names);
-    expect([...inReadme].map(([, name]) => name).sort()).toEqual(names);
+    expect([...inExample].map(([, name]) => name).sort()).toEqual(Object.keys(Environment.shape).sort());
+  });
+
+  test('docs/configuration.md is what the schema makes, and says something of each variable (npm run docs)', () => {
+    const cells = (page: string) =>
+      page.split('\n').map((line) =>
+        line
+          .split('|')
+          .map((cell) => cell.trim().replace(/^-+$/, '-'))
+          .join('|'),
+      );
+    expect(cells(readFileSync('docs/configuration.md', 'utf8'))).toEqual(cells(configurationPage()));
+    for (const schema of Object.values(Environment.shape)) expect(schema.description).toMatch(/\.$/);
   });
 });
