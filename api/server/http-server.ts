@@ -9,7 +9,7 @@ import { createServer as createTlsServer } from 'node:https';
 import { Server as NetServer, type AddressInfo, type Socket } from 'node:net';
 import { SECOND_MS } from '../../domain/milliseconds.ts';
 import type { Certificate } from './tls.ts';
-import { refuseMalformedRequest } from '../server/malformed-request.ts';
+import { refuseMalformedRequest } from './malformed-request.ts';
 
 /** A server that can end without breaking off what it has begun. */
 export interface HttpServer {

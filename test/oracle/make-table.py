@@ -70,7 +70,7 @@ ANYWHERE = [
 
 
 # Here cronsim errs: when Lord Howe's clocks go back from 02:00 to 01:30, the half hour from 02:00 on comes once, and it
-# leaves it out. What is right stands in test/unit/cron.test.ts, worked out with zdump.
+# leaves it out. What is right stands in test/unit/domain/schedule/cron.test.ts, worked out with zdump.
 LEFT_OUT = {("* 2 * * *", "2027-04-03T12:00")}
 
 

@@ -1,0 +1,28 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect, test } from '@jest/globals';
+import { createQueues } from '../../../platform/one-at-a-time.ts';
+
+test('work with one key is done in order, one after another; other keys do not wait; a failure stops nobody', async () => {
+  const queue = createQueues();
+  const done: string[] = [];
+  let underWay = 0;
+  const work =
+    (name: string, ms: number, fails = false) =>
+    async () => {
+      expect(++underWay).toBe(1);
+      await sleep(ms);
+      underWay--;
+      done.push(name);
+      if (fails) throw new Error(name);
+      return name;
+    };
+  const first = queue('a', work('first', 30, true));
+  const second = queue('a', work('second', 10));
+  const third = queue('a', work('third', 0));
+  const other = queue('b', async () => 'other');
+  await expect(other).resolves.toBe('other');
+  expect(done).toEqual([]);
+  await expect(first).rejects.toThrow('first');
+  expect(await Promise.all([second, third])).toEqual(['second', 'third']);
+  expect(done).toEqual(['first', 'second', 'third']);
+});
