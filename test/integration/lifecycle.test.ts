@@ -124,7 +124,8 @@ test('jitter puts each start off, not its nominal time', async () => {
     target: target('/jittery'),
   });
   const runs = await waitFor('eight runs', async () => {
-    const found = (await api.allRuns(job.id)).filter((run) => run.endedAt);
+    // On a busy machine one may be skipped, as the one before it goes on.
+    const found = (await api.allRuns(job.id)).filter((run) => run.startedAt && run.endedAt);
     return found.length >= 8 ? found : undefined;
   });
   await api.deleteJob(job.id);
