@@ -41,7 +41,7 @@ const untilReady = (stack: ReturnType<typeof npmStart>) =>
   waitFor('the welcome block', () => {
     if (stack.child.exitCode !== null) throw new Error(stack.output);
     return stack.output.includes('Ctrl-C stops everything');
-  });
+  }, 110_000);
 
 /** Every process whose command line names the data folder or the ports: there must be none after a stop. */
 function listProcesses(): string[] {
