@@ -38,10 +38,14 @@ function npmStart(env: Record<string, string> = {}) {
 }
 
 const untilReady = (stack: ReturnType<typeof npmStart>) =>
-  waitFor('the welcome block', () => {
-    if (stack.child.exitCode !== null) throw new Error(stack.output);
-    return stack.output.includes('Ctrl-C stops everything');
-  }, 110_000);
+  waitFor(
+    'the welcome block',
+    () => {
+      if (stack.child.exitCode !== null) throw new Error(stack.output);
+      return stack.output.includes('Ctrl-C stops everything');
+    },
+    110_000,
+  );
 
 /** Every process whose command line names the data folder or the ports: there must be none after a stop. */
 function listProcesses(): string[] {
