@@ -9,7 +9,6 @@ const { values } = parseArgs({
     seed: { type: 'string', default: String(Date.now() % 1_000_000) },
   },
 });
-/** Fewer would say that the run tried nothing much. */
 // So many at least, on the slowest machine: fewer would mean that the run tried little.
 const requests = values.requests ?? String(Number(values.seconds) * 10);
 const { status } = spawnSync(process.execPath, ['--import', 'tsx', 'test/run.ts', 'test/long/fuzz'], {
