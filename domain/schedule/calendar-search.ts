@@ -1,4 +1,5 @@
 import { toValues, type Calendar, type Range } from './calendar.ts';
+import type { CompiledSchedule } from './compiled-schedule.ts';
 import {
   daysOnWeekdays,
   END_OF_DAYS,
@@ -61,6 +62,14 @@ export function matchersByTimeOfDay<Entry>(
     entries,
   }));
 }
+
+/** The same for the calendars of a schedule: those of a group also follow the same rules when clocks change. */
+export const matchersOf = ({ calendars }: Pick<CompiledSchedule, 'calendars'>) =>
+  matchersByTimeOfDay(
+    calendars,
+    ({ calendar }) => calendar,
+    ({ gap, repeat }) => `${gap} ${repeat}`,
+  );
 
 function compileTogether({ second, minute, hour }: Calendar, calendars: Calendar[]): Matcher {
   return {

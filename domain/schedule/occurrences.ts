@@ -1,5 +1,5 @@
 import { LAST_YEAR } from './calendar.ts';
-import { matchersByTimeOfDay, nextLocal, type Matcher } from './calendar-search.ts';
+import { matchersOf, nextLocal, type Matcher } from './calendar-search.ts';
 import type { ClockChangeRules, CompiledSchedule, Interval } from './compiled-schedule.ts';
 import { prepareExclusions } from './exclusion-search.ts';
 import { clockChangeAtStart, zoneSegmentAt } from './time-zone.ts';
@@ -64,14 +64,10 @@ export function* iterateOccurrences(schedule: CompiledSchedule, after: number): 
 /** Finds the first instant from `from` on that one part of a schedule fires at; Infinity if there is none. */
 type Source = (from: number) => number;
 
-function sourcesOf({ calendars, intervals, instants, timeZone }: CompiledSchedule): Source[] {
-  const groups = matchersByTimeOfDay(
-    calendars,
-    ({ calendar }) => calendar,
-    ({ gap, repeat }) => `${gap} ${repeat}`,
-  );
+function sourcesOf(schedule: CompiledSchedule): Source[] {
+  const { intervals, instants, timeZone } = schedule;
   return [
-    ...groups.map(({ matcher, first }): Source => {
+    ...matchersOf(schedule).map(({ matcher, first }): Source => {
       return (from) => nextInCalendar(matcher, first, timeZone, from);
     }),
     ...intervals.map(

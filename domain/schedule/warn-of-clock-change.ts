@@ -1,4 +1,4 @@
-import { matchersByTimeOfDay, nextLocal, type Matcher } from './calendar-search.ts';
+import { matchersOf, nextLocal, type Matcher } from './calendar-search.ts';
 import { asList, rulesOf } from './compile-schedule.ts';
 import type { ClockChangeRules, CompiledSchedule } from './compiled-schedule.ts';
 import { prepareExclusions } from './exclusion-search.ts';
@@ -20,15 +20,11 @@ export function warnOfClockChange(schedule: Schedule, compiled: CompiledSchedule
       .flatMap((entry) => warnOfLocalTime(entry, compiled, rules, now))
       .slice(0, 1);
   }
-  const { calendars, exclude, timeZone, startAt = -Infinity, endAt = Infinity } = compiled;
+  const { exclude, timeZone, startAt = -Infinity, endAt = Infinity } = compiled;
   const changes = clockChanges(timeZone, now, now + LOOK_AHEAD_MS).filter(
     ({ instant }) => startAt <= instant && instant <= endAt,
   );
-  const groups = matchersByTimeOfDay(
-    calendars,
-    ({ calendar }) => calendar,
-    ({ gap, repeat }) => `${gap} ${repeat}`,
-  );
+  const groups = matchersOf(compiled);
   const excludedUntil = prepareExclusions(exclude);
   for (const change of changes) {
     const touched = groups.find(({ matcher, first }) => touches(change, matcher, first, excludedUntil));

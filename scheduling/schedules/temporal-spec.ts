@@ -6,12 +6,7 @@ import {
   type Calendar,
   type Range,
 } from '../../domain/schedule/calendar.ts';
-import {
-  compileMatcher,
-  countLocal,
-  matchersByTimeOfDay,
-  nextLocal,
-} from '../../domain/schedule/calendar-search.ts';
+import { compileMatcher, countLocal, matchersOf, nextLocal } from '../../domain/schedule/calendar-search.ts';
 import type { CompiledSchedule, Interval } from '../../domain/schedule/compiled-schedule.ts';
 import { iterateOccurrences, occurrences } from '../../domain/schedule/occurrences.ts';
 import { clockChanges, type ClockChange } from '../../domain/schedule/time-zone.ts';
@@ -45,7 +40,7 @@ export function toTemporalSpec(schedule: CompiledSchedule, now: number): Tempora
   const instants = new Set(schedule.instants);
   const narrow = narrowing();
   const { timeZone } = schedule;
-  const calendars = groupsOf(schedule).flatMap(({ matcher, entries }) => {
+  const calendars = matchersOf(schedule).flatMap(({ matcher, entries }) => {
     const alone = { calendars: entries, intervals: [], instants: [], exclude: [], timeZone };
     const isFew = windows.map(({ from, to }) => countLocal(matcher, from, to) <= MAX_INSTANTS);
     const touched = entries.map(({ calendar }) => {
@@ -76,19 +71,11 @@ export function toTemporalSpec(schedule: CompiledSchedule, now: number): Tempora
 /** How many instants the spec of a schedule made at `now` spells out, at about; found without making it. */
 export function countSpelledOut(schedule: CompiledSchedule, now: number): number {
   const windows = windowsOf(schedule, now);
-  const counts = groupsOf(schedule).flatMap(({ matcher }) =>
+  const counts = matchersOf(schedule).flatMap(({ matcher }) =>
     windows.map(({ from, to }) => countLocal(matcher, from, to)).filter((count) => count <= MAX_INSTANTS),
   );
   return counts.reduce((sum, count) => sum + count, schedule.instants.length);
 }
-
-/** Calendars that fire at the same times of the day, by the same rules. */
-const groupsOf = ({ calendars }: CompiledSchedule) =>
-  matchersByTimeOfDay(
-    calendars,
-    ({ calendar }) => calendar,
-    ({ gap, repeat }) => `${gap} ${repeat}`,
-  );
 
 const EVERY_DAY_OF_WEEK = [{ start: 0, end: 6, step: 1 }];
 

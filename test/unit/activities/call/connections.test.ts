@@ -12,6 +12,7 @@ import { parseAddressRules } from '../../../../platform/address-rules.ts';
 import { callTarget } from '../../../support/call-target.ts';
 import { startRawServer } from '../../../support/raw-server.ts';
 import { SELF_SIGNED } from '../../../support/self-signed.ts';
+import { resolveTo } from '../../../support/resolve-to.ts';
 
 const stops: (() => unknown)[] = [];
 afterEach(async () => {
@@ -26,15 +27,6 @@ async function listen(server: Server, address = '127.0.0.1', port = 0): Promise<
 
 const answering = (text: string) =>
   createHttpServer((_, response) => response.setHeader('connection', 'close').end(text));
-
-const resolveTo =
-  (...addresses: string[]): Resolve =>
-  (_host, _options, callback) =>
-    setImmediate(
-      callback,
-      null,
-      addresses.map((address) => ({ address, family: address.includes(':') ? 6 : 4 })),
-    );
 
 function call(url: string, resolve?: Resolve, rules = '127.0.0.0/8,::1', more: object = {}) {
   const dispatcher = createGuardedDispatcher(parseAddressRules(rules).rules, resolve);

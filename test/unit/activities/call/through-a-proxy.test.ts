@@ -11,6 +11,7 @@ import { callTarget } from '../../../support/call-target.ts';
 import { startConnectProxy } from '../../../support/connect-proxy.ts';
 import { PRIVATE_AUTHORITY, PRIVATELY_SIGNED } from '../../../support/private-authority.ts';
 import { startRawServer } from '../../../support/raw-server.ts';
+import { resolveTo } from '../../../support/resolve-to.ts';
 
 const stops: (() => unknown)[] = [];
 afterEach(async () => {
@@ -51,15 +52,6 @@ const through = (text: string, more: WayOut = {}): WayOut => {
   const proxy = proxyAt(text);
   return { HTTP_PROXY: proxy, HTTPS_PROXY: proxy, ...more };
 };
-
-const resolveTo =
-  (...addresses: string[]): Resolve =>
-  (_host, _options, callback) =>
-    setImmediate(
-      callback,
-      null,
-      addresses.map((address) => ({ address, family: address.includes(':') ? 6 : 4 })),
-    );
 
 function call(
   url: string,

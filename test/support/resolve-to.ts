@@ -1,0 +1,11 @@
+import type { Resolve } from '../../activities/call/resolve-allowed.ts';
+
+/** Stands for the resolver of a process: every name has these addresses. */
+export const resolveTo =
+  (...addresses: string[]): Resolve =>
+  (_host, _options, callback) =>
+    setImmediate(
+      callback,
+      null,
+      addresses.map((address) => ({ address, family: address.includes(':') ? 6 : 4 })),
+    );
