@@ -81,7 +81,7 @@ module.exports = {
       from: { path: '^workflows/' },
       to: {
         pathNot:
-          '^(workflows/|domain/run/(run-failed|turn-signal)[.]ts$|node_modules/@temporalio/(workflow|common)/)',
+          '^(workflows/|domain/run/(run-failed|permit-signal)[.]ts$|node_modules/@temporalio/(workflow|common)/)',
         dependencyTypesNot: ['type-only'],
       },
     },

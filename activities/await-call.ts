@@ -1,5 +1,5 @@
 import { ApplicationFailure, Context } from '@temporalio/activity';
-import { runIdOf, type RunJobResult, type RunJobTask } from '../domain/run/run-job.ts';
+import { runIdOf, type RunJobResult, type RunJobTask } from '../domain/run/workflow-contract.ts';
 import { toResult, type RunGoesOn } from './attempt/call-result.ts';
 import type { InFlightCalls } from './attempt/in-flight-calls.ts';
 import { withHeartbeats } from './attempt/with-heartbeats.ts';

@@ -5,17 +5,17 @@ import { CANCELLED, endRun, type RunEnd } from '../db/runs/run-progress.ts';
 import type { PlaceholderValues } from '../domain/target/placeholder.ts';
 import {
   runIdOf,
-  type HandedOver,
+  type DelegatedAttempt,
   type RunJobResult,
   type RunJobTask,
   type RunWaiting,
-} from '../domain/run/run-job.ts';
+} from '../domain/run/workflow-contract.ts';
 import { findOwnQueue } from '../scheduling/temporal/task-queues.ts';
-import { giveUpTurn, takeTurn } from '../scheduling/runs/turns.ts';
+import { releasePermit, acquirePermit } from '../scheduling/runs/permits.ts';
 import { beginOfTask, isOpen } from './attempt/begin-run.ts';
 import type { ActivityDependencies } from './attempt/dependencies.ts';
 import { endAttempt, type EndedAttempt } from './attempt/ended-attempt.ts';
-import { handOver } from './attempt/hand-over.ts';
+import { delegate } from './attempt/delegate.ts';
 import { CLOCKS_MS, ENDED_IN_TEMPORAL, makeAttempt } from './attempt/make-attempt.ts';
 import { findOverdue } from './attempt/overdue-run.ts';
 import { placeholdersOf } from './call/placeholders.ts';
@@ -44,7 +44,7 @@ export function createRunTarget(dependencies: ActivityDependencies) {
   return async function runTarget(
     task: RunJobTask,
     unrecorded?: EndedAttempt,
-  ): Promise<RunJobResult | RunWaiting | HandedOver> {
+  ): Promise<RunJobResult | RunWaiting | DelegatedAttempt> {
     const context = Context.current();
     let run = await beginOfTask(db, task);
     if (!run) return { runId: runIdOf(task), state: 'skipped' };
@@ -61,7 +61,7 @@ export function createRunTarget(dependencies: ActivityDependencies) {
         const { deadline } = run;
         // Others may be before it at the lock of its key; this worker lives all the while.
         const turn = await withHeartbeats(context, () =>
-          takeTurn(dependencies, { id: runId, deadline }, limits),
+          acquirePermit(dependencies, { id: runId, deadline }, limits),
         );
         if (turn.state === 'tooLate')
           return endWithoutAttempt(run, { state: 'timedOut', reason: turn.reason });
@@ -69,7 +69,7 @@ export function createRunTarget(dependencies: ActivityDependencies) {
         if (run.state === 'queued') run = (await beginOfTask(db, task)) ?? run;
       }
       // Paused or deleted while it waited, or to wait for another run of its job: it needs no turn now.
-      if (limits && run.state !== 'running') await giveUpTurn(dependencies, runId);
+      if (limits && run.state !== 'running') await releasePermit(dependencies, runId);
     }
     if (run.state === 'queued') {
       throw ApplicationFailure.create({
@@ -102,7 +102,7 @@ export function createRunTarget(dependencies: ActivityDependencies) {
 
   /** Ends a run that makes no attempt any more, and gives back its turn or its place in line. */
   async function endWithoutAttempt(run: BegunRun, end: RunEnd): Promise<RunJobResult> {
-    if (limitsFor(run)) await giveUpTurn(dependencies, run.id);
+    if (limitsFor(run)) await releasePermit(dependencies, run.id);
     await endRun(db, run.id, end, new Date());
     metrics.runEnded(run, end);
     return settle({ ...run, ...end });
@@ -113,11 +113,11 @@ export function createRunTarget(dependencies: ActivityDependencies) {
     run: BegunRun,
     values: PlaceholderValues,
     context: Context,
-  ): HandedOver | (() => Promise<EndedAttempt>) {
+  ): DelegatedAttempt | (() => Promise<EndedAttempt>) {
     const { target } = run;
     if (target.type === 'http')
       return () => withHeartbeats(context, () => makeAttempt(dependencies, context, run, target, values));
-    const step = handOver(run, target, values);
+    const step = delegate(run, target, values);
     // Refused when the job was made; but this service may have another task queue since then.
     const fault = findOwnQueue(target, dependencies.taskQueue) ?? findExcess(step);
     if (fault === undefined) return step;
@@ -170,7 +170,7 @@ function waitForRetry({ attempts }: BegunRun): void {
 /** Temporal takes two megabytes at once; filled in, arguments may have grown. */
 const MAX_ARGS_BYTES = 1_500_000;
 
-function findExcess({ args }: HandedOver): string | undefined {
+function findExcess({ args }: DelegatedAttempt): string | undefined {
   return Buffer.byteLength(JSON.stringify(args)) > MAX_ARGS_BYTES
     ? `its arguments, filled in, are larger than ${MAX_ARGS_BYTES} bytes`
     : undefined;

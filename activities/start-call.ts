@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Context } from '@temporalio/activity';
 import type { BegunRun } from '../db/runs/begin-run.ts';
-import { runIdOf, type RunJobResult, type RunJobTask } from '../domain/run/run-job.ts';
+import { runIdOf, type RunJobResult, type RunJobTask } from '../domain/run/workflow-contract.ts';
 import { beginOfTask, isOpen } from './attempt/begin-run.ts';
 import { toResult, type RunGoesOn } from './attempt/call-result.ts';
 import { BEGUN_WITHIN_MS, type InFlightCalls, type MadeCall } from './attempt/in-flight-calls.ts';

@@ -9,7 +9,7 @@ import { ApiKeyInput } from '../domain/api-key.ts';
 import { SchedulerError } from '../domain/errors.ts';
 import { ConfigError, readDatabaseConfig, type DatabaseConfig } from '../platform/config.ts';
 import { createLogger } from '../platform/logger.ts';
-import { createApiKey } from './rest/api-key.ts';
+import { createApiKey } from './rest/create-api-key.ts';
 import { presentApiKey } from './rest/present.ts';
 import { parseInput } from './rest/validation.ts';
 

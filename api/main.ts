@@ -22,7 +22,7 @@ import { createTemporalClient } from '../platform/temporal.ts';
 import { startTracing } from '../platform/tracing.ts';
 import { ensureReconciler } from '../scheduling/reconciler/reconciler-schedule.ts';
 import { ensureSearchAttributes } from '../scheduling/temporal/search-attributes.ts';
-import { judgeTemporal } from '../scheduling/temporal/temporal-errors.ts';
+import { classifyTemporalError } from '../scheduling/temporal/temporal-errors.ts';
 import { createAuthenticate } from './access/authenticate.ts';
 import { createRateLimits } from './access/rate-limits.ts';
 import { requireSafeStart } from './access/safe-start.ts';
@@ -85,7 +85,7 @@ try {
       db,
       readList: replica?.readList ?? ((query) => query(db)),
       temporal,
-      breaker: createCircuitBreaker('Temporal', judgeTemporal),
+      breaker: createCircuitBreaker('Temporal', classifyTemporalError),
       taskQueue: config.TEMPORAL_TASK_QUEUE,
       logger,
       secrets: createSecretBox(config.SECRET_KEYS),

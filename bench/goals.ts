@@ -15,7 +15,7 @@ export interface Goal {
 const MEMORY_BOUND = 1.5;
 
 /** Judges what was measured. Of two contenders, those of the same round are compared: a machine has its moods. Pure. */
-export function judgeGoals(results: Result[]): Goal[] {
+export function evaluateGoals(results: Result[]): Goal[] {
   const at = (scenario: Scenario, contender: string, figure: string) =>
     valuesOf(results, scenario, contender, figure);
   /** Of `a` and `b`, round by round. */

@@ -1,6 +1,6 @@
 import type { Contender, ContenderName } from './contender.ts';
 import { withOwnStops, type BenchContext } from './context.ts';
-import { judgeGoals, type Goal } from './goals.ts';
+import { evaluateGoals, type Goal } from './goals.ts';
 import { describeMachine, loadNow, type Machine } from './machine.ts';
 import { startPulse } from './new-schedules.ts';
 import { startOurs } from './ours.ts';
@@ -49,7 +49,7 @@ export async function runBench(
       plan: options.plan,
       results,
       summary: summarise(results),
-      goals: judgeGoals(results),
+      goals: evaluateGoals(results),
       faults: findFaults(results),
     };
   } finally {

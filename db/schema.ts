@@ -12,7 +12,7 @@ import type { RecordedRunEvent } from '../domain/run/run-event.ts';
 import type { RunState } from '../domain/run/run-state.ts';
 import type { RecordedAttempt, Trigger } from '../domain/run/run.ts';
 import type { Schedule } from '../domain/schedule/schedule.ts';
-import type { TargetAnswer } from '../domain/target/target.ts';
+import type { StoredTarget } from '../domain/target/target.ts';
 
 type Json<T extends object> = JSONColumnType<T, string, string>;
 type Timestamp = ColumnType<Date, Date, Date>;
@@ -25,7 +25,7 @@ interface JobsTable {
   labels: Json<Record<string, string>>;
   schedule: Json<Schedule>;
   /** Without its secrets. */
-  target: Json<TargetAnswer>;
+  target: Json<StoredTarget>;
   policy: Json<Policy>;
   retry: Json<Retry>;
   /** Of one whole run, as a duration. */
@@ -245,7 +245,7 @@ export interface Schema {
 }
 
 export type JobRow = Selectable<JobsTable>;
-export type JobChange = Updateable<JobsTable>;
+export type JobUpdate = Updateable<JobsTable>;
 export type RunRow = Selectable<RunsTable>;
 export type NewRun = Insertable<RunsTable>;
 export type ApiKeyRow = Selectable<ApiKeysTable>;

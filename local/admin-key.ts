@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { createApiKey } from '../api/rest/api-key.ts';
+import { createApiKey } from '../api/rest/create-api-key.ts';
 import { findApiKeyByHash, listApiKeys, revokeApiKey } from '../db/access/api-keys.ts';
 import type { Database } from '../db/database.ts';
 import { DEFAULT_NAMESPACE as namespace } from '../domain/access.ts';

@@ -30,7 +30,7 @@ import { startTracing } from '../platform/tracing.ts';
 import { ensureReconciler } from '../scheduling/reconciler/reconciler-schedule.ts';
 import { ensureSearchAttributes } from '../scheduling/temporal/search-attributes.ts';
 import { callsTaskQueueOf } from '../scheduling/temporal/task-queues.ts';
-import { judgeTemporal } from '../scheduling/temporal/temporal-errors.ts';
+import { classifyTemporalError } from '../scheduling/temporal/temporal-errors.ts';
 import { startHealthServer } from './health-server.ts';
 import { startReconcileTimer } from './reconcile-timer.ts';
 import { findMetricsAddress, readSdkMetrics } from './sdk-metrics.ts';
@@ -76,7 +76,7 @@ try {
   const reconciling = {
     db,
     temporal,
-    breaker: createCircuitBreaker('Temporal', judgeTemporal),
+    breaker: createCircuitBreaker('Temporal', classifyTemporalError),
     taskQueue: config.TEMPORAL_TASK_QUEUE,
     logger,
     secrets,
@@ -111,7 +111,7 @@ try {
   const stop = (part: Worker) => part.getState() === 'RUNNING' && part.shutdown();
   [worker, reconciler].forEach(stop);
   // Workflows are told where their calls go on, and ask there, before nobody listens any more.
-  void calls.handOver().then(() => stop(waiter));
+  void calls.drain().then(() => stop(waiter));
   await shutDown(logger, 30_000, {
     timer: () => reconcileTimer.stop(),
     worker: () => running,

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { findLastPass } from '../db/upkeep/reconciler.ts';
+import { findLastPass } from '../db/upkeep/reconciler-lease.ts';
 import { SECOND_MS } from '../domain/milliseconds.ts';
 import { ensureReconciler } from '../scheduling/reconciler/reconciler-schedule.ts';
 import { ensureSearchAttributes } from '../scheduling/temporal/search-attributes.ts';

@@ -5,7 +5,7 @@ import {
   ParentClosePolicy,
   workflowInfo,
 } from '@temporalio/workflow';
-import type { RunBackfillInput, RunJobInput } from '../domain/run/run-job.ts';
+import type { RunBackfillInput, RunJobInput } from '../domain/run/workflow-contract.ts';
 import { runJob } from './run-job.ts';
 
 /** Carries out the runs of a backfill, each as a workflow of its own. Runs that fail do not keep the others from running. */

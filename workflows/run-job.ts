@@ -15,8 +15,13 @@ import {
 import type { RunGoesOn } from '../activities/attempt/call-result.ts';
 import type { Activities, CallActivities } from '../activities/index.ts';
 import { RUN_FAILED } from '../domain/run/run-failed.ts';
-import type { HandedOver, RunJobInput, RunJobResult, RunJobTask } from '../domain/run/run-job.ts';
-import { TURN_SIGNAL } from '../domain/run/turn-signal.ts';
+import type {
+  DelegatedAttempt,
+  RunJobInput,
+  RunJobResult,
+  RunJobTask,
+} from '../domain/run/workflow-contract.ts';
+import { PERMIT_SIGNAL } from '../domain/run/permit-signal.ts';
 import { runUserTarget } from './run-user-target.ts';
 
 const { runHttpTarget: runTarget } = proxyActivities<Activities>({
@@ -59,7 +64,7 @@ const { recordCancelled } = proxyActivities<Activities>({
   scheduleToCloseTimeout: '5 minutes',
 });
 
-const turnSignal = defineSignal(TURN_SIGNAL);
+const permitSignal = defineSignal(PERMIT_SIGNAL);
 
 /** Carries out one run of a job. Fails when the run fails, so that Temporal shows it as failed. */
 export function runJob(input: RunJobInput): Promise<RunJobResult> {
@@ -81,16 +86,16 @@ async function carryOut(
   const task = { ...input, scheduledAt: input.scheduledAt ?? nominalTime(), ...deadlineOf(input) };
   let turns = 0;
   let made: RunGoesOn['made'];
-  setHandler(turnSignal, () => void turns++);
+  setHandler(permitSignal, () => void turns++);
   try {
     const first = await makeFirstCall(task);
     if (first.state !== 'goesOn') return first;
     ({ made } = first);
     if (first.delayMs > 0) await sleep(first.delayMs);
     for (;;) {
-      const turnsBefore = turns;
+      const grantsBefore = turns;
       const step = made ? await runTarget(task, made) : await runTarget(task);
-      if (step.state === 'waiting') await condition(() => turns > turnsBefore, step.waitMs);
+      if (step.state === 'waiting') await condition(() => turns > grantsBefore, step.waitMs);
       else if (step.state !== 'handedOver') return step;
       else {
         const next = await attempt(task, step);
@@ -133,7 +138,7 @@ async function fetchCall(task: RunJobTask, taskQueue: string): Promise<RunJobRes
 }
 
 /** Makes an attempt that only a workflow can make, and has it recorded, also if the run is cancelled meanwhile. */
-async function attempt(task: RunJobTask, step: HandedOver) {
+async function attempt(task: RunJobTask, step: DelegatedAttempt) {
   const outcome = await runUserTarget(step);
   return CancellationScope.nonCancellable(() => recordOutcome(task, outcome));
 }

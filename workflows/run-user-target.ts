@@ -13,7 +13,7 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import { TypedSearchAttributes, WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
-import type { HandedOver, HandedOverOutcome } from '../domain/run/run-job.ts';
+import type { DelegatedAttempt, DelegatedOutcome } from '../domain/run/workflow-contract.ts';
 
 /** How long a run that is cancelled waits for the end of what it has started; then it ends all the same. */
 const CANCEL_GRACE = '30 seconds';
@@ -25,12 +25,10 @@ const RESULT_LENGTH = 2_000;
  * wrong is an outcome. A failure that its author calls non-retryable is final, and so is an end that somebody made in
  * Temporal.
  */
-export async function runUserTarget(step: HandedOver): Promise<HandedOverOutcome> {
+export async function runUserTarget(step: DelegatedAttempt): Promise<DelegatedOutcome> {
   const { number } = step;
   const startedAt = new Date().toISOString();
-  const end = (
-    outcome: Pick<HandedOverOutcome, 'verdict'> & Partial<HandedOverOutcome>,
-  ): HandedOverOutcome => ({
+  const end = (outcome: Pick<DelegatedOutcome, 'verdict'> & Partial<DelegatedOutcome>): DelegatedOutcome => ({
     error: null,
     result: null,
     ...outcome,
@@ -53,7 +51,7 @@ export async function runUserTarget(step: HandedOver): Promise<HandedOverOutcome
   }
 }
 
-function execute(step: HandedOver): Promise<unknown> {
+function execute(step: DelegatedAttempt): Promise<unknown> {
   const { name, taskQueue, args, timeoutMs } = step;
   if (step.kind === 'workflow') {
     return executeChild(name, {
@@ -97,7 +95,10 @@ async function graceAfterCancel(): Promise<never> {
 class DeadlineOver extends Error {}
 
 /** Fails when the run has to end. A timer only if the step says so: runs that an older version began have none. */
-async function untilDeadline<Result>({ deadline }: HandedOver, work: () => Promise<Result>): Promise<Result> {
+async function untilDeadline<Result>(
+  { deadline }: DelegatedAttempt,
+  work: () => Promise<Result>,
+): Promise<Result> {
   if (deadline === undefined) return work();
   // A run that is cancelled waits for what it has started, and no longer than its deadline either.
   let timer: CancellationScope | undefined;
@@ -117,8 +118,8 @@ async function untilDeadline<Result>({ deadline }: HandedOver, work: () => Promi
 
 function judge(
   error: unknown,
-  { kind, timeoutMs, heartbeatTimeoutMs }: HandedOver,
-): Pick<HandedOverOutcome, 'verdict' | 'error'> & Partial<HandedOverOutcome> {
+  { kind, timeoutMs, heartbeatTimeoutMs }: DelegatedAttempt,
+): Pick<DelegatedOutcome, 'verdict' | 'error'> & Partial<DelegatedOutcome> {
   const cause =
     error instanceof ActivityFailure || error instanceof ChildWorkflowFailure ? error.cause : error;
   if (cause instanceof CancelledFailure) {

@@ -4,7 +4,7 @@ import { beginRun, type BegunRun } from '../../db/runs/begin-run.ts';
 import { compileSchedule } from '../../domain/schedule/compile-schedule.ts';
 import { occurrences } from '../../domain/schedule/occurrences.ts';
 import type { RunDeadline } from '../../domain/run/run-deadline.ts';
-import { runIdOf, type RunJobTask } from '../../domain/run/run-job.ts';
+import { runIdOf, type RunJobTask } from '../../domain/run/workflow-contract.ts';
 
 /**
  * Begins the run of the workflow that this activity is part of, or finds it as it stands; undefined if it is none,

@@ -1,4 +1,4 @@
-import type { RunJobResult } from '../../domain/run/run-job.ts';
+import type { RunJobResult } from '../../domain/run/workflow-contract.ts';
 import type { MadeCall } from './in-flight-calls.ts';
 import type { EndedAttempt } from './ended-attempt.ts';
 import { settle } from './record-end.ts';

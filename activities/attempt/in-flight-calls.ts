@@ -50,7 +50,7 @@ export interface InFlightCalls {
   /** The call of a run, for one who will wait for it; undefined if there is none here. */
   fetch: (runId: string) => CallUnderWay | undefined;
   /** Has nothing wait any more; resolves when all that goes on has been asked after, or will not be. */
-  handOver: () => Promise<void>;
+  drain: () => Promise<void>;
 }
 
 interface Entry extends CallUnderWay {
@@ -153,7 +153,7 @@ export function createInFlightCalls(taskQueue: string, logger: Pick<Logger, 'war
       removeOnceOver(runId, entry);
       return entry;
     },
-    handOver: async () => {
+    drain: async () => {
       isStopping = true;
       for (const goOn of [...waits]) goOn();
       while ([...calls.values()].some(({ isFetched }) => !isFetched))

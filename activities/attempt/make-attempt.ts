@@ -3,7 +3,7 @@ import type { BegunRun } from '../../db/runs/begin-run.ts';
 import { CANCELLED } from '../../db/runs/run-progress.ts';
 import { durationMs } from '../../domain/duration.ts';
 import { isHook } from '../../domain/run/hook-trigger.ts';
-import type { HttpTargetAnswer } from '../../domain/target/http-target.ts';
+import type { StoredHttpTarget } from '../../domain/target/http-target.ts';
 import { STATUS_DEFAULTS } from '../../domain/target/http-status.ts';
 import type { PlaceholderValues } from '../../domain/target/placeholder.ts';
 import { callHttp, type CallOutcome } from '../call/call-http.ts';
@@ -29,7 +29,7 @@ export async function makeAttempt(
   { dispatcher, secrets }: Pick<ActivityDependencies, 'dispatcher' | 'secrets'>,
   control: CallControl,
   run: BegunRun,
-  target: HttpTargetAnswer,
+  target: StoredHttpTarget,
   values: PlaceholderValues,
 ): Promise<EndedAttempt> {
   const startedAt = new Date();

@@ -1,5 +1,5 @@
 import { CANCELLED, endRun } from '../../db/runs/run-progress.ts';
-import { runIdOf, type RunJobTask } from '../../domain/run/run-job.ts';
+import { runIdOf, type RunJobTask } from '../../domain/run/workflow-contract.ts';
 import { beginOfTask } from './begin-run.ts';
 import type { ActivityDependencies } from './dependencies.ts';
 import type { EndedAttempt } from './ended-attempt.ts';

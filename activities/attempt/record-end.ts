@@ -4,8 +4,8 @@ import { recordAttempt, type RunEnd } from '../../db/runs/run-progress.ts';
 import { isHook } from '../../domain/run/hook-trigger.ts';
 import { limitsOf } from '../../domain/job/limits.ts';
 import { RUN_FAILED } from '../../domain/run/run-failed.ts';
-import type { RunJobResult } from '../../domain/run/run-job.ts';
-import { passOn } from '../../scheduling/runs/turns.ts';
+import type { RunJobResult } from '../../domain/run/workflow-contract.ts';
+import { grantWaiting } from '../../scheduling/runs/permits.ts';
 import type { ActivityDependencies } from './dependencies.ts';
 import type { EndedAttempt } from './ended-attempt.ts';
 import { ENDED_IN_TEMPORAL } from './make-attempt.ts';
@@ -26,7 +26,7 @@ export async function recordEnd(
   logger.info({ ...fieldsOf(run), attempt: number, outcome, statusCode, error }, 'attempt ended');
   const limits = limitsFor(run);
   if (limits) {
-    await passOn(dependencies, limits.scope).catch((failure: unknown) => {
+    await grantWaiting(dependencies, limits.scope).catch((failure: unknown) => {
       // The reconciler does it.
       logger.warn({ err: failure, ...fieldsOf(run) }, 'could not pass on a turn');
     });

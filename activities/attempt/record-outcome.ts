@@ -1,7 +1,12 @@
 import { ApplicationFailure } from '@temporalio/activity';
 import { CANCELLED } from '../../db/runs/run-progress.ts';
 import type { RunDeadline } from '../../domain/run/run-deadline.ts';
-import type { HandedOverOutcome, RunJobResult, RunJobTask, RunRetrying } from '../../domain/run/run-job.ts';
+import type {
+  DelegatedOutcome,
+  RunJobResult,
+  RunJobTask,
+  RunRetrying,
+} from '../../domain/run/workflow-contract.ts';
 import { beginOfTask } from './begin-run.ts';
 import type { ActivityDependencies } from './dependencies.ts';
 import { describeOverdue, endAttempt, type EndedAttempt } from './ended-attempt.ts';
@@ -16,7 +21,7 @@ import { traceAttempt } from './trace-run.ts';
 export function createRecordOutcome(dependencies: ActivityDependencies) {
   return async function recordOutcome(
     task: RunJobTask,
-    outcome: HandedOverOutcome,
+    outcome: DelegatedOutcome,
   ): Promise<RunJobResult | RunRetrying> {
     const run = await beginOfTask(dependencies.db, task);
     if (!run) throw ApplicationFailure.nonRetryable('the run is unknown', 'UnknownRun');
@@ -50,7 +55,7 @@ export function createRecordOutcome(dependencies: ActivityDependencies) {
 }
 
 function describeOutcome(
-  { verdict, error }: HandedOverOutcome,
+  { verdict, error }: DelegatedOutcome,
   deadline: RunDeadline | undefined,
 ): string | null {
   if (verdict === 'cancelled') return error ?? CANCELLED.reason;

@@ -1,8 +1,8 @@
 import { durationMs } from '../../domain/duration.ts';
-import { judgeStatus, type Verdict } from '../../domain/target/http-status.ts';
+import { classifyStatus, type Verdict } from '../../domain/target/http-status.ts';
 import { retryAfterMs } from '../../domain/target/retry-after.ts';
 import type { Retry } from '../../domain/target/retry.ts';
-import type { HttpTargetAnswer } from '../../domain/target/http-target.ts';
+import type { StoredHttpTarget } from '../../domain/target/http-target.ts';
 import { findUrlFault } from '../../domain/target/target-url.ts';
 import { followRedirect, MAX_REDIRECTS } from './follow-redirect.ts';
 import { describeError } from './describe-error.ts';
@@ -25,7 +25,7 @@ export interface CallOutcome {
 }
 
 /** What the author of the job says about how a call is made and judged. */
-export type CallRules = Pick<HttpTargetAnswer, 'timeout' | 'successStatus' | 'followRedirects'> &
+export type CallRules = Pick<StoredHttpTarget, 'timeout' | 'successStatus' | 'followRedirects'> &
   Pick<Retry, 'retryStatus'>;
 
 /**
@@ -48,7 +48,7 @@ export async function callHttp(
     const signal = AbortSignal.any([timeout, cancelled]);
     const { answer, refusal } = await request(dispatcher, call, rules, signal);
     const { statusCode, headers, fault } = answer;
-    const judged = judgeStatus(statusCode, rules);
+    const judged = classifyStatus(statusCode, rules);
     const verdict = fault && judged === 'succeeded' ? 'retryable' : judged;
     const askedForMs = retryAfterMs(statusCode, single(headers['retry-after']), Date.now());
     const toTheEnd = fault ? `, but not to the end: ${describe(fault)}` : '';
@@ -94,7 +94,7 @@ async function request(
     const headers = { ...call.headers, ...call.privateHeaders };
     const answer = await dispatcher.request({ url, method, headers, body }, signal);
     const { statusCode } = answer;
-    const isJudged = judgeStatus(statusCode, { successStatus, retryStatus }) !== 'final';
+    const isJudged = classifyStatus(statusCode, { successStatus, retryStatus }) !== 'final';
     if (!followRedirects || isJudged) return { answer };
     const redirect = followRedirect(call, statusCode, single(answer.headers['location']), {
       mayLosePost: followRedirects === 'asGet',

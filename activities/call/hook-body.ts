@@ -1,7 +1,7 @@
 import type { BegunRun } from '../../db/runs/begin-run.ts';
 import { isHook, type HookName } from '../../domain/run/hook-trigger.ts';
 import { type HOOK_PLACEHOLDERS } from '../../domain/job/hook.ts';
-import { lacksBody, type HttpTargetAnswer } from '../../domain/target/http-target.ts';
+import { lacksBody, type StoredHttpTarget } from '../../domain/target/http-target.ts';
 import type { AnyPlaceholderValues, PlaceholderValues } from '../../domain/target/placeholder.ts';
 
 const EVENTS: Record<HookName, string> = { onFailure: 'job.failing', onRecovery: 'job.recovered' };
@@ -12,9 +12,9 @@ const EVENTS: Record<HookName, string> = { onFailure: 'job.failing', onRecovery:
  */
 export function withHookBody(
   { trigger, job, cause }: Pick<BegunRun, 'trigger' | 'job' | 'cause'>,
-  target: HttpTargetAnswer,
+  target: StoredHttpTarget,
   values: PlaceholderValues,
-): { target: HttpTargetAnswer; values: AnyPlaceholderValues } {
+): { target: StoredHttpTarget; values: AnyPlaceholderValues } {
   if (cause === null || !isHook(trigger)) return { target, values: { ...values } };
   const { runId, state, reason, scheduledAt, consecutiveFailures } = cause;
   const ofHook: Record<(typeof HOOK_PLACEHOLDERS)[number], string> = {

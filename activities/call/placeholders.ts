@@ -1,6 +1,6 @@
 import { toInstant } from '../../domain/instant.ts';
 import type { PlaceholderValues } from '../../domain/target/placeholder.ts';
-import type { RunJobTask } from '../../domain/run/run-job.ts';
+import type { RunJobTask } from '../../domain/run/workflow-contract.ts';
 
 /** What fills in the placeholders of an attempt's call. Pure. */
 export const placeholdersOf = (task: RunJobTask, runId: string, attempt: number): PlaceholderValues => ({

@@ -1,6 +1,6 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import type { BegunRun } from '../../db/runs/begin-run.ts';
-import type { HttpTargetAnswer } from '../../domain/target/http-target.ts';
+import type { StoredHttpTarget } from '../../domain/target/http-target.ts';
 import { fillIn, fillInText, type AnyPlaceholderValues } from '../../domain/target/placeholder.ts';
 import { traceIdOf } from '../../domain/run/origin.ts';
 import { keyOf } from '../../domain/target/signing.ts';
@@ -32,7 +32,7 @@ export function prepareCall(
     target,
     owner,
     secrets: sealed,
-  }: { target: HttpTargetAnswer; owner: SecretOwner } & Pick<BegunRun, 'secrets'>,
+  }: { target: StoredHttpTarget; owner: SecretOwner } & Pick<BegunRun, 'secrets'>,
   values: AnyPlaceholderValues,
   box: SecretBox,
   now: Date,
@@ -93,7 +93,7 @@ function runHeaders({ jobId, runId, scheduledAt, attempt }: AnyPlaceholderValues
 
 /** What a call brings, and its Content-Type, if its author says nothing else. */
 function contentOf(
-  { body, bodyBase64 }: HttpTargetAnswer,
+  { body, bodyBase64 }: StoredHttpTarget,
   values: AnyPlaceholderValues,
 ): Pick<PreparedCall, 'body' | 'headers'> {
   if (bodyBase64 !== undefined)

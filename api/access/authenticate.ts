@@ -4,7 +4,7 @@ import { SchedulerError } from '../../domain/errors.ts';
 import { looksLikeApiKey } from '../../platform/api-key-text.ts';
 import type { Config } from '../../platform/config.ts';
 import type { Logger } from '../../platform/logger.ts';
-import { createKeyVerifier } from './api-keys.ts';
+import { createKeyVerifier } from './key-verifier.ts';
 import { isAllowedHost } from './safe-start.ts';
 import type { Session } from './session.ts';
 import { createTokenVerifier } from './tokens.ts';

@@ -1,5 +1,5 @@
 import { compileSchedule } from '../../domain/schedule/compile-schedule.ts';
-import type { CompiledSchedule } from '../../domain/schedule/compiled-schedule.ts';
+import type { Recurrence } from '../../domain/schedule/recurrence.ts';
 import { invalid } from '../../domain/errors.ts';
 import { SECOND_MS } from '../../domain/milliseconds.ts';
 import { findNeverFiring } from '../../domain/schedule/never-firing.ts';
@@ -19,7 +19,7 @@ export function requireFitSchedule(
   now: number,
   { limits }: Pick<ApiDependencies, 'limits'>,
   before?: Schedule,
-): CompiledSchedule {
+): Recurrence {
   const compiled = compileSchedule(schedule);
   const tooComplex = findTooComplex(compiled, now);
   if (tooComplex.length > 0) throw invalid(tooComplex);

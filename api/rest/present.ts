@@ -4,7 +4,7 @@ import type { ApiKey } from '../../domain/api-key.ts';
 import { toInstant } from '../../domain/instant.ts';
 import type { Job, SyncState } from '../../domain/job/job.ts';
 import type { Attempt, RecordedAttempt, Run } from '../../domain/run/run.ts';
-import type { CompiledSchedule } from '../../domain/schedule/compiled-schedule.ts';
+import type { Recurrence } from '../../domain/schedule/recurrence.ts';
 import { summarize } from '../../domain/schedule/schedule-words.ts';
 import { definitionOf } from '../../scheduling/jobs/job-definition.ts';
 import { upcomingOf } from '../../scheduling/occurrences/upcoming.ts';
@@ -25,7 +25,7 @@ export function presentJob(
   job: JobRow,
   { lastRun, scheduledRuns }: RunsOfJob,
   now: Date,
-  compiled?: CompiledSchedule,
+  compiled?: Recurrence,
 ): Job {
   const upcoming = upcomingOf(job, scheduledRuns, now.getTime(), UPCOMING, compiled);
   return {

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { findApiKey, listApiKeys, revokeApiKey } from '../../db/access/api-keys.ts';
 import { ApiKey, ApiKeyInput, NewApiKey } from '../../domain/api-key.ts';
 import { SchedulerError } from '../../domain/errors.ts';
-import { createApiKey } from '../rest/api-key.ts';
+import { createApiKey } from '../rest/create-api-key.ts';
 import { operation } from '../rest/operation.ts';
 import { decodeCursor, pageOf, pageQuery, toPage } from '../rest/page.ts';
 import { presentApiKey } from '../rest/present.ts';

@@ -6,7 +6,7 @@ import { Job, JobInput, type StoredDefinition } from '../../domain/job/job.ts';
 import { mergePatch } from '../../domain/job/merge-patch.ts';
 import { definitionOf } from '../../scheduling/jobs/job-definition.ts';
 import { syncJob } from '../../scheduling/schedules/sync.ts';
-import type { JobWrite } from '../../scheduling/jobs/job-write.ts';
+import type { JobChange } from '../../scheduling/jobs/job-change.ts';
 import { writeJob } from '../../scheduling/jobs/write-job.ts';
 import { requireFitSchedule } from '../rest/fit-schedule.ts';
 import { IfMatchHeaders, requireMatch } from '../rest/if-match.ts';
@@ -51,7 +51,7 @@ async function changeJob(
     dependencies.db,
     place,
     writerOf(asked, dependencies, now),
-    (job): JobWrite | undefined => {
+    (job): JobChange | undefined => {
       requireMatch(headers, job);
       const definition = define(job);
       if (isDeepStrictEqual(definition, definitionOf(job))) return undefined;

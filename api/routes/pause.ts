@@ -4,7 +4,7 @@ import { invalid, SchedulerError } from '../../domain/errors.ts';
 import { Instant, toInstant } from '../../domain/instant.ts';
 import { Job } from '../../domain/job/job.ts';
 import { freeText } from '../../domain/line.ts';
-import type { JobWrite } from '../../scheduling/jobs/job-write.ts';
+import type { JobChange } from '../../scheduling/jobs/job-change.ts';
 import { resumption } from '../../scheduling/jobs/resumption.ts';
 import { writeJob } from '../../scheduling/jobs/write-job.ts';
 import { IfMatchHeaders, requireMatch } from '../rest/if-match.ts';
@@ -31,7 +31,7 @@ async function changeState(
   { params: { id }, headers, ...asked }: Asked & { params: { id: string }; headers: IfMatchHeaders },
   dependencies: ApiDependencies,
   now: Date,
-  decide: (job: JobRow) => JobWrite | undefined,
+  decide: (job: JobRow) => JobChange | undefined,
 ) {
   const place = { id, namespace: asked.namespace };
   const written = await writeJob(dependencies.db, place, writerOf(asked, dependencies, now), (job) => {

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { countScheduledRuns } from '../../db/runs/runs.ts';
-import type { CompiledSchedule } from '../../domain/schedule/compiled-schedule.ts';
+import type { Recurrence } from '../../domain/schedule/recurrence.ts';
 import { Instant, QueryInstant, toInstant } from '../../domain/instant.ts';
 import { occurrences } from '../../domain/schedule/occurrences.ts';
 import { Schedule } from '../../domain/schedule/schedule.ts';
@@ -46,7 +46,7 @@ function present(
   schedule: Schedule,
   instants: number[],
   after: number,
-  compiled?: CompiledSchedule,
+  compiled?: Recurrence,
 ): z.infer<typeof Upcoming> {
   return {
     times: instants.map(toInstant),

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Database } from '../../db/database.ts';
 import { findLastPlace, placeEvents } from '../../db/runs/run-events.ts';
 import type { Logger } from '../../platform/logger.ts';
-import { createQueues } from '../../platform/one-at-a-time.ts';
+import { createKeyedMutex } from '../../platform/keyed-mutex.ts';
 
 /** Watches the log of runs on behalf of all readers of this process, as long as there are any. */
 export interface RunEventHub {
@@ -45,7 +45,7 @@ export function createRunEventHub(dependencies: {
   isStopping: () => boolean;
 }): RunEventHub {
   const { db, logger, isStopping } = dependencies;
-  const queue = createQueues();
+  const queue = createKeyedMutex();
   const open = new Set<Readable>();
   const readersOf = new Map<string, number>();
   let readers = 0;

@@ -3,7 +3,7 @@ import { SchedulerError } from '../../domain/errors.ts';
 import type { Database } from '../database.ts';
 import { PREPARED } from '../prepared-statements.ts';
 import { toRevisionRow, type NewRevision } from './revisions.ts';
-import type { JobChange, JobRow } from '../schema.ts';
+import type { JobUpdate, JobRow } from '../schema.ts';
 import { violatesUnique } from '../unique-violation.ts';
 
 /**
@@ -28,7 +28,7 @@ const columnsAndValues = (row: object) =>
  * Writes columns of a job that the caller's transaction has locked.
  * @throws SchedulerError `name_taken`
  */
-export async function updateJob(transaction: Database, job: JobRow, change: JobChange): Promise<JobRow> {
+export async function updateJob(transaction: Database, job: JobRow, change: JobUpdate): Promise<JobRow> {
   try {
     return await transaction
       .updateTable('jobs')

@@ -12,7 +12,7 @@ export interface Observation {
   specHash: string | null;
   putAt: Date | null;
   /** When to account for the job's occurrences, if that is not to stay as it is. */
-  accountAt?: Date;
+  materializeAt?: Date;
 }
 
 /**
@@ -22,7 +22,7 @@ export interface Observation {
 export async function setObserved(
   db: Database,
   job: JobRow,
-  { specVersion, specHash, putAt, accountAt }: Observation,
+  { specVersion, specHash, putAt, materializeAt }: Observation,
 ): Promise<JobRow | undefined> {
   // What runs and the reconciler change, without another generation, is answered as it is now.
   const { rows } = await sql<Pick<JobRow, (typeof OBSERVED)[number]>>`${PREPARED}
@@ -34,7 +34,7 @@ export async function setObserved(
       spec_hash       = ${specHash},
       schedule_put_at = ${putAt},
       -- For a job that has changed meanwhile, the newer write has said when.
-      account_at      = CASE WHEN generation = ${job.generation} THEN coalesce(${accountAt ?? null}, account_at) ELSE account_at END
+      account_at      = CASE WHEN generation = ${job.generation} THEN coalesce(${materializeAt ?? null}, account_at) ELSE account_at END
     WHERE id = ${job.id} AND generation >= ${job.generation} AND observed_generation <= ${job.generation}
     RETURNING ${sql.join(OBSERVED.map((column) => sql.ref(column)))}`.execute(db);
   const [observed] = rows;

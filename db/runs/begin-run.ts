@@ -5,7 +5,7 @@ import { formatDuration } from '../../domain/duration.ts';
 import type { Retry } from '../../domain/target/retry.ts';
 import type { RunDeadline } from '../../domain/run/run-deadline.ts';
 import type { Trigger } from '../../domain/run/run.ts';
-import type { TargetAnswer } from '../../domain/target/target.ts';
+import type { StoredTarget } from '../../domain/target/target.ts';
 import type { SealedSecret } from '../../platform/secret-box.ts';
 import type { Database } from '../database.ts';
 import { PREPARED } from '../prepared-statements.ts';
@@ -18,7 +18,7 @@ export type BegunRun = Pick<
 > & {
   job: Pick<JobRow, 'id' | 'namespace' | 'name' | 'labels' | 'policy'>;
   /** Of the job, or of the hook that the run calls. */
-  target: TargetAnswer;
+  target: StoredTarget;
   retry: Retry;
   /** Of the job, encrypted, by their fields; null if there are none. */
   secrets: Record<string, SealedSecret> | null;
@@ -68,7 +68,7 @@ export async function beginRun(
   >`${PREPARED}
     WITH job AS (
       SELECT *,
-        -- One that somebody has resumed in Temporal starts what is on record as paused (scheduling/occurrences/pause-account.ts).
+        -- One that somebody has resumed in Temporal starts what is on record as paused (scheduling/occurrences/pause-log.ts).
         ${run.trigger} = 'schedule' AND (${run.generation} < schedule_generation OR state = 'paused') AS is_outdated,
         ${run.trigger} = 'schedule' AND policy->>'overlap' <> 'allowAll' AND EXISTS (
           SELECT FROM runs
@@ -92,11 +92,11 @@ export async function beginRun(
         END AS skip_reason,
         NOT is_hook AND (policy->'maxConcurrent' IS NOT NULL OR policy->'rateLimit' IS NOT NULL) AND NOT EXISTS (
           SELECT FROM permits WHERE run_id = ${run.id} AND granted_at IS NOT NULL AND released_at IS NULL
-        ) AS has_no_turn
+        ) AS lacks_permit
       FROM job
     ), begun AS (
       SELECT *,
-        CASE WHEN skip_reason IS NOT NULL THEN 'skipped' WHEN is_blocked OR has_no_turn THEN 'queued' ELSE 'running' END AS run_state
+        CASE WHEN skip_reason IS NOT NULL THEN 'skipped' WHEN is_blocked OR lacks_permit THEN 'queued' ELSE 'running' END AS run_state
       FROM judged
       WHERE NOT is_outdated OR EXISTS (SELECT FROM runs WHERE id = ${run.id})
     ), run AS (

@@ -2,7 +2,7 @@ import { sql } from 'kysely';
 import type { Database } from '../database.ts';
 import type { RunRow } from '../schema.ts';
 
-// What the sweeper of open runs asks and notes (scheduling/runs/open-runs.ts).
+// What the sweeper of open runs asks and notes (scheduling/runs/rescue.ts).
 
 /** Tells whether at least so many occurrences are due that Temporal has not brought to a worker yet. */
 export async function areWaiting(db: Database, count: number): Promise<boolean> {
@@ -51,7 +51,7 @@ export async function deferCheck(
 }
 
 /** Notes that the reconciler is about to start a run. */
-export async function noteMadeUp(db: Database, runId: string): Promise<void> {
+export async function noteStartedByReconciler(db: Database, runId: string): Promise<void> {
   await db.updateTable('runs').set({ made_up: true }).where('id', '=', runId).execute();
 }
 
@@ -68,7 +68,10 @@ const line = (db: Database, jobId: string) =>
     .limit(1);
 
 /** Tells whether an occurrence is the earliest of its job that nobody has started. */
-export async function isFirstInLine(db: Database, run: Pick<RunRow, 'id' | 'job_id'>): Promise<boolean> {
+export async function isEarliestUnstarted(
+  db: Database,
+  run: Pick<RunRow, 'id' | 'job_id'>,
+): Promise<boolean> {
   const first = await line(db, run.job_id).executeTakeFirst();
   return first?.id === run.id;
 }

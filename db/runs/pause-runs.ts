@@ -69,7 +69,7 @@ export async function listOccurrencesWithRow(
 }
 
 /** Has paused jobs accounted for that an older version left alone; what has no occurrence left stays as it is. */
-export async function accountForPaused(db: Database, now: Date): Promise<number> {
+export async function materializePaused(db: Database, now: Date): Promise<number> {
   const { numUpdatedRows } = await db
     .updateTable('jobs')
     .set({ account_at: now })

@@ -35,7 +35,7 @@ export async function lockScope(transaction: Database, scope: string): Promise<v
  * Puts a run in line, or leaves it where it is. If it has begun its turn before, what it then did may be under way no
  * more, but has arrived: it gives that turn back, and asks for another from the same place in line.
  */
-export async function askForPermit(transaction: Database, runId: string, limits: Limits): Promise<void> {
+export async function requestPermit(transaction: Database, runId: string, limits: Limits): Promise<void> {
   const { rows } = await sql<{ asked_at: Date }>`
     UPDATE permits SET ${RELEASED}
     WHERE run_id = ${runId} AND released_at IS NULL AND started_at IS NOT NULL
@@ -110,7 +110,7 @@ export async function removePermit(db: Database, runId: string): Promise<string 
 }
 
 /** How a run stands in line. */
-export interface PlaceInLine {
+export interface QueuePosition {
   /** How many wait before it. */
   ahead: number;
   underWay: number;
@@ -119,11 +119,11 @@ export interface PlaceInLine {
 }
 
 /** Where a waiting run stands, and when the rate limit of its job may let it begin. */
-export async function findPlaceInLine(
+export async function findQueuePosition(
   transaction: Database,
   runId: string,
   { scope, rateMax, ratePerMs }: Limits,
-): Promise<PlaceInLine> {
+): Promise<QueuePosition> {
   const { rows } = await sql<{ ahead: string; under_way: string; recent: string }>`
     WITH used AS (${USED(scope)})
     SELECT under_way, recent,
@@ -154,7 +154,7 @@ export async function findPlaceInLine(
  * Milliseconds before which a rate limit surely grants no turn, whoever else in line goes away: 0 if it may grant one now.
  * A turn that is under way counts as if its call had arrived already.
  */
-export async function findEarliestTurn(
+export async function findEarliestGrant(
   transaction: Database,
   { scope, rateMax, ratePerMs }: Limits,
 ): Promise<number> {

@@ -1,6 +1,6 @@
 import { sql, type RawBuilder } from 'kysely';
 import type { RecordedAttempt } from '../../domain/run/run.ts';
-import { workflowIdOfRun } from '../../domain/run/run-job.ts';
+import { workflowIdOfRun } from '../../domain/run/workflow-contract.ts';
 import type { Database } from '../database.ts';
 import { RELEASED } from './permits.ts';
 import { PREPARED } from '../prepared-statements.ts';
@@ -32,7 +32,7 @@ export async function recordAttempt(
   goneUrl?: string,
 ): Promise<void> {
   const endedAt = new Date(attempt.endedAt);
-  await updateAndJudge(
+  await updateAndCountFailures(
     db,
     endedAt,
     sql`
@@ -66,7 +66,7 @@ export async function endUnstarted(db: Database, runId: string, end: RunEnd, end
 
 /** Ends a run that has not ended, without another attempt. */
 export async function endRun(db: Database, runId: string, end: RunEnd, endedAt: Date): Promise<void> {
-  await updateAndJudge(
+  await updateAndCountFailures(
     db,
     endedAt,
     sql`
@@ -80,7 +80,7 @@ export async function endRun(db: Database, runId: string, end: RunEnd, endedAt: 
  * the call of a hook when they are so many as its author said, or when they are over. Pauses the job when its policy
  * says so, or when its target is gone: another generation, with its revision.
  */
-async function updateAndJudge(
+async function updateAndCountFailures(
   db: Database,
   at: Date,
   update: RawBuilder<unknown>,

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { HttpTargetAnswer, httpTargetWith } from '../target/http-target.ts';
+import { StoredHttpTarget, httpTargetWith } from '../target/http-target.ts';
 import { PLACEHOLDERS } from '../target/placeholder.ts';
 import { Retry } from '../target/retry.ts';
 
@@ -51,7 +51,7 @@ const hooksWith = <TargetFields extends z.ZodType>(target: TargetFields) => {
 export const hooks = hooksWith(HookTarget);
 
 /** The same as they are stored and answered. */
-export const hookAnswers = hooksWith(HttpTargetAnswer);
+export const hookAnswers = hooksWith(StoredHttpTarget);
 
 export type FailureHook = NonNullable<z.infer<typeof hookAnswers.onFailure>>;
 export type RecoveryHook = NonNullable<z.infer<typeof hookAnswers.onRecovery>>;

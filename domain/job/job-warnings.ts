@@ -1,5 +1,5 @@
 import { HOOKS, type HookName } from '../run/hook-trigger.ts';
-import type { HttpTargetAnswer } from '../target/http-target.ts';
+import type { StoredHttpTarget } from '../target/http-target.ts';
 import type { StoredDefinition } from './job.ts';
 import type { JobWarning } from './job-warning.ts';
 
@@ -11,7 +11,7 @@ export function findJobWarnings(job: Pick<StoredDefinition, 'target' | HookName>
   );
 }
 
-function findInCall(path: string, { body, headers }: HttpTargetAnswer): JobWarning[] {
+function findInCall(path: string, { body, headers }: StoredHttpTarget): JobWarning[] {
   const hasType = Object.keys(headers).some((name) => name.toLowerCase() === 'content-type');
   if (hasType || typeof body !== 'string' || !holdsJson(body)) return [];
   const message =

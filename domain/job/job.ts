@@ -11,7 +11,7 @@ import { Policy } from './policy.ts';
 import { Retry } from '../target/retry.ts';
 import { RunState } from '../run/run-state.ts';
 import { Schedule, ScheduleAnswer } from '../schedule/schedule.ts';
-import { Target, TargetAnswer } from '../target/target.ts';
+import { Target, StoredTarget } from '../target/target.ts';
 
 /** How many labels a job may have. */
 export const MAX_LABELS = 64;
@@ -75,7 +75,7 @@ export type JobInput = z.infer<typeof JobInput>;
 
 /** The same as it is stored and answered, without its secrets. */
 export type StoredDefinition = Omit<JobInput, 'target' | HookName> & {
-  target: TargetAnswer;
+  target: StoredTarget;
   onFailure?: FailureHook | undefined;
   onRecovery?: RecoveryHook | undefined;
 };
@@ -87,7 +87,7 @@ export const Job = z
     namespace: z.string(),
     ...definition,
     schedule: ScheduleAnswer,
-    target: TargetAnswer,
+    target: StoredTarget,
     ...hookAnswers,
     state: JobState,
     pause: z

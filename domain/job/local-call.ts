@@ -2,8 +2,8 @@ import type { JobInput } from './job.ts';
 import { hasLimits } from './limits.ts';
 import { SECOND_MS } from '../milliseconds.ts';
 import type { Policy } from './policy.ts';
-import { RUN_HTTP_JOB_WORKFLOW, RUN_JOB_WORKFLOW } from '../run/run-job.ts';
-import type { TargetAnswer } from '../target/target.ts';
+import { RUN_HTTP_JOB_WORKFLOW, RUN_JOB_WORKFLOW } from '../run/workflow-contract.ts';
+import type { StoredTarget } from '../target/target.ts';
 
 const ENDS_OTHERS: readonly Policy['overlap'][] = ['cancelOther', 'terminateOther'];
 
@@ -13,7 +13,7 @@ const ENDS_OTHERS: readonly Policy['overlap'][] = ['cancelOther', 'terminateOthe
  * wait for a turn. Pure.
  */
 export function isCalledLocally(job: {
-  target: Pick<TargetAnswer, 'type'>;
+  target: Pick<StoredTarget, 'type'>;
   policy: Policy;
   timeout?: JobInput['timeout'] | null;
 }): boolean {

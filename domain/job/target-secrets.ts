@@ -1,5 +1,5 @@
 import { HOOKS, type HookName } from '../run/hook-trigger.ts';
-import type { HttpTarget, HttpTargetAnswer } from '../target/http-target.ts';
+import type { HttpTarget, StoredHttpTarget } from '../target/http-target.ts';
 import type { JobInput, StoredDefinition } from './job.ts';
 
 /** Where a secret of a job belongs: the name of its field in the database, and its path in the input. */
@@ -53,13 +53,13 @@ export function takeSecrets(definition: JobInput | StoredDefinition): WithoutSec
 }
 
 function takeFrom(
-  target: HttpTarget | HttpTargetAnswer,
+  target: HttpTarget | StoredHttpTarget,
   owner: SecretOwner,
   take: (secret: string | true, place: SecretPlace) => true,
-): HttpTargetAnswer {
+): StoredHttpTarget {
   const { signing, ...rest } = target;
   const path = owner === 'target' ? owner : `${owner}.target`;
-  const stored: HttpTargetAnswer = {
+  const stored: StoredHttpTarget = {
     ...rest,
     headers: Object.fromEntries(
       Object.entries(rest.headers).map(([name, value]): [string, string | { secret: true }] => {

@@ -1,5 +1,5 @@
 import { toCalendar, type CalendarInput } from './calendar-schema.ts';
-import type { ClockChangeRules, CompiledSchedule } from './compiled-schedule.ts';
+import type { ClockChangeRules, Recurrence } from './recurrence.ts';
 import { compileCron } from './cron/compile-cron.ts';
 import { parseCron } from './cron/parse-cron.ts';
 import { durationMs } from '../duration.ts';
@@ -23,7 +23,7 @@ const distinct = <Entry>(entries: Entry[]): Entry[] =>
     : [...new Map(entries.map((entry) => [JSON.stringify(entry), entry])).values()];
 
 /** Compiles an accepted schedule to what it means. */
-export function compileSchedule(schedule: Schedule): CompiledSchedule {
+export function compileSchedule(schedule: Schedule): Recurrence {
   const { startAt, endAt, exclude = [] } = schedule;
   const timeZone = zoneMeant(schedule.timeZone);
   const common = {

@@ -1,6 +1,6 @@
 import { LAST_YEAR } from './calendar.ts';
 import { compileMatcher, nextLocal } from './calendar-search.ts';
-import type { CompiledSchedule } from './compiled-schedule.ts';
+import type { Recurrence } from './recurrence.ts';
 import { DAY_MS, SECOND_MS } from '../milliseconds.ts';
 import { iterateOccurrences } from './occurrences.ts';
 import { zoneSegmentAt } from './time-zone.ts';
@@ -20,11 +20,7 @@ export interface CountStep {
  * others have their turn, or stop. Days on which the same calendars match, and no clock changes, have the same number of
  * occurrences: each kind is counted through once, so that a year of them takes hardly longer than its kinds of days.
  */
-export function* countOccurrences(
-  schedule: CompiledSchedule,
-  after: number,
-  until: number,
-): Generator<CountStep> {
+export function* countOccurrences(schedule: Recurrence, after: number, until: number): Generator<CountStep> {
   const counts = new Map<string, number>();
   const kindOf = kindsOfDays(schedule);
   const toSecond = (instant: number) => Math.floor(instant / SECOND_MS) * SECOND_MS + SECOND_MS;
@@ -51,7 +47,7 @@ export function* countOccurrences(
   yield { count: 0, to: until };
 }
 
-function* countOneByOne(schedule: CompiledSchedule, start: number, end: number): Generator<CountStep> {
+function* countOneByOne(schedule: Recurrence, start: number, end: number): Generator<CountStep> {
   let count = 0;
   for (const instant of iterateOccurrences(schedule, start - 1)) {
     if (instant >= end) break;
@@ -71,7 +67,7 @@ function restOfDay(timeZone: string, start: number) {
 }
 
 /** Names the kind of a whole local day: two of the same kind have the same number of occurrences. */
-function kindsOfDays({ calendars, exclude, intervals, instants }: CompiledSchedule) {
+function kindsOfDays({ calendars, exclude, intervals, instants }: Recurrence) {
   const matchers = [...calendars.map(({ calendar }) => calendar), ...exclude].map((calendar) =>
     compileMatcher(calendar),
   );

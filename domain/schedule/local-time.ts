@@ -1,4 +1,4 @@
-import type { ClockChangeRules } from './compiled-schedule.ts';
+import type { ClockChangeRules } from './recurrence.ts';
 import { DAY_MS, SECOND_MS } from '../milliseconds.ts';
 import { clockChangeAtStart, zoneSegmentAt } from './time-zone.ts';
 

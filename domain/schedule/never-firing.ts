@@ -8,7 +8,7 @@ import { findPast } from './past-instants.ts';
 import { DAY_MS } from '../milliseconds.ts';
 import { toInstant } from '../instant.ts';
 import { iterateOccurrences } from './occurrences.ts';
-import type { CompiledSchedule } from './compiled-schedule.ts';
+import type { Recurrence } from './recurrence.ts';
 import type { Schedule } from './schedule.ts';
 
 /**
@@ -19,7 +19,7 @@ export function findNeverFiring(
   schedule: Schedule,
   now: number,
   before?: Schedule,
-  compiled: CompiledSchedule = compileSchedule(schedule),
+  compiled: Recurrence = compileSchedule(schedule),
 ): FieldError[] {
   if ('at' in schedule) {
     const past = findPast(schedule, now, before);
@@ -58,7 +58,7 @@ const matchesDays = (cron: string, dayMatch: DayMatch = 'cron', now: number) =>
     (calendar) => nextDay(compileMatcher(calendar), Math.floor(now / DAY_MS)) !== undefined,
   );
 
-const fires = (schedule: CompiledSchedule, now: number) => !iterateOccurrences(schedule, now).next().done;
+const fires = (schedule: Recurrence, now: number) => !iterateOccurrences(schedule, now).next().done;
 
 const neverFires = (path: string, what: string): FieldError => ({
   path,

@@ -1,6 +1,6 @@
 import { matchersOf, nextLocal, type Matcher } from './calendar-search.ts';
 import { asList, rulesOf } from './compile-schedule.ts';
-import type { ClockChangeRules, CompiledSchedule } from './compiled-schedule.ts';
+import type { ClockChangeRules, Recurrence } from './recurrence.ts';
 import { prepareExclusions } from './exclusion-search.ts';
 import { isLocalTime, toInstant } from '../instant.ts';
 import { findLocalTime, localSecondFrom } from './local-time.ts';
@@ -13,7 +13,7 @@ import { clockChanges, zoneSegmentAt, type ClockChange } from './time-zone.ts';
 const LOOK_AHEAD_MS = 366 * DAY_MS;
 
 /** The next clock change that touches a time at which the schedule would fire. */
-export function warnOfClockChange(schedule: Schedule, compiled: CompiledSchedule, now: number): Warning[] {
+export function warnOfClockChange(schedule: Schedule, compiled: Recurrence, now: number): Warning[] {
   if ('at' in schedule) {
     const rules = rulesOf(false, schedule.dst);
     return asList(schedule.at)
@@ -57,7 +57,7 @@ function touches(
 
 function warnOfLocalTime(
   entry: string,
-  compiled: CompiledSchedule,
+  compiled: Recurrence,
   rules: ClockChangeRules,
   now: number,
 ): Warning[] {

@@ -38,7 +38,7 @@ export type Verdict = 'succeeded' | 'retryable' | 'gone' | 'final';
 const GONE = 410;
 
 /** Judges the status of an answer. What the author of the job says about a status comes before what it usually means. Pure. */
-export function judgeStatus(
+export function classifyStatus(
   status: number,
   { successStatus, retryStatus }: { successStatus: StatusList; retryStatus: StatusList },
 ): Verdict {

@@ -40,7 +40,7 @@ const NO_BASE64 =
 const WITHOUT_BODY = ['GET', 'HEAD'];
 
 /** Tells whether a call can have a body: whether its method gives it a meaning (RFC 9110, 9.3), and none is there yet. Pure. */
-export const lacksBody = ({ method, body, bodyBase64 }: HttpTargetAnswer) =>
+export const lacksBody = ({ method, body, bodyBase64 }: StoredHttpTarget) =>
   !WITHOUT_BODY.includes(method) && body === undefined && bodyBase64 === undefined;
 
 /** What a call is made of; how its secrets are written, its author and an answer do each in their own way. */
@@ -120,8 +120,8 @@ export const HttpTarget = httpTargetWith(PLACEHOLDERS).meta({
 export type HttpTarget = z.infer<typeof HttpTarget>;
 
 /** An HTTP call as it is stored and answered, without its secrets. */
-export const HttpTargetAnswer = httpCall(HeadersAnswer, SigningAnswer.optional()).meta({
-  id: 'HttpTargetAnswer',
+export const StoredHttpTarget = httpCall(HeadersAnswer, SigningAnswer.optional()).meta({
+  id: 'StoredHttpTarget',
   description: 'An HTTP call; in place of a secret stands `true`.',
 });
-export type HttpTargetAnswer = z.infer<typeof HttpTargetAnswer>;
+export type StoredHttpTarget = z.infer<typeof StoredHttpTarget>;

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { HttpTarget, HttpTargetAnswer } from './http-target.ts';
+import { HttpTarget, StoredHttpTarget } from './http-target.ts';
 import { ActivityTarget, WorkflowTarget } from './temporal-target.ts';
 
 /** What a job does when it fires, as its author gives it. */
@@ -9,7 +9,7 @@ export const Target = z
 export type Target = z.infer<typeof Target>;
 
 /** The same as it is stored and answered. */
-export const TargetAnswer = z
-  .discriminatedUnion('type', [HttpTargetAnswer, WorkflowTarget, ActivityTarget])
-  .meta({ id: 'TargetAnswer' });
-export type TargetAnswer = z.infer<typeof TargetAnswer>;
+export const StoredTarget = z
+  .discriminatedUnion('type', [StoredHttpTarget, WorkflowTarget, ActivityTarget])
+  .meta({ id: 'StoredTarget' });
+export type StoredTarget = z.infer<typeof StoredTarget>;

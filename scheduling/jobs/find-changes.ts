@@ -1,17 +1,17 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { JobRow } from '../../db/schema.ts';
 import { HOOKS } from '../../domain/run/hook-trigger.ts';
-import type { HttpTargetAnswer } from '../../domain/target/http-target.ts';
+import type { StoredHttpTarget } from '../../domain/target/http-target.ts';
 import type { StoredDefinition } from '../../domain/job/job.ts';
 import type { RevisionChanges } from '../../domain/job/revision.ts';
 import type { SecretPlace } from '../../domain/job/target-secrets.ts';
 import { definitionOf } from './job-definition.ts';
-import type { StoredWrite } from './job-write.ts';
+import type { StoredChange } from './job-change.ts';
 
 /** What a write changes, field by field, for the job's revision. No secret is in it. Pure. */
 export function findChanges(
   job: JobRow,
-  { definition, state, pause }: Pick<StoredWrite, 'definition' | 'state' | 'pause'>,
+  { definition, state, pause }: Pick<StoredChange, 'definition' | 'state' | 'pause'>,
   newSecrets: SecretPlace[],
 ): RevisionChanges {
   const changes: RevisionChanges = {};
@@ -51,7 +51,7 @@ function hideNewSecrets(before: StoredDefinition, after: StoredDefinition): Stor
 }
 
 /** A target with those of its headers hidden that are secret in another one. */
-function hideHeaders(target: HttpTargetAnswer, other: HttpTargetAnswer): HttpTargetAnswer {
+function hideHeaders(target: StoredHttpTarget, other: StoredHttpTarget): StoredHttpTarget {
   const secret = new Set(
     Object.entries(other.headers)
       .filter(([, value]) => typeof value !== 'string')

@@ -3,7 +3,7 @@ import type { Database } from '../../db/database.ts';
 import { inTransaction } from '../../db/in-transaction.ts';
 import { insertJob, lockJob, updateJob } from '../../db/jobs/jobs.ts';
 import { insertRevision } from '../../db/jobs/revisions.ts';
-import type { JobChange, JobRow } from '../../db/schema.ts';
+import type { JobUpdate, JobRow } from '../../db/schema.ts';
 import { compileSchedule } from '../../domain/schedule/compile-schedule.ts';
 import type { JobInput, StoredDefinition } from '../../domain/job/job.ts';
 import { lastOccurrence } from '../../domain/schedule/last-occurrence.ts';
@@ -14,8 +14,8 @@ import type { SecretBox } from '../../platform/secret-box.ts';
 import { findChanges } from './find-changes.ts';
 import { columnsOf, definitionOf, rowOf } from './job-definition.ts';
 import { storeSecrets } from './job-secrets.ts';
-import type { JobWrite, StoredWrite } from './job-write.ts';
-import { nextAccountAt, settleAccount } from '../occurrences/ledger.ts';
+import type { JobChange, StoredChange } from './job-change.ts';
+import { nextMaterializeAt, materializeUntil } from '../occurrences/occurrence-log.ts';
 import { nextRunAtOf } from '../occurrences/next-runs.ts';
 import { INLINE_GRACE_MS } from '../schedules/sync.ts';
 import { refuseOwnQueues } from '../temporal/task-queues.ts';
@@ -54,7 +54,11 @@ export async function createJob(
     schedule_generation: 1,
     schedule_since: now,
     accounted_to: now,
-    account_at: nextAccountAt({ schedule: definition.schedule, state: 'active', paused_at: null }, now, now),
+    account_at: nextMaterializeAt(
+      { schedule: definition.schedule, state: 'active', paused_at: null },
+      now,
+      now,
+    ),
     observed_generation: 0,
     schedule_put_at: null,
     spec_hash: null,
@@ -90,7 +94,7 @@ export function writeJob(
   db: Database,
   place: { id: string; namespace?: string },
   { by, origin, now: asked, secrets, taskQueue }: Writer,
-  decide: (job: JobRow) => JobWrite | undefined,
+  decide: (job: JobRow) => JobChange | undefined,
 ): Promise<{ job: JobRow; changed: boolean } | undefined> {
   return db.transaction().execute(async (transaction) => {
     const job = await lockJob(transaction, place);
@@ -99,7 +103,7 @@ export function writeJob(
     if (!decided) return { job, changed: false };
     if (decided.definition) refuseOwnQueues(decided.definition.target, taskQueue);
     const taken = decided.definition && takeSecrets(decided.definition);
-    const write: StoredWrite = { ...decided, definition: taken?.definition };
+    const write: StoredChange = { ...decided, definition: taken?.definition };
     // Whoever had to wait for the lock must not turn back the time of who held it.
     const now = new Date(Math.max(asked.getTime(), job.updated_at.getTime()));
     const since = write.since ?? now;
@@ -107,7 +111,7 @@ export function writeJob(
     const generation = job.generation + 1;
     const change = toChange(job, write, by, now);
     const touched = touchesSchedule(job, write);
-    if (touched) await settleAccount(transaction, job, { until: since, now });
+    if (touched) await materializeUntil(transaction, job, { until: since, now });
     const state = write.state ?? job.state;
     const schedule = write.definition?.schedule ?? job.schedule;
     const paused_at = state === 'paused' ? (job.paused_at ?? now) : null;
@@ -124,7 +128,9 @@ export function writeJob(
             schedule_generation: generation,
             schedule_since: since,
             accounted_to: since,
-            account_at: write.isDeleted ? null : nextAccountAt({ schedule, state, paused_at }, since, now),
+            account_at: write.isDeleted
+              ? null
+              : nextMaterializeAt({ schedule, state, paused_at }, since, now),
             next_run_at: nextRunAtOf({ schedule, state }, now),
           }
         : // Temporal holds nothing of what changed, so what it matched it still matches.
@@ -158,10 +164,10 @@ function finishesAt({ schedule }: StoredDefinition, now: Date): Date | null {
 
 function toChange(
   job: JobRow,
-  { definition, state, pause, isDeleted }: StoredWrite,
+  { definition, state, pause, isDeleted }: StoredChange,
   by: string,
   now: Date,
-): JobChange {
+): JobUpdate {
   const paused = pause && {
     pause_reason: pause.reason,
     paused_by: by,
@@ -183,7 +189,7 @@ function toChange(
 }
 
 /** Tells whether a change concerns anything that the Temporal Schedule holds (schedule-options.ts). */
-function touchesSchedule(job: JobRow, { definition, state, pause, isDeleted }: StoredWrite): boolean {
+function touchesSchedule(job: JobRow, { definition, state, pause, isDeleted }: StoredChange): boolean {
   if (isDeleted || pause || (state !== undefined && state !== job.state)) return true;
   if (!definition) return false;
   return (

@@ -1,4 +1,4 @@
-import type { RunsSoFar } from '../../db/runs/ledger.ts';
+import type { RunsSoFar } from '../../db/runs/occurrence-log.ts';
 import type { Policy } from '../../domain/job/policy.ts';
 
 /** Which occurrences of a job with `maxRuns` are to have a row now, and the first one that has to wait for what becomes of these. */
@@ -8,8 +8,8 @@ export interface DueWithinMaxRuns {
 }
 
 /** Tells whether a job has begun its last run. Pure. */
-export const isUsedUp = ({ counted, unsettled }: RunsSoFar, maxRuns: number) =>
-  counted - unsettled >= maxRuns;
+export const isUsedUp = ({ counted, unstarted }: RunsSoFar, maxRuns: number) =>
+  counted - unstarted >= maxRuns;
 
 /**
  * Of instants that are due and have no row, in their order, those that belong to a job with `maxRuns`. What is skipped or

@@ -1,6 +1,6 @@
 import type { JobRow } from '../../db/schema.ts';
 import { compileSchedule } from '../../domain/schedule/compile-schedule.ts';
-import type { CompiledSchedule } from '../../domain/schedule/compiled-schedule.ts';
+import type { Recurrence } from '../../domain/schedule/recurrence.ts';
 import { occurrences } from '../../domain/schedule/occurrences.ts';
 
 /**
@@ -12,7 +12,7 @@ export function upcomingOf(
   scheduledRuns: number,
   after: number,
   limit: number,
-  compiled: CompiledSchedule = compileSchedule(schedule),
+  compiled: Recurrence = compileSchedule(schedule),
 ): number[] {
   if (state !== 'active') return [];
   const left = (schedule.maxRuns ?? Infinity) - scheduledRuns;

@@ -3,9 +3,14 @@ import { removeOldDeferrals } from '../../db/upkeep/deferrals.ts';
 import { removeSecretsOfDeleted } from '../../db/jobs/job-secrets.ts';
 import { listFinished, listPausesOver, listUsedUp, type FinishedJob } from '../../db/upkeep/job-upkeep.ts';
 import { areWaiting } from '../../db/runs/open-runs.ts';
-import { accountForPaused } from '../../db/runs/pause-runs.ts';
+import { materializePaused } from '../../db/runs/pause-runs.ts';
 import { removeOldPermits } from '../../db/runs/permits.ts';
-import { noteReconciled, releaseLease, takeLease, type ReconcilerState } from '../../db/upkeep/reconciler.ts';
+import {
+  noteReconciled,
+  releaseLease,
+  takeLease,
+  type ReconcilerState,
+} from '../../db/upkeep/reconciler-lease.ts';
 import { removeOldKeys, removeOldRuns, removeOldTombstones } from '../../db/upkeep/retention.ts';
 import { placeEvents, removeOldRunEvents } from '../../db/runs/run-events.ts';
 import { claimUnsynced, listOutdatedSpecs, releaseUnsynced } from '../../db/jobs/sync-state.ts';
@@ -14,9 +19,9 @@ import { concurrently } from '../../platform/concurrently.ts';
 import type { SecretBox } from '../../platform/secret-box.ts';
 import { forEachJob } from './each-job.ts';
 import { resealSecrets } from '../jobs/job-secrets.ts';
-import { accountForDue, JOBS_AT_ONCE, recordBeforeLast } from '../occurrences/ledger.ts';
+import { materializeDue, JOBS_AT_ONCE, recordBeforeLast } from '../occurrences/occurrence-log.ts';
 import { NOTES_AT_ONCE, renewNextRuns } from '../occurrences/next-runs.ts';
-import { rescueOpenRuns, RUNS_AT_ONCE } from '../runs/open-runs.ts';
+import { rescueOpenRuns, RUNS_AT_ONCE } from '../runs/rescue.ts';
 import type { ObservePass } from './pass-metrics.ts';
 import { resumption } from '../jobs/resumption.ts';
 import { specVersionAt } from '../schedules/spec-version.ts';
@@ -25,7 +30,7 @@ import { repairDrift } from '../schedules/drift.ts';
 import { syncApart } from '../schedules/sync-apart.ts';
 import { syncJob, type SyncDependencies } from '../schedules/sync.ts';
 import { isUnreachable } from '../temporal/temporal-errors.ts';
-import { mendTurns } from '../runs/turns.ts';
+import { repairPermits } from '../runs/permits.ts';
 import { writeJob } from '../jobs/write-job.ts';
 
 /** What reconciling takes. */
@@ -131,8 +136,8 @@ async function pass(
 
   await step('resumed', BATCH, (now, isOver) => endPauses(dependencies, now, isOver));
   await step('synced', BATCH, (now) => syncUnsynced(dependencies, now));
-  await step('accounted', JOBS_AT_ONCE, (now) => accountForDue(dependencies, now));
-  await step('turnsMended', Infinity, () => mendTurns(dependencies));
+  await step('accounted', JOBS_AT_ONCE, (now) => materializeDue(dependencies, now));
+  await step('turnsMended', Infinity, () => repairPermits(dependencies));
   await step('permitsRemoved', REMOVED_AT_ONCE, () => removeOldPermits(db, REMOVED_AT_ONCE));
   await step('runEventsPlaced', EVENTS_AT_ONCE, () => placeEvents(db, EVENTS_AT_ONCE));
   await step('runsChecked', RUNS_AT_ONCE, (now) => rescueOpenRuns(dependencies, now));
@@ -160,7 +165,7 @@ async function pass(
       return swept.orphans + swept.outdated + swept.lost;
     });
     await step('suppressed', Infinity, (now) => recordSuppressed(db, now));
-    await step('pausesTakenUp', Infinity, (now) => accountForPaused(db, now));
+    await step('pausesTakenUp', Infinity, (now) => materializePaused(db, now));
     await step('secretsResealed', Infinity, () => resealSecrets(db, secrets, logger));
     await step('secretsRemoved', REMOVED_AT_ONCE, () => removeSecretsOfDeleted(db, REMOVED_AT_ONCE));
     await step('runsRemoved', REMOVED_AT_ONCE, () => removeOldRuns(db, ago(runRetentionMs), REMOVED_AT_ONCE));

@@ -1,5 +1,5 @@
 import { ScheduleAlreadyRunning, ScheduleOverlapPolicy, type Client } from '@temporalio/client';
-import { RECONCILE_WORKFLOW, RECONCILER_SCHEDULE_ID } from '../../domain/run/run-job.ts';
+import { RECONCILE_WORKFLOW, RECONCILER_SCHEDULE_ID } from '../../domain/run/workflow-contract.ts';
 import { reconcilerTaskQueueOf } from '../temporal/task-queues.ts';
 import { withinDeadline } from '../temporal/within-deadline.ts';
 

@@ -15,7 +15,7 @@ import {
   RUN_BACKFILL_WORKFLOW,
   workflowIdOfBackfill,
   type RunBackfillInput,
-} from '../../domain/run/run-job.ts';
+} from '../../domain/run/workflow-contract.ts';
 import { requestedRun } from '../occurrences/queued-run.ts';
 import { describeRun } from '../schedules/schedule-options.ts';
 import { INLINE_GRACE_MS, type SyncDependencies } from '../schedules/sync.ts';

@@ -1,5 +1,5 @@
 import { WorkflowNotFoundError, type Client } from '@temporalio/client';
-import { cancelUnstarted, requestCancel } from '../../db/runs/cancel-run.ts';
+import { cancelUnstarted, requestCancel } from '../../db/runs/cancellation.ts';
 import type { RunRow } from '../../db/schema.ts';
 import { SECOND_MS } from '../../domain/milliseconds.ts';
 import type { SyncDependencies } from '../schedules/sync.ts';

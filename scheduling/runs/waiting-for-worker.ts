@@ -1,5 +1,5 @@
 import type { Client, WorkflowExecutionDescription } from '@temporalio/client';
-import type { TargetAnswer } from '../../domain/target/target.ts';
+import type { StoredTarget } from '../../domain/target/target.ts';
 import { SECOND_MS } from '../../domain/milliseconds.ts';
 import { withinDeadline } from '../temporal/within-deadline.ts';
 
@@ -24,7 +24,7 @@ const toMs = (time: Time | null | undefined) =>
 export async function findWaitForWorker(
   temporal: Client,
   run: WorkflowExecutionDescription,
-  target: Exclude<TargetAnswer, { type: 'http' }>,
+  target: Exclude<StoredTarget, { type: 'http' }>,
   now: Date,
 ): Promise<string | null> {
   const since =

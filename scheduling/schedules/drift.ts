@@ -4,7 +4,7 @@ import { isConnectionLost } from '../../db/unavailable.ts';
 import { listScheduled, listSwept, type SweptJob } from '../../db/jobs/sweep.ts';
 import { forgetObserved } from '../../db/jobs/sync-state.ts';
 import { MINUTE_MS } from '../../domain/milliseconds.ts';
-import { SCHEDULE_ID_PREFIX } from '../../domain/run/run-job.ts';
+import { SCHEDULE_ID_PREFIX } from '../../domain/run/workflow-contract.ts';
 import { concurrently } from '../../platform/concurrently.ts';
 import { deleteSchedule } from './put-schedule.ts';
 import { generationInNote } from './schedule-options.ts';

@@ -6,7 +6,7 @@ import {
   type ScheduleDescription,
 } from '@temporalio/client';
 import type { JobRow } from '../../db/schema.ts';
-import type { RunJobInput } from '../../domain/run/run-job.ts';
+import type { RunJobInput } from '../../domain/run/workflow-contract.ts';
 import { ComparingScheduleClient } from '../temporal/comparing-schedule-client.ts';
 import { scheduleOptions } from './schedule-options.ts';
 

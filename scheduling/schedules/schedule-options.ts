@@ -10,9 +10,9 @@ import { TypedSearchAttributes } from '@temporalio/common';
 import type { JobRow } from '../../db/schema.ts';
 import type { Calendar, Range } from '../../domain/schedule/calendar.ts';
 import { workflowTimeoutMs } from '../../domain/run/run-deadline.ts';
-import { scheduleIdOf, type RunJobInput } from '../../domain/run/run-job.ts';
+import { scheduleIdOf, type RunJobInput } from '../../domain/run/workflow-contract.ts';
 import { compileSchedule } from '../../domain/schedule/compile-schedule.ts';
-import type { CompiledSchedule } from '../../domain/schedule/compiled-schedule.ts';
+import type { Recurrence } from '../../domain/schedule/recurrence.ts';
 import { durationMs } from '../../domain/duration.ts';
 import type { Policy } from '../../domain/job/policy.ts';
 import { workflowOf } from '../../domain/job/local-call.ts';
@@ -41,7 +41,7 @@ export function describeRun(job: Pick<JobRow, 'id' | 'name' | 'namespace'>) {
 }
 
 /** When a compiled schedule fires, as Temporal takes it, its clock changes spelled out from `now` on. Pure. */
-export function temporalScheduleSpec(compiled: CompiledSchedule, now: number): ScheduleSpec {
+export function temporalScheduleSpec(compiled: Recurrence, now: number): ScheduleSpec {
   const { calendars, intervals, exclude } = toTemporalSpec(compiled, now);
   // A schedule of instants alone ends with the last of them, for an instant is an interval that would come round again.
   const { instants } = compiled;

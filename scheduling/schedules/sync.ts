@@ -6,11 +6,11 @@ import { countScheduledRuns } from '../../db/runs/runs.ts';
 import type { JobRow } from '../../db/schema.ts';
 import { toInstant } from '../../domain/instant.ts';
 import { SECOND_MS } from '../../domain/milliseconds.ts';
-import { scheduleIdOf } from '../../domain/run/run-job.ts';
+import { scheduleIdOf } from '../../domain/run/workflow-contract.ts';
 import type { Logger } from '../../platform/logger.ts';
 import type { CircuitBreaker } from '../../platform/circuit-breaker.ts';
 import { inSpan } from '../../platform/spans.ts';
-import { countInDue, isDueSince } from '../occurrences/ledger.ts';
+import { countDueRuns, isDueSince } from '../occurrences/occurrence-log.ts';
 import { deleteSchedule, putSchedule, type PutResult } from './put-schedule.ts';
 import { specVersionAt } from './spec-version.ts';
 import { describeRefusal, isInvalid, isUnreachable } from '../temporal/temporal-errors.ts';
@@ -88,7 +88,7 @@ export async function syncJob(
       specHash: result.kind === 'deleted' ? null : result.specHash,
       putAt,
       // What Temporal will never start is not to wait for its turn.
-      ...(result.kind === 'written' && isDueSince(job, now) ? { accountAt: now } : {}),
+      ...(result.kind === 'written' && isDueSince(job, now) ? { materializeAt: now } : {}),
     });
   }
 }
@@ -111,7 +111,7 @@ function isSynced(job: JobRow, specVersion: string): boolean {
 async function countRuns(db: Database, job: JobRow): Promise<number> {
   if (job.schedule.maxRuns === undefined || job.deleted_at || job.state === 'completed') return 0;
   // What is due already Temporal will not start, and it counts.
-  await countInDue(db, job, new Date());
+  await countDueRuns(db, job, new Date());
   return (await countScheduledRuns(db, [job.id])).get(job.id) ?? 0;
 }
 

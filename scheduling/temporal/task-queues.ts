@@ -1,5 +1,5 @@
 import { invalid } from '../../domain/errors.ts';
-import type { Target, TargetAnswer } from '../../domain/target/target.ts';
+import type { Target, StoredTarget } from '../../domain/target/target.ts';
 
 /** The reconciler's task queue: its own, so that no backlog of runs keeps it waiting. */
 export const reconcilerTaskQueueOf = (taskQueue: string) => `${taskQueue}-reconciler`;
@@ -11,7 +11,7 @@ export const callsTaskQueueOf = (taskQueue: string, processId: string) => `${tas
  * Why a target must not run, because its task queue is one of this service itself: whoever may create jobs could start
  * with it what this service trusts. Undefined: it may. Pure.
  */
-export function findOwnQueue(target: Target | TargetAnswer, taskQueue: string): string | undefined {
+export function findOwnQueue(target: Target | StoredTarget, taskQueue: string): string | undefined {
   if (target.type === 'http') return undefined;
   const isOwn =
     [taskQueue, reconcilerTaskQueueOf(taskQueue)].includes(target.taskQueue) ||
@@ -22,7 +22,7 @@ export function findOwnQueue(target: Target | TargetAnswer, taskQueue: string): 
 }
 
 /** @throws SchedulerError `invalid` for a target on a task queue of this service itself */
-export function refuseOwnQueues(target: Target | TargetAnswer, taskQueue: string): void {
+export function refuseOwnQueues(target: Target | StoredTarget, taskQueue: string): void {
   const message = findOwnQueue(target, taskQueue);
   if (message) throw invalid([{ path: 'target.taskQueue', code: 'reserved', message }]);
 }

@@ -32,7 +32,7 @@ const ANSWERS = [
 ];
 
 /** What an error says of Temporal. One of the database, or of our own, says nothing, whatever is asked on the way. */
-export function judgeTemporal(error: unknown): Health {
+export function classifyTemporalError(error: unknown): Health {
   if (isUnreachable(error)) return 'away';
   for (let cause: unknown = error; cause instanceof Error; cause = cause.cause)
     if (isGrpcServiceError(cause) || ANSWERS.some((answer) => cause instanceof answer)) return 'answered';

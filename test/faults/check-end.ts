@@ -60,10 +60,10 @@ export function checkEnd(log: FaultLog, histories: ReadonlyMap<string, JobHistor
 }
 
 /** How long the service took to be well again after a fault; undefined if it was not seen to be. */
-export function recoveryMs({ judgedFrom, recovery }: FaultRecord): number | undefined {
+export function recoveryMs({ checkedFrom, recovery }: FaultRecord): number | undefined {
   const { readyAt, onTimeAt, syncedAt } = recovery;
   if (readyAt === null || onTimeAt === null || syncedAt === null) return undefined;
-  return Math.max(0, readyAt - judgedFrom, onTimeAt - judgedFrom, syncedAt - judgedFrom);
+  return Math.max(0, readyAt - checkedFrom, onTimeAt - checkedFrom, syncedAt - checkedFrom);
 }
 
 /** Finds faults from which the service did not recover in time. */
@@ -72,7 +72,7 @@ export function checkRecovery(faults: readonly FaultRecord[]): Finding[] {
     const took = recoveryMs(fault);
     if (took !== undefined && took <= RECOVERY_MS) return [];
     const { readyAt, onTimeAt, syncedAt } = fault.recovery;
-    const after = (at: number | null) => (at === null ? 'never seen' : `${at - fault.judgedFrom} ms`);
+    const after = (at: number | null) => (at === null ? 'never seen' : `${at - fault.checkedFrom} ms`);
     const detail = `fault ${fault.number} (${fault.kind}, ${fault.detail}): ready ${after(readyAt)}, on time ${after(onTimeAt)}, synced ${after(syncedAt)}`;
     return [{ kind: 'recovery', job: null, scheduledAt: null, detail }];
   });

@@ -17,7 +17,7 @@ export interface Collected {
 }
 
 /** Waits until nothing is under way any more and nothing changes; at most for `timeoutMs`. */
-export async function awaitSettled(cluster: Cluster, timeoutMs: number): Promise<boolean> {
+export async function awaitQuiet(cluster: Cluster, timeoutMs: number): Promise<boolean> {
   let steadySince = Date.now();
   let before = '';
   for (const deadline = Date.now() + timeoutMs; Date.now() < deadline; await sleep(POLL_MS)) {

@@ -47,16 +47,16 @@ export async function injectFaults(
           detail: outcome.detail,
           startedAt: outcome.startedAt ?? begun,
           endedAt,
-          judgedFrom: endedAt,
+          checkedFrom: endedAt,
           reached: outcome.reached ?? true,
           recovery: { readyAt: null, onTimeAt: null, syncedAt: null },
         };
       }),
     );
-    const judgedFrom = Math.max(...injected.map(({ endedAt }) => endedAt));
-    const recovery = await awaitRecovery(cluster, judgedFrom);
+    const checkedFrom = Math.max(...injected.map(({ endedAt }) => endedAt));
+    const recovery = await awaitRecovery(cluster, checkedFrom);
     for (const fault of injected) {
-      Object.assign(fault, { judgedFrom, recovery });
+      Object.assign(fault, { checkedFrom, recovery });
       faults.push(fault);
       onFault(fault);
     }

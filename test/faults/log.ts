@@ -66,7 +66,7 @@ export interface FaultRecord {
   startedAt: number;
   endedAt: number;
   /** From when on recovery is judged: the end of the last of the faults that were injected together. */
-  judgedFrom: number;
+  checkedFrom: number;
   /** False when a named point was not reached, so that the process was killed at a random moment instead. */
   reached: boolean;
   recovery: {

@@ -9,28 +9,28 @@ const PATIENCE_MS = 60_000;
 const IN_TIME_MS = 3_000;
 
 /** Watches the service after a fault until it is well again: see `FaultRecord`. */
-export async function awaitRecovery(cluster: Cluster, judgedFrom: number): Promise<FaultRecord['recovery']> {
+export async function awaitRecovery(cluster: Cluster, checkedFrom: number): Promise<FaultRecord['recovery']> {
   const recovery: FaultRecord['recovery'] = { readyAt: null, onTimeAt: null, syncedAt: null };
   const { calls } = cluster.target;
   let seen = calls.length;
-  while (seen > 0 && (calls[seen - 1]?.at ?? 0) >= judgedFrom) seen--;
+  while (seen > 0 && (calls[seen - 1]?.at ?? 0) >= checkedFrom) seen--;
   for (;;) {
     for (; seen < calls.length && recovery.onTimeAt === null; seen++) {
       const { at, scheduledAt } = calls[seen] as (typeof calls)[number];
       // The nominal time of a run that was asked for has milliseconds, and says nothing about schedules.
-      if (scheduledAt % 1_000 === 0 && scheduledAt >= judgedFrom && at - scheduledAt <= IN_TIME_MS)
+      if (scheduledAt % 1_000 === 0 && scheduledAt >= checkedFrom && at - scheduledAt <= IN_TIME_MS)
         recovery.onTimeAt = at;
     }
     const [ready, synced] = await Promise.all([
       recovery.readyAt === null ? allReady(cluster) : true,
-      recovery.syncedAt === null ? allSynced(cluster, judgedFrom) : true,
+      recovery.syncedAt === null ? allSynced(cluster, checkedFrom) : true,
     ]);
     const now = Date.now();
     if (ready) recovery.readyAt ??= now;
     if (synced) recovery.syncedAt ??= now;
     const { readyAt, onTimeAt, syncedAt } = recovery;
     if (readyAt !== null && onTimeAt !== null && syncedAt !== null) return recovery;
-    if (now > judgedFrom + PATIENCE_MS) return recovery;
+    if (now > checkedFrom + PATIENCE_MS) return recovery;
     await sleep(POLL_MS);
   }
 }

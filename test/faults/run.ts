@@ -6,7 +6,7 @@ import { waitFor } from '../support/wait-for.ts';
 import { check, type Report } from './check.ts';
 import { startClients } from './clients.ts';
 import { startCluster, type Cluster } from './cluster.ts';
-import { awaitSettled, collect } from './collect.ts';
+import { awaitQuiet, collect } from './collect.ts';
 import { injectFaults } from './injector.ts';
 import { readFeatures, type BenchJob, type OperationContext } from './job-operations.ts';
 import type { Load } from './job-choice.ts';
@@ -78,7 +78,8 @@ async function run(options: FaultRunOptions, cluster: Cluster): Promise<FaultLog
   const onFault = (fault: FaultRecord) => {
     appendFileSync(path.join(folder, 'faults.ndjson'), `${JSON.stringify(fault)}\n`);
     const { readyAt, onTimeAt, syncedAt } = fault.recovery;
-    const slowest = Math.max(...[readyAt, onTimeAt, syncedAt].map((at) => at ?? Infinity)) - fault.judgedFrom;
+    const slowest =
+      Math.max(...[readyAt, onTimeAt, syncedAt].map((at) => at ?? Infinity)) - fault.checkedFrom;
     const seconds = Math.round((Date.now() - startedAt) / 1_000);
     say(
       `${seconds} s: fault ${fault.number}/${count}, ${fault.kind} (${fault.detail}${fault.reached ? '' : ', point not reached'}): ` +
@@ -95,7 +96,7 @@ async function run(options: FaultRunOptions, cluster: Cluster): Promise<FaultLog
   await clients.stop();
   await clients.pauseAll();
   say('All jobs are paused; waiting until nothing is under way.');
-  const settled = await awaitSettled(cluster, SETTLE_TIMEOUT_MS);
+  const settled = await awaitQuiet(cluster, SETTLE_TIMEOUT_MS);
   if (!settled) say('It has not settled in time: the report says what is left.');
   const horizon = Date.now();
   const { workflows, runs, jobs } = await collect(cluster, cluster.target.calls);

@@ -1,5 +1,5 @@
 import type { Backfill } from '../../domain/run/backfill.ts';
-import type { HttpTargetAnswer } from '../../domain/target/http-target.ts';
+import type { StoredHttpTarget } from '../../domain/target/http-target.ts';
 import type { Job } from '../../domain/job/job.ts';
 import type { Revision } from '../../domain/job/revision.ts';
 import type { Run } from '../../domain/run/run.ts';
@@ -37,7 +37,7 @@ export async function request<Body>(
 }
 
 /** The target of a job that calls over HTTP. @throws Error for any other */
-export function httpTargetOf({ target }: Job): HttpTargetAnswer {
+export function httpTargetOf({ target }: Job): StoredHttpTarget {
   if (target.type !== 'http') throw new Error(`the target of the job is of the type ${target.type}`);
   return target;
 }

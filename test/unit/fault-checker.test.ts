@@ -91,7 +91,7 @@ function cleanLog(): FaultLog {
   });
   log.faults.push({
     ...{ number: 1, kind: 'kill worker', detail: 'worker-1', reached: true, ...FAULT },
-    judgedFrom: FAULT.endedAt,
+    checkedFrom: FAULT.endedAt,
     recovery: {
       readyAt: FAULT.endedAt + 2_000,
       onTimeAt: FAULT.endedAt + 1_000,

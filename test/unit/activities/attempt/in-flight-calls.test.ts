@@ -120,7 +120,7 @@ test('a process that stops waits for no call, and begins none; it is done when a
   const [first, second] = [heldCall(), heldCall()];
   const results = [calls.begin('first', first.make), calls.begin('second', second.make)];
   let isDone = false;
-  const handedOver = calls.handOver().then(() => (isDone = true));
+  const handedOver = calls.drain().then(() => (isDone = true));
   expect(await Promise.all(results)).toEqual([undefined, undefined]);
   expect(calls.hasRoom()).toBe(false);
   const fetched = calls.fetch('first');
@@ -133,5 +133,5 @@ test('a process that stops waits for no call, and begins none; it is done when a
   expect([await fetched?.result, await alsoFetched?.result]).toEqual([made, made]);
 
   // With nothing under way there is nothing to wait for.
-  await createInFlightCalls('own', logger).handOver();
+  await createInFlightCalls('own', logger).drain();
 });

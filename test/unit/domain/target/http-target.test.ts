@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { judgeStatus } from '../../../../domain/target/http-status.ts';
+import { classifyStatus } from '../../../../domain/target/http-status.ts';
 import { fillIn, findUnknownPlaceholders } from '../../../../domain/target/placeholder.ts';
 import { retryAfterMs } from '../../../../domain/target/retry-after.ts';
 import { Retry, retryDelayMs } from '../../../../domain/target/retry.ts';
@@ -51,11 +51,11 @@ describe('an answer', () => {
     [409, 'retryable'],
     [503, 'retryable'],
     [410, 'gone'],
-  ])('%i: %s', (status, verdict) => expect(judgeStatus(status, rules)).toBe(verdict));
+  ])('%i: %s', (status, verdict) => expect(classifyStatus(status, rules)).toBe(verdict));
 
   test('410 is judged as the author says, if he does', () => {
-    expect(judgeStatus(410, { ...rules, retryStatus: [410] })).toBe('retryable');
-    expect(judgeStatus(410, { ...rules, successStatus: ['200-499'] })).toBe('succeeded');
+    expect(classifyStatus(410, { ...rules, retryStatus: [410] })).toBe('retryable');
+    expect(classifyStatus(410, { ...rules, successStatus: ['200-499'] })).toBe('succeeded');
   });
 });
 

@@ -1,8 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
-import type { RunsSoFar } from '../../../../db/runs/ledger.ts';
+import type { RunsSoFar } from '../../../../db/runs/occurrence-log.ts';
 import { dueWithinMaxRuns } from '../../../../scheduling/occurrences/due-within-max-runs.ts';
 
-const NONE: RunsSoFar = { counted: 0, unsettled: 0, latest: undefined };
+const NONE: RunsSoFar = { counted: 0, unstarted: 0, latest: undefined };
 const run = (scheduledAt: number, endedAt: number | null) => ({ scheduledAt, endedAt });
 const due = (
   instants: number[],
@@ -14,7 +14,7 @@ describe('what is due of a job with maxRuns', () => {
   test('as many rows as runs are left, and the next one waits for what becomes of these', () => {
     expect(due([1, 2, 3, 4], {}, { maxRuns: 2 })).toEqual({ instants: [1, 2], heldAt: 3 });
     expect(due([1, 2], {}, { maxRuns: 2 })).toEqual({ instants: [1, 2], heldAt: undefined });
-    expect(due([3, 4], { counted: 2, unsettled: 2 }, { maxRuns: 2 })).toEqual({ instants: [], heldAt: 3 });
+    expect(due([3, 4], { counted: 2, unstarted: 2 }, { maxRuns: 2 })).toEqual({ instants: [], heldAt: 3 });
   });
 
   test('one that was skipped gives its place to the next, however many there are', () => {

@@ -4,7 +4,7 @@ import { ScheduleNotFoundError, ServiceError } from '@temporalio/client';
 import {
   describeRefusal,
   isUnreachable,
-  judgeTemporal,
+  classifyTemporalError,
 } from '../../../../scheduling/temporal/temporal-errors.ts';
 
 const answered = (code: status, details = '') =>
@@ -25,11 +25,13 @@ test.each([status.NOT_FOUND, status.INVALID_ARGUMENT, status.ALREADY_EXISTS, sta
 test('other errors are not taken for it', () => expect(isUnreachable(new TypeError('x'))).toBe(false));
 
 test('what an error says of Temporal', () => {
-  expect(judgeTemporal(answered(status.UNAVAILABLE))).toBe('away');
-  expect(judgeTemporal(answered(status.INVALID_ARGUMENT))).toBe('answered');
-  expect(judgeTemporal(new Error('x', { cause: answered(status.NOT_FOUND) }))).toBe('answered');
-  expect(judgeTemporal(new ScheduleNotFoundError('gone', 'id'))).toBe('answered');
-  expect(judgeTemporal(Object.assign(new Error('connect'), { code: 'ECONNREFUSED' }))).toBe('unknown');
+  expect(classifyTemporalError(answered(status.UNAVAILABLE))).toBe('away');
+  expect(classifyTemporalError(answered(status.INVALID_ARGUMENT))).toBe('answered');
+  expect(classifyTemporalError(new Error('x', { cause: answered(status.NOT_FOUND) }))).toBe('answered');
+  expect(classifyTemporalError(new ScheduleNotFoundError('gone', 'id'))).toBe('answered');
+  expect(classifyTemporalError(Object.assign(new Error('connect'), { code: 'ECONNREFUSED' }))).toBe(
+    'unknown',
+  );
 });
 
 test.each([

@@ -8,7 +8,7 @@ import { waitFor } from '../support/wait-for.ts';
 // A job every second whose target takes 3.5 seconds, under each policy and with two catchup windows, while the only
 // worker is away for 20 seconds. Temporal's scheduler goes on meanwhile: what it starts waits for the worker.
 const TAKES_MS = 3_500;
-const OUTAGE_MS = 20_000;
+const AWAY_MS = 20_000;
 const OCCURRENCES = 30;
 const POLICIES = ['skip', 'bufferOne', 'bufferAll', 'cancelOther', 'terminateOther', 'allowAll'] as const;
 const WINDOWS = ['10s', '1h'] as const;
@@ -45,7 +45,7 @@ beforeAll(async () => {
   }
   await sleep(startAt + 3_000 - Date.now());
   await worker.stop('SIGKILL');
-  await sleep(OUTAGE_MS);
+  await sleep(AWAY_MS);
   await stack.startWorker();
 
   // The longest way to go is that of bufferAll: one run after another.

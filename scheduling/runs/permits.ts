@@ -1,10 +1,10 @@
 import { WorkflowNotFoundError, type Client } from '@temporalio/client';
 import type { Database } from '../../db/database.ts';
 import {
-  askForPermit,
+  requestPermit,
   checkHoldersSoon,
-  findEarliestTurn,
-  findPlaceInLine,
+  findEarliestGrant,
+  findQueuePosition,
   grantPermits,
   listScopesWithRoom,
   lockScope,
@@ -13,7 +13,7 @@ import {
   startPermit,
   takeReminders,
   type GrantedRun,
-  type PlaceInLine,
+  type QueuePosition,
 } from '../../db/runs/permits.ts';
 import { deferCheck } from '../../db/runs/open-runs.ts';
 import { setReason } from '../../db/runs/run-progress.ts';
@@ -22,16 +22,16 @@ import { formatDuration } from '../../domain/duration.ts';
 import type { Limits } from '../../domain/job/limits.ts';
 import { HOUR_MS } from '../../domain/milliseconds.ts';
 import { describeTooLate, type RunDeadline } from '../../domain/run/run-deadline.ts';
-import { TURN_SIGNAL } from '../../domain/run/turn-signal.ts';
+import { PERMIT_SIGNAL } from '../../domain/run/permit-signal.ts';
 import { concurrently } from '../../platform/concurrently.ts';
 import type { Logger } from '../../platform/logger.ts';
-import { createQueues } from '../../platform/one-at-a-time.ts';
+import { createKeyedMutex } from '../../platform/keyed-mutex.ts';
 import { withinDeadline } from '../temporal/within-deadline.ts';
 
 // Turns: a run whose job has limits asks for one before each attempt, and gives it back with the attempt's record. Then
 // the next in line is told by a signal. What a process that died did not tell, the reconciler tells.
 
-interface TurnDependencies {
+interface PermitDependencies {
   db: Database;
   temporal: Client;
   logger: Logger;
@@ -44,7 +44,7 @@ const LONGEST_WAIT_MS = HOUR_MS;
 const SHORTEST_WAIT_MS = 100;
 
 /** Of this process: who waits for the lock of a key holds no connection. */
-const oneAtATime = createQueues();
+const oneAtATime = createKeyedMutex();
 
 /**
  * Whether a run may begin its attempt; if not, how long to wait unless it is told before, or why waiting is of no use: its
@@ -54,15 +54,15 @@ export type Turn =
   { state: 'begun' } | { state: 'waiting'; waitMs: number } | { state: 'tooLate'; reason: string };
 
 /** A run that asks for its turn. */
-interface AskingRun {
+interface PermitRequest {
   id: string;
   deadline: RunDeadline | undefined;
 }
 
 /** Asks for the turn of a run, for one attempt, and begins it if it has come. The run says what it waits for. */
-export async function takeTurn(
-  dependencies: TurnDependencies,
-  run: AskingRun,
+export async function acquirePermit(
+  dependencies: PermitDependencies,
+  run: PermitRequest,
   limits: Limits,
 ): Promise<Turn> {
   const { db } = dependencies;
@@ -70,9 +70,9 @@ export async function takeTurn(
   const { turn, granted } = await oneAtATime(limits.scope, () =>
     db.transaction().execute(async (transaction) => {
       await lockScope(transaction, limits.scope);
-      await askForPermit(transaction, runId, limits);
+      await requestPermit(transaction, runId, limits);
       const granted = await grantPermits(transaction, limits.scope);
-      return { turn: await beginTurn(transaction, run, limits), granted };
+      return { turn: await startOrWait(transaction, run, limits), granted };
     }),
   );
   // Not waited for: the turn has begun, and its call is to be made now.
@@ -81,19 +81,19 @@ export async function takeTurn(
   return turn;
 }
 
-async function beginTurn(
+async function startOrWait(
   transaction: Database,
-  { id: runId, deadline }: AskingRun,
+  { id: runId, deadline }: PermitRequest,
   limits: Limits,
 ): Promise<Turn> {
   if (await startPermit(transaction, runId)) {
     await setReason(transaction, runId, null);
     return { state: 'begun' };
   }
-  const place = await findPlaceInLine(transaction, runId, limits);
+  const place = await findQueuePosition(transaction, runId, limits);
   const reason = describeWait(place, limits);
   const leftMs = deadline ? deadline.at.getTime() - Date.now() : Infinity;
-  const earliestMs = deadline ? await findEarliestTurn(transaction, limits) : 0;
+  const earliestMs = deadline ? await findEarliestGrant(transaction, limits) : 0;
   if (deadline && earliestMs >= leftMs) {
     await removePermit(transaction, runId);
     return { state: 'tooLate', reason: `${reason}; ${describeTooLate('that', earliestMs, deadline)}` };
@@ -105,7 +105,7 @@ async function beginTurn(
 }
 
 /** What a run waits for, in words. Pure. */
-function describeWait({ ahead, underWay }: PlaceInLine, limits: Limits): string {
+function describeWait({ ahead, underWay }: QueuePosition, limits: Limits): string {
   const { shared, maxConcurrent, rateMax, ratePerMs } = limits;
   const line = ahead === 0 ? '' : `; ${ahead} wait before it`;
   if (maxConcurrent !== undefined && underWay + ahead >= maxConcurrent)
@@ -116,7 +116,7 @@ function describeWait({ ahead, underWay }: PlaceInLine, limits: Limits): string 
 }
 
 /** Grants what room there is in a scope, and tells those whose turn has come. Returns how many that are. */
-export async function passOn(dependencies: TurnDependencies, scope: string): Promise<number> {
+export async function grantWaiting(dependencies: PermitDependencies, scope: string): Promise<number> {
   const granted = await oneAtATime(scope, () =>
     dependencies.db.transaction().execute(async (transaction) => {
       await lockScope(transaction, scope);
@@ -128,17 +128,17 @@ export async function passOn(dependencies: TurnDependencies, scope: string): Pro
 }
 
 /** Gives back the turn of a run that makes no call with it, or its place in line, and passes it on. */
-export async function giveUpTurn(dependencies: TurnDependencies, runId: string): Promise<void> {
+export async function releasePermit(dependencies: PermitDependencies, runId: string): Promise<void> {
   const scope = await removePermit(dependencies.db, runId);
-  if (scope !== undefined) await passOn(dependencies, scope);
+  if (scope !== undefined) await grantWaiting(dependencies, scope);
 }
 
 /** Tells runs that their turn has come. Never throws: the reconciler tells them again. */
-async function wake({ db, temporal, logger }: TurnDependencies, runs: GrantedRun[]): Promise<void> {
+async function wake({ db, temporal, logger }: PermitDependencies, runs: GrantedRun[]): Promise<void> {
   await concurrently(runs, CONCURRENCY, async (run) => {
     const handle = temporal.workflow.getHandle(run.workflow_id, run.temporal_run_id ?? undefined);
     try {
-      await withinDeadline(temporal, () => handle.signal(TURN_SIGNAL));
+      await withinDeadline(temporal, () => handle.signal(PERMIT_SIGNAL));
     } catch (error) {
       // Of a workflow that is closed the sweeper finds out how the run ended, and its turn is taken back with it.
       const isClosed = error instanceof WorkflowNotFoundError;
@@ -151,13 +151,13 @@ async function wake({ db, temporal, logger }: TurnDependencies, runs: GrantedRun
 const AT_ONCE = 100;
 
 /** Takes back the turns of runs that have ended, whoever died before passing them on, and grants what is free. */
-export async function mendTurns(dependencies: TurnDependencies): Promise<number> {
+export async function repairPermits(dependencies: PermitDependencies): Promise<number> {
   const { db, logger } = dependencies;
   const released = await releaseEnded(db);
   let granted = 0;
   for (const scope of await listScopesWithRoom(db, AT_ONCE)) {
     try {
-      granted += await passOn(dependencies, scope);
+      granted += await grantWaiting(dependencies, scope);
     } catch (error) {
       // One key that can not be dealt with now must not keep the others from it.
       if (isDatabaseUnavailable(error)) throw error;

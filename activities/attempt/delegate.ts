@@ -1,15 +1,15 @@
 import { durationMs } from '../../domain/duration.ts';
 import { fillIn, type PlaceholderValues } from '../../domain/target/placeholder.ts';
 import type { RunDeadline } from '../../domain/run/run-deadline.ts';
-import { workflowIdOfTarget, type HandedOver } from '../../domain/run/run-job.ts';
+import { workflowIdOfTarget, type DelegatedAttempt } from '../../domain/run/workflow-contract.ts';
 import type { ActivityTarget, WorkflowTarget } from '../../domain/target/temporal-target.ts';
 
 /** What a workflow needs to know to make one attempt of a run with a target of the user's own, placeholders filled in. Pure. */
-export function handOver(
+export function delegate(
   { id: runId, deadline }: { id: string; deadline: RunDeadline | undefined },
   target: WorkflowTarget | ActivityTarget,
   values: PlaceholderValues,
-): HandedOver {
+): DelegatedAttempt {
   const number = Number(values.attempt);
   return {
     runId,

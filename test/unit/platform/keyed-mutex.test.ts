@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from '@jest/globals';
-import { createQueues } from '../../../platform/one-at-a-time.ts';
+import { createKeyedMutex } from '../../../platform/keyed-mutex.ts';
 
 test('work with one key is done in order, one after another; other keys do not wait; a failure stops nobody', async () => {
-  const queue = createQueues();
+  const queue = createKeyedMutex();
   const done: string[] = [];
   let underWay = 0;
   const work =

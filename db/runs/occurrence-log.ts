@@ -3,7 +3,7 @@ import type { Database } from '../database.ts';
 import type { JobRow } from '../schema.ts';
 
 /** The jobs whose occurrences are to be accounted for, the longest due first. */
-export function listToAccount(db: Database, now: Date, limit: number): Promise<JobRow[]> {
+export function listJobsToMaterialize(db: Database, now: Date, limit: number): Promise<JobRow[]> {
   return db
     .selectFrom('jobs')
     .selectAll()
@@ -15,22 +15,22 @@ export function listToAccount(db: Database, now: Date, limit: number): Promise<J
 }
 
 /** Up to where a job, as of a generation, has been accounted for, and when it is to be next. */
-export interface AccountAdvance {
+export interface LogAdvance {
   id: string;
   generation: number;
-  accountedTo: Date;
-  accountAt: Date | null;
+  materializedTo: Date;
+  materializeAt: Date | null;
 }
 
 /** Notes what has been accounted for, of those jobs that did not change meanwhile. */
-export async function advanceAccounts(db: Database, advances: AccountAdvance[]): Promise<void> {
+export async function advanceOccurrenceLogs(db: Database, advances: LogAdvance[]): Promise<void> {
   if (advances.length === 0) return;
-  const column = <Value>(select: (advance: AccountAdvance) => Value) => advances.map(select);
+  const column = <Value>(select: (advance: LogAdvance) => Value) => advances.map(select);
   await sql`
     UPDATE jobs SET accounted_to = advance.accounted_to, account_at = advance.account_at
     FROM unnest(${column(({ id }) => id)}::uuid[], ${column(({ generation }) => generation)}::integer[],
-                ${column(({ accountedTo }) => accountedTo)}::timestamptz[],
-                ${column(({ accountAt }) => accountAt)}::timestamptz[])
+                ${column(({ materializedTo }) => materializedTo)}::timestamptz[],
+                ${column(({ materializeAt }) => materializeAt)}::timestamptz[])
       AS advance (id, generation, accounted_to, account_at)
     WHERE jobs.id = advance.id AND jobs.generation = advance.generation`.execute(db);
 }
@@ -40,19 +40,19 @@ export interface RunsSoFar {
   /** Those that count, removed ones among them, and also those that may yet be skipped or missed. */
   counted: number;
   /** Of these, those that nobody has started. */
-  unsettled: number;
+  unstarted: number;
   /** The one with the latest nominal time that has been started; times in milliseconds since the epoch. */
   latest: { scheduledAt: number; endedAt: number | null } | undefined;
 }
 
 /** Nobody has started it, nor is about to. */
-const UNSETTLED = sql<boolean>`state = 'queued' AND temporal_run_id IS NULL AND NOT made_up`;
+const UNSTARTED = sql<boolean>`state = 'queued' AND temporal_run_id IS NULL AND NOT made_up`;
 
 /** Counts the scheduled runs of a job, but for the one that `except` names. */
 export async function countRunsSoFar(db: Database, jobId: string, except?: string): Promise<RunsSoFar> {
   const { rows } = await sql<{
     counted: string;
-    unsettled: string;
+    unstarted: string;
     scheduledAt: Date | null;
     endedAt: Date | null;
   }>`
@@ -61,10 +61,10 @@ export async function countRunsSoFar(db: Database, jobId: string, except?: strin
       WHERE job_id = ${jobId} AND trigger = 'schedule' AND state NOT IN ('skipped', 'missed')
         AND id IS DISTINCT FROM ${except ?? null}::uuid
     ), latest AS (
-      SELECT scheduled_at, ended_at FROM counting WHERE NOT (${UNSETTLED}) ORDER BY scheduled_at DESC LIMIT 1
+      SELECT scheduled_at, ended_at FROM counting WHERE NOT (${UNSTARTED}) ORDER BY scheduled_at DESC LIMIT 1
     )
     SELECT (SELECT runs_removed FROM jobs WHERE id = ${jobId}) + (SELECT count(*) FROM counting) AS counted,
-           (SELECT count(*) FROM counting WHERE ${UNSETTLED}) AS unsettled,
+           (SELECT count(*) FROM counting WHERE ${UNSTARTED}) AS unstarted,
            (SELECT scheduled_at FROM latest) AS "scheduledAt", (SELECT ended_at FROM latest) AS "endedAt"`.execute(
     db,
   );
@@ -72,7 +72,7 @@ export async function countRunsSoFar(db: Database, jobId: string, except?: strin
   const scheduledAt = row?.scheduledAt;
   return {
     counted: Number(row?.counted ?? 0),
-    unsettled: Number(row?.unsettled ?? 0),
+    unstarted: Number(row?.unstarted ?? 0),
     latest: scheduledAt
       ? { scheduledAt: scheduledAt.getTime(), endedAt: row.endedAt?.getTime() ?? null }
       : undefined,
@@ -80,6 +80,6 @@ export async function countRunsSoFar(db: Database, jobId: string, except?: strin
 }
 
 /** Has a job accounted for in the next pass that can, if it has occurrences left. */
-export async function accountSoon(db: Database, jobId: string, now: Date): Promise<void> {
+export async function materializeSoon(db: Database, jobId: string, now: Date): Promise<void> {
   await sql`UPDATE jobs SET account_at = ${now} WHERE id = ${jobId} AND account_at > ${now}`.execute(db);
 }

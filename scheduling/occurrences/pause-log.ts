@@ -1,6 +1,6 @@
-import { setImmediate as othersTurn } from 'node:timers/promises';
+import { setImmediate as yieldToOthers } from 'node:timers/promises';
 import type { Database } from '../../db/database.ts';
-import { countRunsSoFar } from '../../db/runs/ledger.ts';
+import { countRunsSoFar } from '../../db/runs/occurrence-log.ts';
 import {
   extendPauseRun,
   findPauseRun,
@@ -9,7 +9,7 @@ import {
 } from '../../db/runs/pause-runs.ts';
 import type { JobRow } from '../../db/schema.ts';
 import { compileSchedule } from '../../domain/schedule/compile-schedule.ts';
-import type { CompiledSchedule } from '../../domain/schedule/compiled-schedule.ts';
+import type { Recurrence } from '../../domain/schedule/recurrence.ts';
 import { countOccurrences } from '../../domain/schedule/count-occurrences.ts';
 import { lastOccurrence } from '../../domain/schedule/last-occurrence.ts';
 import { iterateOccurrences, occurrences } from '../../domain/schedule/occurrences.ts';
@@ -40,7 +40,7 @@ interface DueInPause {
  * Once so many occurrences as `atMost` have been counted it stops. Returns up to when all is recorded.
  * @throws Error if others keep recording the same pause
  */
-export async function accountForPause(
+export async function recordPause(
   db: Database,
   job: JobRow,
   pausedAt: Date,
@@ -78,14 +78,14 @@ export async function accountForPause(
   throw new Error(`the pause of the job ${job.id} is being accounted for elsewhere`);
 }
 
-async function countUpTo(compiled: CompiledSchedule, after: number, until: number, atMost: number) {
+async function countUpTo(compiled: Recurrence, after: number, until: number, atMost: number) {
   let count = 0;
   let to = after;
   for (const step of countOccurrences(compiled, after, until)) {
     count += step.count;
     to = step.to;
     if (count >= atMost) break;
-    await othersTurn();
+    await yieldToOthers();
   }
   return { count, to };
 }
@@ -94,7 +94,7 @@ async function countUpTo(compiled: CompiledSchedule, after: number, until: numbe
 async function withoutRow(
   db: Database,
   job: JobRow,
-  compiled: CompiledSchedule,
+  compiled: Recurrence,
   { after, to, count }: { after: number; to: number; count: number },
 ): Promise<DueInPause | undefined> {
   if (count === 0) return undefined;

@@ -5,7 +5,7 @@ import type { ApiKeyRow } from '../../db/schema.ts';
 import { SchedulerError } from '../../domain/errors.ts';
 import { MINUTE_MS, SECOND_MS } from '../../domain/milliseconds.ts';
 import { hashApiKey, isWellFormedApiKey } from '../../platform/api-key-text.ts';
-import { createQueues } from '../../platform/one-at-a-time.ts';
+import { createKeyedMutex } from '../../platform/keyed-mutex.ts';
 import type { Logger } from '../../platform/logger.ts';
 import type { Session } from './session.ts';
 
@@ -32,7 +32,7 @@ export function createKeyVerifier({
   now: () => Date;
 }): (key: string) => Promise<Session> {
   const cache = new Map<string, Entry>();
-  const queue = createQueues();
+  const queue = createKeyedMutex();
 
   const find = (hash: string): Promise<ApiKeyRow | undefined> => {
     const known = cache.get(hash);

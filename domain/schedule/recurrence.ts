@@ -15,7 +15,7 @@ export interface Interval {
 }
 
 /** A schedule reduced to what it means: local times in one zone, intervals and instants, within bounds. Plain data. */
-export interface CompiledSchedule {
+export interface Recurrence {
   calendars: (ClockChangeRules & { calendar: Calendar })[];
   intervals: Interval[];
   /** Milliseconds since the epoch, whole seconds. */

@@ -1,6 +1,11 @@
 import type { Database } from '../../db/database.ts';
 import { findJobOrTombstone } from '../../db/jobs/jobs.ts';
-import { advanceAccounts, countRunsSoFar, listToAccount, type AccountAdvance } from '../../db/runs/ledger.ts';
+import {
+  advanceOccurrenceLogs,
+  countRunsSoFar,
+  listJobsToMaterialize,
+  type LogAdvance,
+} from '../../db/runs/occurrence-log.ts';
 import { isDatabaseUnavailable } from '../../db/unavailable.ts';
 import { insertAbsentRuns, listKnownRuns } from '../../db/runs/runs.ts';
 import type { JobRow, NewRun } from '../../db/schema.ts';
@@ -10,11 +15,11 @@ import { HOUR_MS, SECOND_MS } from '../../domain/milliseconds.ts';
 import { iterateOccurrences, occurrences } from '../../domain/schedule/occurrences.ts';
 import type { Logger } from '../../platform/logger.ts';
 import { dueWithinMaxRuns, isUsedUp } from './due-within-max-runs.ts';
-import { accountForPause, lastOfPause } from './pause-account.ts';
+import { recordPause, lastOfPause } from './pause-log.ts';
 import { occurrenceRun } from './queued-run.ts';
 
 // The account of occurrences: every one that falls due gets a row in `runs`, whether or not it became a run. Usually the
-// worker writes it when the run begins; what it did not write is written here, as queued, for open-runs.ts to settle.
+// worker writes it when the run begins; what it did not write is written here, as queued, for rescue.ts to decide.
 
 /** So long after it was due, an occurrence may be without a row. */
 const GRACE_MS = 10 * SECOND_MS;
@@ -25,7 +30,7 @@ const CHECK_LATER_EACH_MS = 45;
 const CHECK_AFTER_AT_MOST_MS = 12 * SECOND_MS;
 /** A job is looked at no more often than this, however often it fires. */
 const LEAST_PERIOD_MS = 15 * SECOND_MS;
-/** Of one call of `accountForDue`. */
+/** Of one call of `materializeDue`. */
 export const JOBS_AT_ONCE = 200;
 /** A job that can not be accounted for is tried again after this time. */
 const FAILED_PERIOD_MS = 300 * SECOND_MS;
@@ -35,17 +40,17 @@ const OCCURRENCES_AT_ONCE = 1_000;
 /** The record of a pause grows when the pause has become longer by this share, but once in an hour. */
 const PAUSE_SHARE = 0.1;
 const LONGEST_PERIOD_MS = HOUR_MS;
-/** Of one paused job, in one call of `accountForDue`. */
+/** Of one paused job, in one call of `materializeDue`. */
 const PAUSED_AT_ONCE = 20_000;
 
-/** When to account for a job next, if all up to `accountedTo` is done; null if it will have no more occurrences. Pure. */
-export function nextAccountAt(
+/** When to account for a job next, if all up to `materializedTo` is done; null if it will have no more occurrences. Pure. */
+export function nextMaterializeAt(
   job: Pick<JobRow, 'schedule' | 'state' | 'paused_at'>,
-  accountedTo: Date,
+  materializedTo: Date,
   now: Date,
 ): Date | null {
   if (job.state === 'completed') return null;
-  const [next] = occurrences(compileSchedule(job.schedule), accountedTo.getTime(), 1);
+  const [next] = occurrences(compileSchedule(job.schedule), materializedTo.getTime(), 1);
   if (next === undefined) return null;
   const isPaused = job.state === 'paused';
   const pausedMs = isPaused ? now.getTime() - (job.paused_at ?? now).getTime() : 0;
@@ -75,15 +80,15 @@ function checkTimeOf(count: number, now: Date): Date {
 }
 
 /** The instants of a job that are due up to `until` and not accounted for, and up to where these are all. Pure. */
-function findDue(job: JobRow, until: Date): { instants: number[]; accountedTo: Date } {
+function findDue(job: JobRow, until: Date): { instants: number[]; materializedTo: Date } {
   const instants: number[] = [];
-  if (until <= job.accounted_to) return { instants, accountedTo: job.accounted_to };
+  if (until <= job.accounted_to) return { instants, materializedTo: job.accounted_to };
   for (const instant of iterateOccurrences(compileSchedule(job.schedule), job.accounted_to.getTime())) {
     if (instant > until.getTime()) break;
     instants.push(instant);
-    if (instants.length === OCCURRENCES_AT_ONCE) return { instants, accountedTo: new Date(instant) };
+    if (instants.length === OCCURRENCES_AT_ONCE) return { instants, materializedTo: new Date(instant) };
   }
-  return { instants, accountedTo: until };
+  return { instants, materializedTo: until };
 }
 
 /**
@@ -128,14 +133,14 @@ async function writeAllRows(
   { checkAfter, mayWait }: { checkAfter: (count: number) => Date; mayWait: boolean },
 ): Promise<number> {
   let count = 0;
-  let accountedTo = job.accounted_to;
-  while (accountedTo < until) {
-    const due = findDue({ ...job, accounted_to: accountedTo }, until);
+  let materializedTo = job.accounted_to;
+  while (materializedTo < until) {
+    const due = findDue({ ...job, accounted_to: materializedTo }, until);
     const checkAt = checkAfter(due.instants.length);
     const { written, heldAt } = await writeRows(db, job, due.instants, checkAt, mayWait);
     count += written;
     if (heldAt !== undefined) break;
-    accountedTo = due.accountedTo;
+    materializedTo = due.materializedTo;
   }
   return count;
 }
@@ -150,7 +155,7 @@ const earlier = (one: Date, other: Date | undefined) => (other !== undefined && 
  * Records all that was due of a job up to `until`: before it is paused, resumed, changed or deleted, in the transaction
  * that does so.
  */
-export async function settleAccount(
+export async function materializeUntil(
   transaction: Database,
   job: JobRow,
   { until, now }: { until: Date; now: Date },
@@ -159,11 +164,11 @@ export async function settleAccount(
   const pausedAt = pauseOf(job);
   const checkAfter = (count: number) => checkTimeOf(count, now);
   await writeAllRows(transaction, job, earlier(until, pausedAt), { checkAfter, mayWait: false });
-  if (pausedAt) await accountForPause(transaction, job, pausedAt, until);
+  if (pausedAt) await recordPause(transaction, job, pausedAt, until);
 }
 
 /** Writes a row for what is due of a job with `maxRuns`, so that it is counted. */
-export async function countInDue(db: Database, job: JobRow, now: Date): Promise<void> {
+export async function countDueRuns(db: Database, job: JobRow, now: Date): Promise<void> {
   const checkAfter = (count: number) => checkTimeOf(count, now);
   await writeAllRows(db, job, earlier(now, pauseOf(job)), { checkAfter, mayWait: true });
 }
@@ -180,60 +185,60 @@ export async function recordBeforeLast(db: Database, jobId: string, now: Date): 
 }
 
 /** Accounts for the jobs that it is time for, one batch of them. Returns how many jobs that were. */
-export async function accountForDue(
+export async function materializeDue(
   { db, logger }: { db: Database; logger: Logger },
   now: Date,
 ): Promise<number> {
-  const jobs = await listToAccount(db, now, JOBS_AT_ONCE);
+  const jobs = await listJobsToMaterialize(db, now, JOBS_AT_ONCE);
   const checkAt = checkTimeOf(jobs.length, now);
   const unlimited: NewRun[] = [];
-  const advances: AccountAdvance[] = [];
+  const advances: LogAdvance[] = [];
   for (const job of jobs) {
     const { id, generation } = job;
     try {
-      const until = accountableTo(job, now);
-      const { instants, accountedTo } = findDue(job, until);
+      const until = materializableTo(job, now);
+      const { instants, materializedTo } = findDue(job, until);
       let heldAt: number | undefined;
       if (job.schedule.maxRuns === undefined) unlimited.push(...queuedRuns(job, instants, checkAt));
       else ({ heldAt } = await writeRows(db, job, instants, checkAt, job.state === 'active'));
       if (heldAt !== undefined) {
-        // Looked at sooner once one of those before it is settled (open-runs.ts).
-        const accountAt = new Date(now.getTime() + LEAST_PERIOD_MS);
-        advances.push({ id, generation, accountedTo: new Date(heldAt - 1), accountAt });
+        // Looked at sooner once one of those before it is settled (rescue.ts).
+        const materializeAt = new Date(now.getTime() + LEAST_PERIOD_MS);
+        advances.push({ id, generation, materializedTo: new Date(heldAt - 1), materializeAt });
         continue;
       }
-      const isAll = accountedTo >= until;
-      const ofPause = isAll ? await accountForPauseUntilNow(db, job, now) : { accountedTo, isAll };
-      const done = ofPause.accountedTo > accountedTo ? ofPause.accountedTo : accountedTo;
-      const accountAt = ofPause.isAll ? nextAccountAt(job, done, now) : now;
-      advances.push({ id, generation, accountedTo: done, accountAt });
+      const isAll = materializedTo >= until;
+      const ofPause = isAll ? await recordPauseUntilNow(db, job, now) : { materializedTo, isAll };
+      const done = ofPause.materializedTo > materializedTo ? ofPause.materializedTo : materializedTo;
+      const materializeAt = ofPause.isAll ? nextMaterializeAt(job, done, now) : now;
+      advances.push({ id, generation, materializedTo: done, materializeAt });
     } catch (error) {
       if (isDatabaseUnavailable(error)) throw error;
       // Such as a time zone that this version does not know: it must not keep the others from being accounted for.
       logger.error({ err: error, jobId: id }, 'could not account for a job');
-      const accountAt = new Date(now.getTime() + FAILED_PERIOD_MS);
-      advances.push({ id, generation, accountedTo: job.accounted_to, accountAt });
+      const materializeAt = new Date(now.getTime() + FAILED_PERIOD_MS);
+      advances.push({ id, generation, materializedTo: job.accounted_to, materializeAt });
     }
   }
   await insertAbsentRuns(db, unlimited);
-  await advanceAccounts(db, advances);
+  await advanceOccurrenceLogs(db, advances);
   return jobs.length;
 }
 
 /** Accounts for what fell due of a job in the pause that it is in; up to where, and whether that is all. */
-async function accountForPauseUntilNow(db: Database, job: JobRow, now: Date) {
+async function recordPauseUntilNow(db: Database, job: JobRow, now: Date) {
   const pausedAt = pauseOf(job);
   const until = earlier(
     new Date(now.getTime() - GRACE_MS),
     job.paused_until === null ? undefined : lastOfPause(job.paused_until),
   );
-  if (!pausedAt || until <= pausedAt) return { accountedTo: job.accounted_to, isAll: true };
-  const accountedTo = await accountForPause(db, job, pausedAt, until, PAUSED_AT_ONCE);
-  return { accountedTo, isAll: accountedTo >= until };
+  if (!pausedAt || until <= pausedAt) return { materializedTo: job.accounted_to, isAll: true };
+  const materializedTo = await recordPause(db, job, pausedAt, until, PAUSED_AT_ONCE);
+  return { materializedTo, isAll: materializedTo >= until };
 }
 
 /** Up to when what is due and has no row is not about to get one from its worker, and is not due in a pause. */
-function accountableTo(job: JobRow, now: Date): Date {
+function materializableTo(job: JobRow, now: Date): Date {
   const aWhileAgo = now.getTime() - GRACE_MS - jitterOf(job);
   // What was due before the schedule was written Temporal does not start: there is nothing to wait for.
   const beforeSchedule = Math.min(now.getTime(), job.schedule_put_at?.getTime() ?? 0);

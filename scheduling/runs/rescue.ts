@@ -6,14 +6,14 @@ import {
 } from '@temporalio/client';
 import { forgetObserved } from '../../db/jobs/sync-state.ts';
 import { findJobOrTombstone } from '../../db/jobs/jobs.ts';
-import { accountSoon, countRunsSoFar } from '../../db/runs/ledger.ts';
+import { materializeSoon, countRunsSoFar } from '../../db/runs/occurrence-log.ts';
 import {
   bringForward,
   deferCheck,
   findNeighbours,
-  isFirstInLine,
+  isEarliestUnstarted,
   listRunsToCheck,
-  noteMadeUp,
+  noteStartedByReconciler,
   type Neighbours,
 } from '../../db/runs/open-runs.ts';
 import { CANCELLED, endRun, endUnstarted, setReason } from '../../db/runs/run-progress.ts';
@@ -26,9 +26,9 @@ import { startBackfill } from './backfill.ts';
 import { cancelWorkflow } from './cancel-run.ts';
 import { decideOccurrence } from '../occurrences/decide-occurrence.ts';
 import { isUsedUp } from '../occurrences/due-within-max-runs.ts';
-import { jitterOf } from '../occurrences/ledger.ts';
+import { jitterOf } from '../occurrences/occurrence-log.ts';
 import { fieldsOfRun } from './run-fields.ts';
-import { findEnd, timedOut } from './run-end.ts';
+import { findEnd, timedOut } from './recovered-end.ts';
 import { startRun } from './start-run.ts';
 import { findSchedule, type SyncDependencies } from '../schedules/sync.ts';
 import { findWaitForWorker } from './waiting-for-worker.ts';
@@ -48,7 +48,7 @@ const LATEST_MS = 120 * SECOND_MS;
 const WAIT_MS = 5 * SECOND_MS;
 const LONGEST_WAIT_MS = 30 * SECOND_MS;
 /** Whoever's turn is next, once the run that is under way has ended, is asked after this often. */
-const TURN_MS = 1 * SECOND_MS;
+const NEXT_CHECK_MS = 1 * SECOND_MS;
 /** The worker has this long to record how a run ended, once Temporal knows. */
 const RECORD_GRACE_MS = 5 * SECOND_MS;
 /** So long after its deadline a run is taken to have no worker that would end it. */
@@ -68,7 +68,7 @@ export async function rescueOpenRuns(dependencies: SyncDependencies, now: Date):
     ofJob.sort((a, b) => a.scheduled_at.getTime() - b.scheduled_at.getTime());
     for (const run of ofJob) {
       try {
-        await checkRun(dependencies, job, run, now);
+        await rescueRun(dependencies, job, run, now);
       } catch (error) {
         // One run that can not be judged must not keep the others from it, not even by taking too long.
         if (error instanceof ServerAwayError) throw error;
@@ -81,11 +81,11 @@ export async function rescueOpenRuns(dependencies: SyncDependencies, now: Date):
   return runs.length;
 }
 
-async function checkRun(dependencies: SyncDependencies, job: JobRow, run: RunRow, now: Date): Promise<void> {
+async function rescueRun(dependencies: SyncDependencies, job: JobRow, run: RunRow, now: Date): Promise<void> {
   const { db, temporal, breaker } = dependencies;
   const later = (ms: number) => new Date(now.getTime() + ms);
   const found = await breaker.attempt(() => describeWorkflow(temporal, run));
-  if (!found) return settleUnknown(dependencies, job, run, now);
+  if (!found) return resolveUnknown(dependencies, job, run, now);
   const { closeTime: closedAt } = found;
   const isUnwanted = run.cancel_requested_at !== null;
   if (!closedAt && isUnwanted) {
@@ -101,7 +101,7 @@ async function checkRun(dependencies: SyncDependencies, job: JobRow, run: RunRow
   if (!closedAt) {
     const ageMs = now.getTime() - (run.started_at ?? run.scheduled_at).getTime();
     const byAge = Math.min(Math.max(ageMs, SOONEST_MS), LATEST_MS);
-    const waitMs = Math.max(TURN_MS, Math.min(byAge, OVERDUE_MS - overdueMs));
+    const waitMs = Math.max(NEXT_CHECK_MS, Math.min(byAge, OVERDUE_MS - overdueMs));
     await noteWaitForWorker(dependencies, job, run, found, now);
     return deferCheck(db, run.id, later(waitMs), found.runId);
   }
@@ -145,7 +145,7 @@ async function describeWorkflow(
 }
 
 /** A run of which Temporal knows nothing: not started yet, or lost with Temporal's data. */
-async function settleUnknown(
+async function resolveUnknown(
   dependencies: SyncDependencies,
   job: JobRow,
   run: RunRow,
@@ -176,8 +176,8 @@ async function settleUnknown(
   if (decision.kind === 'wait') {
     const waitedMs = now.getTime() - run.created_at.getTime();
     const byAge = Math.min(Math.max(waitedMs, WAIT_MS), LONGEST_WAIT_MS);
-    const isNext = decision.for === 'run' && (await isFirstInLine(db, run));
-    return deferCheck(db, run.id, new Date(now.getTime() + (isNext ? TURN_MS : byAge)));
+    const isNext = decision.for === 'run' && (await isEarliestUnstarted(db, run));
+    return deferCheck(db, run.id, new Date(now.getTime() + (isNext ? NEXT_CHECK_MS : byAge)));
   }
   if (decision.isOverdue) {
     logger.warn(fieldsOfRun(run), 'a schedule did not start what was due; writing it anew');
@@ -190,7 +190,7 @@ async function settleUnknown(
   await endUnstarted(db, run.id, { state: decision.state, reason: decision.reason }, now);
   if (job.schedule.maxRuns === undefined || job.state !== 'active') return;
   // One that was due after it may take its place, and had to wait for this.
-  await accountSoon(db, job.id, now);
+  await materializeSoon(db, job.id, now);
   // The schedule was written when this one still counted, and is to start another in its place.
   const wasCounted = run.scheduled_at <= (job.schedule_put_at ?? now);
   if (wasCounted) await forgetObserved(db, job.id, now, { rewrite: true });
@@ -240,10 +240,10 @@ async function start(dependencies: SyncDependencies, job: JobRow, run: RunRow, n
   const checkAt = new Date(now.getTime() + SOONEST_MS);
   try {
     // Noted first: from the moment it runs, others must be able to see that the schedule knows nothing of it.
-    if (run.trigger === 'schedule') await noteMadeUp(db, run.id);
+    if (run.trigger === 'schedule') await noteStartedByReconciler(db, run.id);
     const temporalRunId = await breaker.attempt(() => startRun(dependencies, job, run));
     await deferCheck(db, run.id, checkAt, temporalRunId);
-    await bringForward(db, run.job_id, new Date(now.getTime() + TURN_MS));
+    await bringForward(db, run.job_id, new Date(now.getTime() + NEXT_CHECK_MS));
     // The schedule did not count this one.
     if (run.trigger === 'schedule' && job.schedule.maxRuns !== undefined)
       await forgetObserved(db, job.id, now, { rewrite: true });

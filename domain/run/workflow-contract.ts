@@ -41,7 +41,7 @@ export interface RunWaiting {
 }
 
 /** An attempt that only a workflow can make: to run a workflow or an activity of the user's own. */
-export interface HandedOver {
+export interface DelegatedAttempt {
   runId: string;
   state: 'handedOver';
   /** Of the attempt; 1 for the first. */
@@ -60,7 +60,7 @@ export interface HandedOver {
 }
 
 /** How an attempt ended that was handed over. */
-export interface HandedOverOutcome {
+export interface DelegatedOutcome {
   number: number;
   /** RFC 3339. */
   startedAt: string;

@@ -1,2 +1,2 @@
 /** The signal that tells a waiting run that its turn has come. */
-export const TURN_SIGNAL = 'turn';
+export const PERMIT_SIGNAL = 'turn';

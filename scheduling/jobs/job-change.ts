@@ -8,7 +8,7 @@ interface Pause {
 }
 
 /** What is to become of a job. What is left out stays as it is. */
-export interface JobWrite {
+export interface JobChange {
   action: RevisionAction;
   /** With its secrets. */
   definition?: JobInput;
@@ -21,4 +21,4 @@ export interface JobWrite {
 }
 
 /** What is to become of a job, the secrets taken out. */
-export type StoredWrite = Omit<JobWrite, 'definition'> & { definition: StoredDefinition | undefined };
+export type StoredChange = Omit<JobChange, 'definition'> & { definition: StoredDefinition | undefined };

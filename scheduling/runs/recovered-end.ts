@@ -3,7 +3,7 @@ import { CANCELLED, type RunEnd } from '../../db/runs/run-progress.ts';
 import type { JobRow, RunRow } from '../../db/schema.ts';
 import { durationMs } from '../../domain/duration.ts';
 import { describeTimeout } from '../../domain/run/run-deadline.ts';
-import type { RunJobResult } from '../../domain/run/run-job.ts';
+import type { RunJobResult } from '../../domain/run/workflow-contract.ts';
 import { findClosingReason } from './closing-reason.ts';
 import { withinDeadline } from '../temporal/within-deadline.ts';
 
