@@ -63,8 +63,7 @@ export function createRunTarget(dependencies: ActivityDependencies) {
         const turn = await withHeartbeats(context, () =>
           acquirePermit(dependencies, { id: runId, deadline }, limits),
         );
-        if (turn.state === 'tooLate')
-          return endWithoutAttempt(run, { state: 'timedOut', reason: turn.reason });
+        if (turn.state === 'tooLate') return endWithoutAttempt(run, { state: 'timedOut', ...turn.reason });
         if (turn.state === 'waiting') return { runId, ...turn };
         if (run.state === 'queued') run = (await beginOfTask(db, task)) ?? run;
       }

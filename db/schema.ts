@@ -89,7 +89,10 @@ interface RunsTable {
   started_at: Timestamp | null;
   ended_at: Timestamp | null;
   state: RunState;
+  /** In words, for people. */
   reason: string | null;
+  /** Null without a reason, and in rows of earlier versions: read it by `reasonCodeOf` (domain/run/reasons.ts). */
+  reason_code: ColumnType<string | null, string | null | undefined, string | null>;
   attempts: Json<RecordedAttempt[]>;
   workflow_id: string;
   temporal_run_id: string | null;

@@ -3,6 +3,7 @@ import type { BegunRun } from '../../db/runs/begin-run.ts';
 import { recordAttempt, type RunEnd } from '../../db/runs/run-progress.ts';
 import { isHook } from '../../domain/run/hook-trigger.ts';
 import { limitsOf } from '../../domain/job/limits.ts';
+import { reasonFor } from '../../domain/run/reasons.ts';
 import { RUN_FAILED } from '../../domain/run/run-failed.ts';
 import type { RunJobResult } from '../../domain/run/workflow-contract.ts';
 import { grantWaiting } from '../../scheduling/runs/permits.ts';
@@ -37,12 +38,20 @@ export async function recordEnd(
 /** The limits under which a run makes its attempts; a hook has none. Pure. */
 export const limitsFor = (run: BegunRun) => (isHook(run.trigger) ? undefined : limitsOf(run.job));
 
+const CODE_OF_LAST = { failed: 'attemptFailed', cancelled: 'cancelled', timedOut: 'timeoutReached' } as const;
+
 /** How a run ends with an attempt; undefined if it goes on, or if Temporal alone knows how it ended. */
 function findEnd({ attempt, timedOut }: EndedAttempt): RunEnd | undefined {
   if (attempt.error === ENDED_IN_TEMPORAL) return undefined;
-  if (timedOut !== undefined) return { state: 'timedOut', reason: timedOut };
-  const goesOn = attempt.outcome === 'failed' && attempt.retryAt !== null;
-  return goesOn ? undefined : { state: attempt.outcome, reason: attempt.error };
+  const { outcome, error } = attempt;
+  if (timedOut !== undefined) {
+    const code = outcome === 'timedOut' ? 'timeoutReached' : 'nextAttemptTooLate';
+    return { state: 'timedOut', ...reasonFor(code, timedOut) };
+  }
+  const goesOn = outcome === 'failed' && attempt.retryAt !== null;
+  if (goesOn) return undefined;
+  if (outcome === 'succeeded') return { state: outcome, reason: null, reasonCode: null };
+  return { state: outcome, ...reasonFor(CODE_OF_LAST[outcome], error ?? undefined) };
 }
 
 /** Ends the activity as its run ended: a failed run fails it, for good. */

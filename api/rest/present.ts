@@ -1,3 +1,4 @@
+import { reasonCodeOf } from '../../domain/run/reasons.ts';
 import type { LastRun } from '../../db/runs/runs.ts';
 import type { ApiKeyRow, JobRow, RunRow } from '../../db/schema.ts';
 import type { ApiKey } from '../../domain/api-key.ts';
@@ -85,6 +86,7 @@ export function presentRun(run: RunRow, temporal: { uiUrl: string | undefined; n
     endedAt: run.ended_at && instantOf(run.ended_at),
     state: run.state,
     reason: run.reason,
+    reasonCode: reasonCodeOf({ ...run, reasonCode: run.reason_code }),
     cancelRequestedAt: run.cancel_requested_at && instantOf(run.cancel_requested_at),
     retryOf: run.retry_of,
     cause: run.cause,

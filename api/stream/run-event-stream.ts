@@ -1,3 +1,4 @@
+import { reasonCodeOf } from '../../domain/run/reasons.ts';
 import type { Database } from '../../db/database.ts';
 import { findPlaces, listRunEvents, type PlacedRunEvent } from '../../db/runs/run-events.ts';
 import { toInstant } from '../../domain/instant.ts';
@@ -85,6 +86,7 @@ function writeEvent({ place, at, runId, jobId, run }: PlacedRunEvent): string {
     scheduledAt: toInstant(Date.parse(run.scheduledAt)),
     state: run.state,
     reason: run.reason,
+    reasonCode: reasonCodeOf({ ...run, reasonCode: run.reasonCode }),
     cancelRequestedAt: run.cancelRequestedAt === null ? null : toInstant(Date.parse(run.cancelRequestedAt)),
     occurrences: occurrences && {
       from: toInstant(Date.parse(occurrences.from)),

@@ -12,6 +12,7 @@ import * as runDeadlines from './0012-run-deadlines.ts';
 import * as jobLists from './0014-job-lists.ts';
 import * as nextRuns from './0015-next-runs.ts';
 import * as pauseRuns from './0016-pause-runs.ts';
+import * as reasonCodes from './0017-reason-codes.ts';
 
 /** All migrations by name, in order. Append only: what has been released is never changed. */
 export const migrations: Record<string, Migration> = {
@@ -28,4 +29,5 @@ export const migrations: Record<string, Migration> = {
   '0014-job-lists': jobLists,
   '0015-next-runs': nextRuns,
   '0016-pause-runs': pauseRuns,
+  '0017-reason-codes': reasonCodes,
 };

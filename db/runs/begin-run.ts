@@ -3,6 +3,7 @@ import { isHook } from '../../domain/run/hook-trigger.ts';
 import { isAskedFor } from '../../domain/run/origin.ts';
 import { formatDuration } from '../../domain/duration.ts';
 import type { Retry } from '../../domain/target/retry.ts';
+import { reasonFor, type ReasonCode } from '../../domain/run/reasons.ts';
 import type { RunDeadline } from '../../domain/run/run-deadline.ts';
 import type { Trigger } from '../../domain/run/run.ts';
 import type { StoredTarget } from '../../domain/target/target.ts';
@@ -27,6 +28,9 @@ export type BegunRun = Pick<
   /** When its timeout ends it; undefined if it has none. */
   deadline: RunDeadline | undefined;
 };
+
+/** A reason as a value of the type `jsonb`. */
+const jsonOf = (code: ReasonCode) => sql`${JSON.stringify(reasonFor(code))}::jsonb`;
 
 /** A worker that lives ends its run at its deadline, or very soon after; then the reconciler asks what became of it. */
 const CHECK_AFTER_DEADLINE = sql`interval '3 s'`;
@@ -85,10 +89,10 @@ export async function beginRun(
     ), judged AS (
       SELECT *,
         CASE
-          WHEN deleted_at IS NOT NULL THEN 'the job was deleted'
-          WHEN call_target IS NULL THEN 'the job does not have this hook any more'
-          WHEN state = 'paused' AND ${run.trigger} = 'schedule' THEN 'the job was paused before it could start'
-          WHEN is_blocked AND policy->>'overlap' = 'skip' THEN 'overlap: another run was under way'
+          WHEN deleted_at IS NOT NULL THEN ${jsonOf('jobDeleted')}
+          WHEN call_target IS NULL THEN ${jsonOf('hookRemoved')}
+          WHEN state = 'paused' AND ${run.trigger} = 'schedule' THEN ${jsonOf('pausedBeforeStart')}
+          WHEN is_blocked AND policy->>'overlap' = 'skip' THEN ${jsonOf('overlap')}
         END AS skip_reason,
         NOT is_hook AND (policy->'maxConcurrent' IS NOT NULL OR policy->'rateLimit' IS NOT NULL) AND NOT EXISTS (
           SELECT FROM permits WHERE run_id = ${run.id} AND granted_at IS NOT NULL AND released_at IS NULL
@@ -101,11 +105,11 @@ export async function beginRun(
       WHERE NOT is_outdated OR EXISTS (SELECT FROM runs WHERE id = ${run.id})
     ), run AS (
       INSERT INTO runs (id, job_id, namespace, job_generation, trigger, scheduled_at, started_at, ended_at, state, reason,
-                        workflow_id, temporal_run_id, deadline, timeout, check_at, origin)
+                        reason_code, workflow_id, temporal_run_id, deadline, timeout, check_at, origin)
       SELECT ${run.id}, id, namespace, generation, ${run.trigger}, ${run.scheduledAt},
              CASE WHEN run_state <> 'queued' THEN ${run.startedAt}::timestamptz END,
              CASE WHEN run_state = 'skipped' THEN ${run.startedAt}::timestamptz END,
-             run_state, skip_reason, ${run.workflowId}, ${run.temporalRunId},
+             run_state, skip_reason->>'reason', skip_reason->>'reasonCode', ${run.workflowId}, ${run.temporalRunId},
              ${deadline?.at ?? null}::timestamptz, ${timeout}::text,
              least(now() + interval '30 s', ${deadline?.at ?? null}::timestamptz + ${CHECK_AFTER_DEADLINE}),
              -- What somebody asked for has the origin that it was stored with, or none.
@@ -117,6 +121,7 @@ export async function beginRun(
         ended_at        = CASE WHEN runs.state = 'queued' THEN excluded.ended_at ELSE runs.ended_at END,
         -- What it waits for it says until it waits no more.
         reason          = CASE WHEN runs.state = 'queued' AND excluded.state <> 'queued' THEN excluded.reason ELSE runs.reason END,
+        reason_code     = CASE WHEN runs.state = 'queued' AND excluded.state <> 'queued' THEN excluded.reason_code ELSE runs.reason_code END,
         state           = CASE WHEN runs.state = 'queued' THEN excluded.state ELSE runs.state END,
         temporal_run_id = excluded.temporal_run_id,
         deadline        = excluded.deadline,

@@ -11,7 +11,13 @@ export function cancelUnstarted(
 ): Promise<RunRow | undefined> {
   return db
     .updateTable('runs')
-    .set({ ...CANCELLED, ended_at: now, cancel_requested_at: now })
+    .set({
+      state: CANCELLED.state,
+      reason: CANCELLED.reason,
+      reason_code: CANCELLED.reasonCode,
+      ended_at: now,
+      cancel_requested_at: now,
+    })
     .where('id', '=', runId)
     .where('namespace', '=', namespace)
     .where('state', '=', 'queued')

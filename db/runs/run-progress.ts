@@ -1,5 +1,6 @@
 import { sql, type RawBuilder } from 'kysely';
 import type { RecordedAttempt } from '../../domain/run/run.ts';
+import { reasonFor, type Reason } from '../../domain/run/reasons.ts';
 import { workflowIdOfRun } from '../../domain/run/workflow-contract.ts';
 import type { Database } from '../database.ts';
 import { RELEASED } from './permits.ts';
@@ -11,14 +12,13 @@ import { PREPARED } from '../prepared-statements.ts';
 const instantText = (time: RawBuilder<unknown>) =>
   sql`replace(to_char(${time} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'), '.000Z', 'Z')`;
 
-/** How a run ends. */
-export interface RunEnd {
+/** How a run ends, and why, if there is more to say than its state. */
+export type RunEnd = {
   state: 'succeeded' | 'failed' | 'cancelled' | 'timedOut' | 'skipped' | 'missed';
-  reason: string | null;
-}
+} & (Reason | { reason: null; reasonCode: null });
 
 /** The end of a run that somebody wanted to end. */
-export const CANCELLED: RunEnd = { state: 'cancelled', reason: 'the run was cancelled' };
+export const CANCELLED: RunEnd & Reason = { state: 'cancelled', ...reasonFor('cancelled') };
 
 /**
  * Adds an attempt to a running run, gives its turn back, and ends the run if this was its last one. Doing it again changes nothing. `goneUrl`
@@ -40,6 +40,7 @@ export async function recordAttempt(
         attempts = attempts || ${JSON.stringify([attempt])}::jsonb,
         state    = ${end?.state ?? 'running'},
         reason   = ${end?.reason ?? null},
+        reason_code = ${end?.reasonCode ?? null},
         ended_at = ${end ? endedAt : null}::timestamptz
       WHERE id = ${runId} AND state = 'running' AND jsonb_array_length(attempts) = ${attempt.number - 1}`,
     goneUrl,
@@ -47,9 +48,10 @@ export async function recordAttempt(
 }
 
 /** Notes what an open run waits for; null: for nothing. */
-export async function setReason(db: Database, runId: string, reason: string | null): Promise<void> {
+export async function setReason(db: Database, runId: string, waitsFor: Reason | null): Promise<void> {
+  const reason = waitsFor?.reason ?? null;
   await sql`
-    UPDATE runs SET reason = ${reason}
+    UPDATE runs SET reason = ${reason}, reason_code = ${waitsFor?.reasonCode ?? null}
     WHERE id = ${runId} AND ended_at IS NULL AND reason IS DISTINCT FROM ${reason}`.execute(db);
 }
 
@@ -57,7 +59,7 @@ export async function setReason(db: Database, runId: string, reason: string | nu
 export async function endUnstarted(db: Database, runId: string, end: RunEnd, endedAt: Date): Promise<void> {
   await db
     .updateTable('runs')
-    .set({ state: end.state, reason: end.reason, ended_at: endedAt })
+    .set({ state: end.state, reason: end.reason, reason_code: end.reasonCode, ended_at: endedAt })
     .where('id', '=', runId)
     .where('state', '=', 'queued')
     .where('temporal_run_id', 'is', null)
@@ -70,7 +72,7 @@ export async function endRun(db: Database, runId: string, end: RunEnd, endedAt: 
     db,
     endedAt,
     sql`
-      UPDATE runs SET state = ${end.state}, reason = ${end.reason}, ended_at = ${endedAt}
+      UPDATE runs SET state = ${end.state}, reason = ${end.reason}, reason_code = ${end.reasonCode}, ended_at = ${endedAt}
       WHERE id = ${runId} AND ended_at IS NULL`,
   );
 }
@@ -87,7 +89,7 @@ async function updateAndCountFailures(
   goneUrl: string | null = null,
 ): Promise<void> {
   await sql`${PREPARED}
-    WITH run AS (${update} RETURNING id, job_id, trigger, state, reason, scheduled_at),
+    WITH run AS (${update} RETURNING id, job_id, trigger, state, reason, reason_code, scheduled_at),
     freed AS (
       UPDATE permits SET ${RELEASED} FROM run WHERE permits.run_id = run.id AND released_at IS NULL
     ), counted AS (
@@ -101,7 +103,7 @@ async function updateAndCountFailures(
                AND jobs.consecutive_failures + 1 >= coalesce((jobs.on_failure->>'after')::integer, 1) AS alerts,
              counts AND NOT failed AND jobs.is_alerted AS recovers,
              json_build_object('runId', counted.id, 'scheduledAt', ${instantText(sql.ref('counted.scheduled_at'))},
-                               'state', counted.state, 'reason', counted.reason, 'consecutiveFailures',
+                               'state', counted.state, 'reason', counted.reason, 'reasonCode', counted.reason_code, 'consecutiveFailures',
                                jobs.consecutive_failures + failed::integer) AS cause,
              CASE WHEN NOT counts THEN jobs.consecutive_failures WHEN failed THEN jobs.consecutive_failures + 1 ELSE 0 END AS failures,
              CASE WHEN jobs.state <> 'active' OR jobs.deleted_at IS NOT NULL THEN NULL

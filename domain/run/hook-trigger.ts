@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { Instant } from '../instant.ts';
+import { ReasonCode } from './reasons.ts';
 import { RunState } from './run-state.ts';
 
 /** The names of the hooks; each is also the trigger of the runs that call it. */
@@ -17,6 +18,9 @@ export const HookCause = z
     scheduledAt: Instant,
     state: RunState,
     reason: z.string().nullable(),
+    reasonCode: ReasonCode.nullable()
+      .optional()
+      .meta({ description: 'Missing from causes that an earlier version recorded.' }),
     consecutiveFailures: z.int().meta({ description: 'Scheduled runs that had failed in a row.' }),
   })
   .meta({ id: 'HookCause', description: 'The run whose end a hook tells of.' });

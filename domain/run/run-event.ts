@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { Instant } from '../instant.ts';
 import { Attempt, RunOccurrences, Trigger, type RecordedAttempt, type Run } from './run.ts';
+import { ReasonCode } from './reasons.ts';
 import { RunState } from './run-state.ts';
 
 /** Something that became of a run: it was queued, began, made an attempt, waits for something, ended; or stands for more. */
@@ -14,6 +15,9 @@ export const RunEvent = z
     state: RunState.meta({ description: 'Of the run, since this event.' }),
     reason: z.string().nullable().meta({
       description: 'Why a run failed, was ended or did not become one; of an open run, what it waits for.',
+    }),
+    reasonCode: ReasonCode.nullable().meta({
+      description: 'The reason as a code, which stays when its words change.',
     }),
     cancelRequestedAt: Instant.nullable(),
     occurrences: RunOccurrences.nullable().meta({
@@ -36,6 +40,7 @@ export const RunEvent = z
       scheduledAt: '2026-11-23T08:00:00Z',
       state: 'succeeded',
       reason: null,
+      reasonCode: null,
       cancelRequestedAt: null,
       occurrences: null,
       attempts: 1,
@@ -62,7 +67,9 @@ export type RunGap = z.infer<typeof RunGap>;
 /** What is stored of an event: how the run stood, its times as PostgreSQL writes them. */
 export interface RecordedRunEvent extends Pick<Run, 'trigger' | 'scheduledAt' | 'state' | 'reason'> {
   cancelRequestedAt: string | null;
-  /** Missing from those of earlier versions. */
+  /** Missing from events of earlier versions. */
+  reasonCode?: string | null;
+  /** Missing from events of earlier versions. */
   occurrences?: RunOccurrences | null;
   attempts: number;
   lastAttempt: RecordedAttempt | null;

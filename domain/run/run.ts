@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { HookCause, HOOKS } from './hook-trigger.ts';
 import { Instant } from '../instant.ts';
+import { ReasonCode } from './reasons.ts';
 import { RunState } from './run-state.ts';
 
 /** Why a run exists. Only a `schedule` run stands for an occurrence. */
@@ -64,6 +65,7 @@ const runExample = {
   endedAt: '2026-11-23T08:00:00.310Z',
   state: 'succeeded',
   reason: null,
+  reasonCode: null,
   cancelRequestedAt: null,
   retryOf: null,
   cause: null,
@@ -103,6 +105,10 @@ export const Run = z
     state: RunState,
     reason: z.string().nullable().meta({
       description: 'Why a run failed, was ended or did not become one; of an open run, what it waits for.',
+    }),
+    reasonCode: ReasonCode.nullable().meta({
+      description:
+        'The reason as a code. It stays the same when the words of `reason` change; null without a reason, and for runs that an earlier version recorded.',
     }),
     cancelRequestedAt: Instant.nullable().meta({
       description: 'When somebody asked for its end; null if nobody did.',

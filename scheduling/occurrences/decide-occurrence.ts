@@ -1,4 +1,5 @@
 import { SECOND_MS } from '../../domain/milliseconds.ts';
+import { reasonFor, type Reason, type ReasonCode } from '../../domain/run/reasons.ts';
 import type { Policy } from '../../domain/job/policy.ts';
 
 /** What is known of an occurrence that is due, and of which Temporal has no workflow. */
@@ -30,12 +31,17 @@ export interface DueOccurrence {
 export type Decision =
   | { kind: 'start'; isOverdue: boolean }
   | { kind: 'wait'; for: 'schedule' | 'run' }
-  | { kind: 'end'; state: 'skipped' | 'missed'; reason: string; isOverdue: boolean };
+  | ({ kind: 'end'; state: 'skipped' | 'missed'; isOverdue: boolean } & Reason);
 
 /** So long a Temporal Schedule may take to start what is due; then it is taken to have stalled. */
 const PATIENCE_MS = 60 * SECOND_MS;
 
-const skipped = (reason: string): Decision => ({ kind: 'end', state: 'skipped', reason, isOverdue: false });
+const skipped = (code: ReasonCode, words?: string): Decision => ({
+  kind: 'end',
+  state: 'skipped',
+  ...reasonFor(code, words),
+  isOverdue: false,
+});
 
 /**
  * Decides on an occurrence that is due and not started, as Temporal would have done, or will do. `isOverdue`: its
@@ -43,17 +49,17 @@ const skipped = (reason: string): Decision => ({ kind: 'end', state: 'skipped', 
  */
 export function decideOccurrence(due: DueOccurrence): Decision {
   const { overlap, scheduledAt, now, schedulePutAt } = due;
-  if (due.job === 'deleted') return skipped('the job was deleted before it could start');
-  if (due.job === 'paused') return skipped('the job was paused before it could start');
+  if (due.job === 'deleted') return skipped('jobDeleted', 'the job was deleted before it could start');
+  if (due.job === 'paused') return skipped('pausedBeforeStart');
 
   const waitsInTurn = overlap === 'bufferOne' || overlap === 'bufferAll';
   const takesPlace = overlap === 'cancelOther' || overlap === 'terminateOther';
-  if (overlap === 'skip' && due.wasOverlapped) return skipped('overlap: another run was under way');
-  if (takesPlace && due.hasLater) return skipped('overlap: a later occurrence took its place');
-  if (due.isUsedUp) return skipped('maxRuns: other occurrences have had all runs of the job');
+  if (overlap === 'skip' && due.wasOverlapped) return skipped('overlap');
+  if (takesPlace && due.hasLater) return skipped('overlap', 'overlap: a later occurrence took its place');
+  if (due.isUsedUp) return skipped('maxRunsReached');
   if (waitsInTurn && due.buffered > 0) return { kind: 'wait', for: 'schedule' };
   if (overlap === 'bufferOne' && due.wasOverlapped && due.wasWaitedFor)
-    return skipped('overlap: another run was under way, and one waited already');
+    return skipped('overlap', 'overlap: another run was under way, and one waited already');
 
   const isOurs = schedulePutAt === undefined || scheduledAt <= schedulePutAt;
   const lateMs = now - scheduledAt - due.jitterMs;
@@ -66,7 +72,7 @@ export function decideOccurrence(due: DueOccurrence): Decision {
     return {
       kind: 'end',
       state: 'missed',
-      reason: 'it could not start within the catchup window',
+      ...reasonFor('catchupWindowPassed'),
       isOverdue,
     };
   }

@@ -10,6 +10,7 @@ import {
 import type { JobRow } from '../../db/schema.ts';
 import { compileSchedule } from '../../domain/schedule/compile-schedule.ts';
 import type { Recurrence } from '../../domain/schedule/recurrence.ts';
+import { reasonFor } from '../../domain/run/reasons.ts';
 import { countOccurrences } from '../../domain/schedule/count-occurrences.ts';
 import { lastOccurrence } from '../../domain/schedule/last-occurrence.ts';
 import { iterateOccurrences, occurrences } from '../../domain/schedule/occurrences.ts';
@@ -20,7 +21,7 @@ import { occurrenceRun } from './queued-run.ts';
 // many there were, however long the pause and however often the job would have fired.
 
 /** Why none of the occurrences of a pause became a run. */
-const PAUSED = 'paused';
+const PAUSED = reasonFor('paused');
 
 /** Somebody else may account for the same pause; whoever comes second looks again. */
 const ATTEMPTS = 3;
@@ -68,7 +69,8 @@ export async function recordPause(
       : await insertPauseRun(db, {
           ...occurrenceRun(job, due.first),
           state: 'skipped',
-          reason: PAUSED,
+          reason: PAUSED.reason,
+          reason_code: PAUSED.reasonCode,
           ended_at: last,
           occurrences: due.count,
           last_scheduled_at: last,

@@ -3,6 +3,7 @@ import { listActiveInZone, listTimeZones } from '../../db/upkeep/job-upkeep.ts';
 import { insertAbsentRuns } from '../../db/runs/runs.ts';
 import { compileSchedule } from '../../domain/schedule/compile-schedule.ts';
 import { DAY_MS } from '../../domain/milliseconds.ts';
+import { reasonFor } from '../../domain/run/reasons.ts';
 import { suppressedOccurrences } from '../../domain/schedule/occurrences.ts';
 import { clockChanges } from '../../domain/schedule/time-zone.ts';
 import { zoneMeant } from '../../domain/schedule/zone-name.ts';
@@ -18,6 +19,7 @@ const BATCH = 200;
  * recorded.
  */
 export async function recordSuppressed(db: Database, now: Date): Promise<number> {
+  const { reason, reasonCode } = reasonFor('repeatedLocalTime');
   let recorded = 0;
   const until = now.getTime();
   const after = until - LOOK_BACK_MS;
@@ -38,7 +40,8 @@ export async function recordSuppressed(db: Database, now: Date): Promise<number>
             ...occurrenceRun(job, instant),
             state: 'skipped' as const,
             ended_at: new Date(instant),
-            reason: 'clocks went back: this local time came a second time (dst.repeat is "first")',
+            reason,
+            reason_code: reasonCode,
           })),
         );
       }

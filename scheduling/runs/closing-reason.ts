@@ -1,14 +1,15 @@
 import type { Client, WorkflowExecutionDescription } from '@temporalio/client';
+import { reasonFor, type Reason, type ReasonCode } from '../../domain/run/reasons.ts';
 import { withinDeadline } from '../temporal/within-deadline.ts';
 
 const MAX_LENGTH = 500;
 
-/** What the last event of a closed workflow says about its end, after `words`. */
+/** A reason with what the last event of a closed workflow says about its end, after the usual words of the code. */
 export async function findClosingReason(
   temporal: Client,
   { workflowId, runId }: WorkflowExecutionDescription,
-  words: string,
-): Promise<string> {
+  code: ReasonCode,
+): Promise<Reason> {
   const { history } = await withinDeadline(temporal, () =>
     temporal.workflowService.getWorkflowExecutionHistory({
       namespace: temporal.options.namespace,
@@ -22,5 +23,6 @@ export async function findClosingReason(
   const said =
     event?.workflowExecutionTerminatedEventAttributes?.reason ||
     (failure?.cause?.message ?? failure?.message);
-  return said ? `${words}: ${said}`.slice(0, MAX_LENGTH) : words;
+  const { reason } = reasonFor(code);
+  return reasonFor(code, said ? `${reason}: ${said}`.slice(0, MAX_LENGTH) : reason);
 }

@@ -21,6 +21,7 @@ import { isDatabaseUnavailable } from '../../db/unavailable.ts';
 import { formatDuration } from '../../domain/duration.ts';
 import type { Limits } from '../../domain/job/limits.ts';
 import { HOUR_MS } from '../../domain/milliseconds.ts';
+import { reasonFor, type Reason } from '../../domain/run/reasons.ts';
 import { describeTooLate, type RunDeadline } from '../../domain/run/run-deadline.ts';
 import { PERMIT_SIGNAL } from '../../domain/run/permit-signal.ts';
 import { concurrently } from '../../platform/concurrently.ts';
@@ -51,7 +52,7 @@ const oneAtATime = createKeyedMutex();
  * turn can't come before its deadline.
  */
 export type Turn =
-  { state: 'begun' } | { state: 'waiting'; waitMs: number } | { state: 'tooLate'; reason: string };
+  { state: 'begun' } | { state: 'waiting'; waitMs: number } | { state: 'tooLate'; reason: Reason };
 
 /** A run that asks for its turn. */
 interface PermitRequest {
@@ -96,9 +97,10 @@ async function startOrWait(
   const earliestMs = deadline ? await findEarliestGrant(transaction, limits) : 0;
   if (deadline && earliestMs >= leftMs) {
     await removePermit(transaction, runId);
-    return { state: 'tooLate', reason: `${reason}; ${describeTooLate('that', earliestMs, deadline)}` };
+    const tooLate = `${reason}; ${describeTooLate('that', earliestMs, deadline)}`;
+    return { state: 'tooLate', reason: reasonFor('permitTooLate', tooLate) };
   }
-  await setReason(transaction, runId, reason);
+  await setReason(transaction, runId, reasonFor('waitsForPermit', reason));
   const untilMs = Math.min(place.rateWaitMs ?? Infinity, LONGEST_WAIT_MS, leftMs);
   const waitMs = Math.max(SHORTEST_WAIT_MS, untilMs);
   return { state: 'waiting', waitMs };

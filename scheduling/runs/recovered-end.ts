@@ -2,6 +2,7 @@ import type { Client, WorkflowExecutionDescription } from '@temporalio/client';
 import { CANCELLED, type RunEnd } from '../../db/runs/run-progress.ts';
 import type { JobRow, RunRow } from '../../db/schema.ts';
 import { durationMs } from '../../domain/duration.ts';
+import { reasonFor } from '../../domain/run/reasons.ts';
 import { describeTimeout } from '../../domain/run/run-deadline.ts';
 import type { RunJobResult } from '../../domain/run/workflow-contract.ts';
 import { findClosingReason } from './closing-reason.ts';
@@ -18,19 +19,16 @@ export async function findEnd(
   if (name === 'TIMED_OUT') return timedOut(job, run);
   if (name === 'CANCELLED') return CANCELLED;
   if (name === 'TERMINATED')
-    return { state: 'cancelled', reason: await findClosingReason(temporal, found, 'the run was terminated') };
+    return { state: 'cancelled', ...(await findClosingReason(temporal, found, 'terminated')) };
   if (name === 'COMPLETED') return await findResult(temporal, found);
-  return { state: 'failed', reason: await findClosingReason(temporal, found, 'its workflow failed') };
+  return { state: 'failed', ...(await findClosingReason(temporal, found, 'workflowFailed')) };
 }
 
 /** How a run ends that took too long. A job may have another timeout by now, or none. */
 export function timedOut(job: JobRow, run: RunRow): RunEnd {
   const timeout = run.timeout ?? job.timeout;
-  const reason =
-    timeout === null
-      ? 'it took longer than its timeout'
-      : describeTimeout({ timeoutMs: durationMs(timeout) });
-  return { state: 'timedOut', reason };
+  const words = timeout === null ? undefined : describeTimeout({ timeoutMs: durationMs(timeout) });
+  return { state: 'timedOut', ...reasonFor('timeoutReached', words) };
 }
 
 /** What a workflow answered of which there is no record: it was none of the job's, or the record was lost with a backup. */
@@ -41,6 +39,6 @@ async function findResult(
   const handle = temporal.workflow.getHandle(workflowId, runId);
   const result = (await withinDeadline(temporal, () => handle.result())) as RunJobResult;
   return result.state === 'succeeded'
-    ? { state: 'succeeded', reason: 'recorded afterwards, as its workflow answered' }
-    : { state: 'skipped', reason: 'the schedule had been changed before it could start' };
+    ? { state: 'succeeded', ...reasonFor('recordedLater') }
+    : { state: 'skipped', ...reasonFor('scheduleChanged') };
 }

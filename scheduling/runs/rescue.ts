@@ -19,6 +19,7 @@ import {
 import { CANCELLED, endRun, endUnstarted, setReason } from '../../db/runs/run-progress.ts';
 import type { JobRow, RunRow } from '../../db/schema.ts';
 import { isHook } from '../../domain/run/hook-trigger.ts';
+import { reasonCodeOf, reasonFor } from '../../domain/run/reasons.ts';
 import { DAY_MS, SECOND_MS } from '../../domain/milliseconds.ts';
 import { concurrently } from '../../platform/concurrently.ts';
 import { ServerAwayError } from '../../platform/circuit-breaker.ts';
@@ -124,9 +125,9 @@ async function noteWaitForWorker(
   const { target } = job;
   if (target.type === 'http' || run.state !== 'running' || isHook(run.trigger)) return;
   const wait = await breaker.attempt(() => findWaitForWorker(temporal, found, target, now));
-  // What a run says of its turn is not for us to take back.
-  if (wait === null && !run.reason?.includes(' worker on ')) return;
-  if (wait !== null) logger.warn({ ...fieldsOfRun(run), taskQueue: target.taskQueue }, wait);
+  // A run that waits for a permit keeps saying so.
+  if (wait === null && reasonCodeOf({ ...run, reasonCode: run.reason_code }) !== 'waitsForWorker') return;
+  if (wait !== null) logger.warn({ ...fieldsOfRun(run), taskQueue: target.taskQueue }, wait.reason);
   await setReason(db, run.id, wait);
 }
 
@@ -157,19 +158,19 @@ async function resolveUnknown(
   if (run.state === 'running' || (run.trigger === 'schedule' && run.temporal_run_id !== null)) {
     const ageMs = now.getTime() - (run.started_at ?? run.created_at).getTime();
     if (ageMs > FORGOTTEN_AFTER_MS)
-      return endRun(db, run.id, { state: 'failed', reason: 'Temporal has no record of it any more' }, now);
+      return endRun(db, run.id, { state: 'failed', ...reasonFor('forgottenByTemporal') }, now);
     if (run.deadline && run.deadline <= now) return endRun(db, run.id, timedOut(job, run), run.deadline);
     logger.warn(fieldsOfRun(run), 'Temporal has lost a run; starting it again');
     return start(dependencies, job, run, now);
   }
   if (run.trigger !== 'schedule') {
-    if (job.deleted_at) return endRun(db, run.id, { state: 'skipped', reason: 'the job was deleted' }, now);
+    if (job.deleted_at) return endRun(db, run.id, { state: 'skipped', ...reasonFor('jobDeleted') }, now);
     const { backfill_id: backfillId } = run;
     if (backfillId === null) return start(dependencies, job, run, now);
     const backfill = await dependencies.breaker.attempt(() => startBackfill(dependencies, job, backfillId));
     if (backfill === 'underWay') return deferCheck(db, run.id, new Date(now.getTime() + LATEST_MS));
     if (backfill === 'over') return start(dependencies, job, run, now);
-    return endRun(db, run.id, { state: 'cancelled', reason: 'the backfill was cancelled' }, now);
+    return endRun(db, run.id, { state: 'cancelled', ...reasonFor('backfillCancelled') }, now);
   }
 
   const decision = decideOccurrence(await gatherFacts(dependencies, job, run, now));
@@ -187,7 +188,7 @@ async function resolveUnknown(
   // Between the question and the answer Temporal may have started it after all.
   if (await breaker.attempt(() => describeWorkflow(dependencies.temporal, run)))
     return deferCheck(db, run.id, new Date(now.getTime() + WAIT_MS));
-  await endUnstarted(db, run.id, { state: decision.state, reason: decision.reason }, now);
+  await endUnstarted(db, run.id, decision, now);
   if (job.schedule.maxRuns === undefined || job.state !== 'active') return;
   // One that was due after it may take its place, and had to wait for this.
   await materializeSoon(db, job.id, now);

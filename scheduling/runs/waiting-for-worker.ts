@@ -1,5 +1,6 @@
 import type { Client, WorkflowExecutionDescription } from '@temporalio/client';
 import type { StoredTarget } from '../../domain/target/target.ts';
+import { reasonFor, type Reason } from '../../domain/run/reasons.ts';
 import { SECOND_MS } from '../../domain/milliseconds.ts';
 import { withinDeadline } from '../temporal/within-deadline.ts';
 
@@ -26,7 +27,7 @@ export async function findWaitForWorker(
   run: WorkflowExecutionDescription,
   target: Exclude<StoredTarget, { type: 'http' }>,
   now: Date,
-): Promise<string | null> {
+): Promise<Reason | null> {
   const since =
     target.type === 'activity'
       ? findActivityWait(run, target.activityType)
@@ -42,9 +43,12 @@ export async function findWaitForWorker(
   const asked = Math.max(0, ...(pollers ?? []).map(({ lastAccessTime }) => toMs(lastAccessTime) ?? 0));
   const queue = `task queue ${JSON.stringify(target.taskQueue)}`;
   const duration = inWords(now.getTime() - since);
-  return asked > since
-    ? `waits for a free worker on ${queue} for ${duration}`
-    : `no worker on ${queue} for ${duration}`;
+  return reasonFor(
+    'waitsForWorker',
+    asked > since
+      ? `waits for a free worker on ${queue} for ${duration}`
+      : `no worker on ${queue} for ${duration}`,
+  );
 }
 
 /** Since when the child of a run waits for its worker, to begin or to go on. Its activities may be on any other queue. */

@@ -51,6 +51,7 @@ describe('cancelling a run', () => {
     expect(run).toMatchObject({
       state: 'cancelled',
       reason: 'the run was cancelled',
+      reasonCode: 'cancelled',
       attempts: [{ outcome: 'cancelled', error: 'the run was cancelled', retryAt: null }],
     });
     await waitFor('the connection to be closed', () => closed);
@@ -109,6 +110,7 @@ describe('cancelling a run', () => {
     expect(await endOfRun(api, first.id)).toMatchObject({
       state: 'cancelled',
       reason: 'the run was cancelled',
+      reasonCode: 'cancelled',
     });
 
     const second = await api.runJob(job.id);
@@ -119,6 +121,7 @@ describe('cancelling a run', () => {
     expect(await endOfRun(api, second.id, 60_000)).toMatchObject({
       state: 'cancelled',
       reason: 'the run was cancelled',
+      reasonCode: 'cancelled',
     });
     expect(stack.receiver.callsTo('/dying')).toHaveLength(2);
   });

@@ -45,8 +45,12 @@ describe('maxRuns', () => {
     expect([runs[0]?.state, runs.at(-1)?.state]).toEqual(['succeeded', 'succeeded']);
     const others = runs.filter(({ state }) => state !== 'succeeded');
     expect(others.length).toBeGreaterThanOrEqual(maxRuns - 1);
-    for (const { state, reason } of others)
-      expect([state, reason]).toEqual(['skipped', 'overlap: another run was under way']);
+    for (const { state, reason, reasonCode } of others)
+      expect([state, reason, reasonCode]).toEqual([
+        'skipped',
+        'overlap: another run was under way',
+        'overlap',
+      ]);
   });
 });
 
@@ -111,7 +115,13 @@ describe('a pause', () => {
     const instant = toInstant(at.getTime());
     expect(others).toEqual([]);
     expect(run).toMatchObject({
-      ...{ state: 'skipped', reason: 'paused', scheduledAt: instant, trigger: 'schedule' },
+      ...{
+        state: 'skipped',
+        reason: 'paused',
+        reasonCode: 'paused',
+        scheduledAt: instant,
+        trigger: 'schedule',
+      },
       occurrences: { from: instant, to: instant, count: 1 },
     });
     expect(status.lastRun).toEqual({ id: run?.id, scheduledAt: instant, state: 'skipped' });

@@ -80,6 +80,7 @@ async function startRateJobs(): Promise<void> {
     const queued = runs.filter(({ state, reason }) => state === 'queued' && reason !== null);
     return queued.length === 10 ? queued : undefined;
   });
+  expect(waiting.map(({ reasonCode }) => reasonCode)).toEqual(waiting.map(() => 'waitsForPermit'));
   for (const { reason } of waiting)
     expect(reason).toMatch(
       /^waits for its turn: at most 10 attempts with the concurrency key "rate" in 1m(; \d+ wait before it)?$/,

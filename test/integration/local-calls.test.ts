@@ -122,6 +122,7 @@ test('what fails is called again after the wait of the job, outside; what fails 
   expect(failed).toMatchObject({
     state: 'failed',
     reason: 'the target answered 400',
+    reasonCode: 'attemptFailed',
     attempts: [{ number: 1 }],
   });
   await waitFor('the workflow to fail', async () => {
@@ -233,6 +234,7 @@ test('a call of which nobody will ask for the end is broken off', async () => {
   expect(await endOfRun(api, run.id, 60_000)).toMatchObject({
     state: 'cancelled',
     reason: 'the run was terminated: by an operator',
+    reasonCode: 'terminated',
   });
   expect(callsTo('terminated')).toHaveLength(1);
 });

@@ -137,7 +137,10 @@ describe('an occurrence that Temporal did not start', () => {
     const states = runs.map(({ state }) => state);
     expect(states.slice(0, 2)).toEqual(['missed', 'missed']);
     expect(states[3]).toBe('succeeded');
-    expect(runs[0]?.reason).toBe('it could not start within the catchup window');
+    expect(runs[0]).toMatchObject({
+      reason: 'it could not start within the catchup window',
+      reasonCode: 'catchupWindowPassed',
+    });
     expect(stack.receiver.callsTo('/missed')).toHaveLength(
       states.filter((state) => state === 'succeeded').length,
     );

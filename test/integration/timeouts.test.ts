@@ -61,7 +61,11 @@ describe('a wait that would end after the timeout ends the run at once', () => {
     const path = `/${encodeURIComponent(name)}`;
     answer(path, status, headers);
     const { run: ended } = await run({ name, target: target(path), timeout: '1m', retry });
-    expect(ended).toMatchObject({ state: 'timedOut', attempts: [{ outcome: 'failed', retryAt: null }] });
+    expect(ended).toMatchObject({
+      state: 'timedOut',
+      reasonCode: 'nextAttemptTooLate',
+      attempts: [{ outcome: 'failed', retryAt: null }],
+    });
     expect(ended.reason).toMatch(TOO_LATE);
     expect(ended.endedAt).toBe(ended.attempts[0]?.endedAt);
   });
@@ -73,7 +77,11 @@ describe('a wait that would end after the timeout ends the run at once', () => {
       timeout: '1m',
       retry: { initialInterval: '2m' },
     });
-    expect(ended).toMatchObject({ state: 'timedOut', attempts: [{ outcome: 'failed', retryAt: null }] });
+    expect(ended).toMatchObject({
+      state: 'timedOut',
+      reasonCode: 'nextAttemptTooLate',
+      attempts: [{ outcome: 'failed', retryAt: null }],
+    });
     expect(ended.reason).toMatch(TOO_LATE);
   });
 
@@ -88,7 +96,7 @@ describe('a wait that would end after the timeout ends the run at once', () => {
     const first = await api.runJob(job.id);
     expect(await endOfRun(api, first.id)).toMatchObject({ state: 'succeeded' });
     const second = await endOfRun(api, (await api.runJob(job.id)).id);
-    expect(second).toMatchObject({ state: 'timedOut', attempts: [] });
+    expect(second).toMatchObject({ state: 'timedOut', reasonCode: 'permitTooLate', attempts: [] });
     expect(second.reason).toMatch(
       /^waits for its turn: at most 1 attempts of this job in 1h; that, .* later, would come after the timeout/,
     );
@@ -166,7 +174,12 @@ describe('at the timeout', () => {
       timeout: '2s',
       policy: limits,
     });
-    expect(ended).toMatchObject({ state: 'timedOut', reason: TOOK, attempts: [] });
+    expect(ended).toMatchObject({
+      state: 'timedOut',
+      reason: TOOK,
+      reasonCode: 'timeoutReached',
+      attempts: [],
+    });
     const { rows } = await stack.db.query('SELECT FROM permits WHERE run_id = $1 AND released_at IS NULL', [
       ended.id,
     ]);

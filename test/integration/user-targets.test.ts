@@ -169,6 +169,7 @@ describe('without a worker', () => {
         return run.reason === null ? undefined : run;
       });
       expect(waiting.state).toBe('running');
+      expect(waiting.reasonCode).toBe('waitsForWorker');
       expect(waiting.reason).toMatch(/^no worker on task queue "nobody-.*" for \d+ (seconds|minutes)$/);
       const example = await startExample(`nobody-${kind}`);
       expect(await endOf(id)).toMatchObject({ state: 'succeeded', reason: null });

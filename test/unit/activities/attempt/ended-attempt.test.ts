@@ -59,6 +59,7 @@ describe('a run that goes on', () => {
     expect(findOverdue({ deadline, attempts: [] }, deadline.at.getTime())).toEqual({
       state: 'timedOut',
       reason: 'it took longer than its timeout of 6s',
+      reasonCode: 'timeoutReached',
     });
     expect(findOverdue({ deadline: undefined, attempts: [] }, Infinity)).toBeUndefined();
   });
@@ -68,5 +69,6 @@ describe('a run that goes on', () => {
       state: 'timedOut',
       reason:
         'the target answered 503; the next attempt, 10s later, would come after the timeout of the run, 6s',
+      reasonCode: 'nextAttemptTooLate',
     }));
 });
