@@ -1,4 +1,4 @@
-import type { ReconcileDependencies } from '../scheduling/reconciler/reconcile.ts';
+import type { ReconcileDependencies } from '../scheduling/reconciler/reconcile-dependencies.ts';
 import { createAwaitCall } from './await-call.ts';
 import type { InFlightCalls } from './attempt/in-flight-calls.ts';
 import type { ActivityDependencies } from './attempt/dependencies.ts';

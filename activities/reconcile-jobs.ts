@@ -1,11 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Context } from '@temporalio/activity';
 import { SECOND_MS } from '../domain/milliseconds.ts';
-import {
-  reconcile,
-  type PassResult,
-  type ReconcileDependencies,
-} from '../scheduling/reconciler/reconcile.ts';
+import type { ReconcileDependencies } from '../scheduling/reconciler/reconcile-dependencies.ts';
+import { reconcile } from '../scheduling/reconciler/reconcile.ts';
+import type { PassResult } from '../scheduling/reconciler/run-steps.ts';
 import { withHeartbeats } from './attempt/with-heartbeats.ts';
 
 /** Until the next workflow of the schedule takes over. */

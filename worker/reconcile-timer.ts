@@ -3,7 +3,8 @@ import { findLastPass } from '../db/upkeep/reconciler-lease.ts';
 import { SECOND_MS } from '../domain/milliseconds.ts';
 import { ensureReconciler } from '../scheduling/reconciler/reconciler-schedule.ts';
 import { ensureSearchAttributes } from '../scheduling/temporal/search-attributes.ts';
-import { reconcile, type ReconcileDependencies } from '../scheduling/reconciler/reconcile.ts';
+import type { ReconcileDependencies } from '../scheduling/reconciler/reconcile-dependencies.ts';
+import { reconcile } from '../scheduling/reconciler/reconcile.ts';
 
 const PERIOD_MS = 2 * SECOND_MS;
 /** So long after the last pass ended, wherever it was, the workers take the next one on themselves. */

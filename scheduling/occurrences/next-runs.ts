@@ -11,8 +11,6 @@ import { upcomingOf } from './upcoming.ts';
 
 /** A note is renewed so long after its instant has passed: of a job that fires every second, no more often than this. */
 const PASSED_FOR_MS = 30 * SECOND_MS;
-/** Of one call of `renewNextRuns`. */
-export const NOTES_AT_ONCE = 500;
 /** Jobs whose next runs are worked out without letting others have a turn: a schedule may take milliseconds. */
 const IN_ONE_TURN = 10;
 
@@ -56,9 +54,10 @@ export async function findNextRuns(
 export async function renewNextRuns(
   dependencies: { db: Database; logger: Logger },
   now: Date,
+  limit: number,
 ): Promise<number> {
   const { db } = dependencies;
-  const jobs = await listPassedNextRuns(db, new Date(now.getTime() - PASSED_FOR_MS), NOTES_AT_ONCE);
+  const jobs = await listPassedNextRuns(db, new Date(now.getTime() - PASSED_FOR_MS), limit);
   const nextRuns = await findNextRuns(dependencies, jobs, now);
   const notes = jobs.map((job): NextRunNote => {
     const next = nextRuns.get(job.id) ?? null;

@@ -6,13 +6,14 @@ import {
   listJobsToMaterialize,
   type LogAdvance,
 } from '../../db/runs/occurrence-log.ts';
-import { isDatabaseUnavailable } from '../../db/unavailable.ts';
+import { isConnectionLost, isDatabaseUnavailable } from '../../db/unavailable.ts';
 import { insertAbsentRuns, listKnownRuns } from '../../db/runs/runs.ts';
 import type { JobRow, NewRun } from '../../db/schema.ts';
 import { compileSchedule } from '../../domain/schedule/compile-schedule.ts';
 import { durationMs } from '../../domain/duration.ts';
 import { HOUR_MS, SECOND_MS } from '../../domain/milliseconds.ts';
 import { iterateOccurrences, occurrences } from '../../domain/schedule/occurrences.ts';
+import { forEachIsolated } from '../../platform/for-each-isolated.ts';
 import type { Logger } from '../../platform/logger.ts';
 import { dueWithinMaxRuns, isUsedUp } from './due-within-max-runs.ts';
 import { recordPause, lastOfPause } from './pause-log.ts';
@@ -30,8 +31,6 @@ const CHECK_LATER_EACH_MS = 45;
 const CHECK_AFTER_AT_MOST_MS = 12 * SECOND_MS;
 /** A job is looked at no more often than this, however often it fires. */
 const LEAST_PERIOD_MS = 15 * SECOND_MS;
-/** Of one call of `materializeDue`. */
-export const JOBS_AT_ONCE = 200;
 /** A job that can not be accounted for is tried again after this time. */
 const FAILED_PERIOD_MS = 300 * SECOND_MS;
 /** Of one job, in one statement. */
@@ -184,45 +183,67 @@ export async function recordBeforeLast(db: Database, jobId: string, now: Date): 
   return (await writeAllRows(db, job, now, { checkAfter: () => now, mayWait: true })) > 0;
 }
 
-/** Accounts for the jobs that it is time for, one batch of them. Returns how many jobs that were. */
+/**
+ * Materializes the jobs that are due for it, one batch of them, until the time is over. Returns how many jobs it began. A
+ * job that fails is materialized later, and keeps none of the others from it.
+ * @throws the error that says that the database is away
+ */
 export async function materializeDue(
   { db, logger }: { db: Database; logger: Logger },
-  now: Date,
+  { now, isOver }: { now: Date; isOver: () => boolean },
+  limit: number,
 ): Promise<number> {
-  const jobs = await listJobsToMaterialize(db, now, JOBS_AT_ONCE);
+  const jobs = await listJobsToMaterialize(db, now, limit);
   const checkAt = checkTimeOf(jobs.length, now);
-  const unlimited: NewRun[] = [];
+  const runs: NewRun[] = [];
   const advances: LogAdvance[] = [];
-  for (const job of jobs) {
-    const { id, generation } = job;
-    try {
-      const until = materializableTo(job, now);
-      const { instants, materializedTo } = findDue(job, until);
-      let heldAt: number | undefined;
-      if (job.schedule.maxRuns === undefined) unlimited.push(...queuedRuns(job, instants, checkAt));
-      else ({ heldAt } = await writeRows(db, job, instants, checkAt, job.state === 'active'));
-      if (heldAt !== undefined) {
-        // Looked at sooner once one of those before it is settled (rescue.ts).
-        const materializeAt = new Date(now.getTime() + LEAST_PERIOD_MS);
-        advances.push({ id, generation, materializedTo: new Date(heldAt - 1), materializeAt });
-        continue;
-      }
-      const isAll = materializedTo >= until;
-      const ofPause = isAll ? await recordPauseUntilNow(db, job, now) : { materializedTo, isAll };
-      const done = ofPause.materializedTo > materializedTo ? ofPause.materializedTo : materializedTo;
-      const materializeAt = ofPause.isAll ? nextMaterializeAt(job, done, now) : now;
-      advances.push({ id, generation, materializedTo: done, materializeAt });
-    } catch (error) {
-      if (isDatabaseUnavailable(error)) throw error;
-      // Such as a time zone that this version does not know: it must not keep the others from being accounted for.
-      logger.error({ err: error, jobId: id }, 'could not account for a job');
-      const materializeAt = new Date(now.getTime() + FAILED_PERIOD_MS);
-      advances.push({ id, generation, materializedTo: job.accounted_to, materializeAt });
-    }
-  }
-  await insertAbsentRuns(db, unlimited);
+  const isolation = {
+    concurrency: 1,
+    isOver,
+    isFatal: isConnectionLost,
+    onFailure: ({ id, generation, accounted_to }: JobRow, error: unknown) => {
+      // For example, a time zone that this version does not know.
+      logger.error({ err: error, jobId: id }, 'could not materialize the occurrences of a job');
+      const waitMs = isDatabaseUnavailable(error) ? LEAST_PERIOD_MS : FAILED_PERIOD_MS;
+      const materializeAt = new Date(now.getTime() + waitMs);
+      advances.push({ id, generation, materializedTo: accounted_to, materializeAt });
+    },
+  };
+  const begun = await forEachIsolated(jobs, isolation, async (job) => {
+    const { queued, ...advance } = await materializeJob(db, job, now, checkAt);
+    runs.push(...queued);
+    advances.push({ id: job.id, generation: job.generation, ...advance });
+  });
+  await insertAbsentRuns(db, runs);
   await advanceOccurrenceLogs(db, advances);
-  return jobs.length;
+  return begun;
+}
+
+/**
+ * Materializes one job as far as it is due. Returns how far its occurrence log then goes, and the rows that the caller is
+ * to insert before it stores that.
+ */
+async function materializeJob(
+  db: Database,
+  job: JobRow,
+  now: Date,
+  checkAt: Date,
+): Promise<Pick<LogAdvance, 'materializedTo' | 'materializeAt'> & { queued: NewRun[] }> {
+  const until = materializableTo(job, now);
+  const { instants, materializedTo } = findDue(job, until);
+  let queued: NewRun[] = [];
+  if (job.schedule.maxRuns === undefined) queued = queuedRuns(job, instants, checkAt);
+  else {
+    const { heldAt } = await writeRows(db, job, instants, checkAt, job.state === 'active');
+    // rescue.ts brings the next time forward once an earlier occurrence is decided.
+    const materializeAt = new Date(now.getTime() + LEAST_PERIOD_MS);
+    if (heldAt !== undefined) return { queued, materializedTo: new Date(heldAt - 1), materializeAt };
+  }
+  const isAll = materializedTo >= until;
+  const ofPause = isAll ? await recordPauseUntilNow(db, job, now) : { materializedTo, isAll };
+  const done = ofPause.materializedTo > materializedTo ? ofPause.materializedTo : materializedTo;
+  const materializeAt = ofPause.isAll ? nextMaterializeAt(job, done, now) : now;
+  return { queued, materializedTo: done, materializeAt };
 }
 
 /** Accounts for what fell due of a job in the pause that it is in; up to where, and whether that is all. */

@@ -2,10 +2,10 @@ import { Counter, Histogram } from 'prom-client';
 import { SECOND_MS } from '../../domain/milliseconds.ts';
 import type { MetricsRegistry } from '../../platform/metrics.ts';
 
-/** Notes a pass of the reconciler: how long it took, and how many of each it took care of. */
+/** Observes a pass of the reconciler: how long it took, and how many items each step took care of. */
 export type ObservePass = (result: Record<string, number>, tookMs: number) => void;
 
-/** The metrics of the passes that this process has made. */
+/** Registers the metrics of the passes that this process makes. */
 export function createPassMetrics(registry: MetricsRegistry): ObservePass {
   const registers = [registry];
   const duration = new Histogram({
