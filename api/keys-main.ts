@@ -1,7 +1,7 @@
 import { userInfo } from 'node:os';
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
-import { listApiKeys, revokeApiKey } from '../db/access/api-keys.ts';
+import { listApiKeyRows, markApiKeyRevoked } from '../db/access/api-keys.ts';
 import { createDatabase, type Database } from '../db/database.ts';
 import { requireCurrentSchema } from '../db/migrate.ts';
 import { DEFAULT_NAMESPACE, NamespaceName } from '../domain/access.ts';
@@ -9,7 +9,7 @@ import { ApiKeyInput } from '../domain/api-key.ts';
 import { SchedulerError } from '../domain/errors.ts';
 import { ConfigError, readDatabaseConfig, type DatabaseConfig } from '../platform/config.ts';
 import { createLogger } from '../platform/logger.ts';
-import { createApiKey } from './rest/create-api-key.ts';
+import { issueApiKey } from './access/issue-api-key.ts';
 import { presentApiKey } from './rest/present.ts';
 import { parseInput } from './rest/validation.ts';
 
@@ -77,7 +77,7 @@ async function create(db: Database, config: DatabaseConfig, options: Options): P
     expiresAt: options.expires,
   });
   const namespace = parseInput(NamespaceName, options.namespace ?? DEFAULT_NAMESPACE);
-  const { row, key } = await createApiKey(db, { namespace, by: operator(), pepper, now: new Date() }, input);
+  const { row, key } = await issueApiKey(db, { namespace, by: operator(), pepper, now: new Date() }, input);
   console.error(
     `The key ${row.name} (${row.id}) of the namespace ${namespace} may: ${row.scopes.join(', ')}. It is shown this once:`,
   );
@@ -87,7 +87,7 @@ async function create(db: Database, config: DatabaseConfig, options: Options): P
 async function list(db: Database, { namespace }: Options): Promise<void> {
   let afterId: string | undefined;
   for (;;) {
-    const rows = await listApiKeys(db, { namespace, afterId, limit: PAGE });
+    const rows = await listApiKeyRows(db, { namespace, afterId, limit: PAGE });
     for (const row of rows) console.log(JSON.stringify(presentApiKey(row)));
     afterId = rows[rows.length - 1]?.id;
     if (rows.length < PAGE) return;
@@ -96,7 +96,7 @@ async function list(db: Database, { namespace }: Options): Promise<void> {
 
 async function revoke(db: Database, id: string): Promise<void> {
   parseInput(z.uuid({ error: 'the id of a key is a UUID; list shows it' }), id);
-  if (!(await revokeApiKey(db, { id }, operator(), new Date())))
+  if (!(await markApiKeyRevoked(db, { id }, operator(), new Date())))
     throw new SchedulerError('not_found', `There is no key with the id ${id}.`);
   console.error('Revoked. Within five seconds no process takes it any more.');
 }

@@ -202,7 +202,7 @@ interface ApiKeysTable {
   id: string;
   namespace: string;
   name: string;
-  /** Of the key, with the pepper: see platform/api-key-text.ts. */
+  /** Of the key, with the pepper: see api/access/api-key-format.ts. */
   hash: string;
   hint: string;
   scopes: Scope[];

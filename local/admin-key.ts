@@ -1,10 +1,10 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { createApiKey } from '../api/rest/create-api-key.ts';
-import { findApiKeyByHash, listApiKeys, revokeApiKey } from '../db/access/api-keys.ts';
+import { issueApiKey } from '../api/access/issue-api-key.ts';
+import { findApiKeyByHash, listApiKeyRows, markApiKeyRevoked } from '../db/access/api-keys.ts';
 import type { Database } from '../db/database.ts';
 import { DEFAULT_NAMESPACE as namespace } from '../domain/access.ts';
-import { hashApiKey } from '../platform/api-key-text.ts';
+import { hashApiKey } from '../api/access/api-key-format.ts';
 
 const NAME = 'npm start';
 
@@ -15,11 +15,11 @@ export async function ensureAdminKey(db: Database, dataDir: string, pepper: stri
   if (known !== '' && (await findApiKeyByHash(db, hashApiKey(known, pepper)))) return file;
   // Its key is lost, or was made with another pepper.
   const now = new Date();
-  const [old] = (await listApiKeys(db, { namespace, limit: 1_000 })).filter(
+  const [old] = (await listApiKeyRows(db, { namespace, limit: 1_000 })).filter(
     ({ name, revoked_at }) => name === NAME && revoked_at === null,
   );
-  if (old) await revokeApiKey(db, { id: old.id }, NAME, now);
-  const { key } = await createApiKey(
+  if (old) await markApiKeyRevoked(db, { id: old.id }, NAME, now);
+  const { key } = await issueApiKey(
     db,
     { namespace, by: NAME, pepper, now },
     { name: NAME, scopes: ['admin'] },

@@ -1,6 +1,6 @@
 import pino from 'pino';
 import { prettyFactory } from 'pino-pretty';
-import { REDACT, redactLine } from './redaction.ts';
+import { REDACT, redactLine } from './log-redaction.ts';
 
 /** A structured logger: one JSON object a line, on standard output. */
 export type Logger = pino.Logger;

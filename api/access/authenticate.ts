@@ -1,10 +1,10 @@
 import type { Database } from '../../db/database.ts';
 import { DEFAULT_NAMESPACE } from '../../domain/access.ts';
 import { SchedulerError } from '../../domain/errors.ts';
-import { looksLikeApiKey } from '../../platform/api-key-text.ts';
+import { looksLikeApiKey } from './api-key-format.ts';
 import type { Config } from '../../platform/config.ts';
 import type { Logger } from '../../platform/logger.ts';
-import { createKeyVerifier } from './key-verifier.ts';
+import { createKeyVerifier } from './verify-api-key.ts';
 import { isAllowedHost } from './safe-start.ts';
 import type { Session } from './session.ts';
 import { createTokenVerifier } from './tokens.ts';

@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import { findApiKey, listApiKeys, revokeApiKey } from '../../db/access/api-keys.ts';
+import { findApiKey, listApiKeyRows, markApiKeyRevoked } from '../../db/access/api-keys.ts';
 import { ApiKey, ApiKeyInput, NewApiKey } from '../../domain/api-key.ts';
 import { SchedulerError } from '../../domain/errors.ts';
-import { createApiKey } from '../rest/create-api-key.ts';
+import { issueApiKey } from '../access/issue-api-key.ts';
 import { operation } from '../rest/operation.ts';
 import { decodeCursor, pageOf, pageQuery, toPage } from '../rest/page.ts';
 import { presentApiKey } from '../rest/present.ts';
@@ -19,7 +19,7 @@ const KeyPlace = z.strictObject({ id: z.uuid() });
 
 const noSuchKey = (id: string) => new SchedulerError('not_found', `There is no API key with the id ${id}.`);
 
-export const createApiKeyRoute = operation({
+export const createApiKey = operation({
   method: 'post',
   path: '/api-keys',
   operationId: 'createApiKey',
@@ -44,7 +44,7 @@ export const createApiKeyRoute = operation({
       const message = 'This installation takes no API keys; set API_KEY_PEPPER to switch them on.';
       throw new SchedulerError('keys_off', message);
     }
-    const { row, key } = await createApiKey(db, { namespace, by: caller.name, pepper, now: now() }, body);
+    const { row, key } = await issueApiKey(db, { namespace, by: caller.name, pepper, now: now() }, body);
     return {
       status: 201,
       headers: { Location: `/api-keys/${row.id}` },
@@ -53,7 +53,7 @@ export const createApiKeyRoute = operation({
   },
 });
 
-export const getApiKeys = operation({
+export const listApiKeys = operation({
   method: 'get',
   path: '/api-keys',
   operationId: 'listApiKeys',
@@ -71,7 +71,7 @@ export const getApiKeys = operation({
   },
   async handle({ query, namespace, url }, { db }) {
     const place = decodeCursor(KeyPlace, query.cursor);
-    const rows = await listApiKeys(db, { namespace, afterId: place?.id, limit: query.limit + 1 });
+    const rows = await listApiKeyRows(db, { namespace, afterId: place?.id, limit: query.limit + 1 });
     return { status: 200, ...toPage(rows, query.limit, url, presentApiKey, ({ id }) => ({ id })) };
   },
 });
@@ -93,7 +93,7 @@ export const getApiKey = operation({
   },
 });
 
-export const revokeApiKeyRoute = operation({
+export const revokeApiKey = operation({
   method: 'post',
   path: '/api-keys/{id}/revoke',
   operationId: 'revokeApiKey',
@@ -106,7 +106,7 @@ export const revokeApiKeyRoute = operation({
   answers: { 200: { description: 'The key, revoked.', schema: ApiKey } },
   errors: ['not_found'],
   async handle({ params, caller, namespace }, { db, now }) {
-    const row = await revokeApiKey(db, { id: params.id, namespace }, caller.name, now());
+    const row = await markApiKeyRevoked(db, { id: params.id, namespace }, caller.name, now());
     if (!row) throw noSuchKey(params.id);
     return { status: 200, body: presentApiKey(row) };
   },

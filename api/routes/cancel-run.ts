@@ -1,10 +1,10 @@
 import { SchedulerError } from '../../domain/errors.ts';
 import { Run } from '../../domain/run/run.ts';
-import { cancelRun } from '../../scheduling/runs/cancel-run.ts';
+import { requestCancellation } from '../../scheduling/runs/cancel-run.ts';
 import { operation } from '../rest/operation.ts';
 import { presentFor, requireRun, RunIdParams } from './runs.ts';
 
-export const cancelRunRoute = operation({
+export const cancelRun = operation({
   method: 'post',
   path: '/runs/{id}/cancel',
   operationId: 'cancelRun',
@@ -18,7 +18,7 @@ export const cancelRunRoute = operation({
   errors: ['not_found', 'run_ended'],
   async handle({ params, namespace }, dependencies) {
     const present = presentFor(dependencies);
-    const cancelled = await cancelRun(dependencies, namespace, params.id, dependencies.now());
+    const cancelled = await requestCancellation(dependencies, namespace, params.id, dependencies.now());
     if (cancelled) return { status: 202, body: present(cancelled) };
     const run = await requireRun(dependencies.db, namespace, params.id);
     if (run.state === 'cancelled') return { status: 202, body: present(run) };

@@ -170,7 +170,7 @@ export const patchJob = operation({
   },
 });
 
-export const removeJob = operation({
+export const deleteJob = operation({
   method: 'delete',
   path: '/jobs/{id}',
   operationId: 'deleteJob',

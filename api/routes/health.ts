@@ -45,7 +45,7 @@ function checkParts({ db, temporal }: Pick<ApiDependencies, 'db' | 'temporal'>):
   return check();
 }
 
-export const livez = operation({
+export const live = operation({
   method: 'get',
   path: '/livez',
   operationId: 'live',
@@ -59,7 +59,7 @@ export const livez = operation({
   },
 });
 
-export const readyz = operation({
+export const ready = operation({
   method: 'get',
   path: '/readyz',
   operationId: 'ready',

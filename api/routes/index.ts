@@ -1,46 +1,46 @@
 import type { Operation } from '../rest/operation.ts';
-import { createApiKeyRoute, getApiKey, getApiKeys, revokeApiKeyRoute } from './api-keys.ts';
+import { createApiKey, getApiKey, listApiKeys, revokeApiKey } from './api-keys.ts';
 import { getAccess } from './access.ts';
 import { backfillJob } from './backfill.ts';
-import { patchJob, removeJob, replaceJob } from './change-job.ts';
-import { livez, readyz } from './health.ts';
-import { createJob, getJob, getJobs } from './jobs.ts';
-import { pauseJobRoute, resumeJobRoute } from './pause.ts';
-import { getRevisionsOfJob } from './revisions.ts';
-import { runJobNow } from './run-job.ts';
-import { getUpcoming, previewSchedule } from './schedules.ts';
-import { cancelRunRoute } from './cancel-run.ts';
+import { patchJob, deleteJob, replaceJob } from './change-job.ts';
+import { live, ready } from './health.ts';
+import { createJob, getJob, listJobs } from './jobs.ts';
+import { pauseJob, resumeJob } from './pause.ts';
+import { listRevisionsOfJob } from './revisions.ts';
+import { runJob } from './run-job.ts';
+import { listUpcoming, previewSchedule } from './schedules.ts';
+import { cancelRun } from './cancel-run.ts';
 import { retryRun } from './retry-run.ts';
-import { getRun, getRuns, getRunsOfJob } from './runs.ts';
+import { getRun, listRuns, listRunsOfJob } from './runs.ts';
 import { streamRuns } from './stream-runs.ts';
 
 /** Every operation of the API. The router and the OpenAPI document are both made from this list. */
 export const operations: Operation[] = [
   createJob,
-  getJobs,
+  listJobs,
   getJob,
   replaceJob,
   patchJob,
-  removeJob,
-  pauseJobRoute,
-  resumeJobRoute,
-  runJobNow,
+  deleteJob,
+  pauseJob,
+  resumeJob,
+  runJob,
   backfillJob,
-  getRevisionsOfJob,
-  getUpcoming,
+  listRevisionsOfJob,
+  listUpcoming,
   previewSchedule,
-  getRunsOfJob,
-  getRuns,
+  listRunsOfJob,
+  listRuns,
   // Before what would take its path for the id of a run.
   streamRuns,
   getRun,
-  cancelRunRoute,
+  cancelRun,
   retryRun,
-  createApiKeyRoute,
-  getApiKeys,
+  createApiKey,
+  listApiKeys,
   getApiKey,
-  revokeApiKeyRoute,
+  revokeApiKey,
   getAccess,
-  livez,
-  readyz,
+  live,
+  ready,
 ];

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Database } from '../../db/database.ts';
 import { inTransaction } from '../../db/in-transaction.ts';
-import { listJobs, type JobFilter } from '../../db/jobs/job-lists.ts';
+import { listJobRows, type JobFilter } from '../../db/jobs/job-lists.ts';
 import { countJobsLocked, findJobOrTombstone, removeNewJob } from '../../db/jobs/jobs.ts';
 import type { JobRow } from '../../db/schema.ts';
 import { invalid, SchedulerError } from '../../domain/errors.ts';
@@ -10,7 +10,7 @@ import { Job, JobInput, JobState, SyncState } from '../../domain/job/job.ts';
 import type { Logger } from '../../platform/logger.ts';
 import { listJobsByNextRun } from '../../scheduling/occurrences/list-by-next-run.ts';
 import { syncJob } from '../../scheduling/schedules/sync.ts';
-import { createJob as createJobRow } from '../../scheduling/jobs/write-job.ts';
+import { createJobRow } from '../../scheduling/jobs/write-job.ts';
 import { requireFitSchedule } from '../rest/fit-schedule.ts';
 import { answerOnce, IDEMPOTENCY_ERRORS, IdempotencyHeaders, REPLAYED_HEADER } from '../rest/idempotency.ts';
 import {
@@ -123,7 +123,7 @@ const Time = Instant.transform((text) => new Date(text));
 /** All pages of this list are as of the time of the first one: a job that fires meanwhile keeps its place. */
 const NextRunPlace = z.strictObject({ asOf: Time, nextRunAt: Time.nullable(), id: z.uuid() });
 
-export const getJobs = operation({
+export const listJobs = operation({
   method: 'get',
   path: '/jobs',
   operationId: 'listJobs',
@@ -197,7 +197,7 @@ type ListInOrder = (
 function newestFirst(cursor: string | undefined): ListInOrder {
   const after = decodeCursor(JobPlace, cursor);
   return async (db, filter, _, limit) => {
-    const jobs = await listJobs(db, filter, { afterId: after?.id, limit });
+    const jobs = await listJobRows(db, filter, { afterId: after?.id, limit });
     return jobs.map((job) => ({ job, place: { id: job.id } }));
   };
 }

@@ -45,7 +45,7 @@ async function changeState(
   return answerWritten(id, written, dependencies);
 }
 
-export const pauseJobRoute = operation({
+export const pauseJob = operation({
   method: 'post',
   path: '/jobs/{id}/pause',
   operationId: 'pauseJob',
@@ -83,7 +83,7 @@ export const pauseJobRoute = operation({
   },
 });
 
-export const resumeJobRoute = operation({
+export const resumeJob = operation({
   method: 'post',
   path: '/jobs/{id}/resume',
   operationId: 'resumeJob',

@@ -18,7 +18,7 @@ const presentRevision = ({ generation, at, by, action, changes }: RevisionRow): 
   changes,
 });
 
-export const getRevisionsOfJob = operation({
+export const listRevisionsOfJob = operation({
   method: 'get',
   path: '/jobs/{id}/revisions',
   operationId: 'listRevisionsOfJob',

@@ -4,7 +4,7 @@ import { JobIdParams, requireJob } from '../rest/job-resource.ts';
 import { operation } from '../rest/operation.ts';
 import { answerQueued, QUEUED_ANSWERS, requireRun } from './runs.ts';
 
-export const runJobNow = operation({
+export const runJob = operation({
   method: 'post',
   path: '/jobs/{id}/run',
   operationId: 'runJob',

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Database } from '../../db/database.ts';
-import { listRuns } from '../../db/runs/run-lists.ts';
+import { listRunRows } from '../../db/runs/run-lists.ts';
 import { findRun } from '../../db/runs/runs.ts';
 import type { RunRow } from '../../db/schema.ts';
 import { SchedulerError } from '../../domain/errors.ts';
@@ -109,7 +109,7 @@ async function answerPage(
 ): Promise<Answer> {
   const { limit, state: states, trigger, from, to } = query;
   const rows = await dependencies.readList((db) =>
-    listRuns(
+    listRunRows(
       db,
       {
         namespace,
@@ -126,7 +126,7 @@ async function answerPage(
   return { status: 200, ...toPage(rows, limit, url, presentFor(dependencies), toPlace) };
 }
 
-export const getRunsOfJob = operation({
+export const listRunsOfJob = operation({
   method: 'get',
   path: '/jobs/{id}/runs',
   operationId: 'listRunsOfJob',
@@ -144,7 +144,7 @@ export const getRunsOfJob = operation({
   },
 });
 
-export const getRuns = operation({
+export const listRuns = operation({
   method: 'get',
   path: '/runs',
   operationId: 'listRuns',

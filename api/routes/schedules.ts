@@ -96,7 +96,7 @@ export const previewSchedule = operation({
   },
 });
 
-export const getUpcoming = operation({
+export const listUpcoming = operation({
   method: 'get',
   path: '/jobs/{id}/upcoming',
   operationId: 'listUpcoming',

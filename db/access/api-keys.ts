@@ -51,7 +51,7 @@ export function findApiKey(db: Database, namespace: string, id: string): Promise
 }
 
 /** One page of keys, newest first, revoked ones included; of one namespace, or of all. */
-export function listApiKeys(
+export function listApiKeyRows(
   db: Database,
   filter: { namespace?: string | undefined; afterId?: string | undefined; limit: number },
 ): Promise<ApiKeyRow[]> {
@@ -67,7 +67,7 @@ export function listApiKeys(
 }
 
 /** Revokes a key. One that was revoked before stays as it was. Undefined if there is no such key. */
-export function revokeApiKey(
+export function markApiKeyRevoked(
   db: Database,
   place: { id: string; namespace?: string | undefined },
   by: string,

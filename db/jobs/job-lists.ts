@@ -24,7 +24,7 @@ export interface JobFilter {
  * One page of jobs, newest first (ids of version 7 rise with time), beginning after `afterId`. A text in names is looked
  * for in one job after the other; all else has an index.
  */
-export function listJobs(
+export function listJobRows(
   db: Database,
   filter: JobFilter,
   page: { afterId?: string | undefined; limit: number },

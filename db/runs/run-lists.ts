@@ -27,7 +27,7 @@ interface RunFilter {
  * has, whatever the table holds: each way to filter has an index in the list's order. But for two, which pass over what
  * they leave out: a trigger together with states, and the trigger `schedule`, which most runs have.
  */
-export function listRuns(
+export function listRunRows(
   db: Database,
   filter: RunFilter,
   page: { after?: Place | undefined; limit: number },

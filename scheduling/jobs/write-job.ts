@@ -34,7 +34,7 @@ export interface Writer {
  * Stores a new job, its first generation, at once: in the caller's transaction, if there is one.
  * @throws SchedulerError `name_taken`, or `invalid` for what only this installation can not take
  */
-export async function createJob(
+export async function createJobRow(
   db: Database,
   job: { id: string; namespace: string; definition: JobInput },
   { by, origin, now, secrets, taskQueue }: Writer,

@@ -13,7 +13,7 @@ const CHECK_AFTER_MS = 2 * SECOND_MS;
  * asked now the reconciler asks later, and no further attempt begins meanwhile. Answers the run as it then is;
  * undefined if there is none, or if it has ended.
  */
-export async function cancelRun(
+export async function requestCancellation(
   dependencies: SyncDependencies,
   namespace: string,
   runId: string,

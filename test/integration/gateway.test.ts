@@ -3,7 +3,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { SignJWT } from 'jose';
-import { makeApiKey } from '../../platform/api-key-text.ts';
+import { makeApiKey } from '../../api/access/api-key-format.ts';
 import { findPort } from '../../local/ports.ts';
 import { bearer } from '../support/client.ts';
 import { fromRunner } from '../support/environment.ts';

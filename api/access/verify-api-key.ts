@@ -4,7 +4,7 @@ import type { Database } from '../../db/database.ts';
 import type { ApiKeyRow } from '../../db/schema.ts';
 import { SchedulerError } from '../../domain/errors.ts';
 import { MINUTE_MS, SECOND_MS } from '../../domain/milliseconds.ts';
-import { hashApiKey, isWellFormedApiKey } from '../../platform/api-key-text.ts';
+import { hashApiKey, isWellFormedApiKey } from './api-key-format.ts';
 import { createKeyedMutex } from '../../platform/keyed-mutex.ts';
 import type { Logger } from '../../platform/logger.ts';
 import type { Session } from './session.ts';

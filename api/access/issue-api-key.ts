@@ -5,13 +5,13 @@ import type { ApiKeyRow } from '../../db/schema.ts';
 import type { ApiKeyInput } from '../../domain/api-key.ts';
 import { invalid } from '../../domain/errors.ts';
 import { toInstant } from '../../domain/instant.ts';
-import { hashApiKey, hintOf, makeApiKey } from '../../platform/api-key-text.ts';
+import { hashApiKey, hintOf, makeApiKey } from './api-key-format.ts';
 
 /**
  * Makes a key and stores its hash. The key itself is known to whoever gets this answer alone.
  * @throws SchedulerError `name_taken`, or `invalid` for an end that is past
  */
-export async function createApiKey(
+export async function issueApiKey(
   db: Database,
   { namespace, by, pepper, now }: { namespace: string; by: string; pepper: string; now: Date },
   { name, scopes, expiresAt }: ApiKeyInput,
