@@ -73,11 +73,20 @@ export interface Input<Params, Query, Body, Headers> {
   url: URL;
 }
 
-/** One operation of the API: the router, the validation and the OpenAPI document are all made from it. */
-export interface Operation<Params = unknown, Query = unknown, Body = unknown, Headers = unknown> {
-  method: 'get' | 'post' | 'put' | 'patch' | 'delete';
+export type Method = 'get' | 'post' | 'put' | 'patch' | 'delete';
+
+/** One operation of the API. The router, the validation and the OpenAPI document are all made from it. */
+export interface Operation<
+  Params = unknown,
+  Query = unknown,
+  Body = unknown,
+  Headers = unknown,
+  M extends Method = Method,
+  Path extends string = string,
+> {
+  method: M;
   /** As OpenAPI writes it: `/jobs/{id}`. */
-  path: string;
+  path: Path;
   operationId: string;
   summary: string;
   description?: string;
@@ -122,10 +131,10 @@ export const isRead = ({ access, method }: Operation): boolean =>
   method === 'get' || access.endsWith(':read');
 
 /** Declares an operation; the handler's input has the types of the schemas. */
-export function operation<Params, Query, Body, Headers>(
-  definition: Operation<Params, Query, Body, Headers>,
-): Operation {
-  return definition as unknown as Operation;
+export function operation<Params, Query, Body, Headers, M extends Method, Path extends string>(
+  definition: Operation<Params, Query, Body, Headers, M, Path>,
+): Operation<unknown, unknown, unknown, unknown, M, Path> {
+  return definition as unknown as Operation<unknown, unknown, unknown, unknown, M, Path>;
 }
 
 /** The errors that an operation can answer: its own, and those that follow from its shape. */

@@ -1,46 +1,55 @@
-import type { Operation } from '../rest/operation.ts';
-import { createApiKey, getApiKey, listApiKeys, revokeApiKey } from './api-keys.ts';
+import type { Method, Operation } from '../rest/operation.ts';
 import { getAccess } from './access.ts';
+import { createApiKey, getApiKey, listApiKeys, revokeApiKey } from './api-keys.ts';
 import { backfillJob } from './backfill.ts';
-import { patchJob, deleteJob, replaceJob } from './change-job.ts';
+import { deleteJob, patchJob, replaceJob } from './change-job.ts';
 import { live, ready } from './health.ts';
 import { createJob, getJob, listJobs } from './jobs.ts';
 import { pauseJob, resumeJob } from './pause.ts';
 import { listRevisionsOfJob } from './revisions.ts';
-import { runJob } from './run-job.ts';
-import { listUpcoming, previewSchedule } from './schedules.ts';
-import { cancelRun } from './cancel-run.ts';
-import { retryRun } from './retry-run.ts';
+import { cancelRun, retryRun, runJob } from './run-actions.ts';
 import { getRun, listRuns, listRunsOfJob } from './runs.ts';
+import { listUpcoming, previewSchedule } from './schedules.ts';
 import { streamRuns } from './stream-runs.ts';
 
-/** Every operation of the API. The router and the OpenAPI document are both made from this list. */
+/** Every operation of the API. The router tries them in this order; the OpenAPI document lists them in it. */
 export const operations: Operation[] = [
-  createJob,
-  listJobs,
-  getJob,
-  replaceJob,
-  patchJob,
-  deleteJob,
-  pauseJob,
-  resumeJob,
-  runJob,
-  backfillJob,
-  listRevisionsOfJob,
-  listUpcoming,
-  previewSchedule,
-  listRunsOfJob,
-  listRuns,
-  // Before what would take its path for the id of a run.
-  streamRuns,
-  getRun,
-  cancelRun,
-  retryRun,
-  createApiKey,
-  listApiKeys,
-  getApiKey,
-  revokeApiKey,
-  getAccess,
-  live,
-  ready,
+  route('POST /jobs', createJob),
+  route('GET /jobs', listJobs),
+  route('GET /jobs/{id}', getJob),
+  route('PUT /jobs/{id}', replaceJob),
+  route('PATCH /jobs/{id}', patchJob),
+  route('DELETE /jobs/{id}', deleteJob),
+  route('POST /jobs/{id}/pause', pauseJob),
+  route('POST /jobs/{id}/resume', resumeJob),
+  route('POST /jobs/{id}/run', runJob),
+  route('POST /jobs/{id}/backfill', backfillJob),
+  route('GET /jobs/{id}/revisions', listRevisionsOfJob),
+  route('GET /jobs/{id}/upcoming', listUpcoming),
+  route('POST /schedules/preview', previewSchedule),
+
+  route('GET /jobs/{id}/runs', listRunsOfJob),
+  route('GET /runs', listRuns),
+  // Before /runs/{id}, which would take "stream" for an id.
+  route('GET /runs/stream', streamRuns),
+  route('GET /runs/{id}', getRun),
+  route('POST /runs/{id}/cancel', cancelRun),
+  route('POST /runs/{id}/retry', retryRun),
+
+  route('POST /api-keys', createApiKey),
+  route('GET /api-keys', listApiKeys),
+  route('GET /api-keys/{id}', getApiKey),
+  route('POST /api-keys/{id}/revoke', revokeApiKey),
+  route('GET /access', getAccess),
+
+  route('GET /livez', live),
+  route('GET /readyz', ready),
 ];
+
+/** Lists an operation under its method and path. The compiler refuses an address that is not the operation's own. */
+function route<M extends Method, Path extends string>(
+  _address: `${Uppercase<NoInfer<M>>} ${NoInfer<Path>}`,
+  operation: Operation<unknown, unknown, unknown, unknown, M, Path>,
+): Operation {
+  return operation;
+}

@@ -1,55 +1,13 @@
 import { z } from 'zod';
-import type { Database } from '../../db/database.ts';
 import { listRunRows } from '../../db/runs/run-lists.ts';
-import { findRun } from '../../db/runs/runs.ts';
 import type { RunRow } from '../../db/schema.ts';
-import { SchedulerError } from '../../domain/errors.ts';
 import { Instant, QueryInstant } from '../../domain/instant.ts';
 import { Run, Trigger } from '../../domain/run/run.ts';
 import { RunState } from '../../domain/run/run-state.ts';
-import { REPLAYED_HEADER } from '../rest/idempotency.ts';
 import { JobIdParams, requireJob } from '../rest/job-resource.ts';
 import { operation, type Answer, type ApiDependencies } from '../rest/operation.ts';
 import { decodeCursor, pageOf, pageQuery, toPage } from '../rest/page.ts';
-import { presentRun } from '../rest/present.ts';
-
-/** Presents runs with links to where this service's Temporal is looked at. */
-export const presentFor = ({ temporalUiUrl, temporal }: ApiDependencies) => {
-  const where = { uiUrl: temporalUiUrl, namespace: temporal.options.namespace };
-  return (run: RunRow) => presentRun(run, where);
-};
-
-/** For the document: the answer of what makes a run. */
-export const QUEUED_ANSWERS = {
-  202: {
-    description: 'The run, queued.',
-    schema: Run,
-    headers: { Location: 'Path of the run.', ...REPLAYED_HEADER },
-  },
-};
-
-/** The answer of what has made a run. */
-export const answerQueued = (dependencies: ApiDependencies) => {
-  const present = presentFor(dependencies);
-  return (run: RunRow) => ({ status: 202, headers: { Location: `/runs/${run.id}` }, body: present(run) });
-};
-
-/** The error for a run that there is not. */
-const noSuchRun = (id: string) => new SchedulerError('not_found', `There is no run with the id ${id}.`);
-
-/** The parameters of every path below a run. */
-export const RunIdParams = z.strictObject({
-  id: z
-    .uuid({ error: 'is not the id of a run; ids are UUIDs' })
-    .meta({ example: '5f1c1b0e-6f0e-5b39-9d3c-2a53c3c2b8ad' }),
-});
-
-/** @throws SchedulerError `not_found` */
-export async function requireRun(db: Database, namespace: string, id: string): Promise<RunRow> {
-  const run = await findRun(db, namespace, id);
-  if (!run) throw noSuchRun(id);
-  return run;
-}
+import { presentFor, requireRun, RunIdParams } from '../rest/run-resource.ts';
 
 const RunPlace = z.strictObject({ scheduledAt: Instant, id: z.uuid() });
 
