@@ -80,8 +80,7 @@ module.exports = {
         'workflows take types from domain and activities, and code from the workflow SDK and from what imports nothing',
       from: { path: '^workflows/' },
       to: {
-        pathNot:
-          '^(workflows/|domain/run/(run-failed|permit-signal)[.]ts$|node_modules/@temporalio/(workflow|common)/)',
+        pathNot: '^(workflows/|domain/run/temporal-names[.]ts$|node_modules/@temporalio/(workflow|common)/)',
         dependencyTypesNot: ['type-only'],
       },
     },

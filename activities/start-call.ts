@@ -16,7 +16,7 @@ import { fieldsOf, traceAttempt } from './attempt/trace-run.ts';
 const RECORD_MS = 2_000;
 
 /**
- * The local activity that begins the first call of a run (domain/job/local-call.ts), and records it. A call that takes longer
+ * The local activity that begins the first call of a run (domain/job/run-workflow.ts), and records it. A call that takes longer
  * than a moment goes on in this process, and is fetched by `createAwaitCall`; whatever else the run may need is left to
  * `createRunTarget`. Done again after a crash it does not repeat what it has recorded; and what it could not record it
  * answers, so that Temporal keeps it.

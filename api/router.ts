@@ -4,7 +4,7 @@ import { invalid } from '../domain/errors.ts';
 import { currentTraceparent } from '../platform/spans.ts';
 import type { Session } from './access/session.ts';
 import { requireAccess, type AccessControl } from './middleware/access.ts';
-import { findUnstorable } from '../domain/storable-text.ts';
+import { findUnstorable } from '../domain/text.ts';
 import { jsonBody } from './middleware/json-body.ts';
 import type { RequestState } from './middleware/request-context.ts';
 import { namespaceFor, queryOf } from './rest/namespace.ts';

@@ -1,10 +1,10 @@
 import { z } from 'zod';
 import { NamespaceName, Scope } from './access.ts';
 import { Instant } from './instant.ts';
-import { name } from './line.ts';
+import { nameText } from './text.ts';
 
 const shape = {
-  name: name(100).min(1).meta({
+  name: nameText(100).min(1).meta({
     description: 'Whose key it is. Unique among the keys of the namespace that are not revoked.',
     example: 'billing-service',
   }),

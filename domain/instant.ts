@@ -56,7 +56,7 @@ export function isLocalTime(text: string): boolean {
 }
 
 /** The first whole second that is not before the instant, in milliseconds since the epoch: schedules have no finer grain. */
-export function wholeSecondFrom(instant: string): number {
+export function ceilToSecond(instant: string): number {
   return Math.ceil(Date.parse(instant) / 1_000) * 1_000;
 }
 

@@ -14,14 +14,13 @@ import {
 } from '@temporalio/workflow';
 import type { RunGoesOn } from '../activities/attempt/call-result.ts';
 import type { Activities, CallActivities } from '../activities/index.ts';
-import { RUN_FAILED } from '../domain/run/run-failed.ts';
+import { RUN_FAILED, PERMIT_SIGNAL } from '../domain/run/temporal-names.ts';
 import type {
   DelegatedAttempt,
   RunJobInput,
   RunJobResult,
   RunJobTask,
 } from '../domain/run/workflow-contract.ts';
-import { PERMIT_SIGNAL } from '../domain/run/permit-signal.ts';
 import { runUserTarget } from './run-user-target.ts';
 
 const { runHttpTarget: runTarget } = proxyActivities<Activities>({

@@ -8,7 +8,7 @@ import type { EndedAttempt } from './ended-attempt.ts';
 // longer goes on here, and the workflow asks for its end at a task queue that no other process has.
 
 // A call is over, or broken off, before Temporal could have it made elsewhere: before the timeout of the workflow task
-// (domain/job/local-call.ts), and then that of the activity that fetches it (workflows/run-job.ts).
+// (domain/job/run-workflow.ts), and then that of the activity that fetches it (workflows/run-job.ts).
 
 /** A workflow task that has taken so long already begins no call. */
 export const BEGUN_WITHIN_MS = 3 * SECOND_MS;

@@ -4,7 +4,7 @@ import { recordAttempt, type RunEnd } from '../../db/runs/run-progress.ts';
 import { isHook } from '../../domain/run/hook-trigger.ts';
 import { limitsOf } from '../../domain/job/limits.ts';
 import { reasonFor } from '../../domain/run/reasons.ts';
-import { RUN_FAILED } from '../../domain/run/run-failed.ts';
+import { RUN_FAILED } from '../../domain/run/temporal-names.ts';
 import type { RunJobResult } from '../../domain/run/workflow-contract.ts';
 import { grantWaiting } from '../../scheduling/runs/permits.ts';
 import type { ActivityDependencies } from './dependencies.ts';

@@ -3,9 +3,9 @@ import type { BegunRun } from '../../db/runs/begin-run.ts';
 import type { StoredHttpTarget } from '../../domain/target/http-target.ts';
 import { fillIn, fillInText, type AnyPlaceholderValues } from '../../domain/target/placeholder.ts';
 import { traceIdOf } from '../../domain/run/origin.ts';
-import { keyOf } from '../../domain/target/signing.ts';
+import { decodeSigningSecret } from '../../domain/target/signing.ts';
 import { isReservedHeader } from '../../domain/target/target-headers.ts';
-import { headerField, signingField, type SecretOwner } from '../../domain/job/target-secrets.ts';
+import { headerField, signingField, type SecretOwner } from '../../domain/job/extract-secrets.ts';
 import type { SecretBox } from '../../platform/secret-box.ts';
 
 /** A call that is ready to be made. */
@@ -112,7 +112,7 @@ const secondsOf = (time: Date) => Math.floor(time.getTime() / 1_000);
 function sign(secrets: string[], id: string, now: Date, body: string | Buffer): Record<string, string> {
   if (secrets.length === 0) return {};
   const signatures = secrets.map((secret) => {
-    const hmac = createHmac('sha256', keyOf(secret))
+    const hmac = createHmac('sha256', decodeSigningSecret(secret))
       .update(`${id}.${secondsOf(now)}.`)
       .update(body);
     return `v1,${hmac.digest('base64')}`;

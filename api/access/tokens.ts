@@ -2,13 +2,13 @@ import { createHash, createPublicKey } from 'node:crypto';
 import { createRemoteJWKSet, errors, jwtVerify, type JWTPayload } from 'jose';
 import { DEFAULT_NAMESPACE, NamespaceName, Scope } from '../../domain/access.ts';
 import { SchedulerError } from '../../domain/errors.ts';
-import { line } from '../../domain/line.ts';
+import { singleLine } from '../../domain/text.ts';
 import { SECOND_MS } from '../../domain/milliseconds.ts';
 import type { Config } from '../../platform/config.ts';
 import type { Session } from './session.ts';
 
 /** Revisions name it. */
-const Subject = line(200).min(1);
+const Subject = singleLine(200).min(1);
 
 /** What says that a token is wrong, rather than that it could not be verified. */
 const FAULTS = [

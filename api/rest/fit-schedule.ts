@@ -1,8 +1,7 @@
-import { compileSchedule } from '../../domain/schedule/compile-schedule.ts';
-import type { Recurrence } from '../../domain/schedule/recurrence.ts';
+import { compileSchedule, type CompiledSchedule } from '../../domain/schedule/compile-schedule.ts';
 import { invalid } from '../../domain/errors.ts';
 import { SECOND_MS } from '../../domain/milliseconds.ts';
-import { findNeverFiring } from '../../domain/schedule/never-firing.ts';
+import { checkWillFire } from '../../domain/schedule/check-will-fire.ts';
 import type { Schedule } from '../../domain/schedule/schedule.ts';
 import { shortestInterval } from '../../domain/schedule/shortest-interval.ts';
 import { findTooComplex } from '../../scheduling/schedules/spec-size.ts';
@@ -19,11 +18,11 @@ export function requireFitSchedule(
   now: number,
   { limits }: Pick<ApiDependencies, 'limits'>,
   before?: Schedule,
-): Recurrence {
+): CompiledSchedule {
   const compiled = compileSchedule(schedule);
   const tooComplex = findTooComplex(compiled, now);
   if (tooComplex.length > 0) throw invalid(tooComplex);
-  const faults = findNeverFiring(schedule, now, before, compiled);
+  const faults = checkWillFire(schedule, now, before, compiled);
   if (faults.length > 0) throw invalid(faults);
   const shortest = shortestInterval(compiled, now);
   if (shortest >= limits.minIntervalMs) return compiled;

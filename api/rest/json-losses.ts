@@ -1,5 +1,5 @@
 import type { FieldError } from '../../domain/errors.ts';
-import { findUnstorable } from '../../domain/storable-text.ts';
+import { findUnstorable } from '../../domain/text.ts';
 import { toPath } from './field-path.ts';
 import { findNumberFault } from './number-fault.ts';
 

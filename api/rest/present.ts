@@ -5,8 +5,8 @@ import type { ApiKey } from '../../domain/api-key.ts';
 import { toInstant } from '../../domain/instant.ts';
 import type { Job, SyncState } from '../../domain/job/job.ts';
 import type { Attempt, RecordedAttempt, Run } from '../../domain/run/run.ts';
-import type { Recurrence } from '../../domain/schedule/recurrence.ts';
-import { summarize } from '../../domain/schedule/schedule-words.ts';
+import type { CompiledSchedule } from '../../domain/schedule/compile-schedule.ts';
+import { summarizeSchedule } from '../../domain/schedule/schedule-summary.ts';
 import { definitionOf } from '../../scheduling/jobs/job-definition.ts';
 import { upcomingOf } from '../../scheduling/occurrences/upcoming.ts';
 
@@ -26,14 +26,14 @@ export function presentJob(
   job: JobRow,
   { lastRun, scheduledRuns }: RunsOfJob,
   now: Date,
-  compiled?: Recurrence,
+  compiled?: CompiledSchedule,
 ): Job {
   const upcoming = upcomingOf(job, scheduledRuns, now.getTime(), UPCOMING, compiled);
   return {
     id: job.id,
     namespace: job.namespace,
     ...definitionOf(job),
-    schedule: { ...job.schedule, summary: summarize(job.schedule) },
+    schedule: { ...job.schedule, summary: summarizeSchedule(job.schedule) },
     state: job.state,
     pause: presentPause(job),
     status: {

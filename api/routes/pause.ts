@@ -3,7 +3,7 @@ import type { JobRow } from '../../db/schema.ts';
 import { invalid, SchedulerError } from '../../domain/errors.ts';
 import { Instant, toInstant } from '../../domain/instant.ts';
 import { Job } from '../../domain/job/job.ts';
-import { freeText } from '../../domain/line.ts';
+import { freeText } from '../../domain/text.ts';
 import type { JobChange } from '../../scheduling/jobs/job-change.ts';
 import { resumption } from '../../scheduling/jobs/resumption.ts';
 import { writeJob } from '../../scheduling/jobs/write-job.ts';

@@ -1,14 +1,14 @@
 import { z } from 'zod';
 import { countScheduledRuns } from '../../db/runs/runs.ts';
-import type { Recurrence } from '../../domain/schedule/recurrence.ts';
+import type { CompiledSchedule } from '../../domain/schedule/compile-schedule.ts';
 import { Instant, QueryInstant, toInstant } from '../../domain/instant.ts';
 import { occurrences } from '../../domain/schedule/occurrences.ts';
 import { Schedule } from '../../domain/schedule/schedule.ts';
 import { Warning } from '../../domain/schedule/schedule-warning.ts';
-import { findWarnings } from '../../domain/schedule/schedule-warnings.ts';
-import { summarize } from '../../domain/schedule/schedule-words.ts';
+import { findWarnings } from '../../domain/schedule/find-warnings.ts';
+import { summarizeSchedule } from '../../domain/schedule/schedule-summary.ts';
 import { toLocalTime } from '../../domain/schedule/time-zone.ts';
-import { zoneMeant } from '../../domain/schedule/zone-name.ts';
+import { resolveZone } from '../../domain/schedule/canonical-zone.ts';
 import { upcomingOf } from '../../scheduling/occurrences/upcoming.ts';
 import { requireFitSchedule } from '../rest/fit-schedule.ts';
 import { JobIdParams, requireJob } from '../rest/job-resource.ts';
@@ -46,14 +46,14 @@ function present(
   schedule: Schedule,
   instants: number[],
   after: number,
-  compiled?: Recurrence,
+  compiled?: CompiledSchedule,
 ): z.infer<typeof Upcoming> {
   return {
     times: instants.map(toInstant),
-    local: instants.map((instant) => toLocalTime(zoneMeant(schedule.timeZone), instant)),
+    local: instants.map((instant) => toLocalTime(resolveZone(schedule.timeZone), instant)),
     timeZone: schedule.timeZone,
     jitter: schedule.jitter ?? null,
-    summary: summarize(schedule),
+    summary: summarizeSchedule(schedule),
     warnings: findWarnings(schedule, after, compiled),
   };
 }

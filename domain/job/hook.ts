@@ -51,7 +51,7 @@ const hooksWith = <TargetFields extends z.ZodType>(target: TargetFields) => {
 export const hooks = hooksWith(HookTarget);
 
 /** The same as they are stored and answered. */
-export const hookAnswers = hooksWith(StoredHttpTarget);
+export const storedHooks = hooksWith(StoredHttpTarget);
 
-export type FailureHook = NonNullable<z.infer<typeof hookAnswers.onFailure>>;
-export type RecoveryHook = NonNullable<z.infer<typeof hookAnswers.onRecovery>>;
+export type FailureHook = NonNullable<z.infer<typeof storedHooks.onFailure>>;
+export type RecoveryHook = NonNullable<z.infer<typeof storedHooks.onRecovery>>;

@@ -1,10 +1,10 @@
 import { z } from 'zod';
 import { durationSchema } from '../duration.ts';
 import { type HookName } from '../run/hook-trigger.ts';
-import { hookAnswers, hooks, type FailureHook, type RecoveryHook } from './hook.ts';
+import { storedHooks, hooks, type FailureHook, type RecoveryHook } from './hook.ts';
 import { Instant } from '../instant.ts';
 import { JobWarning } from './job-warning.ts';
-import { freeText, name } from '../line.ts';
+import { freeText, nameText } from '../text.ts';
 import { DAY_MS, SECOND_MS } from '../milliseconds.ts';
 import { propertyNames } from '../property-names.ts';
 import { Policy } from './policy.ts';
@@ -17,7 +17,7 @@ import { Target, StoredTarget } from '../target/target.ts';
 export const MAX_LABELS = 64;
 
 /** A job's name: unique in its namespace. */
-export const JobName = name(200).min(1).meta({
+export const JobName = nameText(200).min(1).meta({
   description: 'Unique in the namespace; stored in Unicode’s normal form NFC.',
   example: 'weekly-report',
 });
@@ -28,7 +28,7 @@ export const LabelKey = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$/, {
 });
 
 /** The value of a label. */
-export const LabelValue = name(200);
+export const LabelValue = nameText(200);
 
 const Labels = z
   .record(LabelKey, LabelValue)
@@ -88,7 +88,7 @@ export const Job = z
     ...definition,
     schedule: ScheduleAnswer,
     target: StoredTarget,
-    ...hookAnswers,
+    ...storedHooks,
     state: JobState,
     pause: z
       .strictObject({ reason: z.string(), at: Instant, by: z.string(), until: Instant.nullable() })

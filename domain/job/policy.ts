@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { durationSchema } from '../duration.ts';
-import { name } from '../line.ts';
+import { nameText } from '../text.ts';
 import { DAY_MS, SECOND_MS } from '../milliseconds.ts';
 
 /** How many attempts may arrive at a target in any stretch of time. */
@@ -34,7 +34,7 @@ export const Policy = z
       .enum(['keep', 'delete'])
       .default('keep')
       .meta({ description: 'What becomes of the job after its last occurrence.' }),
-    concurrencyKey: name(200).min(1).optional().meta({
+    concurrencyKey: nameText(200).min(1).optional().meta({
       description:
         'Jobs of one namespace with the same key share `maxConcurrent` and `rateLimit`; without a key, they are those of this job alone.',
       example: 'billing-api',

@@ -2,7 +2,7 @@ import { v5 as uuidv5 } from 'uuid';
 import type { BackfillOverlap } from './backfill.ts';
 import type { Trigger } from './run.ts';
 
-/** The name of the workflow that carries out one run, and of the one that begins with a local activity (local-call.ts). */
+/** The name of the workflow that carries out one run, and of the one that begins with a local activity (domain/job/run-workflow.ts). */
 export const RUN_JOB_WORKFLOW = 'runJob';
 export const RUN_HTTP_JOB_WORKFLOW = 'runHttpJob';
 

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { FIRST_YEAR, LAST_YEAR, numbers, toRanges, type Calendar } from './calendar.ts';
 import { DAY_NAMES, FULL_DAY_NAMES, FULL_MONTH_NAMES, MONTH_NAMES } from './cron/fields.ts';
-import { line } from '../line.ts';
+import { singleLine } from '../text.ts';
 
 /** The fields of a calendar: their bounds, the names that they understand, and what they are when they are left out. */
 const FIELDS = {
@@ -58,7 +58,7 @@ export const CalendarInput = z
     month: fieldSchema('month'),
     dayOfWeek: fieldSchema('dayOfWeek'),
     year: fieldSchema('year'),
-    comment: line(200).optional(),
+    comment: singleLine(200).optional(),
   })
   .meta({
     id: 'Calendar',

@@ -1,5 +1,5 @@
 import { toValues, type Calendar, type Range } from './calendar.ts';
-import type { Recurrence } from './recurrence.ts';
+import type { CompiledSchedule } from './compile-schedule.ts';
 import {
   daysOnWeekdays,
   END_OF_DAYS,
@@ -64,7 +64,7 @@ export function matchersByTimeOfDay<Entry>(
 }
 
 /** The same for the calendars of a schedule: those of a group also follow the same rules when clocks change. */
-export const matchersOf = ({ calendars }: Pick<Recurrence, 'calendars'>) =>
+export const matchersOf = ({ calendars }: Pick<CompiledSchedule, 'calendars'>) =>
   matchersByTimeOfDay(
     calendars,
     ({ calendar }) => calendar,

@@ -1,42 +1,67 @@
+import type { Calendar } from './calendar.ts';
 import { toCalendar, type CalendarInput } from './calendar-schema.ts';
-import type { ClockChangeRules, Recurrence } from './recurrence.ts';
+import { resolveZone } from './canonical-zone.ts';
 import { compileCron } from './cron/compile-cron.ts';
 import { parseCron } from './cron/parse-cron.ts';
 import { durationMs } from '../duration.ts';
 import { compileExclusion } from './exclusion.ts';
-import { isLocalTime, wholeSecondFrom } from '../instant.ts';
-import { instantsOfLocal, localSecondFrom } from './local-time.ts';
+import { ceilToSecond, isLocalTime } from '../instant.ts';
+import { parseLocalTime, resolveLocalTime, type ClockChangeRules } from './local-time.ts';
 import type { AtSchedule, EverySchedule, Schedule } from './schedule.ts';
-import { zoneMeant } from './zone-name.ts';
 
-/** Debian's cron (cron(8)): jobs at fixed times are kept through a clock change, those by wildcards follow the clock. */
+/** An interval between occurrences: they lie at every multiple of `everyMs` since the epoch, plus `offsetMs`. */
+export interface Interval {
+  everyMs: number;
+  offsetMs: number;
+}
+
+/**
+ * A schedule in the form that occurrences are searched in: calendars in one time zone, intervals and instants. It fires
+ * when any of them matches, unless `exclude` does. Serializable.
+ */
+export interface CompiledSchedule {
+  calendars: (ClockChangeRules & { calendar: Calendar })[];
+  intervals: Interval[];
+  /** Milliseconds since the epoch, whole seconds. */
+  instants: number[];
+  /** Local times at which the schedule does not fire. */
+  exclude: Calendar[];
+  timeZone: string;
+  /** Milliseconds since the epoch, a whole second, inclusive. */
+  startAt?: number;
+  /** Milliseconds since the epoch, a whole second, inclusive. */
+  endAt?: number;
+}
+
+// The defaults are those of Debian's cron (cron(8)): a job at a fixed time runs once through a clock change, and a job
+// with wildcards follows the clock.
 const FIXED_TIMES: ClockChangeRules = { gap: 'shift', repeat: 'first' };
 const REAL_CLOCK: ClockChangeRules = { gap: 'skip', repeat: 'both' };
 
-/** The entries of a field that takes one or several. */
-export const asList = <Entry>(value: Entry | Entry[]): Entry[] => (Array.isArray(value) ? value : [value]);
+/** The entries of a field that takes a single value or a list. */
+export const toArray = <Entry>(value: Entry | Entry[]): Entry[] => (Array.isArray(value) ? value : [value]);
 
-/** What several entries say alike is looked for once. */
+/** Removes duplicates, so that each calendar is searched once. */
 const distinct = <Entry>(entries: Entry[]): Entry[] =>
   entries.length < 2
     ? entries
     : [...new Map(entries.map((entry) => [JSON.stringify(entry), entry])).values()];
 
-/** Compiles an accepted schedule to what it means. */
-export function compileSchedule(schedule: Schedule): Recurrence {
+/** Compiles a schedule that its schema has accepted. Pure. */
+export function compileSchedule(schedule: Schedule): CompiledSchedule {
   const { startAt, endAt, exclude = [] } = schedule;
-  const timeZone = zoneMeant(schedule.timeZone);
+  const timeZone = resolveZone(schedule.timeZone);
   const common = {
     timeZone,
     exclude: distinct(exclude.flatMap(compileExclusion)),
-    ...(startAt === undefined ? {} : { startAt: wholeSecondFrom(startAt) }),
+    ...(startAt === undefined ? {} : { startAt: ceilToSecond(startAt) }),
     ...(endAt === undefined ? {} : { endAt: Math.floor(Date.parse(endAt) / 1_000) * 1_000 }),
   };
   if ('cron' in schedule) {
     const { dst, dayMatch = 'cron' } = schedule;
-    const calendars = [...new Set(asList(schedule.cron))].flatMap((expression) => {
+    const calendars = [...new Set(toArray(schedule.cron))].flatMap((expression) => {
       const cron = parseCron(expression);
-      const rules = rulesOf(cron.hour.star || cron.minute.star, dst);
+      const rules = clockChangeRules(cron.hour.star || cron.minute.star, dst);
       return compileCron(cron, dayMatch).map((calendar) => ({ calendar, ...rules }));
     });
     return { calendars: distinct(calendars), intervals: [], instants: [], ...common };
@@ -44,7 +69,7 @@ export function compileSchedule(schedule: Schedule): Recurrence {
   if ('calendar' in schedule) {
     const calendars = schedule.calendar.map((input) => ({
       calendar: toCalendar(input),
-      ...rulesOf(hasWildcard(input), schedule.dst),
+      ...clockChangeRules(hasWildcard(input), schedule.dst),
     }));
     return { calendars: distinct(calendars), intervals: [], instants: [], ...common };
   }
@@ -52,29 +77,32 @@ export function compileSchedule(schedule: Schedule): Recurrence {
     const interval = { everyMs: durationMs(schedule.every), offsetMs: offsetOf(schedule) };
     return { calendars: [], intervals: [interval], instants: [], ...common };
   }
-  return { calendars: [], intervals: [], instants: instantsOf(schedule), ...common };
+  return { calendars: [], intervals: [], instants: resolveInstants(schedule), ...common };
 }
 
-/** The instants of an `at` schedule: local times are resolved by its zone and its rules for clock changes. */
-export function instantsOf(schedule: AtSchedule, entries: string[] = asList(schedule.at)): number[] {
-  const zone = zoneMeant(schedule.timeZone);
-  const rules = rulesOf(false, schedule.dst);
+/**
+ * The instants of an `at` schedule, in milliseconds since the epoch. Local times are resolved by its time zone and its
+ * rules for clock changes.
+ */
+export function resolveInstants(schedule: AtSchedule, entries: string[] = toArray(schedule.at)): number[] {
+  const zone = resolveZone(schedule.timeZone);
+  const rules = clockChangeRules(false, schedule.dst);
   return entries.flatMap((entry) =>
-    isLocalTime(entry) ? instantsOfLocal(zone, localSecondFrom(entry), rules) : [wholeSecondFrom(entry)],
+    isLocalTime(entry) ? resolveLocalTime(zone, parseLocalTime(entry), rules) : [ceilToSecond(entry)],
   );
 }
 
-/** Where the multiples of an interval are counted from: the epoch, or the schedule's own beginning. */
+/** The offset of an interval in milliseconds: its multiples count from the epoch, or from `startAt`. */
 function offsetOf({ anchor, startAt, every, offset }: EverySchedule): number {
-  const from = anchor === 'startAt' && startAt !== undefined ? wholeSecondFrom(startAt) : 0;
+  const from = anchor === 'startAt' && startAt !== undefined ? ceilToSecond(startAt) : 0;
   const everyMs = durationMs(every);
   return (((from + durationMs(offset)) % everyMs) + everyMs) % everyMs;
 }
 
 const hasWildcard = ({ hour, minute }: CalendarInput) => hour === '*' || minute === '*';
 
-/** The rules for clock changes: those that a schedule names, else Debian’s, by whether it follows the clock. */
-export function rulesOf(
+/** The rules for clock changes: those that a schedule names, else the defaults of Debian's cron. */
+export function clockChangeRules(
   followsClock: boolean,
   dst:
     | { gap?: ClockChangeRules['gap'] | undefined; repeat?: ClockChangeRules['repeat'] | undefined }

@@ -1,6 +1,6 @@
 import { LAST_YEAR } from './calendar.ts';
 import { compileMatcher, nextLocal } from './calendar-search.ts';
-import type { Recurrence } from './recurrence.ts';
+import type { CompiledSchedule } from './compile-schedule.ts';
 import { DAY_MS, SECOND_MS } from '../milliseconds.ts';
 import { iterateOccurrences } from './occurrences.ts';
 import { zoneSegmentAt } from './time-zone.ts';
@@ -20,7 +20,11 @@ export interface CountStep {
  * others have their turn, or stop. Days on which the same calendars match, and no clock changes, have the same number of
  * occurrences: each kind is counted through once, so that a year of them takes hardly longer than its kinds of days.
  */
-export function* countOccurrences(schedule: Recurrence, after: number, until: number): Generator<CountStep> {
+export function* countOccurrences(
+  schedule: CompiledSchedule,
+  after: number,
+  until: number,
+): Generator<CountStep> {
   const counts = new Map<string, number>();
   const kindOf = kindsOfDays(schedule);
   const toSecond = (instant: number) => Math.floor(instant / SECOND_MS) * SECOND_MS + SECOND_MS;
@@ -47,7 +51,7 @@ export function* countOccurrences(schedule: Recurrence, after: number, until: nu
   yield { count: 0, to: until };
 }
 
-function* countOneByOne(schedule: Recurrence, start: number, end: number): Generator<CountStep> {
+function* countOneByOne(schedule: CompiledSchedule, start: number, end: number): Generator<CountStep> {
   let count = 0;
   for (const instant of iterateOccurrences(schedule, start - 1)) {
     if (instant >= end) break;
@@ -67,7 +71,7 @@ function restOfDay(timeZone: string, start: number) {
 }
 
 /** Names the kind of a whole local day: two of the same kind have the same number of occurrences. */
-function kindsOfDays({ calendars, exclude, intervals, instants }: Recurrence) {
+function kindsOfDays({ calendars, exclude, intervals, instants }: CompiledSchedule) {
   const matchers = [...calendars.map(({ calendar }) => calendar), ...exclude].map((calendar) =>
     compileMatcher(calendar),
   );

@@ -1,6 +1,6 @@
 import { LAST_YEAR, toValues, type Calendar } from './calendar.ts';
 import { matchersByTimeOfDay, matchesDay, timesADay, type Matcher } from './calendar-search.ts';
-import type { Recurrence } from './recurrence.ts';
+import type { CompiledSchedule } from './compile-schedule.ts';
 import type { FieldError } from '../errors.ts';
 import { DAY_MS } from '../milliseconds.ts';
 
@@ -16,7 +16,7 @@ const END = Date.UTC(LAST_YEAR + 1, 0, 1) / DAY_MS;
  * than a day is never too much.
  */
 export function findExcessiveExclusion(
-  { calendars, intervals, exclude }: Recurrence,
+  { calendars, intervals, exclude }: CompiledSchedule,
   now: number,
 ): FieldError[] {
   const isExcluded = wholeDaysOf(exclude);

@@ -1,9 +1,9 @@
-import type { Recurrence } from './recurrence.ts';
+import type { CompiledSchedule } from './compile-schedule.ts';
 import { iterateOccurrences } from './occurrences.ts';
 import { HOUR_MS } from '../milliseconds.ts';
 
 /** The last instant (milliseconds since the epoch) after `after` at which a schedule fires; undefined if it has no end, or none. */
-export function lastOccurrence(schedule: Recurrence, after: number): number | undefined {
+export function lastOccurrence(schedule: CompiledSchedule, after: number): number | undefined {
   const endless =
     schedule.endAt === undefined && (schedule.calendars.length > 0 || schedule.intervals.length > 0);
   if (endless) return undefined;

@@ -1,6 +1,7 @@
 import { LAST_YEAR } from './calendar.ts';
 import { matchersOf, nextLocal, type Matcher } from './calendar-search.ts';
-import type { ClockChangeRules, Recurrence, Interval } from './recurrence.ts';
+import type { CompiledSchedule, Interval } from './compile-schedule.ts';
+import type { ClockChangeRules } from './local-time.ts';
 import { prepareExclusions } from './exclusion-search.ts';
 import { clockChangeAtStart, zoneSegmentAt } from './time-zone.ts';
 import { DAY_MS, SECOND_MS } from '../milliseconds.ts';
@@ -18,7 +19,7 @@ const LAST_INSTANT = Date.UTC(LAST_YEAR + 1, 0, 1) - 1;
  * fires. The instant `after` itself is not among them. Pure: the same input gives the same instants, as long as the
  * time-zone data is the same.
  */
-export function occurrences(schedule: Recurrence, after: number, limit: number): number[] {
+export function occurrences(schedule: CompiledSchedule, after: number, limit: number): number[] {
   const instants: number[] = [];
   for (const instant of iterateOccurrences(schedule, after)) {
     if (instants.length >= limit) break;
@@ -31,7 +32,7 @@ export function occurrences(schedule: Recurrence, after: number, limit: number):
  * The instants after `after` at which a schedule fires, one by one. Ends only where the schedule does, or where its
  * exclusions rule out so much that it can not be searched.
  */
-export function* iterateOccurrences(schedule: Recurrence, after: number): Generator<number> {
+export function* iterateOccurrences(schedule: CompiledSchedule, after: number): Generator<number> {
   const { timeZone } = schedule;
   const excludedUntil = prepareExclusions(schedule.exclude);
   const lastInstant = Math.min(schedule.endAt ?? Infinity, LAST_INSTANT);
@@ -64,7 +65,7 @@ export function* iterateOccurrences(schedule: Recurrence, after: number): Genera
 /** Finds the first instant from `from` on that one part of a schedule fires at; Infinity if there is none. */
 type Source = (from: number) => number;
 
-function sourcesOf(schedule: Recurrence): Source[] {
+function sourcesOf(schedule: CompiledSchedule): Source[] {
   const { intervals, instants, timeZone } = schedule;
   return [
     ...matchersOf(schedule).map(({ matcher, first }): Source => {
@@ -115,7 +116,7 @@ function nextInCalendar(matcher: Matcher, rules: ClockChangeRules, timeZone: str
  * The instants in (after, until] at which a repeated local time comes by a second time and does not fire, because the
  * schedule fires only at the first (`repeat: "first"`).
  */
-export function suppressedOccurrences(schedule: Recurrence, after: number, until: number): number[] {
+export function suppressedOccurrences(schedule: CompiledSchedule, after: number, until: number): number[] {
   const both = schedule.calendars.map((entry) => ({ ...entry, repeat: 'both' as const }));
   const suppressed: number[] = [];
   const fired = iterateOccurrences(schedule, after);

@@ -1,4 +1,4 @@
-import { asList, instantsOf } from './compile-schedule.ts';
+import { resolveInstants, toArray } from './compile-schedule.ts';
 import type { FieldError } from '../errors.ts';
 import { isLocalTime, toInstant } from '../instant.ts';
 import type { AtSchedule, Schedule } from './schedule.ts';
@@ -7,17 +7,17 @@ import type { AtSchedule, Schedule } from './schedule.ts';
  * The entries of an `at` that lie before `now`, or in a gap of the clocks that fires nothing. An entry that had passed as
  * part of the schedule `before` is none of them: a job that has had its first instant can still be changed.
  */
-export function findPast(schedule: AtSchedule, now: number, before?: Schedule): FieldError[] {
+export function findPastInstants(schedule: AtSchedule, now: number, before?: Schedule): FieldError[] {
   const passed = new Set<number>();
   const passedTexts = new Set<string>();
-  for (const entry of before && 'at' in before ? asList(before.at) : []) {
-    const instants = instantsOf(before as AtSchedule, [entry]);
+  for (const entry of before && 'at' in before ? toArray(before.at) : []) {
+    const instants = resolveInstants(before as AtSchedule, [entry]);
     for (const instant of instants) passed.add(instant);
     if (instants.every((instant) => instant <= now)) passedTexts.add(entry);
   }
-  return asList(schedule.at).flatMap((entry, index) => {
+  return toArray(schedule.at).flatMap((entry, index) => {
     const path = Array.isArray(schedule.at) ? `schedule.at[${index}]` : 'schedule.at';
-    const instants = instantsOf(schedule, [entry]);
+    const instants = resolveInstants(schedule, [entry]);
     if (instants.length === 0) {
       const message = `the clocks of ${schedule.timeZone} leave out ${entry}, and dst.gap "skip" fires nothing then`;
       return passedTexts.has(entry) ? [] : [{ path, code: 'never_fires', message }];

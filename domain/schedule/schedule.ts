@@ -4,7 +4,7 @@ import { CronText } from './cron/cron-schema.ts';
 import { durationSchema, parseDuration } from '../duration.ts';
 import { Exclusion } from './exclusion.ts';
 import { Instant, InstantOrLocalTime } from '../instant.ts';
-import { canonicalZone, replacementZone } from './zone-name.ts';
+import { canonicalZone, equivalentZone } from './canonical-zone.ts';
 import { DAY_MS } from '../milliseconds.ts';
 import { checkKind } from './schedule-kind.ts';
 import { Warning } from './schedule-warning.ts';
@@ -21,7 +21,7 @@ const TimeZone = z
   });
 
 function unknownZone(name: string): string {
-  const right = replacementZone(name);
+  const right = equivalentZone(name);
   const advice =
     right === undefined
       ? 'write an IANA name such as "Europe/Berlin"'

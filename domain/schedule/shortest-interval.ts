@@ -1,4 +1,4 @@
-import type { Recurrence } from './recurrence.ts';
+import type { CompiledSchedule } from './compile-schedule.ts';
 import { occurrences } from './occurrences.ts';
 
 /** So many occurrences are looked at. */
@@ -9,7 +9,7 @@ const LOOK_AT = 100;
  * excluded costs Temporal as much as firing. Infinity for a schedule that names its
  * instants one by one, or fires but once more.
  */
-export function shortestInterval(schedule: Recurrence, after: number): number {
+export function shortestInterval(schedule: CompiledSchedule, after: number): number {
   if (schedule.instants.length > 0) return Infinity;
   const instants = occurrences({ ...schedule, exclude: [] }, after, LOOK_AT);
   return instants.reduce(

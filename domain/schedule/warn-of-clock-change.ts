@@ -1,9 +1,8 @@
 import { matchersOf, nextLocal, type Matcher } from './calendar-search.ts';
-import { asList, rulesOf } from './compile-schedule.ts';
-import type { ClockChangeRules, Recurrence } from './recurrence.ts';
+import { clockChangeRules, toArray, type CompiledSchedule } from './compile-schedule.ts';
 import { prepareExclusions } from './exclusion-search.ts';
 import { isLocalTime, toInstant } from '../instant.ts';
-import { findLocalTime, localSecondFrom } from './local-time.ts';
+import { findLocalTime, parseLocalTime, type ClockChangeRules } from './local-time.ts';
 import { DAY_MS, SECOND_MS } from '../milliseconds.ts';
 import { occurrences } from './occurrences.ts';
 import type { Schedule } from './schedule.ts';
@@ -13,10 +12,10 @@ import { clockChanges, zoneSegmentAt, type ClockChange } from './time-zone.ts';
 const LOOK_AHEAD_MS = 366 * DAY_MS;
 
 /** The next clock change that touches a time at which the schedule would fire. */
-export function warnOfClockChange(schedule: Schedule, compiled: Recurrence, now: number): Warning[] {
+export function warnOfClockChange(schedule: Schedule, compiled: CompiledSchedule, now: number): Warning[] {
   if ('at' in schedule) {
-    const rules = rulesOf(false, schedule.dst);
-    return asList(schedule.at)
+    const rules = clockChangeRules(false, schedule.dst);
+    return toArray(schedule.at)
       .flatMap((entry) => warnOfLocalTime(entry, compiled, rules, now))
       .slice(0, 1);
   }
@@ -57,14 +56,14 @@ function touches(
 
 function warnOfLocalTime(
   entry: string,
-  compiled: Recurrence,
+  compiled: CompiledSchedule,
   rules: ClockChangeRules,
   now: number,
 ): Warning[] {
   if (!isLocalTime(entry)) return [];
   const { timeZone } = compiled;
   const fires = (instant: number) => occurrences(compiled, instant - SECOND_MS, 1)[0] === instant;
-  const { shown, gapEnd } = findLocalTime(timeZone, localSecondFrom(entry));
+  const { shown, gapEnd } = findLocalTime(timeZone, parseLocalTime(entry));
   if (gapEnd !== undefined) {
     const isTouched = gapEnd > now && (rules.gap === 'skip' || fires(gapEnd));
     return isTouched ? [warning(gapEnd, 'forward', timeZone, rules, entry)] : [];

@@ -1,6 +1,6 @@
 import { toValues } from './calendar.ts';
 import { toCalendar } from './calendar-schema.ts';
-import { asList } from './compile-schedule.ts';
+import { toArray } from './compile-schedule.ts';
 import { bothDaysMustMatch } from './cron/compile-cron.ts';
 import { MONTH_NAMES } from './cron/fields.ts';
 import { parseCron } from './cron/parse-cron.ts';
@@ -19,7 +19,7 @@ export function warnOfDays(schedule: Schedule): Warning[] {
     });
   }
   if (!('cron' in schedule)) return [];
-  return asList(schedule.cron).flatMap((expression) => {
+  return toArray(schedule.cron).flatMap((expression) => {
     const cron = parseCron(expression);
     const { dayOfMonth, dayOfWeek, month } = cron;
     const shown = JSON.stringify(expression);

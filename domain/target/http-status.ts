@@ -21,7 +21,7 @@ export const STATUS_DEFAULTS: { successStatus: StatusList; retryStatus: StatusLi
 };
 
 /** Tells whether a list names a status. Pure. */
-function namesStatus(list: StatusList, status: number): boolean {
+function includesStatus(list: StatusList, status: number): boolean {
   return list.some((entry) => {
     if (typeof entry === 'number') return entry === status;
     const [from, to] = entry.split('-').map(Number) as [number, number];
@@ -42,7 +42,7 @@ export function classifyStatus(
   status: number,
   { successStatus, retryStatus }: { successStatus: StatusList; retryStatus: StatusList },
 ): Verdict {
-  if (namesStatus(successStatus, status)) return 'succeeded';
-  if (namesStatus(retryStatus, status)) return 'retryable';
+  if (includesStatus(successStatus, status)) return 'succeeded';
+  if (includesStatus(retryStatus, status)) return 'retryable';
   return status === GONE ? 'gone' : 'final';
 }

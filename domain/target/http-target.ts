@@ -7,8 +7,8 @@ import {
   findUnknownPlaceholders,
   PLACEHOLDERS,
 } from './placeholder.ts';
-import { Signing, SigningAnswer } from './signing.ts';
-import { Headers, HeadersAnswer } from './target-headers.ts';
+import { Signing, StoredSigning } from './signing.ts';
+import { Headers, StoredHeaders } from './target-headers.ts';
 import { findUrlFault } from './target-url.ts';
 
 const Url = z
@@ -120,7 +120,7 @@ export const HttpTarget = httpTargetWith(PLACEHOLDERS).meta({
 export type HttpTarget = z.infer<typeof HttpTarget>;
 
 /** An HTTP call as it is stored and answered, without its secrets. */
-export const StoredHttpTarget = httpCall(HeadersAnswer, SigningAnswer.optional()).meta({
+export const StoredHttpTarget = httpCall(StoredHeaders, StoredSigning.optional()).meta({
   id: 'StoredHttpTarget',
   description: 'An HTTP call; in place of a secret stands `true`.',
 });

@@ -5,8 +5,8 @@ const PREFIX = 'whsec_';
 const MIN_BYTES = 24;
 const MAX_BYTES = 64;
 
-/** The key that a secret stands for. Pure. */
-export const keyOf = (secret: string) => Buffer.from(secret.slice(PREFIX.length), 'base64');
+/** The key bytes of a signing secret (`whsec_…`). Pure. */
+export const decodeSigningSecret = (secret: string) => Buffer.from(secret.slice(PREFIX.length), 'base64');
 
 /** A symmetric secret of Standard Webhooks 1.0. */
 const SigningSecret = z
@@ -17,7 +17,7 @@ const SigningSecret = z
   })
   .refine(
     (text) => {
-      const { length } = keyOf(text);
+      const { length } = decodeSigningSecret(text);
       return length >= MIN_BYTES && length <= MAX_BYTES && text.length % 4 === PREFIX.length % 4;
     },
     { error: `must hold the base64 of ${MIN_BYTES} to ${MAX_BYTES} random bytes, padded with "="` },
@@ -37,4 +37,4 @@ export const Signing = signingWith(secretOf(SigningSecret)).meta({
 });
 
 /** The same as it is stored and answered. */
-export const SigningAnswer = signingWith(HiddenSecret).meta({ example: { secret: true } });
+export const StoredSigning = signingWith(HiddenSecret).meta({ example: { secret: true } });

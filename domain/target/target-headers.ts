@@ -82,4 +82,4 @@ export const Headers = headersWith(secretOf(headerValue().min(1)))
   });
 
 /** The headers of a call as they are stored and answered. */
-export const HeadersAnswer = headersWith(HiddenSecret);
+export const StoredHeaders = headersWith(HiddenSecret);

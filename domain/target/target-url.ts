@@ -1,5 +1,5 @@
 import { isBadPort } from './bad-ports.ts';
-import { findUnseen } from '../line.ts';
+import { findInvisible } from '../text.ts';
 
 const EXAMPLE = 'write such as "https://example.com/path"';
 
@@ -12,7 +12,7 @@ export function findUrlFault(text: string): string | undefined {
   // eslint-disable-next-line no-control-regex -- control characters are what it is about
   if (/[\x00-\x1f\x7f]|^\s|\s$/.test(text))
     return 'the URL holds a tab, a line break or another control character, or a blank at one of its ends; leave it out';
-  const unseen = findUnseen(text);
+  const unseen = findInvisible(text);
   if (unseen) return `the URL ${unseen}, or percent-encode it`;
   if (!URL.canParse(text)) return `this is not a URL; ${EXAMPLE}`;
   const url = new URL(text);

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { durationSchema } from '../duration.ts';
-import { line } from '../line.ts';
+import { singleLine } from '../text.ts';
 import { DAY_MS, SECOND_MS } from '../milliseconds.ts';
 import { describeUnknownPlaceholders, findUnknownPlaceholders } from './placeholder.ts';
 
@@ -9,7 +9,7 @@ import { describeUnknownPlaceholders, findUnknownPlaceholders } from './placehol
 const MAX_NAME_BYTES = 1_000;
 
 /** A name in Temporal, as its server takes them. */
-const TemporalName = line(MAX_NAME_BYTES)
+const TemporalName = singleLine(MAX_NAME_BYTES)
   .min(1)
   .refine((name) => Buffer.byteLength(name) <= MAX_NAME_BYTES, {
     error: `must be at most ${MAX_NAME_BYTES} bytes long`,

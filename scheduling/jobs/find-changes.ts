@@ -4,7 +4,7 @@ import { HOOKS } from '../../domain/run/hook-trigger.ts';
 import type { StoredHttpTarget } from '../../domain/target/http-target.ts';
 import type { StoredDefinition } from '../../domain/job/job.ts';
 import type { RevisionChanges } from '../../domain/job/revision.ts';
-import type { SecretPlace } from '../../domain/job/target-secrets.ts';
+import type { SecretPlace } from '../../domain/job/extract-secrets.ts';
 import { definitionOf } from './job-definition.ts';
 import type { StoredChange } from './job-change.ts';
 

@@ -7,7 +7,7 @@ import {
   type StoredSecret,
 } from '../../db/jobs/job-secrets.ts';
 import { invalid, type FieldError } from '../../domain/errors.ts';
-import type { WithoutSecrets } from '../../domain/job/target-secrets.ts';
+import type { ExtractedSecrets } from '../../domain/job/extract-secrets.ts';
 import type { Logger } from '../../platform/logger.ts';
 import type { SecretBox } from '../../platform/secret-box.ts';
 
@@ -18,7 +18,7 @@ import type { SecretBox } from '../../platform/secret-box.ts';
 export async function storeSecrets(
   transaction: Database,
   jobId: string,
-  { given, kept }: Pick<WithoutSecrets, 'given' | 'kept'>,
+  { given, kept }: Pick<ExtractedSecrets, 'given' | 'kept'>,
   box: SecretBox,
 ): Promise<void> {
   const stored = kept.length > 0 ? await listSecretFields(transaction, jobId) : [];

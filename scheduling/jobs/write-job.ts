@@ -8,8 +8,8 @@ import { compileSchedule } from '../../domain/schedule/compile-schedule.ts';
 import type { JobInput, StoredDefinition } from '../../domain/job/job.ts';
 import { lastOccurrence } from '../../domain/schedule/last-occurrence.ts';
 import type { Origin } from '../../domain/run/origin.ts';
-import { takeSecrets, type WithoutSecrets } from '../../domain/job/target-secrets.ts';
-import { isCalledLocally } from '../../domain/job/local-call.ts';
+import { extractSecrets, type ExtractedSecrets } from '../../domain/job/extract-secrets.ts';
+import { usesLocalActivity } from '../../domain/job/run-workflow.ts';
 import type { SecretBox } from '../../platform/secret-box.ts';
 import { findChanges } from './find-changes.ts';
 import { columnsOf, definitionOf, rowOf } from './job-definition.ts';
@@ -40,7 +40,7 @@ export async function createJobRow(
   { by, origin, now, secrets, taskQueue }: Writer,
 ): Promise<JobRow> {
   refuseOwnQueues(job.definition.target, taskQueue);
-  const taken = takeSecrets(job.definition);
+  const taken = extractSecrets(job.definition);
   const { definition } = taken;
   const row: JobRow = {
     id: job.id,
@@ -102,7 +102,7 @@ export function writeJob(
     const decided = decide(job);
     if (!decided) return { job, changed: false };
     if (decided.definition) refuseOwnQueues(decided.definition.target, taskQueue);
-    const taken = decided.definition && takeSecrets(decided.definition);
+    const taken = decided.definition && extractSecrets(decided.definition);
     const write: StoredChange = { ...decided, definition: taken?.definition };
     // Whoever had to wait for the lock must not turn back the time of who held it.
     const now = new Date(Math.max(asked.getTime(), job.updated_at.getTime()));
@@ -138,7 +138,7 @@ export function writeJob(
           ? { observed_generation: generation }
           : {}),
     });
-    if (taken && (hasSecrets(taken) || hasSecrets(takeSecrets(definitionOf(job)))))
+    if (taken && (hasSecrets(taken) || hasSecrets(extractSecrets(definitionOf(job)))))
       await storeSecrets(transaction, job.id, taken, secrets);
     await insertRevision(transaction, {
       jobId: job.id,
@@ -152,7 +152,7 @@ export function writeJob(
   });
 }
 
-const hasSecrets = ({ given, kept }: WithoutSecrets) => given.length + kept.length > 0;
+const hasSecrets = ({ given, kept }: ExtractedSecrets) => given.length + kept.length > 0;
 
 const notPaused = { pause_reason: null, paused_by: null, paused_at: null, paused_until: null };
 
@@ -198,6 +198,6 @@ function touchesSchedule(job: JobRow, { definition, state, pause, isDeleted }: S
     definition.policy.overlap !== job.policy.overlap ||
     definition.policy.catchupWindow !== job.policy.catchupWindow ||
     (definition.timeout ?? null) !== job.timeout ||
-    isCalledLocally(definition) !== isCalledLocally(job)
+    usesLocalActivity(definition) !== usesLocalActivity(job)
   );
 }

@@ -8,9 +8,8 @@ import {
   listOccurrencesWithRow,
 } from '../../db/runs/pause-runs.ts';
 import type { JobRow } from '../../db/schema.ts';
-import { compileSchedule } from '../../domain/schedule/compile-schedule.ts';
-import type { Recurrence } from '../../domain/schedule/recurrence.ts';
 import { reasonFor } from '../../domain/run/reasons.ts';
+import { compileSchedule, type CompiledSchedule } from '../../domain/schedule/compile-schedule.ts';
 import { countOccurrences } from '../../domain/schedule/count-occurrences.ts';
 import { lastOccurrence } from '../../domain/schedule/last-occurrence.ts';
 import { iterateOccurrences, occurrences } from '../../domain/schedule/occurrences.ts';
@@ -80,7 +79,7 @@ export async function recordPause(
   throw new Error(`the pause of the job ${job.id} is being accounted for elsewhere`);
 }
 
-async function countUpTo(compiled: Recurrence, after: number, until: number, atMost: number) {
+async function countUpTo(compiled: CompiledSchedule, after: number, until: number, atMost: number) {
   let count = 0;
   let to = after;
   for (const step of countOccurrences(compiled, after, until)) {
@@ -96,7 +95,7 @@ async function countUpTo(compiled: Recurrence, after: number, until: number, atM
 async function withoutRow(
   db: Database,
   job: JobRow,
-  compiled: Recurrence,
+  compiled: CompiledSchedule,
   { after, to, count }: { after: number; to: number; count: number },
 ): Promise<DueInPause | undefined> {
   if (count === 0) return undefined;

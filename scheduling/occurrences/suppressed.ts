@@ -6,7 +6,7 @@ import { DAY_MS } from '../../domain/milliseconds.ts';
 import { reasonFor } from '../../domain/run/reasons.ts';
 import { suppressedOccurrences } from '../../domain/schedule/occurrences.ts';
 import { clockChanges } from '../../domain/schedule/time-zone.ts';
-import { zoneMeant } from '../../domain/schedule/zone-name.ts';
+import { resolveZone } from '../../domain/schedule/canonical-zone.ts';
 import { occurrenceRun } from './queued-run.ts';
 
 /** So far back, in case no worker ran for a while. */
@@ -24,7 +24,7 @@ export async function recordSuppressed(db: Database, now: Date): Promise<number>
   const until = now.getTime();
   const after = until - LOOK_BACK_MS;
   for (const timeZone of await listTimeZones(db)) {
-    const wentBack = clockChanges(zoneMeant(timeZone), after, until).some(
+    const wentBack = clockChanges(resolveZone(timeZone), after, until).some(
       ({ direction }) => direction === 'back',
     );
     if (!wentBack) continue;

@@ -1,6 +1,5 @@
 import type { JobRow } from '../../db/schema.ts';
-import { compileSchedule } from '../../domain/schedule/compile-schedule.ts';
-import type { Recurrence } from '../../domain/schedule/recurrence.ts';
+import { compileSchedule, type CompiledSchedule } from '../../domain/schedule/compile-schedule.ts';
 import { occurrences } from '../../domain/schedule/occurrences.ts';
 
 /**
@@ -12,7 +11,7 @@ export function upcomingOf(
   scheduledRuns: number,
   after: number,
   limit: number,
-  compiled: Recurrence = compileSchedule(schedule),
+  compiled: CompiledSchedule = compileSchedule(schedule),
 ): number[] {
   if (state !== 'active') return [];
   const left = (schedule.maxRuns ?? Infinity) - scheduledRuns;

@@ -7,7 +7,7 @@ import { isHook } from '../../domain/run/hook-trigger.ts';
 import type { Origin } from '../../domain/run/origin.ts';
 import { workflowTimeoutMs } from '../../domain/run/run-deadline.ts';
 import { RUN_JOB_WORKFLOW, type RunJobInput } from '../../domain/run/workflow-contract.ts';
-import { workflowOf } from '../../domain/job/local-call.ts';
+import { workflowOf } from '../../domain/job/run-workflow.ts';
 import { requestedRun } from '../occurrences/queued-run.ts';
 import { describeRun } from '../schedules/schedule-options.ts';
 import { INLINE_GRACE_MS, type SyncDependencies } from '../schedules/sync.ts';

@@ -11,11 +11,10 @@ import type { JobRow } from '../../db/schema.ts';
 import type { Calendar, Range } from '../../domain/schedule/calendar.ts';
 import { workflowTimeoutMs } from '../../domain/run/run-deadline.ts';
 import { scheduleIdOf, type RunJobInput } from '../../domain/run/workflow-contract.ts';
-import { compileSchedule } from '../../domain/schedule/compile-schedule.ts';
-import type { Recurrence } from '../../domain/schedule/recurrence.ts';
+import { compileSchedule, type CompiledSchedule } from '../../domain/schedule/compile-schedule.ts';
 import { durationMs } from '../../domain/duration.ts';
 import type { Policy } from '../../domain/job/policy.ts';
-import { workflowOf } from '../../domain/job/local-call.ts';
+import { workflowOf } from '../../domain/job/run-workflow.ts';
 import { SEARCH_ATTRIBUTES } from '../temporal/search-attributes.ts';
 import { toTemporalSpec } from './temporal-spec.ts';
 
@@ -41,7 +40,7 @@ export function describeRun(job: Pick<JobRow, 'id' | 'name' | 'namespace'>) {
 }
 
 /** When a compiled schedule fires, as Temporal takes it, its clock changes spelled out from `now` on. Pure. */
-export function temporalScheduleSpec(compiled: Recurrence, now: number): ScheduleSpec {
+export function temporalScheduleSpec(compiled: CompiledSchedule, now: number): ScheduleSpec {
   const { calendars, intervals, exclude } = toTemporalSpec(compiled, now);
   // A schedule of instants alone ends with the last of them, for an instant is an interval that would come round again.
   const { instants } = compiled;

@@ -1,4 +1,4 @@
-import type { Recurrence } from '../../domain/schedule/recurrence.ts';
+import type { CompiledSchedule } from '../../domain/schedule/compile-schedule.ts';
 import type { FieldError } from '../../domain/errors.ts';
 import { countSpelledOut } from './temporal-spec.ts';
 
@@ -11,7 +11,7 @@ const MAX_CALENDARS = 300;
 /** Instants that a Temporal Schedule names one by one. */
 const MAX_INSTANTS = 10_000;
 /** Finds whether a schedule is too much for a Temporal Schedule that is made of it at `now` (milliseconds since the epoch). */
-export function findTooComplex(compiled: Recurrence, now: number): FieldError[] {
+export function findTooComplex(compiled: CompiledSchedule, now: number): FieldError[] {
   const { calendars, exclude } = compiled;
   const count = calendars.length + exclude.length;
   if (count > MAX_CALENDARS) {

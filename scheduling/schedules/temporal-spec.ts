@@ -7,7 +7,7 @@ import {
   type Range,
 } from '../../domain/schedule/calendar.ts';
 import { compileMatcher, countLocal, matchersOf, nextLocal } from '../../domain/schedule/calendar-search.ts';
-import type { Recurrence, Interval } from '../../domain/schedule/recurrence.ts';
+import type { CompiledSchedule, Interval } from '../../domain/schedule/compile-schedule.ts';
 import { iterateOccurrences, occurrences } from '../../domain/schedule/occurrences.ts';
 import { clockChanges, type ClockChange } from '../../domain/schedule/time-zone.ts';
 import { DAY_MS, HOUR_MS, SECOND_MS } from '../../domain/milliseconds.ts';
@@ -35,7 +35,7 @@ export const horizonOf = (now: number) => new Date(now).getUTCFullYear() + HORIZ
  * around a change are taken out of a calendar that has times in them, and these few instants are spelled out, in UTC.
  * Most schedules have none there, and stay as they are.
  */
-export function toTemporalSpec(schedule: Recurrence, now: number): TemporalSpec {
+export function toTemporalSpec(schedule: CompiledSchedule, now: number): TemporalSpec {
   const windows = windowsOf(schedule, now);
   const instants = new Set(schedule.instants);
   const narrow = narrowing();
@@ -69,7 +69,7 @@ export function toTemporalSpec(schedule: Recurrence, now: number): TemporalSpec 
 }
 
 /** How many instants the spec of a schedule made at `now` spells out, at about; found without making it. */
-export function countSpelledOut(schedule: Recurrence, now: number): number {
+export function countSpelledOut(schedule: CompiledSchedule, now: number): number {
   const windows = windowsOf(schedule, now);
   const counts = matchersOf(schedule).flatMap(({ matcher }) =>
     windows.map(({ from, to }) => countLocal(matcher, from, to)).filter((count) => count <= MAX_INSTANTS),
@@ -107,7 +107,7 @@ interface Window {
 }
 
 /** From two days ago, for a schedule may still have to make up for occurrences that it missed. */
-const windowsOf = ({ timeZone }: Recurrence, now: number) =>
+const windowsOf = ({ timeZone }: CompiledSchedule, now: number) =>
   clockChanges(timeZone, now - 2 * DAY_MS, Date.UTC(horizonOf(now) + 1, 0, 1)).map(toWindow);
 
 function toWindow(change: ClockChange): Window {
@@ -135,7 +135,7 @@ function toWindow(change: ClockChange): Window {
 }
 
 /** The instants of a schedule in a window. */
-function instantsIn(schedule: Recurrence, window: Window): number[] {
+function instantsIn(schedule: CompiledSchedule, window: Window): number[] {
   const instants: number[] = [];
   for (const instant of iterateOccurrences(schedule, window.start - 1)) {
     if (instant >= window.end) break;

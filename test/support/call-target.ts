@@ -4,13 +4,13 @@ import { prepareCall } from '../../activities/call/prepare-call.ts';
 import { Retry } from '../../domain/target/retry.ts';
 import type { HttpTarget } from '../../domain/target/http-target.ts';
 import { JobInput } from '../../domain/job/job.ts';
-import { takeSecrets } from '../../domain/job/target-secrets.ts';
+import { extractSecrets } from '../../domain/job/extract-secrets.ts';
 import { createSecretBox } from '../../platform/secret-box.ts';
 
 /** Makes one call to a target without secrets, as the first attempt of a run would make it. */
 export function callTarget(dispatcher: Dispatcher, given: HttpTarget): Promise<CallOutcome> {
   const job = JobInput.parse({ name: 'x', schedule: { every: '1h' }, target: given });
-  const { target } = takeSecrets(job).definition;
+  const { target } = extractSecrets(job).definition;
   if (target.type !== 'http') throw new Error('this is no HTTP target');
   const values = {
     scheduledAt: '2026-11-23T08:00:00Z',

@@ -2,8 +2,8 @@ import { requireFitSchedule } from '../../api/rest/fit-schedule.ts';
 import { compileSchedule } from '../../domain/schedule/compile-schedule.ts';
 import { SchedulerError } from '../../domain/errors.ts';
 import { occurrences } from '../../domain/schedule/occurrences.ts';
-import { findWarnings } from '../../domain/schedule/schedule-warnings.ts';
-import { summarize } from '../../domain/schedule/schedule-words.ts';
+import { findWarnings } from '../../domain/schedule/find-warnings.ts';
+import { summarizeSchedule } from '../../domain/schedule/schedule-summary.ts';
 import { Schedule } from '../../domain/schedule/schedule.ts';
 import { temporalScheduleSpec } from '../../scheduling/schedules/schedule-options.ts';
 
@@ -127,7 +127,7 @@ function read(schedule: Schedule) {
   const compiled = compileSchedule(schedule);
   occurrences(compiled, NOW, 5);
   findWarnings(schedule, NOW, compiled);
-  summarize(schedule);
+  summarizeSchedule(schedule);
 }
 
 /** What making a job does: it is checked, compiled for what is stored, put to Temporal, and read. Answers whether it is accepted. */

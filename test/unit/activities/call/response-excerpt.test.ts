@@ -1,7 +1,7 @@
 import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync } from 'node:zlib';
 import { describe, expect, test } from '@jest/globals';
 import { excerptOf } from '../../../../activities/call/response-excerpt.ts';
-import { findUnstorable } from '../../../../domain/storable-text.ts';
+import { findUnstorable } from '../../../../domain/text.ts';
 
 // What is kept of an answer: its beginning as text, or words that say why there is none.
 

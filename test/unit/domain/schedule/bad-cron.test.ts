@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { z } from 'zod';
 import { SchedulerError } from '../../../../domain/errors.ts';
-import { findNeverFiring } from '../../../../domain/schedule/never-firing.ts';
+import { checkWillFire } from '../../../../domain/schedule/check-will-fire.ts';
 import { Schedule } from '../../../../domain/schedule/schedule.ts';
 import { parseInput } from '../../../../api/rest/validation.ts';
 
@@ -11,7 +11,7 @@ const NOW = Date.parse('2027-01-01T00:00:00Z');
 function refusalOf(cron: unknown): string {
   try {
     const { schedule } = parseInput(z.strictObject({ schedule: Schedule }), { schedule: { cron } });
-    return findNeverFiring(schedule, NOW)
+    return checkWillFire(schedule, NOW)
       .map(({ path, message }) => `${path}: ${message}`)
       .join('; ');
   } catch (error) {

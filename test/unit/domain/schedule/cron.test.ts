@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { compileSchedule } from '../../../../domain/schedule/compile-schedule.ts';
-import { findNeverFiring } from '../../../../domain/schedule/never-firing.ts';
+import { checkWillFire } from '../../../../domain/schedule/check-will-fire.ts';
 import { Schedule } from '../../../../domain/schedule/schedule.ts';
 import { occurrences } from '../../../../domain/schedule/occurrences.ts';
 import { CronError, parseCron } from '../../../../domain/schedule/cron/parse-cron.ts';
@@ -155,12 +155,12 @@ describe('what is refused, and how', () => {
   });
 
   test.each(['0 0 30 2 *', '0 0 31 2,4,6,9,11 *', '0 0 31W 2 *'])('%s never fires', (cron) => {
-    expect(findNeverFiring(Schedule.parse({ cron }), START)).toEqual([
+    expect(checkWillFire(Schedule.parse({ cron }), START)).toEqual([
       expect.objectContaining({ path: 'schedule.cron', code: 'never_fires' }),
     ]);
   });
 
   test('29 February fires, if rarely', () => {
-    expect(findNeverFiring(Schedule.parse({ cron: '0 0 29 2 *' }), START)).toEqual([]);
+    expect(checkWillFire(Schedule.parse({ cron: '0 0 29 2 *' }), START)).toEqual([]);
   });
 });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { compileSchedule } from '../../../../domain/schedule/compile-schedule.ts';
-import { findNeverFiring } from '../../../../domain/schedule/never-firing.ts';
+import { checkWillFire } from '../../../../domain/schedule/check-will-fire.ts';
 import { occurrences } from '../../../../domain/schedule/occurrences.ts';
 import { Schedule } from '../../../../domain/schedule/schedule.ts';
 
@@ -50,7 +50,7 @@ describe('a local time in at', () => {
       timeZone: 'Europe/Berlin',
       dst: { gap: 'skip' },
     });
-    expect(findNeverFiring(schedule, Date.parse('2027-01-01T00:00:00Z'))).toEqual([
+    expect(checkWillFire(schedule, Date.parse('2027-01-01T00:00:00Z'))).toEqual([
       expect.objectContaining({ path: 'schedule.at[0]', code: 'never_fires' }),
     ]);
   });
@@ -63,7 +63,7 @@ describe('an at of which some instants have passed', () => {
     timeZone: 'Europe/Berlin',
   });
   const faults = (change: object) =>
-    findNeverFiring(Schedule.parse({ ...before, ...change }), NOW, before).map(({ path, code }) => [
+    checkWillFire(Schedule.parse({ ...before, ...change }), NOW, before).map(({ path, code }) => [
       path,
       code,
     ]);

@@ -2,9 +2,9 @@ import { describe, expect, test } from '@jest/globals';
 import { toRanges, toValues } from '../../../../domain/schedule/calendar.ts';
 import { occurrences } from '../../../../domain/schedule/occurrences.ts';
 import { compileSchedule } from '../../../../domain/schedule/compile-schedule.ts';
-import { findNeverFiring } from '../../../../domain/schedule/never-firing.ts';
+import { checkWillFire } from '../../../../domain/schedule/check-will-fire.ts';
 import { Schedule } from '../../../../domain/schedule/schedule.ts';
-import { summarize } from '../../../../domain/schedule/schedule-words.ts';
+import { summarizeSchedule } from '../../../../domain/schedule/schedule-summary.ts';
 
 const at = (text: string) => Date.parse(text);
 const next = (schedule: unknown, after: string, count: number) =>
@@ -50,7 +50,7 @@ describe('at', () => {
 
   test('is refused in the past, each instant by its place', () => {
     const schedule = Schedule.parse({ at: ['2030-01-01T00:00:00Z', '2020-01-01T00:00:00Z'] });
-    expect(findNeverFiring(schedule, at('2027-01-01T00:00:00Z'))).toEqual([
+    expect(checkWillFire(schedule, at('2027-01-01T00:00:00Z'))).toEqual([
       expect.objectContaining({ path: 'schedule.at[1]', code: 'in_the_past' }),
     ]);
   });
@@ -67,7 +67,7 @@ describe('a list of cron expressions', () => {
 
   test('is refused if one of them never fires, even beside one that does', () => {
     const schedule = Schedule.parse({ cron: ['0 0 * * *', '0 0 30 2 *'] });
-    expect(findNeverFiring(schedule, at('2027-01-01T00:00:00Z'))).toEqual([
+    expect(checkWillFire(schedule, at('2027-01-01T00:00:00Z'))).toEqual([
       expect.objectContaining({ path: 'schedule.cron[1]' }),
     ]);
   });
@@ -75,7 +75,7 @@ describe('a list of cron expressions', () => {
 
 test('a schedule that ends before it fires is refused at its end', () => {
   const schedule = Schedule.parse({ cron: '0 9 * * MON', endAt: '2027-01-02T00:00:00Z' });
-  expect(findNeverFiring(schedule, at('2027-01-01T00:00:00Z'))).toEqual([
+  expect(checkWillFire(schedule, at('2027-01-01T00:00:00Z'))).toEqual([
     expect.objectContaining({ path: 'schedule.endAt', code: 'never_fires' }),
   ]);
 });
@@ -106,7 +106,7 @@ test.each<[unknown, string]>([
     'Every 7m, counted from startAt, from 2027-01-01T00:00:00Z',
   ],
 ])('%j in words', (schedule, words) => {
-  expect(summarize(Schedule.parse(schedule))).toBe(words);
+  expect(summarizeSchedule(Schedule.parse(schedule))).toBe(words);
 });
 
 describe('ranges', () => {
@@ -128,7 +128,7 @@ describe('ranges', () => {
 
 describe('exclusions', () => {
   const NOW = at('2027-01-01T00:00:00Z');
-  const faults = (schedule: unknown) => findNeverFiring(Schedule.parse(schedule), NOW);
+  const faults = (schedule: unknown) => checkWillFire(Schedule.parse(schedule), NOW);
 
   test('rule out dates, ranges of dates, crons and calendars, in local time', () => {
     const schedule = {

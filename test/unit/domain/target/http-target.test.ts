@@ -5,7 +5,7 @@ import { retryAfterMs } from '../../../../domain/target/retry-after.ts';
 import { Retry, retryDelayMs } from '../../../../domain/target/retry.ts';
 import { HttpTarget } from '../../../../domain/target/http-target.ts';
 import { JobInput } from '../../../../domain/job/job.ts';
-import { takeSecrets } from '../../../../domain/job/target-secrets.ts';
+import { extractSecrets } from '../../../../domain/job/extract-secrets.ts';
 import { redact } from '../../../../activities/call/redact.ts';
 import { followRedirect } from '../../../../activities/call/follow-redirect.ts';
 
@@ -141,7 +141,7 @@ describe('a target', () => {
       headers: { Accept: '*/*', Authorization: { secret: 'Bearer x' }, 'X-Kept': { secret: true } },
       signing: { secret },
     });
-    const taken = takeSecrets(JobInput.parse({ name: 'x', schedule: { every: '1h' }, target }));
+    const taken = extractSecrets(JobInput.parse({ name: 'x', schedule: { every: '1h' }, target }));
     expect(taken.definition.target).toMatchObject({
       headers: { Accept: '*/*', Authorization: { secret: true }, 'X-Kept': { secret: true } },
       signing: { secret: true },
@@ -151,7 +151,7 @@ describe('a target', () => {
       { field: 'signing.secret', path: 'target.signing.secret', text: secret },
     ]);
     expect(taken.kept).toEqual([{ field: 'headers.x-kept', path: 'target.headers["X-Kept"].secret' }]);
-    expect(takeSecrets(taken.definition).definition).toEqual(taken.definition);
+    expect(extractSecrets(taken.definition).definition).toEqual(taken.definition);
   });
 });
 

@@ -9,7 +9,7 @@ export interface SecretPlace {
 }
 
 /** A definition as it is stored, and what was taken out of it. */
-export interface WithoutSecrets {
+export interface ExtractedSecrets {
   definition: StoredDefinition;
   /** Secrets that were given, to be stored encrypted. */
   given: (SecretPlace & { text: string })[];
@@ -31,8 +31,8 @@ export const signingField = (owner: SecretOwner, name: 'secret' | 'previousSecre
   fieldOf(owner, `signing.${name}`);
 
 /** Takes the secrets out of a definition; of one that is stored, all are to be kept. Pure. */
-export function takeSecrets(definition: JobInput | StoredDefinition): WithoutSecrets {
-  const given: WithoutSecrets['given'] = [];
+export function extractSecrets(definition: JobInput | StoredDefinition): ExtractedSecrets {
+  const given: ExtractedSecrets['given'] = [];
   const kept: SecretPlace[] = [];
   const take = (secret: string | true, place: SecretPlace): true => {
     if (secret === true) kept.push(place);

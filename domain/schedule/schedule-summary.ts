@@ -1,7 +1,7 @@
 import cronstrue from 'cronstrue';
 import { toCalendar, type CalendarInput } from './calendar-schema.ts';
 import type { Range } from './calendar.ts';
-import { asList, instantsOf } from './compile-schedule.ts';
+import { resolveInstants, toArray } from './compile-schedule.ts';
 import { bothDaysMustMatch, type DayMatch } from './cron/compile-cron.ts';
 import { parseCron } from './cron/parse-cron.ts';
 import { durationMs } from '../duration.ts';
@@ -12,16 +12,16 @@ import type { Schedule } from './schedule.ts';
 const MAX_IN_WORDS = 10;
 
 /** The schedule in plain words, such as "At 09:00, only on Monday, Europe/Berlin". */
-export function summarize(schedule: Schedule): string {
+export function summarizeSchedule(schedule: Schedule): string {
   return `${inWords(schedule)}${limitsInWords(schedule)}`;
 }
 
 function inWords(schedule: Schedule): string {
   if ('cron' in schedule) {
-    const named = asList(schedule.cron)
+    const named = toArray(schedule.cron)
       .slice(0, MAX_IN_WORDS)
       .map((expression) => cronInWords(expression, schedule.dayMatch));
-    return `${named.join('; ')}${andMore(asList(schedule.cron))}, ${schedule.timeZone}`;
+    return `${named.join('; ')}${andMore(toArray(schedule.cron))}, ${schedule.timeZone}`;
   }
   if ('calendar' in schedule) {
     const named = schedule.calendar
@@ -33,7 +33,7 @@ function inWords(schedule: Schedule): string {
     const offset = durationMs(schedule.offset) === 0 ? '' : `, offset by ${schedule.offset}`;
     return `Every ${schedule.every}${schedule.anchor === 'startAt' ? ', counted from startAt' : ''}${offset}`;
   }
-  const instants = [...new Set(instantsOf(schedule))].sort((a, b) => a - b).map(toInstant);
+  const instants = [...new Set(resolveInstants(schedule))].sort((a, b) => a - b).map(toInstant);
   return instants.length === 1
     ? `Once at ${instants[0]}`
     : `${instants.length} times, first at ${instants[0] ?? 'no instant'}`;

@@ -1,8 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import { compileSchedule } from '../../../../domain/schedule/compile-schedule.ts';
 import { Schedule } from '../../../../domain/schedule/schedule.ts';
-import { canonicalZone } from '../../../../domain/schedule/zone-name.ts';
-import { ZONE_NAMES } from '../../../../domain/schedule/zone-names.ts';
+import { canonicalZone } from '../../../../domain/schedule/canonical-zone.ts';
+import { ZONE_NAMES } from '../../../../domain/schedule/tz-database-names.ts';
 import { isTimeZone } from '../../../../domain/schedule/time-zone.ts';
 
 const zoneOf = (timeZone: string) => Schedule.parse({ every: '5m', timeZone }).timeZone;

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { Schedule } from '../../../../domain/schedule/schedule.ts';
-import { findWarnings } from '../../../../domain/schedule/schedule-warnings.ts';
+import { findWarnings } from '../../../../domain/schedule/find-warnings.ts';
 
 const NOW = Date.parse('2027-01-01T00:00:00Z');
 const berlin = { timeZone: 'Europe/Berlin' };

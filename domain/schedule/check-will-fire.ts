@@ -1,28 +1,27 @@
 import { compileMatcher, nextDay } from './calendar-search.ts';
-import { compileSchedule } from './compile-schedule.ts';
+import { compileSchedule, type CompiledSchedule } from './compile-schedule.ts';
 import { compileCron, type DayMatch } from './cron/compile-cron.ts';
 import { parseCron } from './cron/parse-cron.ts';
 import type { FieldError } from '../errors.ts';
 import { findExcessiveExclusion } from './excessive-exclusion.ts';
-import { findPast } from './past-instants.ts';
+import { findPastInstants } from './past-instants.ts';
 import { DAY_MS } from '../milliseconds.ts';
 import { toInstant } from '../instant.ts';
 import { iterateOccurrences } from './occurrences.ts';
-import type { Recurrence } from './recurrence.ts';
 import type { Schedule } from './schedule.ts';
 
 /**
  * What keeps a new schedule from ever firing after `now` (milliseconds since the epoch): nothing, if the list is empty.
  * Of the instants of an `at`, those that the schedule `before` it had already may be past.
  */
-export function findNeverFiring(
+export function checkWillFire(
   schedule: Schedule,
   now: number,
   before?: Schedule,
-  compiled: Recurrence = compileSchedule(schedule),
+  compiled: CompiledSchedule = compileSchedule(schedule),
 ): FieldError[] {
   if ('at' in schedule) {
-    const past = findPast(schedule, now, before);
+    const past = findPastInstants(schedule, now, before);
     if (past.length > 0) return past;
   }
   if ('cron' in schedule && Array.isArray(schedule.cron)) {
@@ -58,7 +57,7 @@ const matchesDays = (cron: string, dayMatch: DayMatch = 'cron', now: number) =>
     (calendar) => nextDay(compileMatcher(calendar), Math.floor(now / DAY_MS)) !== undefined,
   );
 
-const fires = (schedule: Recurrence, now: number) => !iterateOccurrences(schedule, now).next().done;
+const fires = (schedule: CompiledSchedule, now: number) => !iterateOccurrences(schedule, now).next().done;
 
 const neverFires = (path: string, what: string): FieldError => ({
   path,

@@ -12,7 +12,7 @@ const ENDS_OTHERS: readonly Policy['overlap'][] = ['cancelOther', 'terminateOthe
  * seconds nobody can break off such a call, so that it is none for jobs whose runs Temporal may end by itself; nor does it
  * wait for a turn. Pure.
  */
-export function isCalledLocally(job: {
+export function usesLocalActivity(job: {
   target: Pick<StoredTarget, 'type'>;
   policy: Policy;
   timeout?: JobInput['timeout'] | null;
@@ -32,7 +32,7 @@ export function isCalledLocally(job: {
 const TASK_TIMEOUT_MS = 15 * SECOND_MS;
 
 /** The workflow of the runs of a job, but for calls of its hooks, and how long one of its tasks may take. Pure. */
-export const workflowOf = (job: Parameters<typeof isCalledLocally>[0]) =>
-  isCalledLocally(job)
+export const workflowOf = (job: Parameters<typeof usesLocalActivity>[0]) =>
+  usesLocalActivity(job)
     ? { type: RUN_HTTP_JOB_WORKFLOW, options: { workflowTaskTimeout: TASK_TIMEOUT_MS } }
     : { type: RUN_JOB_WORKFLOW, options: {} };

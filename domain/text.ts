@@ -20,7 +20,7 @@ const EMOJI = /\p{Extended_Pictographic}\uFE0F/gu;
 const ODD_BLANK = /[^\P{Zs} ]/u;
 
 /** Says what nobody sees in a text, or takes for a plain blank; undefined if there is nothing. Pure. */
-export function findUnseen(text: string): string | undefined {
+export function findInvisible(text: string): string | undefined {
   const [blank] = ODD_BLANK.exec(text) ?? [];
   if (blank !== undefined)
     return `holds the blank ${codeOf(blank)}; the only one that is allowed is U+0020: leave it out`;
@@ -40,13 +40,13 @@ function findLookalike(text: string): string | undefined {
 }
 
 /** A zod schema for a text of one line that operators read: it holds nothing that they cannot see. */
-export const line = (maxLength: number) =>
+export const singleLine = (maxLength: number) =>
   z
     .string()
     .max(maxLength)
     .regex(NO_CONTROL_CHARACTERS, { error: 'control characters and line breaks are not allowed' })
     .superRefine((text, context) => {
-      const message = findUnseen(text);
+      const message = findInvisible(text);
       if (message !== undefined) context.addIssue({ code: 'custom', message });
     });
 
@@ -61,8 +61,8 @@ export const freeText = (maxLength: number) =>
  * A zod schema for a text by which things are told apart: one line, in Unicode's normal form NFC, without what makes two
  * texts look the same.
  */
-export const name = (maxLength: number) =>
-  line(maxLength)
+export const nameText = (maxLength: number) =>
+  singleLine(maxLength)
     .normalize('NFC')
     .superRefine((text, context) => {
       // In a few scripts the normal form is longer than what was sent.
@@ -72,3 +72,10 @@ export const name = (maxLength: number) =>
           : findLookalike(text);
       if (message !== undefined) context.addIssue({ code: 'custom', message });
     });
+
+/** Says what PostgreSQL cannot store of a text; undefined if it can store all of it. Pure. */
+export function findUnstorable(text: string): string | undefined {
+  if (text.includes('\0')) return 'holds a NUL character, which cannot be stored';
+  if (!text.isWellFormed()) return 'holds half of a surrogate pair, which is no text';
+  return undefined;
+}

@@ -1,5 +1,5 @@
 import { isTimeZone } from './time-zone.ts';
-import { ZONE_NAMES } from './zone-names.ts';
+import { ZONE_NAMES } from './tz-database-names.ts';
 
 /** Names that Node may know from ICU alone, and those of the tz database that mean the same. In small letters. */
 const REPLACEMENTS: Readonly<Record<string, string>> = {
@@ -42,7 +42,7 @@ export function canonicalZone(name: string): string | undefined {
 }
 
 /** The name of the tz database for what ICU alone knows; undefined if there is none. */
-export function replacementZone(name: string): string | undefined {
+export function equivalentZone(name: string): string | undefined {
   const listed = REPLACEMENTS[name.toLowerCase()];
   if (listed !== undefined) return listed;
   try {
@@ -53,4 +53,4 @@ export function replacementZone(name: string): string | undefined {
 }
 
 /** The zone that a stored schedule means: it may have been accepted under a name that is refused today. */
-export const zoneMeant = (name: string): string => canonicalZone(name) ?? replacementZone(name) ?? name;
+export const resolveZone = (name: string): string => canonicalZone(name) ?? equivalentZone(name) ?? name;

@@ -1,5 +1,4 @@
-import { compileSchedule } from './compile-schedule.ts';
-import type { Recurrence } from './recurrence.ts';
+import { compileSchedule, type CompiledSchedule } from './compile-schedule.ts';
 import { toInstant } from '../instant.ts';
 import { occurrences } from './occurrences.ts';
 import type { Schedule } from './schedule.ts';
@@ -14,7 +13,7 @@ const SHORTEST_MS = 10_000;
 export function findWarnings(
   schedule: Schedule,
   now: number,
-  compiled: Recurrence = compileSchedule(schedule),
+  compiled: CompiledSchedule = compileSchedule(schedule),
 ): Warning[] {
   return [
     ...warnOfDays(schedule),
@@ -25,7 +24,7 @@ export function findWarnings(
 }
 
 /** An interval that begins at `startAt`, but does not fire then. */
-function warnOfAnchor(schedule: Schedule, { startAt, intervals }: Recurrence): Warning[] {
+function warnOfAnchor(schedule: Schedule, { startAt, intervals }: CompiledSchedule): Warning[] {
   const [interval] = intervals;
   if (!('every' in schedule) || schedule.anchor !== undefined) return [];
   if (startAt === undefined || !interval) return [];
@@ -39,7 +38,7 @@ function warnOfAnchor(schedule: Schedule, { startAt, intervals }: Recurrence): W
   return [{ code: 'counts_from_1970', message }];
 }
 
-function warnOfFrequency(compiled: Recurrence, now: number): Warning[] {
+function warnOfFrequency(compiled: CompiledSchedule, now: number): Warning[] {
   const instants = occurrences(compiled, now, 60);
   const distances = instants.slice(1).map((instant, index) => instant - (instants[index] as number));
   if (distances.some((distance) => distance < SHORTEST_MS)) {

@@ -1,11 +1,11 @@
 import { describe, expect, test } from '@jest/globals';
 import { JobInput } from '../../../../domain/job/job.ts';
-import { findJobWarnings } from '../../../../domain/job/job-warnings.ts';
-import { takeSecrets } from '../../../../domain/job/target-secrets.ts';
+import { findJobWarnings } from '../../../../domain/job/find-job-warnings.ts';
+import { extractSecrets } from '../../../../domain/job/extract-secrets.ts';
 
 const warningsOf = (job: object) =>
   findJobWarnings(
-    takeSecrets(JobInput.parse({ name: 'x', schedule: { every: '1h' }, target: callTo({}), ...job }))
+    extractSecrets(JobInput.parse({ name: 'x', schedule: { every: '1h' }, target: callTo({}), ...job }))
       .definition,
   );
 const callTo = (more: object) => ({ type: 'http', url: 'https://example.com/', ...more });

@@ -1,2 +1,0 @@
-/** The signal that tells a waiting run that its turn has come. */
-export const PERMIT_SIGNAL = 'turn';
