@@ -7,7 +7,7 @@ import { waitFor } from '../support/wait-for.ts';
 let stack: Stack;
 
 beforeAll(async () => {
-  stack = await createStack('outages');
+  stack = await createStack('database-away');
 });
 afterAll(() => stack.stop());
 
@@ -81,7 +81,7 @@ test('a call whose record failed is recorded later, and not made again; nor does
   const direct = new URL(stack.databaseUrl);
   const proxy = await startProxy(Number(direct.port));
   direct.port = String(proxy.port);
-  const taskQueue = 'outages-of-the-record';
+  const taskQueue = 'record-away';
   const worker = await stack.startWorker({ DATABASE_URL: direct.href, TEMPORAL_TASK_QUEUE: taskQueue });
   const queued = await stack.startApi({ TEMPORAL_TASK_QUEUE: taskQueue });
   stack.receiver.respond('/unrecorded', (_, response) => {

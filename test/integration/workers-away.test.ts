@@ -23,7 +23,7 @@ const startedOf = {} as Record<Name, number[]>;
 const names = POLICIES.flatMap((overlap) => WINDOWS.map((window): Name => `${overlap} ${window}`));
 
 beforeAll(async () => {
-  stack = await createStack('overlap-outage');
+  stack = await createStack('workers-away');
   const [service, worker] = await Promise.all([stack.startApi(), stack.startWorker()]);
   const api = apiClient(service.url);
   startAt = Math.ceil(Date.now() / 1_000) * 1_000 + 8_000;
