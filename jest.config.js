@@ -10,8 +10,10 @@ export default {
     ],
   },
   setupFiles: ['<rootDir>/test/support/check-answers.ts'],
-  // Most tests wait for a time to come, so two files at a time take little more than half as long as one by one, on two
-  // cores shared with Postgres, Temporal, APIs and workers.
-  maxWorkers: 2,
+  testSequencer: '<rootDir>/test/support/longest-first.mjs',
+  // Most tests wait for a time to come: with two files at a time, two cores are idle for more than half of the time.
+  maxWorkers: 4,
+  // How many tests of one file run at a time, of those that say that they may (test.concurrent).
+  maxConcurrency: 20,
   testTimeout: 120_000,
 };

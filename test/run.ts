@@ -22,7 +22,8 @@ const say = (text: string) => console.log(`[test] ${text}`);
 const args = process.argv.slice(2);
 const unitOnly = args.includes('--unit');
 const jestArgs = args.filter((argument) => !['--unit', '--long'].includes(argument));
-if (args.includes('--long')) jestArgs.unshift('test/long');
+// Tests of test/long load the machine, rather than wait: two at a time are enough for two cores.
+if (args.includes('--long')) jestArgs.unshift('test/long', '--maxWorkers=2');
 else if (!args.some((argument) => argument.startsWith('test/long')))
   jestArgs.push('--testPathIgnorePatterns', '/node_modules/', '/test/long/');
 

@@ -26,7 +26,7 @@ const resume = (id: string) => request<Job>(`${url}/jobs/${id}/resume`, 'POST');
 const describeSchedule = (id: string) => stack.temporal.schedule.getHandle(`scheduler-job-${id}`).describe();
 
 describe('the end of a job', () => {
-  test('a one-off is completed after its run, and stays readable with it', async () => {
+  test.concurrent('a one-off is completed after its run, and stays readable with it', async () => {
     const job = await api.createJob({
       name: 'one-off',
       schedule: { at: soon(2) },
@@ -50,7 +50,7 @@ describe('the end of a job', () => {
     expect((await resume(job.id)).status).toBe(409);
   });
 
-  test('maxRuns: after so many scheduled runs, those by hand not counted', async () => {
+  test.concurrent('maxRuns: after so many scheduled runs, those by hand not counted', async () => {
     const job = await api.createJob({
       name: 'three times',
       schedule: { every: '1s', maxRuns: 3 },
@@ -65,7 +65,7 @@ describe('the end of a job', () => {
     expect(runs).toHaveLength(4);
   });
 
-  test('maxRuns is kept through a pause', async () => {
+  test.concurrent('maxRuns is kept through a pause', async () => {
     const job = await api.createJob({
       name: 'four times',
       schedule: { every: '1s', maxRuns: 4 },
@@ -81,7 +81,7 @@ describe('the end of a job', () => {
     expect(runs.filter((run) => run.state !== 'succeeded' && run.state !== 'skipped')).toEqual([]);
   });
 
-  test('maxRuns: what was due at a pause and then skipped is made up for', async () => {
+  test.concurrent('maxRuns: what was due at a pause and then skipped is made up for', async () => {
     const path = '/held';
     let release!: () => void;
     const released = new Promise<void>((resolve) => (release = resolve));
@@ -104,7 +104,7 @@ describe('the end of a job', () => {
     expect(runs.some((run) => run.state === 'skipped')).toBe(true);
   });
 
-  test('endAt, and onCompletion: delete', async () => {
+  test.concurrent('endAt, and onCompletion: delete', async () => {
     const job = await api.createJob({
       name: 'vanishing',
       schedule: { every: '1s', endAt: soon(3) },
@@ -122,7 +122,7 @@ describe('the end of a job', () => {
     );
   });
 
-  test('pauseAfterFailures: so many in a row, counted anew after a success', async () => {
+  test.concurrent('pauseAfterFailures: so many in a row, counted anew after a success', async () => {
     let calls = 0;
     stack.receiver.respond('/failing', (_, response) => {
       // Two failures, a success, and then failures alone.

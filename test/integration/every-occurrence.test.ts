@@ -23,7 +23,7 @@ afterAll(() => stack.stop());
 const target = (path: string) => ({ type: 'http', url: stack.receiver.url + path });
 
 describe('maxRuns', () => {
-  test.each([
+  test.concurrent.each([
     // Each at least twice as long as the runs of the one before it, so that several in a row are skipped.
     { every: 3, maxRuns: 2, takesMs: 7_000 },
     { every: 1, maxRuns: 3, takesMs: 4_500 },
@@ -67,153 +67,172 @@ const pausedSince = (jobId: string, since: Date) =>
 const secondsBetween = (from: string, to: string) => (Date.parse(to) - Date.parse(from)) / 1_000;
 
 describe('a pause', () => {
-  test('has one run that stands for all that fell due, from its first to its last occurrence', async () => {
-    const job = await api.createJob({ name: 'paused', schedule: { every: '1s' }, target: target('/paused') });
-    await waitFor('a first call', () => stack.receiver.callsTo('/paused').length > 0);
-    const { pause } = await api.pauseJob(job.id);
-    // While it lasts: who asks why nothing ran is told.
-    const before = await waitFor('the pause to be on record', async () => (await pausesOf(job.id))[0]);
-    await waitFor('it to grow', async () => {
+  test.concurrent(
+    'has one run that stands for all that fell due, from its first to its last occurrence',
+    async () => {
+      const job = await api.createJob({
+        name: 'paused',
+        schedule: { every: '1s' },
+        target: target('/paused'),
+      });
+      await waitFor('a first call', () => stack.receiver.callsTo('/paused').length > 0);
+      const { pause } = await api.pauseJob(job.id);
+      // While it lasts: who asks why nothing ran is told.
+      const before = await waitFor('the pause to be on record', async () => (await pausesOf(job.id))[0]);
+      await waitFor('it to grow', async () => {
+        const [run] = await pausesOf(job.id);
+        return (run?.occurrences?.count ?? 0) > (before.occurrences?.count ?? 0);
+      });
+      await api.resumeJob(job.id);
+      const resumedAt = Date.now();
+      await waitFor('a run after it', async () => {
+        const [latest] = await api.allRuns(job.id);
+        return latest?.state === 'succeeded' && Date.parse(latest.scheduledAt) > resumedAt;
+      });
+      await api.deleteJob(job.id);
+      const { body } = await request<Page<Run>>(`${url}/runs?limit=200`);
+      const runs = body.items.filter(({ jobId }) => jobId === job.id).reverse();
+      const paused = runs.filter(({ occurrences }) => occurrences);
+      expect(paused).toMatchObject([{ id: before.id, state: 'skipped', reason: 'paused', startedAt: null }]);
+      const { from, to, count } = paused[0]?.occurrences ?? { from: '', to: '', count: 0 };
+      expect(from).toBe(paused[0]?.scheduledAt);
+      expect(paused[0]?.endedAt).toBe(to);
+      expect(count).toBe(secondsBetween(from, to) + 1);
+      expect(secondsBetween(pause?.at ?? '', from)).toBeLessThanOrEqual(2);
+      // Each second has one record, its own or that of the pause.
+      const times = runs.map(({ scheduledAt }) => Date.parse(scheduledAt));
+      const ends = runs.map(({ occurrences, scheduledAt }) => Date.parse(occurrences?.to ?? scheduledAt));
+      for (let index = 1; index < runs.length; index++)
+        expect((times[index] as number) - (ends[index - 1] as number)).toBe(1_000);
+    },
+  );
+
+  test.concurrent(
+    'of a one-off: what did not run is what its last run says, when the job is completed',
+    async () => {
+      const at = startOf(5);
+      const job = await api.createJob({
+        name: 'one-off',
+        schedule: { at: at.toISOString() },
+        target: target('/one-off'),
+      });
+      await api.pauseJob(job.id);
+      await waitFor('its instant to pass', () => Date.now() > at.getTime());
+      await api.resumeJob(job.id);
+      const { status } = await untilState(api, job.id, 'completed');
+      const [run, ...others] = await api.allRuns(job.id);
+      const instant = toInstant(at.getTime());
+      expect(others).toEqual([]);
+      expect(run).toMatchObject({
+        ...{
+          state: 'skipped',
+          reason: 'paused',
+          reasonCode: 'paused',
+          scheduledAt: instant,
+          trigger: 'schedule',
+        },
+        occurrences: { from: instant, to: instant, count: 1 },
+      });
+      expect(status.lastRun).toEqual({ id: run?.id, scheduledAt: instant, state: 'skipped' });
+      expect(stack.receiver.callsTo('/one-off')).toEqual([]);
+      // It stands for one occurrence, which can be repeated.
+      const retried = await request<Run>(`${url}/runs/${run?.id}/retry`, 'POST');
+      await waitFor('it to run', async () => (await api.getRun(retried.body.id)).state === 'succeeded');
+    },
+  );
+
+  test.concurrent(
+    'of a year and a job of every second is one run; lists find it by any time in it; it is not retried',
+    async () => {
+      const job = await api.createJob({ name: 'a year', schedule: { every: '1s' }, target: target('/year') });
+      await api.pauseJob(job.id);
+      const since = new Date(Math.floor(Date.now() / 1_000) * 1_000 - 365 * 86_400_000);
+      await stack.db.query('DELETE FROM runs WHERE job_id = $1', [job.id]);
+      await pausedSince(job.id, since);
+      await api.resumeJob(job.id);
+      await api.pauseJob(job.id);
+      const [run, ...others] = await pausesOf(job.id);
+      expect(others).toEqual([]);
+      const { from, to, count } = run?.occurrences ?? { from: '', to: '', count: 0 };
+      expect(Date.parse(from)).toBe(since.getTime() + 1_000);
+      expect(count).toBe(secondsBetween(from, to) + 1);
+      expect(count).toBeGreaterThanOrEqual(365 * 86_400);
+
+      const list = (query: string) =>
+        api.listRuns(job.id, query).then(({ items }) => items.map(({ id }) => id));
+      const middle = `${new Date(since.getTime() + 180 * 86_400_000).toISOString()}`;
+      const beforeIt = new Date(since.getTime() - 1_000).toISOString();
+      expect(await list(`?from=${middle}&state=skipped`)).toContain(run?.id);
+      expect(await list(`?from=${middle}&to=${to}&trigger=schedule`)).toEqual([run?.id]);
+      expect(await list(`?from=${middle}&state=succeeded`)).not.toContain(run?.id);
+      expect(await list(`?from=${beforeIt}&to=${middle}`)).toEqual([run?.id]);
+      expect(await list(`?from=${beforeIt}&to=${from}`)).toEqual([]);
+      const inAll = await request<Page<Run>>(`${url}/runs?from=${middle}&to=${to}&state=skipped,missed`);
+      expect(inAll.body.items.map(({ id }) => id)).toContain(run?.id);
+
+      const retried = await request<Problem>(`${url}/runs/${run?.id}/retry`, 'POST');
+      expect([retried.status, retried.body.code]).toEqual([409, 'several_occurrences']);
+      await api.deleteJob(job.id);
+    },
+  );
+
+  test.concurrent(
+    'through a change of the schedule, and another pause; each occurrence is in one of them',
+    async () => {
+      const hour = 3_600_000;
+      const job = await api.createJob({
+        name: 'changed',
+        schedule: { every: '1h' },
+        target: target('/changed'),
+      });
+      await api.pauseJob(job.id);
+      const since = new Date(Math.floor(Date.now() / hour) * hour - 10 * hour);
+      await pausedSince(job.id, since);
+      await waitFor('the pause to be on record', async () => (await pausesOf(job.id))[0]);
+      // Ten whole hours, the edge itself not among them.
+      const hours = 10;
+      await api.patchJob(job.id, { schedule: { every: '30m' } });
+      await stack.db.query(`UPDATE jobs SET accounted_to = $2 WHERE id = $1`, [
+        job.id,
+        new Date(since.getTime() + hours * hour),
+      ]);
+      await api.resumeJob(job.id);
       const [run] = await pausesOf(job.id);
-      return (run?.occurrences?.count ?? 0) > (before.occurrences?.count ?? 0);
-    });
-    await api.resumeJob(job.id);
-    const resumedAt = Date.now();
-    await waitFor('a run after it', async () => {
-      const [latest] = await api.allRuns(job.id);
-      return latest?.state === 'succeeded' && Date.parse(latest.scheduledAt) > resumedAt;
-    });
-    await api.deleteJob(job.id);
-    const { body } = await request<Page<Run>>(`${url}/runs?limit=200`);
-    const runs = body.items.filter(({ jobId }) => jobId === job.id).reverse();
-    const paused = runs.filter(({ occurrences }) => occurrences);
-    expect(paused).toMatchObject([{ id: before.id, state: 'skipped', reason: 'paused', startedAt: null }]);
-    const { from, to, count } = paused[0]?.occurrences ?? { from: '', to: '', count: 0 };
-    expect(from).toBe(paused[0]?.scheduledAt);
-    expect(paused[0]?.endedAt).toBe(to);
-    expect(count).toBe(secondsBetween(from, to) + 1);
-    expect(secondsBetween(pause?.at ?? '', from)).toBeLessThanOrEqual(2);
-    // Each second has one record, its own or that of the pause.
-    const times = runs.map(({ scheduledAt }) => Date.parse(scheduledAt));
-    const ends = runs.map(({ occurrences, scheduledAt }) => Date.parse(occurrences?.to ?? scheduledAt));
-    for (let index = 1; index < runs.length; index++)
-      expect((times[index] as number) - (ends[index - 1] as number)).toBe(1_000);
-  });
+      const halves = Math.floor((Date.now() - since.getTime() - hours * hour) / (hour / 2));
+      expect(run?.occurrences?.count).toBeGreaterThanOrEqual(hours + halves);
+      expect(run?.occurrences?.count).toBeLessThanOrEqual(hours + 2);
+      await api.pauseJob(job.id);
+      await api.resumeJob(job.id);
+      expect(await pausesOf(job.id)).toHaveLength(1);
+      await api.deleteJob(job.id);
+    },
+  );
 
-  test('of a one-off: what did not run is what its last run says, when the job is completed', async () => {
-    const at = startOf(5);
-    const job = await api.createJob({
-      name: 'one-off',
-      schedule: { at: at.toISOString() },
-      target: target('/one-off'),
-    });
-    await api.pauseJob(job.id);
-    await waitFor('its instant to pass', () => Date.now() > at.getTime());
-    await api.resumeJob(job.id);
-    const { status } = await untilState(api, job.id, 'completed');
-    const [run, ...others] = await api.allRuns(job.id);
-    const instant = toInstant(at.getTime());
-    expect(others).toEqual([]);
-    expect(run).toMatchObject({
-      ...{
-        state: 'skipped',
-        reason: 'paused',
-        reasonCode: 'paused',
-        scheduledAt: instant,
-        trigger: 'schedule',
-      },
-      occurrences: { from: instant, to: instant, count: 1 },
-    });
-    expect(status.lastRun).toEqual({ id: run?.id, scheduledAt: instant, state: 'skipped' });
-    expect(stack.receiver.callsTo('/one-off')).toEqual([]);
-    // It stands for one occurrence, which can be repeated.
-    const retried = await request<Run>(`${url}/runs/${run?.id}/retry`, 'POST');
-    await waitFor('it to run', async () => (await api.getRun(retried.body.id)).state === 'succeeded');
-  });
+  test.concurrent(
+    'is made up for by a backfill of what is missing, also while it lasts, and only once',
+    async () => {
+      const hour = 3_600_000;
+      const job = await api.createJob({
+        name: 'backfilled',
+        schedule: { every: '1h' },
+        target: target('/backfilled'),
+      });
+      await api.pauseJob(job.id);
+      const since = new Date(Math.floor(Date.now() / hour) * hour - 3 * hour);
+      await pausedSince(job.id, since);
+      const body = { from: since.toISOString(), to: new Date(since.getTime() + 2 * hour).toISOString() };
+      const backfill = () => api.backfill(job.id, { ...body, onlyMissing: true });
+      expect((await backfill()).count).toBe(3);
+      await waitFor('all to have run', () => stack.receiver.callsTo('/backfilled').length === 3);
+      expect((await backfill()).count).toBe(0);
+      await api.resumeJob(job.id);
+      expect((await backfill()).count).toBe(0);
+      expect((await pausesOf(job.id))[0]?.occurrences?.count).toBeGreaterThanOrEqual(3);
+      await api.deleteJob(job.id);
+    },
+  );
 
-  test('of a year and a job of every second is one run; lists find it by any time in it; it is not retried', async () => {
-    const job = await api.createJob({ name: 'a year', schedule: { every: '1s' }, target: target('/year') });
-    await api.pauseJob(job.id);
-    const since = new Date(Math.floor(Date.now() / 1_000) * 1_000 - 365 * 86_400_000);
-    await stack.db.query('DELETE FROM runs WHERE job_id = $1', [job.id]);
-    await pausedSince(job.id, since);
-    await api.resumeJob(job.id);
-    await api.pauseJob(job.id);
-    const [run, ...others] = await pausesOf(job.id);
-    expect(others).toEqual([]);
-    const { from, to, count } = run?.occurrences ?? { from: '', to: '', count: 0 };
-    expect(Date.parse(from)).toBe(since.getTime() + 1_000);
-    expect(count).toBe(secondsBetween(from, to) + 1);
-    expect(count).toBeGreaterThanOrEqual(365 * 86_400);
-
-    const list = (query: string) =>
-      api.listRuns(job.id, query).then(({ items }) => items.map(({ id }) => id));
-    const middle = `${new Date(since.getTime() + 180 * 86_400_000).toISOString()}`;
-    const beforeIt = new Date(since.getTime() - 1_000).toISOString();
-    expect(await list(`?from=${middle}&state=skipped`)).toContain(run?.id);
-    expect(await list(`?from=${middle}&to=${to}&trigger=schedule`)).toEqual([run?.id]);
-    expect(await list(`?from=${middle}&state=succeeded`)).not.toContain(run?.id);
-    expect(await list(`?from=${beforeIt}&to=${middle}`)).toEqual([run?.id]);
-    expect(await list(`?from=${beforeIt}&to=${from}`)).toEqual([]);
-    const inAll = await request<Page<Run>>(`${url}/runs?from=${middle}&to=${to}&state=skipped,missed`);
-    expect(inAll.body.items.map(({ id }) => id)).toContain(run?.id);
-
-    const retried = await request<Problem>(`${url}/runs/${run?.id}/retry`, 'POST');
-    expect([retried.status, retried.body.code]).toEqual([409, 'several_occurrences']);
-    await api.deleteJob(job.id);
-  });
-
-  test('through a change of the schedule, and another pause; each occurrence is in one of them', async () => {
-    const hour = 3_600_000;
-    const job = await api.createJob({
-      name: 'changed',
-      schedule: { every: '1h' },
-      target: target('/changed'),
-    });
-    await api.pauseJob(job.id);
-    const since = new Date(Math.floor(Date.now() / hour) * hour - 10 * hour);
-    await pausedSince(job.id, since);
-    await waitFor('the pause to be on record', async () => (await pausesOf(job.id))[0]);
-    // Ten whole hours, the edge itself not among them.
-    const hours = 10;
-    await api.patchJob(job.id, { schedule: { every: '30m' } });
-    await stack.db.query(`UPDATE jobs SET accounted_to = $2 WHERE id = $1`, [
-      job.id,
-      new Date(since.getTime() + hours * hour),
-    ]);
-    await api.resumeJob(job.id);
-    const [run] = await pausesOf(job.id);
-    const halves = Math.floor((Date.now() - since.getTime() - hours * hour) / (hour / 2));
-    expect(run?.occurrences?.count).toBeGreaterThanOrEqual(hours + halves);
-    expect(run?.occurrences?.count).toBeLessThanOrEqual(hours + 2);
-    await api.pauseJob(job.id);
-    await api.resumeJob(job.id);
-    expect(await pausesOf(job.id)).toHaveLength(1);
-    await api.deleteJob(job.id);
-  });
-
-  test('is made up for by a backfill of what is missing, also while it lasts, and only once', async () => {
-    const hour = 3_600_000;
-    const job = await api.createJob({
-      name: 'backfilled',
-      schedule: { every: '1h' },
-      target: target('/backfilled'),
-    });
-    await api.pauseJob(job.id);
-    const since = new Date(Math.floor(Date.now() / hour) * hour - 3 * hour);
-    await pausedSince(job.id, since);
-    const body = { from: since.toISOString(), to: new Date(since.getTime() + 2 * hour).toISOString() };
-    const backfill = () => api.backfill(job.id, { ...body, onlyMissing: true });
-    expect((await backfill()).count).toBe(3);
-    await waitFor('all to have run', () => stack.receiver.callsTo('/backfilled').length === 3);
-    expect((await backfill()).count).toBe(0);
-    await api.resumeJob(job.id);
-    expect((await backfill()).count).toBe(0);
-    expect((await pausesOf(job.id))[0]?.occurrences?.count).toBeGreaterThanOrEqual(3);
-    await api.deleteJob(job.id);
-  });
-
-  test('does not count for maxRuns, and after the last run nothing is on record', async () => {
+  test.concurrent('does not count for maxRuns, and after the last run nothing is on record', async () => {
     const job = await api.createJob({
       name: 'counted',
       schedule: { every: '1s', maxRuns: 2 },
@@ -229,15 +248,18 @@ describe('a pause', () => {
     expect(runs.at(-1)?.state).toBe('succeeded');
   });
 
-  test('that the service itself begins, for a target that is gone, is on record as well', async () => {
-    stack.receiver.respond('/gone', (_, response) => {
-      response.statusCode = 410;
-      response.end();
-    });
-    const job = await api.createJob({ name: 'gone', schedule: { every: '1s' }, target: target('/gone') });
-    await untilState(api, job.id, 'paused');
-    const run = await waitFor('the pause to be on record', async () => (await pausesOf(job.id))[0]);
-    expect(run).toMatchObject({ state: 'skipped', reason: 'paused' });
-    await api.deleteJob(job.id);
-  });
+  test.concurrent(
+    'that the service itself begins, for a target that is gone, is on record as well',
+    async () => {
+      stack.receiver.respond('/gone', (_, response) => {
+        response.statusCode = 410;
+        response.end();
+      });
+      const job = await api.createJob({ name: 'gone', schedule: { every: '1s' }, target: target('/gone') });
+      await untilState(api, job.id, 'paused');
+      const run = await waitFor('the pause to be on record', async () => (await pausesOf(job.id))[0]);
+      expect(run).toMatchObject({ state: 'skipped', reason: 'paused' });
+      await api.deleteJob(job.id);
+    },
+  );
 });

@@ -93,28 +93,6 @@ describe('what is no proper request', () => {
     expect(answer).toContain('Content-Type: application/problem+json');
     expect(problemIn(answer)).toMatchObject({ status, code, requestId: expect.any(String) });
   });
-
-  test('one that trickles in is given up, headers and body alike, while others are answered', async () => {
-    const begun = Date.now();
-    const trickle = (part: string) => (write: (text: string) => void) => {
-      const timer = setInterval(() => write(part), 1_000);
-      setTimeout(() => clearInterval(timer), 45_000).unref();
-      timer.unref();
-    };
-    const slow = Promise.all([
-      sendRaw('GET /jobs HTTP/1.1\r\nHost: localhost\r\n', trickle('X-A: b\r\n')),
-      sendRaw(
-        'POST /jobs HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{',
-        trickle(' '),
-      ),
-    ]);
-    expect((await request(`${url}/jobs`)).status).toBe(200);
-    const [headers, body] = await slow;
-    expect(problemIn(headers)).toMatchObject({ status: 408, code: 'request_timeout' });
-    expect(body).toMatch(/^HTTP\/1\.1 4\d\d |^$/);
-    // 15 s for headers and 30 s for all of it; more on a slow machine, but not for ever.
-    expect(Date.now() - begun).toBeLessThan(60_000);
-  }, 90_000);
 });
 
 test('clients that never finish what they send keep no process from ending', async () => {
@@ -323,37 +301,40 @@ describe('HTTPS', () => {
     });
   const derOf = (pem: string) => pem.replace(/-----[^-]+-----|\s/g, '');
 
-  test('is spoken with a certificate, and a new one is taken over while connections stay', async () => {
-    write(SELF_SIGNED);
-    const { url: http, stop } = await stack.startApi(files());
-    const secure = http.replace('http:', 'https:');
-    const port = Number(new URL(http).port);
-    const dispatcher = new Agent({ connect: { ca: SELF_SIGNED.cert } });
-    const answer = await fetchWith(`${secure}/jobs`, { dispatcher });
-    expect(answer.status).toBe(200);
-    expect(answer.headers.get('strict-transport-security')).toContain('max-age');
-    await expect(fetch(`${http}/jobs`)).rejects.toThrow();
-    expect(await shown(port)).toBe(derOf(SELF_SIGNED.cert));
+  test.concurrent(
+    'is spoken with a certificate, and a new one is taken over while connections stay',
+    async () => {
+      write(SELF_SIGNED);
+      const { url: http, stop } = await stack.startApi(files());
+      const secure = http.replace('http:', 'https:');
+      const port = Number(new URL(http).port);
+      const dispatcher = new Agent({ connect: { ca: SELF_SIGNED.cert } });
+      const answer = await fetchWith(`${secure}/jobs`, { dispatcher });
+      expect(answer.status).toBe(200);
+      expect(answer.headers.get('strict-transport-security')).toContain('max-age');
+      await expect(fetch(`${http}/jobs`)).rejects.toThrow();
+      expect(await shown(port)).toBe(derOf(SELF_SIGNED.cert));
 
-    // Who connects and says nothing is not waited for.
-    const silent = connect(port, '127.0.0.1');
-    const closed = new Promise((resolve) =>
-      silent
-        .on('error', () => undefined)
-        .on('close', resolve)
-        .resume(),
-    );
-    // Half of a new pair, and then the other half.
-    writeFileSync(file('cert'), OTHER_SELF_SIGNED.cert);
-    await new Promise((resolve) => setTimeout(resolve, 6_000));
-    expect(await shown(port)).toBe(derOf(SELF_SIGNED.cert));
-    writeFileSync(file('key'), OTHER_SELF_SIGNED.key);
-    await waitFor('the new certificate', async () => (await shown(port)) === derOf(OTHER_SELF_SIGNED.cert));
-    expect((await fetchWith(`${secure}/jobs`, { dispatcher })).status).toBe(200);
-    await dispatcher.close();
-    await closed;
-    await stop();
-  });
+      // Who connects and says nothing is not waited for.
+      const silent = connect(port, '127.0.0.1');
+      const closed = new Promise((resolve) =>
+        silent
+          .on('error', () => undefined)
+          .on('close', resolve)
+          .resume(),
+      );
+      // Half of a new pair, and then the other half.
+      writeFileSync(file('cert'), OTHER_SELF_SIGNED.cert);
+      await new Promise((resolve) => setTimeout(resolve, 6_000));
+      expect(await shown(port)).toBe(derOf(SELF_SIGNED.cert));
+      writeFileSync(file('key'), OTHER_SELF_SIGNED.key);
+      await waitFor('the new certificate', async () => (await shown(port)) === derOf(OTHER_SELF_SIGNED.cert));
+      expect((await fetchWith(`${secure}/jobs`, { dispatcher })).status).toBe(200);
+      await dispatcher.close();
+      await closed;
+      await stop();
+    },
+  );
 
   test.each([
     ['a key of another certificate', () => ({ cert: SELF_SIGNED.cert, key: OTHER_SELF_SIGNED.key })],
@@ -380,3 +361,30 @@ test('contradictions in the configuration are named', async () => {
     stderr: expect.stringMatching(/TLS_CERT_FILE: [^]*JWT_AUDIENCE: does nothing[^]*AUTH: is off/),
   });
 });
+
+// Half a minute long: it is begun before all others, which go on meanwhile.
+test.concurrent(
+  'a request that trickles in is given up, headers and body alike, while others are answered',
+  async () => {
+    const begun = Date.now();
+    const trickle = (part: string) => (write: (text: string) => void) => {
+      const timer = setInterval(() => write(part), 1_000);
+      setTimeout(() => clearInterval(timer), 45_000).unref();
+      timer.unref();
+    };
+    const slow = Promise.all([
+      sendRaw('GET /jobs HTTP/1.1\r\nHost: localhost\r\n', trickle('X-A: b\r\n')),
+      sendRaw(
+        'POST /jobs HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{',
+        trickle(' '),
+      ),
+    ]);
+    expect((await request(`${url}/jobs`)).status).toBe(200);
+    const [headers, body] = await slow;
+    expect(problemIn(headers)).toMatchObject({ status: 408, code: 'request_timeout' });
+    expect(body).toMatch(/^HTTP\/1\.1 4\d\d |^$/);
+    // 15 s for headers and 30 s for all of it; more on a slow machine, but not for ever.
+    expect(Date.now() - begun).toBeLessThan(60_000);
+  },
+  90_000,
+);

@@ -26,7 +26,7 @@ const resume = (id: string) => request<Job>(`${url}/jobs/${id}/resume`, 'POST');
 const describeSchedule = (id: string) => stack.temporal.schedule.getHandle(`scheduler-job-${id}`).describe();
 
 describe('pause and resume', () => {
-  test('a paused job does not fire; each of the two can be asked for again', async () => {
+  test.concurrent('a paused job does not fire; each of the two can be asked for again', async () => {
     const job = await api.createJob({
       name: 'pausable',
       schedule: { every: '1s' },
@@ -72,7 +72,7 @@ describe('pause and resume', () => {
     await api.deleteJob(job.id);
   });
 
-  test('a pause ends by itself', async () => {
+  test.concurrent('a pause ends by itself', async () => {
     const job = await api.createJob({
       name: 'napping',
       schedule: { every: '1s' },
@@ -89,7 +89,7 @@ describe('pause and resume', () => {
     await api.deleteJob(job.id);
   });
 
-  test('resuming makes a schedule anew that Temporal has lost', async () => {
+  test.concurrent('resuming makes a schedule anew that Temporal has lost', async () => {
     const job = await api.createJob({ name: 'lost', schedule: { every: '1s' }, target: target('/lost') });
     await pause(job.id);
     await stack.temporal.schedule.getHandle(`scheduler-job-${job.id}`).delete();
@@ -117,7 +117,7 @@ describe('pause and resume', () => {
   });
 });
 
-test('jitter puts each start off, not its nominal time', async () => {
+test.concurrent('jitter puts each start off, not its nominal time', async () => {
   const job = await api.createJob({
     name: 'jittery',
     schedule: { every: '2s', jitter: '2s' },

@@ -53,160 +53,134 @@ function hold(name: string) {
   return { held, answer: () => held.splice(0).forEach((response) => response.end('ok')) };
 }
 
-test('a call is begun in a local activity, by schedule and by hand; not where a run may be ended from outside, or waits for a turn', async () => {
-  const job = await createJob('once', { schedule: { at: new Date(Date.now() + 3_000).toISOString() } });
-  const run = await waitFor('the occurrence', async () => {
-    const [first] = (await api.listRuns(job.id)).items;
-    return first?.state === 'succeeded' ? first : undefined;
-  });
-  expect(run.attempts).toMatchObject([{ number: 1, outcome: 'succeeded', statusCode: 200 }]);
-  expect(callsTo('once').map(({ headers }) => headers['idempotency-key'])).toEqual([run.id]);
-  await waitFor('its workflow to end', async () => (await activitiesOf(run)).length > 0);
-  expect(await activitiesOf(run)).toEqual([LOCAL]);
-
-  const others: [string, object, object][] = [
-    ['limited', { policy: { maxConcurrent: 1 } }, {}],
-    ['ended by others', { policy: { overlap: 'cancelOther' } }, {}],
-    ['timed', { timeout: '1m' }, {}],
-  ];
-  for (const [name, more, target] of others) {
-    const other = await createJob(name, more, { url: `${stack.receiver.url}/other`, ...target });
-    const ended = await endOfRun(api, (await api.runJob(other.id)).id);
-    expect([name, ended.state, await activitiesOf(ended)]).toEqual([name, 'succeeded', ['runHttpTarget']]);
-  }
-  const byHand = await endOfRun(api, (await api.runJob(job.id)).id);
-  await waitFor('its workflow to end', async () => (await activitiesOf(byHand)).length > 0);
-  expect(await activitiesOf(byHand)).toEqual([LOCAL]);
-});
-
-test('a change of what decides it reaches the schedule; until then a run asks the job as it is', async () => {
-  const job = await createJob('changed', { schedule: { every: '2s' } });
-  const kindOf = async (after: number) => {
-    const run = await waitFor('a run', async () =>
-      (await api.listRuns(job.id, '?state=succeeded')).items.find(
-        ({ scheduledAt }) => Date.parse(scheduledAt) > after,
-      ),
-    );
-    return waitFor('its history', async () => {
-      const activities = await activitiesOf(run);
-      return activities.length > 0 ? activities : undefined;
+test.concurrent(
+  'a call is begun in a local activity, by schedule and by hand; not where a run may be ended from outside, or waits for a turn',
+  async () => {
+    const job = await createJob('once', { schedule: { at: new Date(Date.now() + 3_000).toISOString() } });
+    const run = await waitFor('the occurrence', async () => {
+      const [first] = (await api.listRuns(job.id)).items;
+      return first?.state === 'succeeded' ? first : undefined;
     });
-  };
-  expect(await kindOf(0)).toEqual([LOCAL]);
-  const { sync } = await api.patchJob(job.id, { policy: { maxConcurrent: 1 } });
-  expect(sync).toMatchObject({ state: 'synced', generation: 2 });
-  expect(await kindOf(Date.now())).toEqual(['runHttpTarget']);
-  expect((await api.patchJob(job.id, { policy: { maxConcurrent: null } })).sync.state).toBe('synced');
-  expect(await kindOf(Date.now())).toEqual([LOCAL]);
-  await api.pauseJob(job.id);
-});
+    expect(run.attempts).toMatchObject([{ number: 1, outcome: 'succeeded', statusCode: 200 }]);
+    expect(callsTo('once').map(({ headers }) => headers['idempotency-key'])).toEqual([run.id]);
+    await waitFor('its workflow to end', async () => (await activitiesOf(run)).length > 0);
+    expect(await activitiesOf(run)).toEqual([LOCAL]);
 
-test('what fails is called again after the wait of the job, outside; what fails for good fails the workflow', async () => {
-  let answers = 0;
-  stack.receiver.respond('/again', (_, response) => response.writeHead(answers++ === 0 ? 503 : 200).end());
-  const job = await createJob('again', { retry: { initialInterval: '2s', maxAttempts: 2 } });
-  const run = await endOfRun(api, (await api.runJob(job.id)).id);
-  expect(run.state).toBe('succeeded');
-  expect(run.attempts).toMatchObject([
-    { number: 1, outcome: 'failed', statusCode: 503, retryAt: expect.any(String) },
-    { number: 2, outcome: 'succeeded', statusCode: 200 },
-  ]);
-  const [first, second] = callsTo('again');
-  expect((second?.at ?? 0) - (first?.at ?? 0)).toBeGreaterThanOrEqual(1_000);
-  await waitFor('both', async () => (await activitiesOf(run)).length === 2);
-  expect(await activitiesOf(run)).toEqual([LOCAL, 'runHttpTarget']);
+    const others: [string, object, object][] = [
+      ['limited', { policy: { maxConcurrent: 1 } }, {}],
+      ['ended by others', { policy: { overlap: 'cancelOther' } }, {}],
+      ['timed', { timeout: '1m' }, {}],
+    ];
+    for (const [name, more, target] of others) {
+      const other = await createJob(name, more, { url: `${stack.receiver.url}/other`, ...target });
+      const ended = await endOfRun(api, (await api.runJob(other.id)).id);
+      expect([name, ended.state, await activitiesOf(ended)]).toEqual([name, 'succeeded', ['runHttpTarget']]);
+    }
+    const byHand = await endOfRun(api, (await api.runJob(job.id)).id);
+    await waitFor('its workflow to end', async () => (await activitiesOf(byHand)).length > 0);
+    expect(await activitiesOf(byHand)).toEqual([LOCAL]);
+  },
+);
 
-  stack.receiver.respond('/refused', (_, response) => response.writeHead(400).end());
-  const refused = await createJob('refused');
-  const failed = await endOfRun(api, (await api.runJob(refused.id)).id);
-  expect(failed).toMatchObject({
-    state: 'failed',
-    reason: 'the target answered 400',
-    reasonCode: 'attemptFailed',
-    attempts: [{ number: 1 }],
-  });
-  await waitFor('the workflow to fail', async () => {
-    const { status } = await stack.temporal.workflow.getHandle(failed.temporal.workflowId).describe();
-    return status.name === 'FAILED';
-  });
-  expect(callsTo('refused')).toHaveLength(1);
-  expect(await activitiesOf(failed)).toEqual([LOCAL]);
+test.concurrent(
+  'a change of what decides it reaches the schedule; until then a run asks the job as it is',
+  async () => {
+    const job = await createJob('changed', { schedule: { every: '2s' } });
+    const kindOf = async (after: number) => {
+      const run = await waitFor('a run', async () =>
+        (await api.listRuns(job.id, '?state=succeeded')).items.find(
+          ({ scheduledAt }) => Date.parse(scheduledAt) > after,
+        ),
+      );
+      return waitFor('its history', async () => {
+        const activities = await activitiesOf(run);
+        return activities.length > 0 ? activities : undefined;
+      });
+    };
+    expect(await kindOf(0)).toEqual([LOCAL]);
+    const { sync } = await api.patchJob(job.id, { policy: { maxConcurrent: 1 } });
+    expect(sync).toMatchObject({ state: 'synced', generation: 2 });
+    expect(await kindOf(Date.now())).toEqual(['runHttpTarget']);
+    expect((await api.patchJob(job.id, { policy: { maxConcurrent: null } })).sync.state).toBe('synced');
+    expect(await kindOf(Date.now())).toEqual([LOCAL]);
+    await api.pauseJob(job.id);
+  },
+);
 
-  hold('silent');
-  const silent = await createJob('silent', { retry: { maxAttempts: 1 } }, { timeout: '1s' });
-  const late = await endOfRun(api, (await api.runJob(silent.id)).id);
-  expect(late).toMatchObject({ state: 'failed', attempts: [{ number: 1, statusCode: null }] });
-});
+test.concurrent(
+  'what fails is called again after the wait of the job, outside; what fails for good fails the workflow',
+  async () => {
+    let answers = 0;
+    stack.receiver.respond('/again', (_, response) => response.writeHead(answers++ === 0 ? 503 : 200).end());
+    const job = await createJob('again', { retry: { initialInterval: '2s', maxAttempts: 2 } });
+    const run = await endOfRun(api, (await api.runJob(job.id)).id);
+    expect(run.state).toBe('succeeded');
+    expect(run.attempts).toMatchObject([
+      { number: 1, outcome: 'failed', statusCode: 503, retryAt: expect.any(String) },
+      { number: 2, outcome: 'succeeded', statusCode: 200 },
+    ]);
+    const [first, second] = callsTo('again');
+    expect((second?.at ?? 0) - (first?.at ?? 0)).toBeGreaterThanOrEqual(1_000);
+    await waitFor('both', async () => (await activitiesOf(run)).length === 2);
+    expect(await activitiesOf(run)).toEqual([LOCAL, 'runHttpTarget']);
 
-test('a call that takes longer goes on in its worker, where Temporal shows it, and ends the run as any other', async () => {
-  const long = hold('long');
-  const run = await api.runJob((await createJob('long')).id);
-  await waitFor('the call to be shown', async () => {
-    const { raw } = await stack.temporal.workflow.getHandle(`scheduler-run-${run.id}`).describe();
-    return raw.pendingActivities?.some(
-      ({ activityType, lastStartedTime }) => activityType?.name === 'awaitCall' && lastStartedTime,
-    );
-  });
-  long.answer();
-  const ended = await endOfRun(api, run.id);
-  expect(ended).toMatchObject({ state: 'succeeded', attempts: [{ number: 1, statusCode: 200 }] });
-  await waitFor('both', async () => (await activitiesOf(ended)).length === 2);
-  expect(await activitiesOf(ended)).toEqual([LOCAL, 'awaitCall']);
+    stack.receiver.respond('/refused', (_, response) => response.writeHead(400).end());
+    const refused = await createJob('refused');
+    const failed = await endOfRun(api, (await api.runJob(refused.id)).id);
+    expect(failed).toMatchObject({
+      state: 'failed',
+      reason: 'the target answered 400',
+      reasonCode: 'attemptFailed',
+      attempts: [{ number: 1 }],
+    });
+    await waitFor('the workflow to fail', async () => {
+      const { status } = await stack.temporal.workflow.getHandle(failed.temporal.workflowId).describe();
+      return status.name === 'FAILED';
+    });
+    expect(callsTo('refused')).toHaveLength(1);
+    expect(await activitiesOf(failed)).toEqual([LOCAL]);
 
-  const failing = hold('failing');
-  const job = await createJob('failing', { retry: { initialInterval: '1s', maxAttempts: 2 } });
-  const other = await api.runJob(job.id);
-  for (const number of [1, 2]) {
-    await waitFor('a call', () => callsTo('failing').length === number);
-    await sleep(2_500);
-    failing.held.splice(0).forEach((response) => response.writeHead(503).end());
-  }
-  expect(await endOfRun(api, other.id)).toMatchObject({
-    state: 'failed',
-    attempts: [{ number: 1 }, { number: 2 }],
-  });
-  expect([callsTo('long').length, callsTo('failing').length]).toEqual([1, 2]);
-});
+    hold('silent');
+    const silent = await createJob('silent', { retry: { maxAttempts: 1 } }, { timeout: '1s' });
+    const late = await endOfRun(api, (await api.runJob(silent.id)).id);
+    expect(late).toMatchObject({ state: 'failed', attempts: [{ number: 1, statusCode: null }] });
+  },
+);
 
-test.each([
-  ['that it has just begun', 0],
-  ['that takes longer', 2_500],
-])('a worker that is told to stop ends a call %s', async (_, waitMs) => {
-  const name = `stopped-${waitMs}`;
-  const { held, answer } = hold(name);
-  const run = await api.runJob((await createJob(name)).id);
-  await waitFor('the call', () => held.length === 1);
-  await sleep(waitMs);
-  const stop = worker.stop();
-  await sleep(4_000);
-  answer();
-  await stop;
-  worker = await stack.startWorker();
-  const ended = await endOfRun(api, run.id, 30_000);
-  expect(ended).toMatchObject({ state: 'succeeded', attempts: [{ number: 1 }] });
-  expect(callsTo(name)).toHaveLength(1);
-  await waitFor('both', async () => (await activitiesOf(ended)).length === 2);
-  expect(await activitiesOf(ended)).toEqual([LOCAL, 'awaitCall']);
-});
+test.concurrent(
+  'a call that takes longer goes on in its worker, where Temporal shows it, and ends the run as any other',
+  async () => {
+    const long = hold('long');
+    const run = await api.runJob((await createJob('long')).id);
+    await waitFor('the call to be shown', async () => {
+      const { raw } = await stack.temporal.workflow.getHandle(`scheduler-run-${run.id}`).describe();
+      return raw.pendingActivities?.some(
+        ({ activityType, lastStartedTime }) => activityType?.name === 'awaitCall' && lastStartedTime,
+      );
+    });
+    long.answer();
+    const ended = await endOfRun(api, run.id);
+    expect(ended).toMatchObject({ state: 'succeeded', attempts: [{ number: 1, statusCode: 200 }] });
+    await waitFor('both', async () => (await activitiesOf(ended)).length === 2);
+    expect(await activitiesOf(ended)).toEqual([LOCAL, 'awaitCall']);
 
-test.each([
-  ['that it has just begun', 0],
-  ['that takes longer', 2_500],
-])('for a worker that is killed in a call %s another one calls, with the same key', async (_, waitMs) => {
-  const name = `killed-${waitMs}`;
-  const { held, answer } = hold(name);
-  const run = await api.runJob((await createJob(name)).id);
-  await waitFor('the call', () => held.length === 1);
-  await sleep(waitMs);
-  await worker.stop('SIGKILL');
-  worker = await stack.startWorker();
-  await waitFor('the call of another worker', () => held.length === 2, 60_000);
-  answer();
-  expect(await endOfRun(api, run.id)).toMatchObject({ state: 'succeeded', attempts: [{ number: 1 }] });
-  expect(callsTo(name).map(({ headers }) => headers['idempotency-key'])).toEqual([run.id, run.id]);
-});
+    const failing = hold('failing');
+    const job = await createJob('failing', { retry: { initialInterval: '1s', maxAttempts: 2 } });
+    const other = await api.runJob(job.id);
+    for (const number of [1, 2]) {
+      await waitFor('a call', () => callsTo('failing').length === number);
+      await sleep(2_500);
+      failing.held.splice(0).forEach((response) => response.writeHead(503).end());
+    }
+    expect(await endOfRun(api, other.id)).toMatchObject({
+      state: 'failed',
+      attempts: [{ number: 1 }, { number: 2 }],
+    });
+    expect([callsTo('long').length, callsTo('failing').length]).toEqual([1, 2]);
+  },
+);
 
-test.each([
+test.concurrent.each([
   ['has just begun', 0],
   ['takes longer', 2_500],
 ])('a run that is cancelled breaks off a call that %s', async (_, waitMs) => {
@@ -225,7 +199,7 @@ test.each([
   expect(callsTo(name)).toHaveLength(1);
 });
 
-test('a call of which nobody will ask for the end is broken off', async () => {
+test.concurrent('a call of which nobody will ask for the end is broken off', async () => {
   const { held } = hold('terminated');
   const run = await api.runJob((await createJob('terminated')).id);
   await waitFor('the call', () => held.length === 1);
@@ -239,26 +213,74 @@ test('a call of which nobody will ask for the end is broken off', async () => {
   expect(callsTo('terminated')).toHaveLength(1);
 });
 
-test('a run that is cancelled as its first call ends, ends with it: as the call ended, or cancelled if it were to be made again', async () => {
-  const good = hold('good');
-  const first = await api.runJob((await createJob('good')).id);
-  await waitFor('the call', () => good.held.length === 1);
-  await cancel(first.id);
-  good.answer();
-  expect(await endOfRun(api, first.id)).toMatchObject({ state: 'succeeded', attempts: [{ number: 1 }] });
+test.concurrent(
+  'a run that is cancelled as its first call ends, ends with it: as the call ended, or cancelled if it were to be made again',
+  async () => {
+    const good = hold('good');
+    const first = await api.runJob((await createJob('good')).id);
+    await waitFor('the call', () => good.held.length === 1);
+    await cancel(first.id);
+    good.answer();
+    expect(await endOfRun(api, first.id)).toMatchObject({ state: 'succeeded', attempts: [{ number: 1 }] });
 
-  const bad = hold('bad');
-  const job = await createJob('bad', { retry: { initialInterval: '1m', maxAttempts: 5 } });
-  const second = await api.runJob(job.id);
-  await waitFor('the call', () => bad.held.length === 1);
-  await cancel(second.id);
-  bad.held[0]?.writeHead(503).end();
-  expect(await endOfRun(api, second.id, 30_000)).toMatchObject({
-    state: 'cancelled',
-    reason: 'the run was cancelled',
-    attempts: [{ number: 1, statusCode: 503 }],
-  });
-  expect([callsTo('good').length, callsTo('bad').length]).toEqual([1, 1]);
+    const bad = hold('bad');
+    const job = await createJob('bad', { retry: { initialInterval: '1m', maxAttempts: 5 } });
+    const second = await api.runJob(job.id);
+    await waitFor('the call', () => bad.held.length === 1);
+    await cancel(second.id);
+    bad.held[0]?.writeHead(503).end();
+    expect(await endOfRun(api, second.id, 30_000)).toMatchObject({
+      state: 'cancelled',
+      reason: 'the run was cancelled',
+      attempts: [{ number: 1, statusCode: 503 }],
+    });
+    expect([callsTo('good').length, callsTo('bad').length]).toEqual([1, 1]);
+  },
+);
+
+/** Starts a run of a new job, and waits for its call, which is answered only when it is told to. */
+async function beginCall(name: string) {
+  const { held, answer } = hold(name);
+  const run = await api.runJob((await createJob(name)).id);
+  await waitFor('the call', () => held.length === 1);
+  return { name, held, answer, run };
+}
+
+/** Begins two calls: one that takes longer than its local activity waits, and one that has just begun. */
+async function beginCalls(prefix: string) {
+  const longer = await beginCall(`${prefix}-longer`);
+  await sleep(2_500);
+  return [longer, await beginCall(`${prefix}-just-begun`)];
+}
+
+// The rest stop the worker, which the tests above need.
+
+test('a worker that is told to stop ends its calls, just begun or longer', async () => {
+  const calls = await beginCalls('stopped');
+  const stop = worker.stop();
+  await sleep(4_000);
+  for (const { answer } of calls) answer();
+  await stop;
+  worker = await stack.startWorker();
+  for (const { name, run } of calls) {
+    const ended = await endOfRun(api, run.id, 30_000);
+    expect(ended).toMatchObject({ state: 'succeeded', attempts: [{ number: 1 }] });
+    expect(callsTo(name)).toHaveLength(1);
+    await waitFor('both', async () => (await activitiesOf(ended)).length === 2);
+    expect(await activitiesOf(ended)).toEqual([LOCAL, 'awaitCall']);
+  }
+});
+
+test('for a worker that is killed in a call, just begun or longer, another one calls, with the same key', async () => {
+  const calls = await beginCalls('killed');
+  await worker.stop('SIGKILL');
+  worker = await stack.startWorker();
+  for (const { name, held, answer, run } of calls) {
+    await waitFor('the call of another worker', () => held.length === 2, 60_000);
+    answer();
+    expect(await endOfRun(api, run.id)).toMatchObject({ state: 'succeeded', attempts: [{ number: 1 }] });
+    expect(callsTo(name).map(({ headers }) => headers['idempotency-key'])).toEqual([run.id, run.id]);
+  }
 });
 
 test('a call whose record failed is known to Temporal, and recorded by another worker', async () => {

@@ -34,7 +34,7 @@ const ageSchedule = (jobId: string) =>
   stack.db.query(`UPDATE jobs SET schedule_put_at = now() - interval '10 min' WHERE id = $1`, [jobId]);
 
 describe('the sweep', () => {
-  test('makes a lost schedule anew', async () => {
+  test.concurrent('makes a lost schedule anew', async () => {
     const job = await api.createJob({ name: 'lost', schedule: never, target: target('/lost') });
     await scheduleOf(job.id).delete();
     await ageSchedule(job.id);
@@ -42,32 +42,38 @@ describe('the sweep', () => {
     await waitFor('the job to be synced', async () => (await api.getJob(job.id)).sync.state === 'synced');
   });
 
-  test('deletes a schedule of ours that has no job, and leaves those of others alone', async () => {
-    const action = {
-      type: 'startWorkflow' as const,
-      workflowType: 'runJob',
-      taskQueue: 'scheduler',
-      args: [],
-    };
-    const orphan = '019ab1c0-7e11-7cc3-98c4-dc0c0c07398f';
-    const spec = { intervals: [{ every: '1 day' }] };
-    await stack.temporal.schedule.create({ scheduleId: `scheduler-job-${orphan}`, spec, action });
-    await stack.temporal.schedule.create({ scheduleId: 'somebody-elses', spec, action });
-    await waitFor('the orphan to be gone', async () => !(await exists(orphan)));
-    expect((await stack.temporal.schedule.getHandle('somebody-elses').describe()).scheduleId).toBe(
-      'somebody-elses',
-    );
-  });
+  test.concurrent(
+    'deletes a schedule of ours that has no job, and leaves those of others alone',
+    async () => {
+      const action = {
+        type: 'startWorkflow' as const,
+        workflowType: 'runJob',
+        taskQueue: 'scheduler',
+        args: [],
+      };
+      const orphan = '019ab1c0-7e11-7cc3-98c4-dc0c0c07398f';
+      const spec = { intervals: [{ every: '1 day' }] };
+      await stack.temporal.schedule.create({ scheduleId: `scheduler-job-${orphan}`, spec, action });
+      await stack.temporal.schedule.create({ scheduleId: 'somebody-elses', spec, action });
+      await waitFor('the orphan to be gone', async () => !(await exists(orphan)));
+      expect((await stack.temporal.schedule.getHandle('somebody-elses').describe()).scheduleId).toBe(
+        'somebody-elses',
+      );
+    },
+  );
 
-  test('brings back what somebody changed in Temporal: a generation, and a pause that was taken off', async () => {
-    const job = await api.createJob({ name: 'tampered', schedule: never, target: target('/tampered') });
-    await api.pauseJob(job.id, { reason: 'maintenance' });
-    await scheduleOf(job.id).unpause('I know better');
-    await waitFor('the pause', async () => (await scheduleOf(job.id).describe()).state.paused);
-  });
+  test.concurrent(
+    'brings back what somebody changed in Temporal: a generation, and a pause that was taken off',
+    async () => {
+      const job = await api.createJob({ name: 'tampered', schedule: never, target: target('/tampered') });
+      await api.pauseJob(job.id, { reason: 'maintenance' });
+      await scheduleOf(job.id).unpause('I know better');
+      await waitFor('the pause', async () => (await scheduleOf(job.id).describe()).state.paused);
+    },
+  );
 });
 
-test('a database that was restored from a backup, and is behind Temporal, wins', async () => {
+test.concurrent('a database that was restored from a backup, and is behind Temporal, wins', async () => {
   const job = await api.createJob({ name: 'restored', schedule: never, target: target('/restored') });
   await api.pauseJob(job.id);
   await api.resumeJob(job.id);
@@ -99,7 +105,7 @@ describe('an occurrence that Temporal did not start', () => {
       90_000,
     );
 
-  test('is started, once, under the id that Temporal would have used', async () => {
+  test.concurrent('is started, once, under the id that Temporal would have used', async () => {
     const job = await api.createJob({
       name: 'made up',
       schedule: { every: '1h' },
@@ -125,7 +131,7 @@ describe('an occurrence that Temporal did not start', () => {
     expect(stack.receiver.callsTo('/made-up')).toHaveLength(3);
   });
 
-  test('is missed beyond the catchup window', async () => {
+  test.concurrent('is missed beyond the catchup window', async () => {
     const job = await api.createJob({
       name: 'missed',
       schedule: { every: '1h' },
@@ -146,41 +152,44 @@ describe('an occurrence that Temporal did not start', () => {
     );
   });
 
-  test('with overlap "bufferAll" runs after the one before it, with "skip" not while another goes on', async () => {
-    for (const overlap of ['bufferAll', 'skip']) {
-      let underWay = 0;
-      let most = 0;
-      stack.receiver.respond(`/${overlap}`, (_, response) => {
-        most = Math.max(most, ++underWay);
-        setTimeout(() => {
-          underWay--;
-          response.end('ok');
-        }, 500);
-      });
-      const job = await api.createJob({
-        name: overlap,
-        schedule: { every: '1h' },
-        target: target(`/${overlap}`),
-        policy: { overlap, catchupWindow: '1d' },
-      });
-      await makeDue(job.id, 3 * 3_600);
-      const runs = await settled(job.id, 3);
-      const states = runs.map(({ state }) => state);
-      expect(states).toEqual(
-        overlap === 'skip' ? ['succeeded', 'skipped', 'skipped'] : ['succeeded', 'succeeded', 'succeeded'],
-      );
-      expect(most).toBe(1);
-    }
-  });
+  test.concurrent(
+    'with overlap "bufferAll" runs after the one before it, with "skip" not while another goes on',
+    async () => {
+      for (const overlap of ['bufferAll', 'skip']) {
+        let underWay = 0;
+        let most = 0;
+        stack.receiver.respond(`/${overlap}`, (_, response) => {
+          most = Math.max(most, ++underWay);
+          setTimeout(() => {
+            underWay--;
+            response.end('ok');
+          }, 500);
+        });
+        const job = await api.createJob({
+          name: overlap,
+          schedule: { every: '1h' },
+          target: target(`/${overlap}`),
+          policy: { overlap, catchupWindow: '1d' },
+        });
+        await makeDue(job.id, 3 * 3_600);
+        const runs = await settled(job.id, 3);
+        const states = runs.map(({ state }) => state);
+        expect(states).toEqual(
+          overlap === 'skip' ? ['succeeded', 'skipped', 'skipped'] : ['succeeded', 'succeeded', 'succeeded'],
+        );
+        expect(most).toBe(1);
+      }
+    },
+  );
 
-  test('that falls due in the very moment in which a pause ends is started', async () => {
+  test.concurrent('that falls due in the very moment in which a pause ends is started', async () => {
     const at = new Date(Math.ceil(Date.now() / 1_000) * 1_000 + 6_000).toISOString();
     const job = await api.createJob({ name: 'at the end', schedule: { at }, target: target('/at-the-end') });
     await api.pauseJob(job.id, { until: at });
     expect(await settled(job.id, 1)).toMatchObject([{ state: 'succeeded', trigger: 'schedule' }]);
   });
 
-  test('counts for maxRuns, and is not made up for beyond it', async () => {
+  test.concurrent('counts for maxRuns, and is not made up for beyond it', async () => {
     const job = await api.createJob({
       name: 'three of many',
       schedule: { every: '1h', maxRuns: 3 },
@@ -193,7 +202,7 @@ describe('an occurrence that Temporal did not start', () => {
     expect(await exists(job.id)).toBe(false);
   });
 
-  test('does not keep others from being accounted for when it can not be', async () => {
+  test.concurrent('does not keep others from being accounted for when it can not be', async () => {
     const make = (name: string) =>
       api.createJob({
         name,
@@ -216,27 +225,30 @@ describe('an occurrence that Temporal did not start', () => {
     await stack.db.query(`DELETE FROM jobs WHERE id = $1`, [broken.id]);
   });
 
-  test('is skipped, and says so, when the overlap policy kept Temporal from starting it', async () => {
-    stack.receiver.respond('/slow', (_, response) => void setTimeout(() => response.end('ok'), 5_500));
-    const job = await api.createJob({ name: 'slow', schedule: { every: '2s' }, target: target('/slow') });
-    await waitFor(
-      'runs that were skipped',
-      async () => (await runsOf(job.id)).filter((run) => run.state === 'skipped').length >= 2,
-    );
-    // Whatever is due when a job is deleted is accounted for.
-    await api.deleteJob(job.id);
-    const { rows: runs } = await stack.db.query<{ scheduled_at: Date; state: string; reason: string }>(
-      'SELECT scheduled_at, state, reason FROM runs WHERE job_id = $1 ORDER BY scheduled_at',
-      [job.id],
-    );
-    const skipped = runs.filter((run) => run.state === 'skipped');
-    for (const run of skipped) expect(run.reason).toBe('overlap: another run was under way');
-    const times = runs.map((run) => run.scheduled_at.getTime());
-    expect(times).toEqual(times.map((_, index) => (times[0] as number) + index * 2_000));
-  });
+  test.concurrent(
+    'is skipped, and says so, when the overlap policy kept Temporal from starting it',
+    async () => {
+      stack.receiver.respond('/slow', (_, response) => void setTimeout(() => response.end('ok'), 5_500));
+      const job = await api.createJob({ name: 'slow', schedule: { every: '2s' }, target: target('/slow') });
+      await waitFor(
+        'runs that were skipped',
+        async () => (await runsOf(job.id)).filter((run) => run.state === 'skipped').length >= 2,
+      );
+      // Whatever is due when a job is deleted is accounted for.
+      await api.deleteJob(job.id);
+      const { rows: runs } = await stack.db.query<{ scheduled_at: Date; state: string; reason: string }>(
+        'SELECT scheduled_at, state, reason FROM runs WHERE job_id = $1 ORDER BY scheduled_at',
+        [job.id],
+      );
+      const skipped = runs.filter((run) => run.state === 'skipped');
+      for (const run of skipped) expect(run.reason).toBe('overlap: another run was under way');
+      const times = runs.map((run) => run.scheduled_at.getTime());
+      expect(times).toEqual(times.map((_, index) => (times[0] as number) + index * 2_000));
+    },
+  );
 });
 
-test('a run ends as its workflow did, even if no worker could record it', async () => {
+test.concurrent('a run ends as its workflow did, even if no worker could record it', async () => {
   const hang = (path: string) => stack.receiver.respond(path, () => undefined);
   const make = async (name: string, more = {}) => {
     hang(`/${name}`);
@@ -266,7 +278,7 @@ test('a run ends as its workflow did, even if no worker could record it', async 
   ]);
 });
 
-test('runs are forgotten after the retention, and maxRuns goes on counting them', async () => {
+test.concurrent('runs are forgotten after the retention, and maxRuns goes on counting them', async () => {
   const job = await api.createJob({
     name: 'old',
     schedule: { cron: '0 0 1 1 *', maxRuns: 5 },

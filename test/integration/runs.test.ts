@@ -31,7 +31,7 @@ const ended = (run: Run) => run.endedAt !== null;
 const endOf = (runId: string) => endOfRun(api, runId);
 
 describe('a schedule', () => {
-  test('at: fires once, at its instant, with what the target needs to know', async () => {
+  test.concurrent('at: fires once, at its instant, with what the target needs to know', async () => {
     const at = new Date(Math.ceil(Date.now() / 1_000) * 1_000 + 2_000).toISOString();
     const job = await api.createJob({
       name: 'once',
@@ -69,7 +69,7 @@ describe('a schedule', () => {
     expect(stack.receiver.callsTo('/once')).toHaveLength(1);
   });
 
-  test('every and cron: each occurrence has one run, at its nominal time', async () => {
+  test.concurrent('every and cron: each occurrence has one run, at its nominal time', async () => {
     const every = await api.createJob({ name: 'every', schedule: { every: '2s' }, target: target('/every') });
     const cron = await api.createJob({
       name: 'cron',
@@ -97,31 +97,34 @@ describe('a schedule', () => {
 });
 
 describe('a run', () => {
-  test('asked for ten times in one second is ten runs, which operators find in Temporal by the job’s name', async () => {
-    const job = await api.createJob({ name: 'by hand', schedule: never, target: target('/by-hand') });
-    const asked = await Promise.all(Array.from({ length: 10 }, () => api.runJob(job.id)));
-    expect(asked[0]).toMatchObject({ trigger: 'manual', state: 'queued', startedAt: null, attempts: [] });
-    for (const { id } of asked)
-      expect(await endOf(id)).toMatchObject({ state: 'succeeded', trigger: 'manual' });
-    expect(
-      new Set(stack.receiver.callsTo('/by-hand').map((call) => call.headers['idempotency-key'])).size,
-    ).toBe(10);
-    await waitFor('visibility', async () => {
-      const found: string[] = [];
-      for await (const workflow of stack.temporal.workflow.list({ query: 'JobName = "by hand"' }))
-        found.push(workflow.workflowId);
-      return found.length === 10;
-    });
-    const run = await api.getRun(asked[0]?.id ?? '');
-    expect(run.temporal.url).toBe(
-      `http://ui.example:8233/namespaces/runs/workflows/scheduler-run-${run.id}/${run.temporal.runId}/history`,
-    );
-    const description = await stack.temporal.workflow.getHandle(run.temporal.workflowId).describe();
-    expect(description.status.name).toBe('COMPLETED');
-    expect(await description.staticSummary()).toBe('by hand');
-  });
+  test.concurrent(
+    'asked for ten times in one second is ten runs, which operators find in Temporal by the job’s name',
+    async () => {
+      const job = await api.createJob({ name: 'by hand', schedule: never, target: target('/by-hand') });
+      const asked = await Promise.all(Array.from({ length: 10 }, () => api.runJob(job.id)));
+      expect(asked[0]).toMatchObject({ trigger: 'manual', state: 'queued', startedAt: null, attempts: [] });
+      for (const { id } of asked)
+        expect(await endOf(id)).toMatchObject({ state: 'succeeded', trigger: 'manual' });
+      expect(
+        new Set(stack.receiver.callsTo('/by-hand').map((call) => call.headers['idempotency-key'])).size,
+      ).toBe(10);
+      await waitFor('visibility', async () => {
+        const found: string[] = [];
+        for await (const workflow of stack.temporal.workflow.list({ query: 'JobName = "by hand"' }))
+          found.push(workflow.workflowId);
+        return found.length === 10;
+      });
+      const run = await api.getRun(asked[0]?.id ?? '');
+      expect(run.temporal.url).toBe(
+        `http://ui.example:8233/namespaces/runs/workflows/scheduler-run-${run.id}/${run.temporal.runId}/history`,
+      );
+      const description = await stack.temporal.workflow.getHandle(run.temporal.workflowId).describe();
+      expect(description.status.name).toBe('COMPLETED');
+      expect(await description.staticSummary()).toBe('by hand');
+    },
+  );
 
-  test('is tried again after a 500, with the same key and a rising attempt number', async () => {
+  test.concurrent('is tried again after a 500, with the same key and a rising attempt number', async () => {
     let answers = 0;
     stack.receiver.respond('/flaky', (_, response) => {
       response.statusCode = ++answers < 3 ? 500 : 200;
@@ -152,7 +155,7 @@ describe('a run', () => {
     expect(new Set(calls.map((call) => call.headers['idempotency-key']))).toEqual(new Set([run.id]));
   });
 
-  test('fails after its last attempt, in our record and in Temporal', async () => {
+  test.concurrent('fails after its last attempt, in our record and in Temporal', async () => {
     stack.receiver.respond('/broken', (_, response) => {
       response.statusCode = 503;
       response.end();
@@ -174,7 +177,7 @@ describe('a run', () => {
     await failed;
   });
 
-  test.each<[string, number, string]>([
+  test.concurrent.each<[string, number, string]>([
     ['a 404 is final', 404, 'the target answered 404'],
     ['a redirect is not followed, and final', 302, 'the target answered 302'],
   ])('%s', async (name, status, reason) => {
@@ -192,7 +195,7 @@ describe('a run', () => {
     expect(stack.receiver.callsTo('/elsewhere')).toHaveLength(0);
   });
 
-  test('fails when the target is too slow, hangs up, or is not there', async () => {
+  test.concurrent('fails when the target is too slow, hangs up, or is not there', async () => {
     stack.receiver.respond('/slow', () => undefined);
     stack.receiver.respond('/hang-up', (_, response) => response.destroy());
     const cases = [
@@ -221,7 +224,7 @@ describe('a run', () => {
     }
   });
 
-  test('sends every method, headers, text and JSON as they were given', async () => {
+  test.concurrent('sends every method, headers, text and JSON as they were given', async () => {
     const cases = [
       { method: 'GET', headers: { Accept: 'text/plain' } },
       { method: 'PUT', body: 'plain ünïcode', headers: {} },
@@ -259,7 +262,7 @@ describe('a run', () => {
       return handle.result();
     };
 
-    test('makes no call and is no run, if the job was deleted', async () => {
+    test.concurrent('makes no call and is no run, if the job was deleted', async () => {
       const job = await api.createJob({ name: 'gone', schedule: never, target: target('/gone') });
       await api.deleteJob(job.id);
       expect(await startAt(job.id, 1, '2030-01-01T00:00:00Z')).toMatchObject({ state: 'skipped' });
@@ -268,7 +271,7 @@ describe('a run', () => {
       expect(stack.receiver.callsTo('/gone')).toHaveLength(0);
     });
 
-    test('is a run if the newer schedule has it as well, and only then', async () => {
+    test.concurrent('is a run if the newer schedule has it as well, and only then', async () => {
       const job = await api.createJob({
         name: 'changed',
         schedule: { cron: '0 0 1 1 *' },
@@ -287,14 +290,14 @@ describe('a run', () => {
     });
   });
 
-  test('stays readable after its job was deleted', async () => {
+  test.concurrent('stays readable after its job was deleted', async () => {
     const job = await api.createJob({ name: 'leaves a run', schedule: never, target: target('/leaves') });
     const { id } = await endOf((await api.runJob(job.id)).id);
     await api.deleteJob(job.id);
     expect(await api.getRun(id)).toMatchObject({ state: 'succeeded' });
   });
 
-  test('lists page by page, the latest nominal time first', async () => {
+  test.concurrent('lists page by page, the latest nominal time first', async () => {
     const job = await api.createJob({ name: 'paged', schedule: never, target: target('/paged') });
     for (let index = 0; index < 7; index++) await api.runJob(job.id);
     const first = await api.listRuns(job.id, '?limit=3');

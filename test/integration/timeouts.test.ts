@@ -54,7 +54,7 @@ async function run(job: object): Promise<{ run: Run; tookMs: number }> {
 describe('a wait that would end after the timeout ends the run at once', () => {
   const TOO_LATE = /later, would come after the timeout of the run, 1m$/;
 
-  test.each([
+  test.concurrent.each([
     ['of the job’s retry', 503, {}, { initialInterval: '2m', maxInterval: '1h' }],
     ['that a target asks for', 429, { 'retry-after': '300' }, { initialInterval: '1s' }],
   ])('%s', async (name, status, headers, retry) => {
@@ -70,7 +70,7 @@ describe('a wait that would end after the timeout ends the run at once', () => {
     expect(ended.endedAt).toBe(ended.attempts[0]?.endedAt);
   });
 
-  test('of a workflow or an activity of the user’s own', async () => {
+  test.concurrent('of a workflow or an activity of the user’s own', async () => {
     const { run: ended } = await run({
       name: 'own',
       target: { type: 'activity', activityType: 'failAlways', taskQueue: 'odd' },
@@ -85,7 +85,7 @@ describe('a wait that would end after the timeout ends the run at once', () => {
     expect(ended.reason).toMatch(TOO_LATE);
   });
 
-  test('for the turn of a rate limit', async () => {
+  test.concurrent('for the turn of a rate limit', async () => {
     const job = await api.createJob({
       name: 'limited',
       schedule: never,
@@ -102,7 +102,7 @@ describe('a wait that would end after the timeout ends the run at once', () => {
     );
   });
 
-  test('and calls the hook, and counts as a failure', async () => {
+  test.concurrent('and calls the hook, and counts as a failure', async () => {
     answer('/hooked', 503);
     const { id } = await api.createJob({
       name: 'hooked',
@@ -123,7 +123,7 @@ describe('at the timeout', () => {
   const TOOK = 'it took longer than its timeout of 2s';
   const BROKEN_OFF = 'timed out: it had not ended within the timeout of the run, 2s';
 
-  test('a call in flight is broken off, and its attempt timed out', async () => {
+  test.concurrent('a call in flight is broken off, and its attempt timed out', async () => {
     hang('/hangs');
     const { run: ended } = await run({
       name: 'hangs',
@@ -138,7 +138,7 @@ describe('at the timeout', () => {
     expect(Date.parse(ended.endedAt ?? '') - Date.parse(ended.startedAt ?? '')).toBeLessThan(10_000);
   });
 
-  test.each(['workflow', 'activity'])('a %s of the user’s own is given up', async (kind) => {
+  test.concurrent.each(['workflow', 'activity'])('a %s of the user’s own is given up', async (kind) => {
     const own =
       kind === 'workflow'
         ? { type: 'workflow', workflowType: 'endless' }
@@ -157,7 +157,7 @@ describe('at the timeout', () => {
     );
   });
 
-  test('a run that waits for its turn ends, and leaves the line', async () => {
+  test.concurrent('a run that waits for its turn ends, and leaves the line', async () => {
     hang('/holds');
     const limits = { concurrencyKey: 'one', maxConcurrent: 1 };
     const holder = await api.createJob({
@@ -185,27 +185,9 @@ describe('at the timeout', () => {
     ]);
     expect(rows).toEqual([]);
   });
-
-  test('a run whose worker was killed ends with its timeout, whatever the job says by now', async () => {
-    hang('/killed');
-    const job = await api.createJob({
-      name: 'killed',
-      schedule: never,
-      target: target('/killed', { timeout: '10m' }),
-      timeout: '2s',
-    });
-    const { id } = await api.runJob(job.id);
-    await waitFor('its call', () => stack.receiver.callsTo('/killed').length === 1);
-    await worker.stop('SIGKILL');
-    await api.patchJob(job.id, { timeout: '1h' });
-    worker = await stack.startWorker();
-    const ended = await endOfRun(api, id);
-    expect(ended).toMatchObject({ state: 'timedOut', reason: TOOK });
-    expect(stack.receiver.callsTo('/killed')).toHaveLength(1);
-  });
 });
 
-test('what waits in a buffer of Temporal does not use up its timeout', async () => {
+test.concurrent('what waits in a buffer of Temporal does not use up its timeout', async () => {
   stack.receiver.respond('/slow', (_, response) => void setTimeout(() => response.end('ok'), 2_500));
   const job = await api.createJob({
     name: 'buffered',
@@ -221,7 +203,7 @@ test('what waits in a buffer of Temporal does not use up its timeout', async () 
   expect(runs.map(({ state }) => state)).toEqual(['succeeded', 'succeeded', 'succeeded']);
 });
 
-test('a run that Temporal lost, and that is started again, keeps its deadline', async () => {
+test.concurrent('a run that Temporal lost, and that is started again, keeps its deadline', async () => {
   hang('/lost');
   const job = await api.createJob({
     name: 'lost',
@@ -240,4 +222,23 @@ test('a run that Temporal lost, and that is started again, keeps its deadline', 
   expect(ended.state).toBe('timedOut');
   const tookMs = Date.parse(ended.endedAt ?? '') - Date.parse(ended.startedAt ?? '');
   expect(tookMs).toBeLessThan(28_000);
+});
+
+// The last one, for the others need the worker.
+test('a run whose worker was killed ends with its timeout, whatever the job says by now', async () => {
+  hang('/killed');
+  const job = await api.createJob({
+    name: 'killed',
+    schedule: never,
+    target: target('/killed', { timeout: '10m' }),
+    timeout: '2s',
+  });
+  const { id } = await api.runJob(job.id);
+  await waitFor('its call', () => stack.receiver.callsTo('/killed').length === 1);
+  await worker.stop('SIGKILL');
+  await api.patchJob(job.id, { timeout: '1h' });
+  worker = await stack.startWorker();
+  const ended = await endOfRun(api, id);
+  expect(ended).toMatchObject({ state: 'timedOut', reason: 'it took longer than its timeout of 2s' });
+  expect(stack.receiver.callsTo('/killed')).toHaveLength(1);
 });
