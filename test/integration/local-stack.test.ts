@@ -47,16 +47,28 @@ const untilReady = (stack: ReturnType<typeof npmStart>) =>
     110_000,
   );
 
-/** Every process whose command line names the data folder or the ports: there must be none after a stop. */
+const ps = (...args: string[]) =>
+  spawnSync('ps', args, { encoding: 'utf8' })
+    .stdout.split('\n')
+    .map((line) => line.trim());
+const pidOf = (line: string | undefined) => Number(line?.split(/ +/)[0]);
+
+/**
+ * The servers, APIs and workers of the stacks of this file, as "pid ppid command": there must be none after a stop. Those
+ * whose command line does not name the data folder have it in their environment. Other tests start local stacks as well.
+ */
 function listProcesses(): string[] {
-  const { stdout } = spawnSync('ps', ['-eo', 'pid=,ppid=,args='], { encoding: 'utf8' });
-  return stdout
-    .split('\n')
-    .filter(
-      (line) =>
-        line.includes(dataDir) ||
-        /local\/(start\.mjs|main\.ts)|--import tsx (api|worker)\/main\.ts/.test(line),
-    );
+  const pids = new Set(
+    ps('axeww', '-o', 'pid=,args=')
+      .filter((line) => line.includes(dataDir))
+      .map(pidOf),
+  );
+  return ps('-eo', 'pid=,ppid=,args=').filter(
+    (line) =>
+      line.includes(dataDir) ||
+      (/local\/(start\.mjs|main\.ts)|--import tsx (api|worker)\/main\.ts/.test(line) &&
+        pids.has(pidOf(line))),
+  );
 }
 
 afterAll(() => {
@@ -100,12 +112,12 @@ test('npm start runs a scheduler, keeps it running, stops without a trace, and g
 
   // A second stack on the same folder would destroy it; one on the same port is told so in a sentence.
   const second = npmStart();
+  const third = npmStart({ DATA_DIR: `${dataDir}-other` });
+  const fourth = npmStart({ PORT: 'eight', LOG_LEVEL: 'loud' });
   expect(await second.exited).toBe(1);
   expect(second.output).toMatch(/A stack is running on .* already \(process \d+\)/);
-  const third = npmStart({ DATA_DIR: `${dataDir}-other` });
   expect(await third.exited).toBe(1);
   expect(third.output).toMatch(/Port 18000 is taken; stop what uses it, or set PORT to another one\./);
-  const fourth = npmStart({ PORT: 'eight', LOG_LEVEL: 'loud' });
   expect(await fourth.exited).toBe(1);
   expect(fourth.output).toMatch(/PORT: .*eight[^]*LOG_LEVEL: .*loud/);
 
@@ -113,10 +125,10 @@ test('npm start runs a scheduler, keeps it running, stops without a trace, and g
   for (const name of ['worker', 'api']) {
     const stackPid = readFileSync(path.join(dataDir, 'stack.pid'), 'utf8');
     const children = listProcesses().filter(
-      (line) => line.endsWith(`${name}/main.ts`) && line.trim().split(/ +/)[1] === stackPid,
+      (line) => line.endsWith(`${name}/main.ts`) && line.split(/ +/)[1] === stackPid,
     );
     expect(children).toHaveLength(1);
-    process.kill(Number(children[0]?.trim().split(/ +/)[0]), 'SIGKILL');
+    process.kill(pidOf(children[0]), 'SIGKILL');
     const shown = name === 'api' ? 'API' : 'worker';
     await waitFor(`"The ${shown} is running again." after ${children.join()}`, () =>
       first.output.includes(`The ${shown} is running again.`),
