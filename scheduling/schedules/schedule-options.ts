@@ -16,6 +16,7 @@ import { durationMs } from '../../domain/duration.ts';
 import type { Policy } from '../../domain/job/policy.ts';
 import { workflowOf } from '../../domain/job/run-workflow.ts';
 import { SEARCH_ATTRIBUTES } from '../temporal/search-attributes.ts';
+import { noteOf } from './schedule-note.ts';
 import { toTemporalSpec } from './temporal-spec.ts';
 
 const OVERLAP: Record<Policy['overlap'], ScheduleOverlapPolicy> = {
@@ -94,18 +95,6 @@ export function scheduleOptions(job: JobRow, runs: number, taskQueue: string, no
       ...(maxRuns === undefined ? {} : { remainingActions: Math.max(0, maxRuns - runs) }),
     },
   } satisfies ScheduleOptions;
-}
-
-const NOTE = /^generation (\d+)/;
-
-/** What the Temporal Web UI shows beside a schedule. A list of schedules shows it as well, and so their generations. */
-const noteOf = (job: JobRow) =>
-  `generation ${job.schedule_generation}${job.pause_reason ? `, paused: ${job.pause_reason}` : ''}`;
-
-/** The generation that a schedule's note speaks of; undefined for a note that is none of ours. */
-export function generationInNote(note: string | undefined): number | undefined {
-  const digits = NOTE.exec(note ?? '')?.[1];
-  return digits === undefined ? undefined : Number(digits);
 }
 
 function toCalendarSpec(calendar: Calendar): CalendarSpec {
