@@ -1,21 +1,22 @@
 import { sql } from 'kysely';
 import type { SealedSecret } from '../../platform/secret-box.ts';
 import type { Database } from '../database.ts';
+import { HAS_NO_OPEN_RUN } from '../rules.ts';
 
-// The secrets of jobs, each encrypted by itself. What is in `jobs` only says that there is one.
+// The secrets of jobs, each encrypted on its own. A row of `jobs` only says that there is a secret.
 
-/** A secret of a job as it is stored. */
+/** A secret of a job as it is stored, encrypted. */
 export interface StoredSecret extends SealedSecret {
   field: string;
 }
 
-/** The fields of a job of which a secret is stored. */
+/** The fields of a job that have a stored secret. */
 export async function listSecretFields(db: Database, jobId: string): Promise<string[]> {
   const rows = await db.selectFrom('job_secrets').select('field').where('job_id', '=', jobId).execute();
   return rows.map(({ field }) => field);
 }
 
-/** Replaces the secrets of a job, but for those of the fields in `kept`. */
+/** Replaces the secrets of a job. Those of the fields in `kept` stay. */
 export async function replaceSecrets(
   transaction: Database,
   jobId: string,
@@ -34,7 +35,7 @@ export async function replaceSecrets(
     .execute();
 }
 
-/** Secrets that are encrypted with one of these keys, of the jobs after `afterJob`, locked until the transaction ends. */
+/** Secrets encrypted with one of these keys, of jobs with ids after `afterJob`, locked until the transaction ends. */
 export async function lockSecretsOfKeys(
   transaction: Database,
   keyIds: string[],
@@ -54,7 +55,7 @@ export async function lockSecretsOfKeys(
   return rows.map(({ job_id, field, key_id, sealed }) => ({ jobId: job_id, field, keyId: key_id, sealed }));
 }
 
-/** Stores a secret that was encrypted anew. */
+/** Stores a secret that was encrypted again. */
 export async function updateSecret(
   transaction: Database,
   { jobId, field, keyId, sealed }: StoredSecret & { jobId: string },
@@ -67,13 +68,12 @@ export async function updateSecret(
     .execute();
 }
 
-/** Removes the secrets of deleted jobs of which no run is under way. Returns how many that were. */
+/** Removes the secrets of deleted jobs that have no open run. Returns how many it removed. */
 export async function removeSecretsOfDeleted(db: Database, limit: number): Promise<number> {
   const { numAffectedRows } = await sql`
     DELETE FROM job_secrets WHERE (job_id, field) IN (
       SELECT job_id, field FROM job_secrets JOIN jobs ON jobs.id = job_id
-      WHERE deleted_at IS NOT NULL
-        AND NOT EXISTS (SELECT FROM runs WHERE runs.job_id = jobs.id AND runs.ended_at IS NULL)
+      WHERE deleted_at IS NOT NULL AND ${HAS_NO_OPEN_RUN}
       LIMIT ${limit})`.execute(db);
   return Number(numAffectedRows ?? 0);
 }

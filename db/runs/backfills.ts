@@ -1,8 +1,9 @@
 import type { BackfillOverlap } from '../../domain/run/backfill.ts';
 import type { Database } from '../database.ts';
+import { IS_RUN } from '../rules.ts';
 import type { RunRow } from '../schema.ts';
 
-/** Stores a backfill. Its runs follow, in the same transaction. */
+/** Stores a backfill. The caller stores its runs in the same transaction. */
 export async function insertBackfill(
   transaction: Database,
   backfill: { id: string; jobId: string; overlap: BackfillOverlap; createdAt: Date },
@@ -14,7 +15,7 @@ export async function insertBackfill(
     .execute();
 }
 
-/** How the runs of a backfill follow each other, and these runs, as they were due. */
+/** How the runs of a backfill may overlap, and these runs in the order of their nominal times. */
 export async function findBackfill(
   db: Database,
   id: string,
@@ -33,7 +34,10 @@ export async function findBackfill(
   return { overlap, runs };
 }
 
-/** Which of these instants have become a run of a job, by its schedule, by a backfill or repeated, or are about to. */
+/**
+ * The nominal times in [from, to] for which a job has a run, or is about to have one: scheduled, of a backfill or retried.
+ * In milliseconds since the epoch.
+ */
 export async function listInstantsWithRun(
   db: Database,
   jobId: string,
@@ -47,7 +51,7 @@ export async function listInstantsWithRun(
     .where('scheduled_at', '>=', from)
     .where('scheduled_at', '<=', to)
     .where('trigger', 'in', ['schedule', 'backfill', 'retry'])
-    .where('state', 'not in', ['skipped', 'missed'])
+    .where(IS_RUN)
     .execute();
   return new Set(rows.map((row) => row.scheduled_at.getTime()));
 }

@@ -10,6 +10,7 @@ import type { StoredTarget } from '../../domain/target/target.ts';
 import type { SealedSecret } from '../../platform/secret-box.ts';
 import type { Database } from '../database.ts';
 import { PREPARED } from '../prepared-statements.ts';
+import { HAS_LIMITS } from '../rules.ts';
 import type { JobRow, RunRow } from '../schema.ts';
 
 /** What the worker learns when it begins a run: how the run stands, and what its job wants. */
@@ -94,7 +95,7 @@ export async function beginRun(
           WHEN state = 'paused' AND ${run.trigger} = 'schedule' THEN ${jsonOf('pausedBeforeStart')}
           WHEN is_blocked AND policy->>'overlap' = 'skip' THEN ${jsonOf('overlap')}
         END AS skip_reason,
-        NOT is_hook AND (policy->'maxConcurrent' IS NOT NULL OR policy->'rateLimit' IS NOT NULL) AND NOT EXISTS (
+        NOT is_hook AND ${HAS_LIMITS} AND NOT EXISTS (
           SELECT FROM permits WHERE run_id = ${run.id} AND granted_at IS NOT NULL AND released_at IS NULL
         ) AS lacks_permit
       FROM job

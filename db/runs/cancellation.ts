@@ -1,8 +1,12 @@
 import type { Database } from '../database.ts';
+import { IS_UNSTARTED } from '../rules.ts';
 import { CANCELLED } from './run-progress.ts';
 import type { RunRow } from '../schema.ts';
 
-/** Ends a run that has not begun; should Temporal begin it yet, it finds that it has ended. Undefined if there is no such run. */
+/**
+ * Ends a run that Temporal has not started, as far as is known. If Temporal starts it after all, its worker finds it ended.
+ * Undefined if there is no such run.
+ */
 export function cancelUnstarted(
   db: Database,
   namespace: string,
@@ -20,15 +24,14 @@ export function cancelUnstarted(
     })
     .where('id', '=', runId)
     .where('namespace', '=', namespace)
-    .where('state', '=', 'queued')
-    .where('temporal_run_id', 'is', null)
+    .where(IS_UNSTARTED)
     .returningAll()
     .executeTakeFirst();
 }
 
 /**
- * Notes that a run which has been started shall end, and has it looked after at `checkAt`. Undefined if there is no such
- * run, or if it has ended.
+ * Notes that a started run is to end, and has the reconciler check it by `checkAt`. Undefined if there is no such run, or if
+ * it has ended.
  */
 export function requestCancel(
   db: Database,

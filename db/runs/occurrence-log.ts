@@ -1,8 +1,11 @@
 import { sql } from 'kysely';
 import type { Database } from '../database.ts';
+import { COUNTS_FOR_MAX_RUNS, IS_UNSTARTED } from '../rules.ts';
 import type { JobRow } from '../schema.ts';
 
-/** The jobs whose occurrences are to be accounted for, the longest due first. */
+// The occurrence log of each job: `accounted_to` and `account_at` of `jobs`, and the rows of occurrences in `runs`.
+
+/** Jobs whose occurrences are to be materialized, the longest overdue first. */
 export function listJobsToMaterialize(db: Database, now: Date, limit: number): Promise<JobRow[]> {
   return db
     .selectFrom('jobs')
@@ -14,15 +17,16 @@ export function listJobsToMaterialize(db: Database, now: Date, limit: number): P
     .execute();
 }
 
-/** Up to where a job, as of a generation, has been accounted for, and when it is to be next. */
+/** How far the occurrences of a job, as of a generation, are materialized, and when to continue. */
 export interface LogAdvance {
   id: string;
   generation: number;
   materializedTo: Date;
+  /** Null: the job has no more occurrences. */
   materializeAt: Date | null;
 }
 
-/** Notes what has been accounted for, of those jobs that did not change meanwhile. */
+/** Stores how far occurrences are materialized. A job that has changed meanwhile stays as it is. */
 export async function advanceOccurrenceLogs(db: Database, advances: LogAdvance[]): Promise<void> {
   if (advances.length === 0) return;
   const column = <Value>(select: (advance: LogAdvance) => Value) => advances.map(select);
@@ -35,20 +39,20 @@ export async function advanceOccurrenceLogs(db: Database, advances: LogAdvance[]
     WHERE jobs.id = advance.id AND jobs.generation = advance.generation`.execute(db);
 }
 
-/** What the scheduled runs of a job come to so far, for its `maxRuns`. */
+/** The scheduled runs of a job so far, as its `maxRuns` counts them. */
 export interface RunsSoFar {
-  /** Those that count, removed ones among them, and also those that may yet be skipped or missed. */
+  /** All that count: removed ones too, and open ones, which may yet be skipped or missed. */
   counted: number;
-  /** Of these, those that nobody has started. */
+  /** Of these, the ones that neither Temporal nor the reconciler has started. */
   unstarted: number;
-  /** The one with the latest nominal time that has been started; times in milliseconds since the epoch. */
+  /** The started one with the latest nominal time; times in milliseconds since the epoch. */
   latest: { scheduledAt: number; endedAt: number | null } | undefined;
 }
 
-/** Nobody has started it, nor is about to. */
-const UNSTARTED = sql<boolean>`state = 'queued' AND temporal_run_id IS NULL AND NOT made_up`;
+/** Neither Temporal nor the reconciler has started it. */
+const IS_UNSTARTED_BY_ANYBODY = sql<boolean>`(${IS_UNSTARTED} AND NOT made_up)`;
 
-/** Counts the scheduled runs of a job, but for the one that `except` names. */
+/** Counts the scheduled runs of a job. The run `except`, if given, is left out. */
 export async function countRunsSoFar(db: Database, jobId: string, except?: string): Promise<RunsSoFar> {
   const { rows } = await sql<{
     counted: string;
@@ -58,13 +62,13 @@ export async function countRunsSoFar(db: Database, jobId: string, except?: strin
   }>`
     WITH counting AS (
       SELECT * FROM runs
-      WHERE job_id = ${jobId} AND trigger = 'schedule' AND state NOT IN ('skipped', 'missed')
-        AND id IS DISTINCT FROM ${except ?? null}::uuid
+      WHERE job_id = ${jobId} AND ${COUNTS_FOR_MAX_RUNS} AND id IS DISTINCT FROM ${except ?? null}::uuid
     ), latest AS (
-      SELECT scheduled_at, ended_at FROM counting WHERE NOT (${UNSTARTED}) ORDER BY scheduled_at DESC LIMIT 1
+      SELECT scheduled_at, ended_at FROM counting WHERE NOT ${IS_UNSTARTED_BY_ANYBODY}
+      ORDER BY scheduled_at DESC LIMIT 1
     )
     SELECT (SELECT runs_removed FROM jobs WHERE id = ${jobId}) + (SELECT count(*) FROM counting) AS counted,
-           (SELECT count(*) FROM counting WHERE ${UNSTARTED}) AS unstarted,
+           (SELECT count(*) FROM counting WHERE ${IS_UNSTARTED_BY_ANYBODY}) AS unstarted,
            (SELECT scheduled_at FROM latest) AS "scheduledAt", (SELECT ended_at FROM latest) AS "endedAt"`.execute(
     db,
   );
@@ -79,7 +83,7 @@ export async function countRunsSoFar(db: Database, jobId: string, except?: strin
   };
 }
 
-/** Has a job accounted for in the next pass that can, if it has occurrences left. */
+/** Has the next pass of the reconciler materialize a job's occurrences, if it has any left. */
 export async function materializeSoon(db: Database, jobId: string, now: Date): Promise<void> {
   await sql`UPDATE jobs SET account_at = ${now} WHERE id = ${jobId} AND account_at > ${now}`.execute(db);
 }

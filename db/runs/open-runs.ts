@@ -1,19 +1,17 @@
 import { sql } from 'kysely';
 import type { Database } from '../database.ts';
+import { IS_UNSTARTED_OCCURRENCE } from '../rules.ts';
 import type { RunRow } from '../schema.ts';
 
-// What the sweeper of open runs asks and notes (scheduling/runs/rescue.ts).
+// Queries of the rescue of open runs (scheduling/runs/rescue.ts).
 
-/** Tells whether at least so many occurrences are due that Temporal has not brought to a worker yet. */
+/** Tells whether at least `count` occurrences are due that Temporal has not started yet. */
 export async function areWaiting(db: Database, count: number): Promise<boolean> {
   const waiting = db
     .selectFrom('runs')
     .select('id')
-    .where('ended_at', 'is', null)
-    .where('state', '=', 'queued')
-    .where('trigger', '=', 'schedule')
-    .where('temporal_run_id', 'is', null)
-    // By the index of open runs.
+    .where(IS_UNSTARTED_OCCURRENCE)
+    // In the order of the index of open runs, so that it is used.
     .orderBy('check_at')
     .limit(count);
   const { found } = await db
@@ -23,7 +21,7 @@ export async function areWaiting(db: Database, count: number): Promise<boolean> 
   return Number(found) >= count;
 }
 
-/** Open runs that it is time to look at, the longest due first. */
+/** Open runs whose check is due, the longest overdue first. */
 export function listRunsToCheck(db: Database, now: Date, limit: number): Promise<RunRow[]> {
   return db
     .selectFrom('runs')
@@ -35,7 +33,7 @@ export function listRunsToCheck(db: Database, now: Date, limit: number): Promise
     .execute();
 }
 
-/** Puts off the next look at an open run, and notes its workflow if that has become known. */
+/** Postpones the next check of an open run, and stores the id of its workflow run, if given. */
 export async function deferCheck(
   db: Database,
   runId: string,
@@ -55,50 +53,48 @@ export async function noteStartedByReconciler(db: Database, runId: string): Prom
   await db.updateTable('runs').set({ made_up: true }).where('id', '=', runId).execute();
 }
 
-/** The occurrences of a job that nobody has started, the earliest first. */
-const line = (db: Database, jobId: string) =>
+/** The earliest occurrence of a job that Temporal has not started. */
+const selectEarliestUnstarted = (db: Database, jobId: string) =>
   db
     .selectFrom('runs')
     .select('id')
     .where('job_id', '=', jobId)
-    .where('ended_at', 'is', null)
-    .where('trigger', '=', 'schedule')
-    .where('temporal_run_id', 'is', null)
+    .where(IS_UNSTARTED_OCCURRENCE)
     .orderBy('scheduled_at')
     .limit(1);
 
-/** Tells whether an occurrence is the earliest of its job that nobody has started. */
+/** Tells whether an occurrence is the earliest of its job that Temporal has not started. */
 export async function isEarliestUnstarted(
   db: Database,
   run: Pick<RunRow, 'id' | 'job_id'>,
 ): Promise<boolean> {
-  const first = await line(db, run.job_id).executeTakeFirst();
-  return first?.id === run.id;
+  const earliest = await selectEarliestUnstarted(db, run.job_id).executeTakeFirst();
+  return earliest?.id === run.id;
 }
 
-/** Has the earliest occurrence of a job that nobody has started looked at soon: its turn is next. */
+/** Has the earliest occurrence of a job that Temporal has not started checked by `checkAt`, for it starts next. */
 export async function bringForward(db: Database, jobId: string, checkAt: Date): Promise<void> {
   await db
     .updateTable('runs')
     .set({ check_at: checkAt })
-    .where('id', 'in', line(db, jobId))
+    .where('id', 'in', selectEarliestUnstarted(db, jobId))
     .where('check_at', '>', checkAt)
     .execute();
 }
 
-/** What an occurrence has to know of the other scheduled runs of its job. */
+/** The other scheduled runs of a job, as far as a decision on one occurrence depends on them. */
 export interface Neighbours {
-  /** Those due before it that Temporal has started, the latest first. */
+  /** Started runs of earlier occurrences, the latest first; 20 at most. */
   earlier: Pick<RunRow, 'id' | 'started_at' | 'ended_at' | 'workflow_id' | 'temporal_run_id'>[];
-  /** Tells whether one due after it has been started. */
+  /** A run of a later occurrence has been started. */
   hasLater: boolean;
-  /** Tells whether any is under way. */
+  /** A started run is open. */
   hasOpen: boolean;
 }
 
 const EARLIER = 20;
 
-/** The scheduled runs of a job around an occurrence. */
+/** Finds the scheduled runs of a job around an occurrence. */
 export async function findNeighbours(db: Database, run: RunRow): Promise<Neighbours> {
   const started = db
     .selectFrom('runs')

@@ -1,13 +1,15 @@
 import { sql } from 'kysely';
 import { HOOKS } from '../../domain/run/hook-trigger.ts';
 import type { Database } from '../database.ts';
+import { SCHEDULED_RUNS } from '../rules.ts';
 import type { NewRun, RunRow } from '../schema.ts';
 
-/** Stores a run that somebody asked for, before it starts. */
+/** Stores a requested run before it starts. */
 export function insertRun(db: Database, run: NewRun): Promise<RunRow> {
   return db.insertInto('runs').values(run).returningAll().executeTakeFirstOrThrow();
 }
 
+/** A run of a namespace. */
 export function findRun(db: Database, namespace: string, id: string): Promise<RunRow | undefined> {
   return db
     .selectFrom('runs')
@@ -20,10 +22,10 @@ export function findRun(db: Database, namespace: string, id: string): Promise<Ru
 /** What a list of jobs shows of each job's latest run. */
 export type LastRun = Pick<RunRow, 'id' | 'job_id' | 'scheduled_at' | 'state'>;
 
-/** The run with the latest nominal time of each job that has one; the calls of its hooks are none. */
+/** The run with the latest nominal time of each job that has one. Calls of hooks do not count. */
 export async function listLastRuns(db: Database, jobIds: string[]): Promise<Map<string, LastRun>> {
   if (jobIds.length === 0) return new Map();
-  // One index look-up a job: a DISTINCT ON over all of their runs would read every one of them.
+  // One index look-up a job. A DISTINCT ON over all of their runs would read each of these.
   const { rows } = await sql<LastRun>`
     SELECT run.id, run.job_id, run.scheduled_at, run.state
     FROM unnest(${jobIds}::uuid[]) AS wanted (job_id)
@@ -35,28 +37,25 @@ export async function listLastRuns(db: Database, jobIds: string[]): Promise<Map<
   return new Map(rows.map((run) => [run.job_id, run]));
 }
 
-/** How many occurrences of each job count for its `maxRuns`, those that retention has removed among them. */
+/** How many runs of each job count for its `maxRuns`, including those that retention has removed. */
 export async function countScheduledRuns(db: Database, jobIds: string[]): Promise<Map<string, number>> {
   if (jobIds.length === 0) return new Map();
   const { rows } = await sql<{ id: string; count: string }>`
-    SELECT id, runs_removed + (
-      SELECT count(*) FROM runs
-      WHERE job_id = jobs.id AND trigger = 'schedule' AND state NOT IN ('skipped', 'missed')) AS count
-    FROM jobs WHERE id = ANY(${jobIds}::uuid[])`.execute(db);
+    SELECT id, ${SCHEDULED_RUNS} AS count FROM jobs WHERE id = ANY(${jobIds}::uuid[])`.execute(db);
   return new Map(rows.map((row) => [row.id, Number(row.count)]));
 }
 
-/** Which of these ids belong to a run already. */
+/** Which of these ids belong to a stored run. */
 export async function listKnownRuns(db: Database, ids: string[]): Promise<Set<string>> {
   if (ids.length === 0) return new Set();
   const rows = await db.selectFrom('runs').select('id').where('id', 'in', ids).execute();
   return new Set(rows.map(({ id }) => id));
 }
 
-/** Of one statement: PostgreSQL takes 65,535 parameters. */
+/** Rows in one statement, in which PostgreSQL allows 65,535 parameters. */
 const ROWS_AT_ONCE = 1_000;
 
-/** Stores runs, but for those that are there already. Returns how many it stored. */
+/** Stores the runs that are not stored yet. Returns how many it stored. */
 export async function insertAbsentRuns(db: Database, runs: NewRun[]): Promise<number> {
   let count = 0;
   for (let start = 0; start < runs.length; start += ROWS_AT_ONCE) {

@@ -1,19 +1,20 @@
 import { sql } from 'kysely';
 import type { Database } from '../database.ts';
 import type { DeferringStep } from './deferrals.ts';
+import { HAS_NO_OPEN_RUN, SCHEDULED_RUNS } from '../rules.ts';
 import type { JobRow } from '../schema.ts';
 
-// What time brings to jobs: what is over, what is finished, what is shown twice by clocks.
+// Jobs that need work because time has passed: pauses that are over, jobs without another occurrence, clock changes.
 
-/** Of a job, in a step that puts jobs off (deferrals.ts). */
+/** Of a row of `jobs`: the step has not deferred the job (deferrals.ts). */
 const notDeferred = (step: DeferringStep, now: Date) => sql<boolean>`
   NOT EXISTS (SELECT FROM deferrals WHERE step = ${step} AND job_id = jobs.id AND retry_at > ${now})`;
 
-/** Those that have not failed come first. */
+/** Orders jobs that have not failed first. */
 const failuresIn = (step: DeferringStep) => sql`
   coalesce((SELECT failures FROM deferrals WHERE step = ${step} AND job_id = jobs.id), 0)`;
 
-/** Paused jobs whose pause is over. */
+/** Paused jobs whose `pause.until` has passed. */
 export function listPausesOver(db: Database, now: Date, limit: number): Promise<{ id: string }[]> {
   return db
     .selectFrom('jobs')
@@ -27,14 +28,10 @@ export function listPausesOver(db: Database, now: Date, limit: number): Promise<
     .execute();
 }
 
-/** A job that has had its last occurrence, as of a generation. */
+/** A job that has had its last occurrence or run, as of a generation. */
 export type FinishedJob = Pick<JobRow, 'id' | 'policy' | 'generation'>;
 
-const NO_OPEN_RUN = sql<boolean>`NOT EXISTS (SELECT FROM runs WHERE runs.job_id = jobs.id AND runs.ended_at IS NULL)`;
-
-/**
- * Active jobs whose last occurrence was due by `dueBy`, whose occurrences are all accounted for, and that have no open run.
- */
+/** Active jobs whose last occurrence was due by `dueBy`, with all occurrences materialized and no open run. */
 export function listFinished(db: Database, dueBy: Date, now: Date, limit: number): Promise<FinishedJob[]> {
   return db
     .selectFrom('jobs')
@@ -43,14 +40,14 @@ export function listFinished(db: Database, dueBy: Date, now: Date, limit: number
     .where('deleted_at', 'is', null)
     .where('finishes_at', '<=', dueBy)
     .whereRef('accounted_to', '>=', 'finishes_at')
-    .where(NO_OPEN_RUN)
+    .where(HAS_NO_OPEN_RUN)
     .where(notDeferred('completed', now))
     .orderBy(failuresIn('completed'))
     .limit(limit)
     .execute();
 }
 
-/** Active jobs of which a run ended after `since`, whose `maxRuns` are used up, and that have no open run. */
+/** Active jobs whose `maxRuns` are used up, of which a run ended after `since`, and that have no open run. */
 export async function listUsedUp(
   db: Database,
   since: Date,
@@ -61,18 +58,16 @@ export async function listUsedUp(
     SELECT id, policy, generation FROM jobs
     WHERE state = 'active' AND deleted_at IS NULL AND schedule->>'maxRuns' IS NOT NULL
       AND id IN (SELECT job_id FROM runs WHERE ended_at > ${since} AND trigger = 'schedule')
-      AND ${NO_OPEN_RUN}
-      AND (schedule->>'maxRuns')::bigint <= runs_removed + (
-        SELECT count(*) FROM runs
-        WHERE job_id = jobs.id AND trigger = 'schedule' AND state NOT IN ('skipped', 'missed'))
+      AND ${HAS_NO_OPEN_RUN}
+      AND (schedule->>'maxRuns')::bigint <= ${SCHEDULED_RUNS}
       AND ${notDeferred('completed', now)}
     ORDER BY ${failuresIn('completed')} LIMIT ${limit}`.execute(db);
   return rows;
 }
 
-/** The time zones that jobs use, but for UTC. */
+/** The time zones other than UTC that active jobs use. */
 export async function listTimeZones(db: Database): Promise<string[]> {
-  // A loose index scan: one look-up a zone, however many jobs there are.
+  // A loose index scan: one look-up per zone, however many jobs there are.
   const { rows } = await sql<{ zone: string }>`
     WITH RECURSIVE zones AS (
       (SELECT schedule->>'timeZone' AS zone FROM jobs
@@ -86,7 +81,7 @@ export async function listTimeZones(db: Database): Promise<string[]> {
   return rows.map(({ zone }) => zone);
 }
 
-/** Active jobs in a time zone, in the order of their ids, beginning after `afterId`. */
+/** One page of the active jobs in a time zone, by id, beginning after `afterId`. */
 export function listActiveInZone(
   db: Database,
   timeZone: string,

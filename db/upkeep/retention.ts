@@ -1,26 +1,33 @@
 import { sql } from 'kysely';
 import type { Database } from '../database.ts';
+import { COUNTS_FOR_MAX_RUNS } from '../rules.ts';
 
-// What is removed when it is old. Each call removes one batch, and returns how many rows that were.
+// Removal of old rows. Each call removes one batch, and returns how many rows it removed.
 
 /** Removes runs that ended before `before`. A job's `maxRuns` goes on counting them. */
 export async function removeOldRuns(db: Database, before: Date, limit: number): Promise<number> {
   const { rows } = await sql<{ count: string }>`
+    -- One batch of old runs.
     WITH old AS (
       SELECT id FROM runs WHERE ended_at < ${before} ORDER BY ended_at LIMIT ${limit}
-    ), removed AS (
+    ),
+    -- Removes them.
+    removed AS (
       DELETE FROM runs WHERE id IN (SELECT id FROM old) RETURNING job_id, trigger, state
-    ), counted AS (
-      SELECT job_id, count(*)::integer AS count FROM removed
-      WHERE trigger = 'schedule' AND state NOT IN ('skipped', 'missed') GROUP BY job_id
-    ), noted AS (
+    ),
+    -- How many of each job count for its maxRuns.
+    counted AS (
+      SELECT job_id, count(*)::integer AS count FROM removed WHERE ${COUNTS_FOR_MAX_RUNS} GROUP BY job_id
+    ),
+    -- Adds them to the job, so that they go on counting.
+    noted AS (
       UPDATE jobs SET runs_removed = runs_removed + counted.count FROM counted WHERE jobs.id = counted.job_id
     )
     SELECT count(*) AS count FROM removed`.execute(db);
   return Number(rows[0]?.count ?? 0);
 }
 
-/** Removes jobs that were deleted before `before`, that Temporal has forgotten, and of which no run is left. */
+/** Removes tombstones of jobs deleted before `before` that have no schedule in Temporal and no runs any more. */
 export async function removeOldTombstones(db: Database, before: Date, limit: number): Promise<number> {
   const removed = await db
     .deleteFrom('jobs')
@@ -37,7 +44,7 @@ export async function removeOldTombstones(db: Database, before: Date, limit: num
   return Number(removed.numDeletedRows);
 }
 
-/** Removes idempotency keys that were first used before `before`. */
+/** Removes idempotency keys first used before `before`. */
 export async function removeOldKeys(db: Database, before: Date, limit: number): Promise<number> {
   const { numAffectedRows } = await sql`
     DELETE FROM idempotency_keys WHERE (namespace, key) IN (

@@ -8,7 +8,10 @@ import type { JobRow } from '../../db/schema.ts';
 const NOTE = /^generation (\d+)(?:, paused: |$)/;
 
 /** The note of a job's schedule. Existing schedules hold this format, so it stays. Pure. */
-export const noteOf = ({ schedule_generation, pause_reason }: Pick<JobRow, 'schedule_generation' | 'pause_reason'>) =>
+export const noteOf = ({
+  schedule_generation,
+  pause_reason,
+}: Pick<JobRow, 'schedule_generation' | 'pause_reason'>) =>
   `generation ${schedule_generation}${pause_reason ? `, paused: ${pause_reason}` : ''}`;
 
 /** The generation in a schedule's note; undefined for a note that `noteOf` did not write. Pure. */

@@ -1,0 +1,165 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { sql } from 'kysely';
+import { createDatabase, type Database } from '../../db/database.ts';
+import * as rules from '../../db/rules.ts';
+import { countRunsSoFar } from '../../db/runs/occurrence-log.ts';
+import { removeOldRuns } from '../../db/upkeep/retention.ts';
+import { listUsedUp } from '../../db/upkeep/job-upkeep.ts';
+import { countScheduledRuns } from '../../db/runs/runs.ts';
+import { hasLimits } from '../../domain/job/limits.ts';
+import { Policy } from '../../domain/job/policy.ts';
+import { isOpenState, RunState, STATES_WITHOUT_RUN } from '../../domain/run/run-state.ts';
+import { Trigger } from '../../domain/run/run.ts';
+import { readConfig } from '../../platform/config.ts';
+import { createLogger } from '../../platform/logger.ts';
+import { isUsedUp } from '../../scheduling/occurrences/due-within-max-runs.ts';
+import { fromRunner, TEMPLATE_DATABASE } from '../support/environment.ts';
+import { createTestDatabase } from '../support/stack.ts';
+
+// Rules that stand in SQL and in TypeScript (db/rules.ts): both have to decide alike, for every case there is.
+
+let db: Database;
+let dropDatabase: () => Promise<void>;
+
+beforeAll(async () => {
+  const database = await createTestDatabase('rules-in-sql', TEMPLATE_DATABASE);
+  ({ dropDatabase } = database);
+  const config = readConfig({
+    DATABASE_URL: database.databaseUrl,
+    TEMPORAL_ADDRESS: fromRunner('temporalAddress'),
+  });
+  db = createDatabase(config, createLogger({ level: 'warn', name: 'test' }), 'test');
+});
+afterAll(async () => {
+  await db.destroy();
+  await dropDatabase();
+});
+
+const NOW = new Date('2026-11-22T09:00:00Z');
+
+async function insertJob({ policy = {}, maxRuns }: { policy?: object; maxRuns?: number } = {}) {
+  const id = randomUUID();
+  await sql`
+    INSERT INTO jobs (id, namespace, name, description, labels, schedule, target, policy, retry, state, generation,
+                      schedule_generation, schedule_since, accounted_to, sync_after, catchup_seconds, created_at, updated_at)
+    VALUES (${id}, 'default', ${id}, '', '{}', ${JSON.stringify({ every: '1h', maxRuns })}::jsonb, '{}',
+            ${JSON.stringify(policy)}::jsonb, '{}', 'active', 1, 1, ${NOW}, ${NOW}, ${NOW}, 60, ${NOW}, ${NOW})`.execute(
+    db,
+  );
+  return id;
+}
+
+interface RunFields {
+  trigger: Trigger;
+  state: RunState;
+  temporalRunId?: string;
+}
+
+let minutes = 0;
+async function insertRun(jobId: string, { trigger, state, temporalRunId }: RunFields) {
+  const id = randomUUID();
+  // Two scheduled runs of a job have different nominal times.
+  const at = new Date(NOW.getTime() + ++minutes * 60_000);
+  await sql`
+    INSERT INTO runs (id, job_id, namespace, job_generation, trigger, scheduled_at, state, ended_at, workflow_id, temporal_run_id)
+    VALUES (${id}, ${jobId}, 'default', 1, ${trigger}, ${at}, ${state}, ${isOpenState(state) ? null : NOW}, 'w',
+            ${temporalRunId ?? null})`.execute(db);
+  return id;
+}
+
+/** Every run that there can be, by trigger and state, and whether Temporal has started it. */
+const EVERY_RUN: RunFields[] = Trigger.options.flatMap((trigger) =>
+  RunState.options.flatMap((state) => [
+    { trigger, state, temporalRunId: 'r' },
+    ...(state === 'running' ? [] : [{ trigger, state }]),
+  ]),
+);
+
+const hasRun = ({ state }: RunFields) => !(STATES_WITHOUT_RUN as readonly RunState[]).includes(state);
+const counts = (run: RunFields) => run.trigger === 'schedule' && hasRun(run);
+const isUnstarted = ({ state, temporalRunId }: RunFields) =>
+  state === 'queued' && temporalRunId === undefined;
+
+test('the rules of one run are those of TypeScript', async () => {
+  const jobId = await insertJob();
+  const wrong: unknown[] = [];
+  for (const run of EVERY_RUN) {
+    const id = await insertRun(jobId, run);
+    const { rows } = await sql<Record<string, boolean>>`
+      SELECT ${rules.IS_RUN} AS "isRun", ${rules.COUNTS_FOR_MAX_RUNS} AS counts, ended_at IS NULL AS "isOpen",
+             ${rules.IS_UNSTARTED} AS "isUnstarted", ${rules.IS_UNSTARTED_OCCURRENCE} AS "isUnstartedOccurrence"
+      FROM runs WHERE id = ${id}`.execute(db);
+    const expected = {
+      isRun: hasRun(run),
+      counts: counts(run),
+      isOpen: isOpenState(run.state),
+      isUnstarted: isUnstarted(run),
+      isUnstartedOccurrence: isUnstarted(run) && run.trigger === 'schedule',
+    };
+    try {
+      expect(rows[0]).toEqual(expected);
+    } catch {
+      wrong.push({ run, found: rows[0], expected });
+    }
+  }
+  expect(wrong).toEqual([]);
+});
+
+test('a job without any open run is one whose runs have all ended', async () => {
+  const wrong: unknown[] = [];
+  for (const run of EVERY_RUN) {
+    const jobId = await insertJob();
+    await insertRun(jobId, { trigger: 'manual', state: 'succeeded' });
+    await insertRun(jobId, run);
+    const { rows } = await sql<{ isQuiet: boolean }>`
+      SELECT ${rules.HAS_NO_OPEN_RUN} AS "isQuiet" FROM jobs WHERE id = ${jobId}`.execute(db);
+    if (rows[0]?.isQuiet !== !isOpenState(run.state)) wrong.push(run);
+  }
+  expect(wrong).toEqual([]);
+});
+
+test('a policy has limits in SQL if it has in TypeScript', async () => {
+  const rateLimit = { max: 3, per: '1m' };
+  const policies = [
+    {},
+    { maxConcurrent: 1 },
+    { rateLimit },
+    { maxConcurrent: 1, rateLimit },
+    { maxConcurrent: 1, concurrencyKey: 'key' },
+  ].map((policy) => Policy.parse(policy));
+  for (const policy of policies) {
+    const { rows } = await sql<{ found: boolean }>`
+      SELECT ${rules.HAS_LIMITS} AS found FROM jobs WHERE id = ${await insertJob({ policy })}`.execute(db);
+    expect({ policy, found: rows[0]?.found }).toEqual({ policy, found: hasLimits(policy) });
+  }
+});
+
+test('runs count for maxRuns alike wherever they are counted, before and after retention has removed them', async () => {
+  const maxRuns = EVERY_RUN.filter(counts).length;
+  const jobId = await insertJob({ maxRuns });
+  for (const run of EVERY_RUN) await insertRun(jobId, run);
+  const countedAlike = async () => {
+    const soFar = await countRunsSoFar(db, jobId);
+    const listed = (await countScheduledRuns(db, [jobId])).get(jobId);
+    expect(soFar.counted).toBe(listed);
+    return listed;
+  };
+  expect(await countedAlike()).toBe(maxRuns);
+  await removeOldRuns(db, new Date(NOW.getTime() + 1), 1_000);
+  expect(await countedAlike()).toBe(maxRuns);
+});
+
+test('maxRuns are used up in SQL when they are in TypeScript, for a job without any open run', async () => {
+  for (const maxRuns of [1, 2, 3]) {
+    const jobId = await insertJob({ maxRuns });
+    for (const state of ['succeeded', 'skipped', 'failed'] as const)
+      await insertRun(jobId, { trigger: 'schedule', state, temporalRunId: 'r' });
+    const listed = await listUsedUp(db, new Date(0), NOW, 1_000);
+    const found = listed.some(({ id }) => id === jobId);
+    expect({ maxRuns, found }).toEqual({
+      maxRuns,
+      found: isUsedUp(await countRunsSoFar(db, jobId), maxRuns),
+    });
+  }
+});
