@@ -1,16 +1,19 @@
+/** Runs one piece of work at a time per key. */
+export type KeyedMutex = <Result>(key: string, work: () => Promise<Result>) => Promise<Result>;
+
 /**
- * Lets work with the same key be done one after another, in the order in which it was asked for; within this process.
- * What has to wait for a lock elsewhere waits here, and holds no connection meanwhile.
+ * Creates a mutex by key for this process. Work with the same key runs in the order in which it was asked for. Work that
+ * would have to wait for a lock elsewhere waits here instead, and holds no connection meanwhile.
  */
-export function createKeyedMutex() {
+export function createKeyedMutex(): KeyedMutex {
   const last = new Map<string, Promise<unknown>>();
-  return async <Result>(key: string, work: () => Promise<Result>): Promise<Result> => {
-    const turn = (last.get(key) ?? Promise.resolve()).then(work, work);
-    last.set(key, turn);
+  return async (key, work) => {
+    const own = (last.get(key) ?? Promise.resolve()).then(work, work);
+    last.set(key, own);
     try {
-      return await turn;
+      return await own;
     } finally {
-      if (last.get(key) === turn) last.delete(key);
+      if (last.get(key) === own) last.delete(key);
     }
   };
 }

@@ -12,6 +12,7 @@ import { warnWithoutTimeout } from '../db/statement-timeout.ts';
 import { pingDatabase } from '../db/unavailable.ts';
 import { DAY_MS, SECOND_MS } from '../domain/milliseconds.ts';
 import { readConfig } from '../platform/config.ts';
+import { createKeyedMutex } from '../platform/keyed-mutex.ts';
 import { createLogger } from '../platform/logger.ts';
 import { createMetricsRegistry } from '../platform/metrics.ts';
 import { createCircuitBreaker } from '../platform/circuit-breaker.ts';
@@ -64,7 +65,16 @@ try {
   const secrets = createSecretBox(config.SECRET_KEYS);
   const dispatcher = createGuardedDispatcher(config.HTTP_TARGET_ALLOW, lookup, config);
   const calls = createInFlightCalls(callsTaskQueueOf(config.TEMPORAL_TASK_QUEUE, randomUUID()), logger);
-  const dependencies = { db, logger, dispatcher, secrets, temporal, taskQueue: config.TEMPORAL_TASK_QUEUE };
+  const permitMutex = createKeyedMutex();
+  const dependencies = {
+    db,
+    logger,
+    dispatcher,
+    secrets,
+    temporal,
+    permitMutex,
+    taskQueue: config.TEMPORAL_TASK_QUEUE,
+  };
   const activities = createActivities({ ...dependencies, metrics: createRunMetrics(registry) }, calls);
   const workflows = await loadWorkflows();
   const worker = await Worker.create({ ...workerOptions(config, workflows), connection, activities });
@@ -80,6 +90,7 @@ try {
     taskQueue: config.TEMPORAL_TASK_QUEUE,
     logger,
     secrets,
+    permitMutex,
     runRetentionMs: config.RUN_RETENTION_DAYS * DAY_MS,
     sweepIntervalMs: config.SWEEP_INTERVAL_SECONDS * SECOND_MS,
     observePass: createPassMetrics(registry),

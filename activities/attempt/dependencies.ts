@@ -1,5 +1,6 @@
 import type { Client } from '@temporalio/client';
 import type { Database } from '../../db/database.ts';
+import type { KeyedMutex } from '../../platform/keyed-mutex.ts';
 import type { Logger } from '../../platform/logger.ts';
 import type { SecretBox } from '../../platform/secret-box.ts';
 import type { Dispatcher } from '../call/guarded-dispatcher.ts';
@@ -16,6 +17,8 @@ export interface ActivityDependencies {
   /** Tells runs that their turn has come. */
   temporal: Client;
   metrics: RunMetrics;
+  /** Of this process, for permits: shared with its reconciler. */
+  permitMutex: KeyedMutex;
   /** Of this service: no target of a job. */
   taskQueue: string;
 }

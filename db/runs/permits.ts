@@ -3,37 +3,37 @@ import type { Limits } from '../../domain/job/limits.ts';
 import type { Database } from '../database.ts';
 import type { RunRow } from '../schema.ts';
 
-// The turns of attempts whose job has limits. A row is made when a run asks for its turn; it waits in line until it is
-// granted, is under way until it is released, and counts for a rate limit for a while after that. Whoever grants holds
-// the lock of the scope: so nobody grants the same room twice, whichever process it is.
+// Permits of attempts whose job has limits. A run's request inserts a row. The row waits in the queue of its scope until
+// it is granted, is held until it is released, and counts for a rate limit for some time after that. Permits are granted
+// under the lock of the scope, so that no two processes grant the same room.
 
 /**
- * A call is at its target no later than so after its turn began: a connection has ten seconds to be made, and a process
- * may be slow to begin. `rateLimit` is about when calls arrive.
+ * A call arrives at its target within this time after its permit was started: connecting may take ten seconds, and a process
+ * may be slow. `rateLimit` is about when calls arrive.
  */
 const ARRIVAL = sql`interval '15 s'`;
 
-/** How long a run may take to begin once it was granted its turn, before it is told again. */
+/** A run that does not start its permit within this time is signalled again. */
 const REMIND_AFTER = sql`interval '5 s'`;
 
-/** The columns of a permit that is given back now. */
+/** The columns of a permit that is released now. */
 export const RELEASED = sql`
   released_at  = clock_timestamp(),
   counts_until = CASE WHEN permits.started_at IS NULL OR permits.rate_per_ms IS NULL THEN clock_timestamp()
                       ELSE least(clock_timestamp(), permits.started_at + ${ARRIVAL})
                            + permits.rate_per_ms * interval '1 ms' END`;
 
-/** A run to be told that its turn has come. */
+/** A run to be signalled that it has a permit. */
 export type GrantedRun = Pick<RunRow, 'id' | 'workflow_id' | 'temporal_run_id'>;
 
-/** Keeps everyone else from granting turns of a scope until the transaction ends. */
+/** Locks a scope until the transaction ends: no other transaction grants permits of it. */
 export async function lockScope(transaction: Database, scope: string): Promise<void> {
   await sql`SELECT pg_advisory_xact_lock(hashtextextended(${scope}, 0))`.execute(transaction);
 }
 
 /**
- * Puts a run in line, or leaves it where it is. If it has begun its turn before, what it then did may be under way no
- * more, but has arrived: it gives that turn back, and asks for another from the same place in line.
+ * Puts a run into the queue of its scope, or leaves it where it is. A permit that the run has started before is released,
+ * for its call has arrived by now, and the run requests another one from the same position.
  */
 export async function requestPermit(transaction: Database, runId: string, limits: Limits): Promise<void> {
   const { rows } = await sql<{ asked_at: Date }>`
@@ -48,12 +48,12 @@ export async function requestPermit(transaction: Database, runId: string, limits
     ON CONFLICT (run_id) WHERE released_at IS NULL DO UPDATE SET
       scope = excluded.scope, max_concurrent = excluded.max_concurrent,
       rate_max = excluded.rate_max, rate_per_ms = excluded.rate_per_ms,
-      -- What was granted under another key is not room under this one.
+      -- A grant under another key is no grant under this one.
       granted_at = CASE WHEN permits.scope = excluded.scope THEN permits.granted_at END,
       remind_at  = CASE WHEN permits.scope = excluded.scope THEN permits.remind_at END`.execute(transaction);
 }
 
-/** Until when a turn counts for a rate limit: one that is under way, as soon as its call has surely arrived, too. */
+/** Until when a permit counts for a rate limit. One that is held counts from when its call has arrived at the latest. */
 const COUNTS_UNTIL = sql`
   CASE WHEN released_at IS NOT NULL THEN counts_until
        WHEN started_at IS NULL THEN 'infinity'
@@ -63,7 +63,7 @@ const HELD = (scope: unknown) => sql`scope = ${scope} AND granted_at IS NOT NULL
 const RECENT = (scope: unknown) =>
   sql`scope = ${scope} AND granted_at IS NOT NULL AND released_at IS NOT NULL AND counts_until > statement_timestamp()`;
 
-/** Each part by its own index, however many turns of other scopes there are. */
+/** How many permits of a scope are held, and how many count for its rate. Each part has an index of its own. */
 const USED = (scope: unknown) => sql`
   SELECT (SELECT count(*) FROM permits WHERE ${HELD(scope)}) AS under_way,
          (SELECT count(*) FROM permits WHERE ${HELD(scope)} AND ${COUNTS_UNTIL} > statement_timestamp())
@@ -72,25 +72,29 @@ const USED = (scope: unknown) => sql`
 const FITS = sql`
   (max_concurrent IS NULL OR under_way + ahead < max_concurrent) AND (rate_max IS NULL OR recent + ahead < rate_max)`;
 
-/** Grants turns in the order of the line, as far as the limits leave room. Returns the runs that may begin. */
+/** Grants permits in the order of the queue, as far as the limits leave room. Returns the runs that may begin. */
 export async function grantPermits(transaction: Database, scope: string): Promise<GrantedRun[]> {
   const { rows } = await sql<GrantedRun>`
+    -- How much of the limits is used.
     WITH used AS (${USED(scope)}),
-    line AS (
+    -- The first requests that wait.
+    queue AS (
       SELECT id, max_concurrent, rate_max, row_number() OVER (ORDER BY asked_at, id) - 1 AS ahead
       FROM permits WHERE scope = ${scope} AND granted_at IS NULL AND released_at IS NULL
       ORDER BY asked_at, id LIMIT 1000
-    ), judged AS (
-      SELECT id, bool_and(${FITS}) OVER (ORDER BY ahead) AS fits FROM line, used
+    ),
+    -- Whether each fits, together with all that wait before it.
+    fitting AS (
+      SELECT id, bool_and(${FITS}) OVER (ORDER BY ahead) AS fits FROM queue, used
     )
     UPDATE permits SET granted_at = clock_timestamp(), remind_at = clock_timestamp() + ${REMIND_AFTER}
-    FROM judged, runs
-    WHERE permits.id = judged.id AND fits AND runs.id = permits.run_id
+    FROM fitting, runs
+    WHERE permits.id = fitting.id AND fits AND runs.id = permits.run_id
     RETURNING runs.id, runs.workflow_id, runs.temporal_run_id`.execute(transaction);
   return rows;
 }
 
-/** Notes that a run begins the turn that it was granted. False if it was granted none. */
+/** Notes that a run begins the attempt for which it was granted a permit. Returns false if it was granted none. */
 export async function startPermit(transaction: Database, runId: string): Promise<boolean> {
   const { numAffectedRows } = await sql`
     UPDATE permits SET started_at = clock_timestamp(), remind_at = NULL
@@ -98,7 +102,7 @@ export async function startPermit(transaction: Database, runId: string): Promise
   return numAffectedRows === 1n;
 }
 
-/** Takes a turn away from a run that will make no call with it. Returns its scope, if it had one or waited for one. */
+/** Removes the permit, or the request, of a run that makes no call with it. Returns its scope; undefined if it had none. */
 export async function removePermit(db: Database, runId: string): Promise<string | undefined> {
   const removed = await db
     .deleteFrom('permits')
@@ -109,22 +113,24 @@ export async function removePermit(db: Database, runId: string): Promise<string 
   return removed?.scope;
 }
 
-/** How a run stands in line. */
+/** The position of a run in the queue of its scope. */
 export interface QueuePosition {
-  /** How many wait before it. */
+  /** How many requests wait before it. */
   ahead: number;
+  /** How many permits are held. */
   underWay: number;
-  /** Milliseconds until a rate limit may let it begin; undefined if it is not the rate that it waits for. */
+  /** Milliseconds until a rate limit may let it begin; undefined if it does not wait for the rate. */
   rateWaitMs: number | undefined;
 }
 
-/** Where a waiting run stands, and when the rate limit of its job may let it begin. */
+/** Finds the position of a waiting run, and when the rate limit of its job may let it begin. */
 export async function findQueuePosition(
   transaction: Database,
   runId: string,
   { scope, rateMax, ratePerMs }: Limits,
 ): Promise<QueuePosition> {
   const { rows } = await sql<{ ahead: string; under_way: string; recent: string }>`
+    -- How much of the limits is used.
     WITH used AS (${USED(scope)})
     SELECT under_way, recent,
            (SELECT count(*) FROM permits AS own JOIN permits AS other ON (other.asked_at, other.id) < (own.asked_at, own.id)
@@ -134,11 +140,11 @@ export async function findQueuePosition(
   const [ahead, underWay, recent] = (['ahead', 'under_way', 'recent'] as const).map((name) =>
     Number(rows[0]?.[name] ?? 0),
   ) as [number, number, number];
-  // As many as these have to stop counting first.
+  // This many permits, and one more, have to stop counting first.
   const excess = recent + ahead - (rateMax ?? Infinity);
   if (rateMax === undefined || ratePerMs === undefined || excess < 0)
     return { ahead, underWay, rateWaitMs: undefined };
-  // So many stop counting in each span of time at most.
+  // In each span of `ratePerMs`, `rateMax` permits stop counting at most.
   const spans = Math.floor(excess / rateMax);
   const { rows: next } = await sql<{ waitMs: number | null }>`
     SELECT (extract(epoch FROM nullif(counts_until, 'infinity') - statement_timestamp()) * 1000)::float8 AS "waitMs"
@@ -151,8 +157,8 @@ export async function findQueuePosition(
 }
 
 /**
- * Milliseconds before which a rate limit surely grants no turn, whoever else in line goes away: 0 if it may grant one now.
- * A turn that is under way counts as if its call had arrived already.
+ * A lower bound of the milliseconds until a rate limit grants a permit, even if all other runs leave the queue; 0 if it may
+ * grant one now. A permit that is held counts as if its call had arrived already.
  */
 export async function findEarliestGrant(
   transaction: Database,
@@ -169,9 +175,9 @@ export async function findEarliestGrant(
   return Math.max(0, rows[0]?.waitMs ?? 0);
 }
 
-// What the reconciler does, so that no turn is lost with the process that held it.
+// For the reconciler, so that no permit is lost with the process that held it.
 
-/** Takes back the turns of runs that have ended. Returns how many that were. */
+/** Releases the permits of runs that have ended. Returns how many it released. */
 export async function releaseEnded(db: Database): Promise<number> {
   const { numAffectedRows } = await sql`
     UPDATE permits SET ${RELEASED}
@@ -181,7 +187,7 @@ export async function releaseEnded(db: Database): Promise<number> {
   return Number(numAffectedRows ?? 0);
 }
 
-/** The scopes in which somebody waits for whom there may be room. */
+/** Scopes whose first waiting request may fit. */
 export async function listScopesWithRoom(db: Database, limit: number): Promise<string[]> {
   const { rows } = await sql<{ scope: string }>`
     SELECT first.scope FROM (
@@ -192,7 +198,7 @@ export async function listScopesWithRoom(db: Database, limit: number): Promise<s
   return rows.map(({ scope }) => scope);
 }
 
-/** Runs that were granted their turn a while ago and have not begun it: each is named again after 30 s. */
+/** Runs that were granted a permit some time ago and have not started it. Each is returned once in 30 s. */
 export async function takeReminders(db: Database, limit: number): Promise<GrantedRun[]> {
   const { rows } = await sql<GrantedRun>`
     UPDATE permits SET remind_at = clock_timestamp() + interval '30 s'
@@ -204,8 +210,8 @@ export async function takeReminders(db: Database, limit: number): Promise<Grante
 }
 
 /**
- * Has runs looked after soon that hold turns for which others wait: their workflows may have ended, and nobody here knows
- * of it yet.
+ * Has runs that hold permits for which others wait checked within ten seconds: their workflows may have ended without a
+ * record.
  */
 export async function checkHoldersSoon(db: Database, limit: number): Promise<void> {
   await sql`
@@ -218,7 +224,7 @@ export async function checkHoldersSoon(db: Database, limit: number): Promise<voi
       LIMIT ${limit})`.execute(db);
 }
 
-/** Removes turns that count no more. Returns how many that were. */
+/** Removes permits that no longer count. Returns how many it removed. */
 export async function removeOldPermits(db: Database, limit: number): Promise<number> {
   const { numAffectedRows } = await sql`
     DELETE FROM permits WHERE id IN (

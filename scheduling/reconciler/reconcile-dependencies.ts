@@ -1,9 +1,10 @@
 import type { SecretBox } from '../../platform/secret-box.ts';
+import type { PermitDependencies } from '../runs/permits.ts';
 import type { SyncDependencies } from '../schedules/sync.ts';
 import type { ObservePass } from './pass-metrics.ts';
 
 /** What the reconciler works with. */
-export interface ReconcileDependencies extends SyncDependencies {
+export interface ReconcileDependencies extends SyncDependencies, PermitDependencies {
   secrets: SecretBox;
   /** How long runs, and the tombstones of deleted jobs, are kept after they ended. */
   runRetentionMs: number;

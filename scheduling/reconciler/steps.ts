@@ -61,7 +61,7 @@ export const STEPS: readonly Step<Pass>[] = [
     // Permits repaired, in today's words.
     name: 'turnsMended',
     batch: 'all',
-    run: (pass) => repairPermits(pass),
+    run: (pass, { isOver }) => repairPermits(pass, isOver),
   },
   { name: 'permitsRemoved', batch: REMOVED_ROWS, run: ({ db }) => removeOldPermits(db, REMOVED_ROWS) },
   { name: 'runEventsPlaced', batch: EVENTS, run: ({ db }) => placeEvents(db, EVENTS) },

@@ -17,7 +17,7 @@ import {
 } from '../../db/runs/permits.ts';
 import { deferCheck } from '../../db/runs/open-runs.ts';
 import { setReason } from '../../db/runs/run-progress.ts';
-import { isDatabaseUnavailable } from '../../db/unavailable.ts';
+import { isConnectionLost } from '../../db/unavailable.ts';
 import { formatDuration } from '../../domain/duration.ts';
 import type { Limits } from '../../domain/job/limits.ts';
 import { HOUR_MS } from '../../domain/milliseconds.ts';
@@ -25,74 +25,78 @@ import { reasonFor, type Reason } from '../../domain/run/reasons.ts';
 import { describeTooLate, type RunDeadline } from '../../domain/run/run-deadline.ts';
 import { PERMIT_SIGNAL } from '../../domain/run/temporal-names.ts';
 import { concurrently } from '../../platform/concurrently.ts';
+import { forEachIsolated } from '../../platform/for-each-isolated.ts';
+import type { KeyedMutex } from '../../platform/keyed-mutex.ts';
 import type { Logger } from '../../platform/logger.ts';
-import { createKeyedMutex } from '../../platform/keyed-mutex.ts';
 import { withinDeadline } from '../temporal/within-deadline.ts';
 
-// Turns: a run whose job has limits asks for one before each attempt, and gives it back with the attempt's record. Then
-// the next in line is told by a signal. What a process that died did not tell, the reconciler tells.
+// The semaphore of each scope of limits. A run whose job has limits acquires a permit before each attempt, and releases it
+// with the attempt's record. A release grants permits to the runs that wait, in the order of the queue, and a signal tells
+// each of them. The reconciler does what a process left undone that died in between.
 
-interface PermitDependencies {
+export interface PermitDependencies {
   db: Database;
   temporal: Client;
   logger: Logger;
+  /** One for the process, by scope. A task that waits for it holds no connection, unlike one that waits for the lock. */
+  permitMutex: KeyedMutex;
 }
 
+/** Signals sent at once. */
 const CONCURRENCY = 8;
-/** In case a limit is changed while a run waits. */
+/** The longest wait without asking again, for a limit may be changed meanwhile. */
 const LONGEST_WAIT_MS = HOUR_MS;
-/** A wait for a rate limit is no shorter, so that a clock that is a little off costs no second question. */
+/** The shortest wait for a rate limit: a clock that is slightly off costs no second request. */
 const SHORTEST_WAIT_MS = 100;
 
-/** Of this process: who waits for the lock of a key holds no connection. */
-const oneAtATime = createKeyedMutex();
+/** What became of a request for a permit. */
+export type PermitResult =
+  /** The attempt may begin. */
+  | { state: 'acquired' }
+  /** The run is in the queue, and asks again after this time unless a signal comes before. */
+  | { state: 'waiting'; waitMs: number }
+  /** No permit can be granted before the run's deadline. The run has left the queue. */
+  | { state: 'tooLate'; reason: Reason };
 
-/**
- * Whether a run may begin its attempt; if not, how long to wait unless it is told before, or why waiting is of no use: its
- * turn can't come before its deadline.
- */
-export type Turn =
-  { state: 'begun' } | { state: 'waiting'; waitMs: number } | { state: 'tooLate'; reason: Reason };
-
-/** A run that asks for its turn. */
+/** A run that needs a permit. */
 interface PermitRequest {
   id: string;
   deadline: RunDeadline | undefined;
 }
 
-/** Asks for the turn of a run, for one attempt, and begins it if it has come. The run says what it waits for. */
+/** Acquires a permit for one attempt of a run, or puts the run in the queue, with the reason that it then shows. */
 export async function acquirePermit(
   dependencies: PermitDependencies,
   run: PermitRequest,
   limits: Limits,
-): Promise<Turn> {
-  const { db } = dependencies;
+): Promise<PermitResult> {
+  const { db, permitMutex } = dependencies;
   const { id: runId } = run;
-  const { turn, granted } = await oneAtATime(limits.scope, () =>
+  const { result, granted } = await permitMutex(limits.scope, () =>
     db.transaction().execute(async (transaction) => {
       await lockScope(transaction, limits.scope);
       await requestPermit(transaction, runId, limits);
       const granted = await grantPermits(transaction, limits.scope);
-      return { turn: await startOrWait(transaction, run, limits), granted };
+      return { result: await startOrWait(transaction, run, limits), granted };
     }),
   );
-  // Not waited for: the turn has begun, and its call is to be made now.
+  // Not awaited: this run's own call is to begin now.
   const others = granted.filter(({ id }) => id !== runId);
-  void wake(dependencies, others);
-  return turn;
+  void signalGranted(dependencies, others);
+  return result;
 }
 
 async function startOrWait(
   transaction: Database,
   { id: runId, deadline }: PermitRequest,
   limits: Limits,
-): Promise<Turn> {
+): Promise<PermitResult> {
   if (await startPermit(transaction, runId)) {
     await setReason(transaction, runId, null);
-    return { state: 'begun' };
+    return { state: 'acquired' };
   }
-  const place = await findQueuePosition(transaction, runId, limits);
-  const reason = describeWait(place, limits);
+  const position = await findQueuePosition(transaction, runId, limits);
+  const reason = describeWait(position, limits);
   const leftMs = deadline ? deadline.at.getTime() - Date.now() : Infinity;
   const earliestMs = deadline ? await findEarliestGrant(transaction, limits) : 0;
   if (deadline && earliestMs >= leftMs) {
@@ -101,73 +105,85 @@ async function startOrWait(
     return { state: 'tooLate', reason: reasonFor('permitTooLate', tooLate) };
   }
   await setReason(transaction, runId, reasonFor('waitsForPermit', reason));
-  const untilMs = Math.min(place.rateWaitMs ?? Infinity, LONGEST_WAIT_MS, leftMs);
-  const waitMs = Math.max(SHORTEST_WAIT_MS, untilMs);
-  return { state: 'waiting', waitMs };
+  const untilMs = Math.min(position.rateWaitMs ?? Infinity, LONGEST_WAIT_MS, leftMs);
+  return { state: 'waiting', waitMs: Math.max(SHORTEST_WAIT_MS, untilMs) };
 }
 
-/** What a run waits for, in words. Pure. */
+/** The words of the reason that a waiting run shows. Pure. */
 function describeWait({ ahead, underWay }: QueuePosition, limits: Limits): string {
   const { shared, maxConcurrent, rateMax, ratePerMs } = limits;
-  const line = ahead === 0 ? '' : `; ${ahead} wait before it`;
+  const queue = ahead === 0 ? '' : `; ${ahead} wait before it`;
   if (maxConcurrent !== undefined && underWay + ahead >= maxConcurrent)
-    return `waits for its turn: ${underWay} of at most ${maxConcurrent} attempts ${shared} are under way${line}`;
+    return `waits for a permit: ${underWay} of at most ${maxConcurrent} attempts ${shared} are under way${queue}`;
   return rateMax === undefined || ratePerMs === undefined
-    ? `waits for its turn among the attempts ${shared}${line}`
-    : `waits for its turn: at most ${rateMax} attempts ${shared} in ${formatDuration(ratePerMs)}${line}`;
+    ? `waits for a permit among the attempts ${shared}${queue}`
+    : `waits for a permit: at most ${rateMax} attempts ${shared} in ${formatDuration(ratePerMs)}${queue}`;
 }
 
-/** Grants what room there is in a scope, and tells those whose turn has come. Returns how many that are. */
+/** Grants the permits that a scope has room for, and signals their runs. Returns how many it granted. */
 export async function grantWaiting(dependencies: PermitDependencies, scope: string): Promise<number> {
-  const granted = await oneAtATime(scope, () =>
-    dependencies.db.transaction().execute(async (transaction) => {
+  const { db, permitMutex } = dependencies;
+  const granted = await permitMutex(scope, () =>
+    db.transaction().execute(async (transaction) => {
       await lockScope(transaction, scope);
       return grantPermits(transaction, scope);
     }),
   );
-  await wake(dependencies, granted);
+  await signalGranted(dependencies, granted);
   return granted.length;
 }
 
-/** Gives back the turn of a run that makes no call with it, or its place in line, and passes it on. */
+/** Releases the permit of a run that makes no call with it, or takes the run out of the queue, and grants the next ones. */
 export async function releasePermit(dependencies: PermitDependencies, runId: string): Promise<void> {
   const scope = await removePermit(dependencies.db, runId);
   if (scope !== undefined) await grantWaiting(dependencies, scope);
 }
 
-/** Tells runs that their turn has come. Never throws: the reconciler tells them again. */
-async function wake({ db, temporal, logger }: PermitDependencies, runs: GrantedRun[]): Promise<void> {
+/** Signals runs that they have a permit. Never throws: the reconciler signals them again. */
+async function signalGranted(
+  { db, temporal, logger }: PermitDependencies,
+  runs: GrantedRun[],
+): Promise<void> {
   await concurrently(runs, CONCURRENCY, async (run) => {
     const handle = temporal.workflow.getHandle(run.workflow_id, run.temporal_run_id ?? undefined);
     try {
       await withinDeadline(temporal, () => handle.signal(PERMIT_SIGNAL));
     } catch (error) {
-      // Of a workflow that is closed the sweeper finds out how the run ended, and its turn is taken back with it.
+      // A rescue finds out how a closed workflow ended. The permit is released with the end of its run.
       const isClosed = error instanceof WorkflowNotFoundError;
       if (isClosed) await deferCheck(db, run.id, new Date()).catch(() => undefined);
-      else logger.warn({ err: error, runId: run.id }, 'could not tell a run that its turn has come');
+      else logger.warn({ err: error, runId: run.id }, 'could not signal a run that it has a permit');
     }
   });
 }
 
-const AT_ONCE = 100;
+/** Scopes, or runs, in one pass of the reconciler. */
+const BATCH = 100;
 
-/** Takes back the turns of runs that have ended, whoever died before passing them on, and grants what is free. */
-export async function repairPermits(dependencies: PermitDependencies): Promise<number> {
+/**
+ * Releases the permits of runs that have ended, grants permits where there is room, and signals again runs that have not
+ * begun. Returns how many permits that were. A scope that fails keeps none of the others from it.
+ * @throws the error that says that the database is away
+ */
+export async function repairPermits(
+  dependencies: PermitDependencies,
+  isOver: () => boolean,
+): Promise<number> {
   const { db, logger } = dependencies;
   const released = await releaseEnded(db);
+  const scopes = await listScopesWithRoom(db, BATCH);
+  const onFailure = (scope: string, error: unknown) =>
+    logger.warn({ err: error, scope }, 'could not grant permits');
   let granted = 0;
-  for (const scope of await listScopesWithRoom(db, AT_ONCE)) {
-    try {
+  await forEachIsolated(
+    scopes,
+    { concurrency: 1, isOver, isFatal: isConnectionLost, onFailure },
+    async (scope) => {
       granted += await grantWaiting(dependencies, scope);
-    } catch (error) {
-      // One key that can not be dealt with now must not keep the others from it.
-      if (isDatabaseUnavailable(error)) throw error;
-      logger.warn({ err: error }, 'could not grant turns');
-    }
-  }
-  const reminded = await takeReminders(db, AT_ONCE);
-  await wake(dependencies, reminded);
-  await checkHoldersSoon(db, AT_ONCE);
+    },
+  );
+  const reminded = await takeReminders(db, BATCH);
+  await signalGranted(dependencies, reminded);
+  await checkHoldersSoon(db, BATCH);
   return released + granted + reminded.length;
 }

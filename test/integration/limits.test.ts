@@ -83,7 +83,7 @@ async function startRateJobs(): Promise<void> {
   expect(waiting.map(({ reasonCode }) => reasonCode)).toEqual(waiting.map(() => 'waitsForPermit'));
   for (const { reason } of waiting)
     expect(reason).toMatch(
-      /^waits for its turn: at most 10 attempts with the concurrency key "rate" in 1m(; \d+ wait before it)?$/,
+      /^waits for a permit: at most 10 attempts with the concurrency key "rate" in 1m(; \d+ wait before it)?$/,
     );
 }
 
@@ -103,7 +103,7 @@ describe('maxConcurrent', () => {
     });
     expect(waiting).toMatchObject({ startedAt: null, attempts: [] });
     expect(waiting.reason).toMatch(
-      /^waits for its turn: \d of at most 3 attempts with the concurrency key "three" are under way/,
+      /^waits for a permit: \d of at most 3 attempts with the concurrency key "three" are under way/,
     );
     await waitFor('three calls at once', () => calls.now === 3);
     await workers[0]?.stop('SIGKILL');

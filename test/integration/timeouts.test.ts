@@ -98,7 +98,7 @@ describe('a wait that would end after the timeout ends the run at once', () => {
     const second = await endOfRun(api, (await api.runJob(job.id)).id);
     expect(second).toMatchObject({ state: 'timedOut', reasonCode: 'permitTooLate', attempts: [] });
     expect(second.reason).toMatch(
-      /^waits for its turn: at most 1 attempts of this job in 1h; that, .* later, would come after the timeout/,
+      /^waits for a permit: at most 1 attempts of this job in 1h; that, .* later, would come after the timeout/,
     );
   });
 
