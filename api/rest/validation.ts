@@ -5,43 +5,40 @@ import { toPath } from './field-path.ts';
 
 type Issue = z.core.$ZodIssue;
 
-/** More faults than these help nobody. */
+/** A caller is told of this many faults at most. */
 const MAX_ERRORS = 50;
 
 /**
  * Parses input with a schema.
- * @throws SchedulerError `invalid` that lists all faults, each with its place and with what would be right
+ * @throws SchedulerError `invalid` that lists the faults, each with its path and with what would be right
  */
 export function parseInput<Schema extends z.ZodType>(schema: Schema, input: unknown): z.output<Schema> {
-  const result = schema.safeParse(input, { error: explain });
+  const result = schema.safeParse(input, SETTINGS);
   if (result.success) return result.data;
   throw invalid(result.error.issues.flatMap((issue) => toFieldErrors(issue, [])).slice(0, MAX_ERRORS));
 }
 
 /**
- * Parses those headers that a schema names.
- * @throws SchedulerError `invalid` that lists all faults by the names of the headers
+ * Parses the headers that a schema names; others are ignored.
+ * @throws SchedulerError `invalid` that lists the faults by the names of the headers
  */
 export function parseHeaders(schema: z.ZodObject, headers: IncomingHttpHeaders): unknown {
   const given = Object.keys(schema.shape).map((name) => [name, headers[name.toLowerCase()]]);
-  const result = schema.safeParse(Object.fromEntries(given), { error: explain });
+  const result = schema.safeParse(Object.fromEntries(given), SETTINGS);
   if (result.success) return result.data;
   throw invalid(
     result.error.issues.map(({ path, code, message }) => ({ path: String(path[0]), code, message })),
   );
 }
 
-/** How the message of a missing field begins: zod keeps no other trace of what was missing. */
-const REQUIRED = 'is required';
-
-/** Words for the faults that our schemas do not word themselves. Undefined: zod's own. */
+/** Messages for the faults for which the schemas have none; undefined leaves zod's own. */
 export function explain(issue: z.core.$ZodRawIssue): string | undefined {
   switch (issue.code) {
     case 'invalid_type':
-      if (issue.input === undefined) return `${REQUIRED} (${issue.expected})`;
+      if (issue.input === undefined) return `is required (${issue.expected})`;
       return `must be ${article(issue.expected)}, not ${nameOf(issue.input)}`;
     case 'invalid_union':
-      if (issue.input === undefined) return REQUIRED;
+      if (issue.input === undefined) return 'is required';
       return Array.isArray(issue.options) ? oneOf(issue.options) : undefined;
     case 'unrecognized_keys':
       return `unknown field ${issue.keys.map((key) => JSON.stringify(key.slice(0, 64))).join(', ')}`;
@@ -60,6 +57,13 @@ export function explain(issue: z.core.$ZodRawIssue): string | undefined {
   }
 }
 
+/** Issues keep the value that they are about, which tells a missing field from one of a wrong type. */
+const SETTINGS = { error: explain, reportInput: true };
+
+/** Tells whether the field of an issue is missing. Only zod's checks of type and union see it then. */
+const isMissing = (issue: Issue) =>
+  (issue.code === 'invalid_type' || issue.code === 'invalid_union') && issue.input === undefined;
+
 const oneOf = (values: readonly unknown[]) =>
   `must be ${values.map((value) => JSON.stringify(value)).join(' or ')}`;
 const article = (type: string) => (/^[aeio]/.test(type) ? `an ${type}` : `a ${type}`);
@@ -74,7 +78,7 @@ function nameOf(value: unknown): string {
 
 function toFieldErrors(issue: Issue, parents: PropertyKey[]): FieldError[] {
   const path = [...parents, ...issue.path];
-  if (issue.code === 'invalid_union' && !issue.message.startsWith(REQUIRED)) return explainUnion(issue, path);
+  if (issue.code === 'invalid_union' && !isMissing(issue)) return explainUnion(issue, path);
   if (issue.code === 'unrecognized_keys') {
     return issue.keys.map((key) => ({
       path: toPath([...path, key]),
@@ -85,11 +89,11 @@ function toFieldErrors(issue: Issue, parents: PropertyKey[]): FieldError[] {
   if (issue.code === 'invalid_key') {
     return issue.issues.map((inner) => ({ path: toPath(path), code: inner.code, message: inner.message }));
   }
-  const missing = issue.message.startsWith(REQUIRED);
-  return [{ path: toPath(path), code: missing ? 'required' : issue.code, message: issue.message }];
+  const code = isMissing(issue) ? 'required' : issue.code;
+  return [{ path: toPath(path), code, message: issue.message }];
 }
 
-/** Of a union, only the branch that was meant is of interest: the one whose fields fit. */
+/** Explains the faults of the branch of a union that was probably meant: the one that fits best. */
 function explainUnion(issue: z.core.$ZodIssueInvalidUnion, path: PropertyKey[]): FieldError[] {
   if (issue.errors.length === 0)
     return [{ path: toPath(path), code: 'invalid_union', message: issue.message }];
@@ -101,10 +105,10 @@ function explainUnion(issue: z.core.$ZodIssueInvalidUnion, path: PropertyKey[]):
   return [{ path: toPath(path), code: 'invalid_union', message: describeMisfit(meant.flat()) }];
 }
 
-/** What is wrong when several branches fit equally badly: fields that are missing, too many, or of no kind that is allowed. */
+/** The message where several branches fit equally badly: fields are missing, exclude each other, or have a wrong type. */
 function describeMisfit(issues: Issue[]): string {
   const listed = (texts: string[]) => [...new Set(texts)].join(', ');
-  const missing = issues.filter((issue) => issue.path.length > 0 && issue.message.startsWith(REQUIRED));
+  const missing = issues.filter((issue) => issue.path.length > 0 && isMissing(issue));
   if (missing.length > 0)
     return `needs exactly one of ${listed(missing.map((issue) => JSON.stringify(issue.path.join('.'))))}`;
   const excess = issues.flatMap((issue) => (issue.code === 'unrecognized_keys' ? issue.keys : []));
@@ -113,17 +117,17 @@ function describeMisfit(issues: Issue[]): string {
   return [...new Set(issues.flatMap(messagesOf))].join('; or ');
 }
 
-/** The messages of an issue, those within a union included. */
+/** The messages of an issue; of a union, those of its branches. */
 function messagesOf(issue: Issue): string[] {
   return issue.code === 'invalid_union' && issue.errors.length > 0
     ? issue.errors.flat().flatMap(messagesOf)
     : [issue.message];
 }
 
-/** How many faults of this issue speak of the wrong branch, rather than of a wrong value in the right one. */
+/** Counts the faults that tell of a wrong branch of the union, rather than of a wrong value in the right one. */
 function countMisfits(issue: Issue): number {
   if (issue.code === 'unrecognized_keys') return issue.keys.length;
   const wrongKind =
     (issue.code === 'invalid_type' || issue.code === 'invalid_value') && issue.path.length === 0;
-  return wrongKind || issue.message.startsWith(REQUIRED) ? 1 : 0;
+  return wrongKind || isMissing(issue) ? 1 : 0;
 }
