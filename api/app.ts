@@ -10,7 +10,7 @@ import { allowOrigins, securityHeaders } from './middleware/security-headers.ts'
 import { pathPrefix } from './middleware/path-prefix.ts';
 import { problems } from './middleware/problems.ts';
 import { requestContext, type RequestState } from './middleware/request-context.ts';
-import { readTarget } from './middleware/request-target.ts';
+import { checkRequestTarget } from './middleware/request-target.ts';
 import { traceRequests } from './middleware/trace-requests.ts';
 import { createOpenApiDocument } from './rest/openapi.ts';
 import type { ApiDependencies } from './rest/operation.ts';
@@ -21,14 +21,16 @@ import { VERSION } from './version.ts';
 
 type App = Koa<RequestState>;
 
-/** An application as a server calls it. Koa itself answers whatever goes wrong within. */
-export function runApp(app: App): RequestListener {
+/** The request listener of an application. Koa itself answers the errors that escape its middleware. */
+export function toListener(app: App): RequestListener {
   const handle = app.callback();
   return (request, response) => void handle(request, response);
 }
 
-/** The API as Koa applications, that listen nowhere yet: what clients call, and the documents and
- * metrics, if they have a port of their own. */
+/**
+ * Builds the API as Koa applications, which do not listen yet: `api` for clients, and `internal` for documents and metrics,
+ * if `INTERNAL_PORT` gives those a port of their own.
+ */
 export function createApps(
   config: Config,
   dependencies: ApiDependencies,
@@ -52,6 +54,7 @@ export function createApps(
   };
 }
 
+/** The middleware of every request, outermost first. */
 function createApp(
   config: Config,
   logger: Logger,
@@ -59,11 +62,11 @@ function createApp(
   router: Router<RequestState>,
 ): App {
   const app = new Koa<RequestState>();
-  // The last so many entries of X-Forwarded-For are from proxies that are trusted; what stands before, anybody may have written.
+  // Each trusted proxy appends one entry to X-Forwarded-For. A client can write anything before those.
   app.proxy = config.TRUST_PROXY > 0;
   app.maxIpsCount = config.TRUST_PROXY;
   app.use(pathPrefix());
-  app.use(readTarget());
+  app.use(checkRequestTarget());
   app.use(traceRequests());
   app.use(requestContext(logger, observe));
   app.use(securityHeaders(config.TLS_CERT_FILE !== undefined));
@@ -71,7 +74,7 @@ function createApp(
   app.use(problems());
   app.use(router.routes());
   app.use(router.allowedMethods() as unknown as Middleware<RequestState>);
-  // Only what breaks outside of the middleware, such as a client that hangs up, arrives here.
+  // Errors outside of the middleware, such as a client that closes its connection early.
   app.on('error', (error: Error) => logger.debug({ err: error }, 'connection error'));
   return app;
 }

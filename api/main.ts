@@ -5,10 +5,10 @@ import { watchReplica } from '../db/replica.ts';
 import { warnWithoutTimeout } from '../db/statement-timeout.ts';
 import { pingDatabase } from '../db/unavailable.ts';
 import { DAY_MS, SECOND_MS } from '../domain/milliseconds.ts';
+import { createCircuitBreaker } from '../platform/circuit-breaker.ts';
 import { readConfig } from '../platform/config.ts';
 import { createLogger } from '../platform/logger.ts';
 import { createMetricsRegistry } from '../platform/metrics.ts';
-import { createCircuitBreaker } from '../platform/circuit-breaker.ts';
 import { retryUntilUp } from '../platform/retry-until-up.ts';
 import { createSecretBox } from '../platform/secret-box.ts';
 import {
@@ -26,16 +26,18 @@ import { classifyTemporalError } from '../scheduling/temporal/temporal-errors.ts
 import { createAuthenticate } from './access/authenticate.ts';
 import { createRateLimits } from './access/rate-limits.ts';
 import { requireSafeStart } from './access/safe-start.ts';
-import { createApps, runApp } from './app.ts';
+import { createApps, toListener } from './app.ts';
+import { createHealthCheck } from './rest/health-check.ts';
 import { createHttpServer } from './server/http-server.ts';
 import { createStreamMetrics } from './server/request-metrics.ts';
-import { createRunEventHub } from './stream/run-event-hub.ts';
 import { readCertificate, watchCertificate } from './server/tls.ts';
+import { createRunEventHub } from './stream/run-event-hub.ts';
 
-/** So long clients that follow runs have to read what is left for them, when this process ends. */
+/** At shutdown, clients that follow runs get this long to read what is left for them. */
 const STREAM_GRACE_MS = 2 * SECOND_MS;
+const SHUTDOWN_TIMEOUT_MS = 30 * SECOND_MS;
 
-// npm run api: the REST API. Any number of these may run side by side.
+// npm run api: serves the REST API. Any number of these processes can run side by side.
 const config = configureOrExit(() => {
   const read = readConfig(process.env);
   requireSafeStart(read);
@@ -55,30 +57,23 @@ try {
       ? undefined
       : createDatabase({ ...config, DATABASE_URL: config.DATABASE_READ_URL }, logger, 'scheduler-api-lists');
   const replica = replicaDb && watchReplica({ primary: db, replica: replicaDb, logger });
+
   const temporal = createTemporalClient(config);
-  // Not waited for: without Temporal the API still takes jobs.
+  // In the background, because the API accepts jobs without Temporal too.
   retryUntilUp(logger, 'Temporal', async () => {
     await ensureSearchAttributes(temporal);
     await ensureReconciler(temporal, config.TEMPORAL_TASK_QUEUE);
   }).catch((error: unknown) => {
-    logger.error({ err: error }, 'could not make sure of the search attributes and the reconciler');
+    logger.error({ err: error }, 'could not create the search attributes and the schedule of the reconciler');
   });
 
-  const files =
-    config.TLS_CERT_FILE && config.TLS_KEY_FILE
-      ? { certFile: config.TLS_CERT_FILE, keyFile: config.TLS_KEY_FILE }
-      : undefined;
-  const certificate = files && readCertificate(files);
+  const stopping = new AbortController();
+  const isStopping = () => stopping.signal.aborted;
   const now = () => new Date();
-  const server = createHttpServer((request, response) => handle(request, response), certificate);
-  const runEvents = createRunEventHub({ db, logger, isStopping: server.isStopping });
+  const runEvents = createRunEventHub({ db, logger, isStopping });
   const registry = createMetricsRegistry();
   createPoolMetrics(registry, { primary: db, ...(replicaDb ? { replica: replicaDb } : {}) });
   createStreamMetrics(registry, runEvents.countReaders);
-  const accessControl = {
-    authenticate: createAuthenticate(config, { db, logger, now }),
-    countRequest: createRateLimits(config, db),
-  };
   const apps = createApps(
     config,
     {
@@ -86,6 +81,7 @@ try {
       readList: replica?.readList ?? ((query) => query(db)),
       temporal,
       breaker: createCircuitBreaker('Temporal', classifyTemporalError),
+      checkHealth: createHealthCheck({ db, temporal }),
       taskQueue: config.TEMPORAL_TASK_QUEUE,
       logger,
       secrets: createSecretBox(config.SECRET_KEYS),
@@ -98,22 +94,31 @@ try {
       },
       runEvents,
       now,
-      isStopping: server.isStopping,
+      isStopping,
     },
-    accessControl,
+    {
+      authenticate: createAuthenticate(config, { db, logger, now }),
+      countRequest: createRateLimits(config, db),
+    },
     registry,
   );
-  const handle = runApp(apps.api);
-  const internalServer = apps.internal && createHttpServer(runApp(apps.internal), certificate);
+
+  const certificateFiles =
+    config.TLS_CERT_FILE && config.TLS_KEY_FILE
+      ? { certFile: config.TLS_CERT_FILE, keyFile: config.TLS_KEY_FILE }
+      : undefined;
+  const certificate = certificateFiles && readCertificate(certificateFiles);
+  const server = createHttpServer(toListener(apps.api), certificate);
+  const internalServer = apps.internal && createHttpServer(toListener(apps.internal), certificate);
   if (internalServer && config.INTERNAL_PORT !== undefined) {
     const internalPort = await internalServer.listen(config.HOST, config.INTERNAL_PORT);
     logger.info(
       { host: config.HOST, port: internalPort },
-      'documents and metrics are served on a port of their own',
+      'serving documents and metrics on the internal port',
     );
   }
-  if (files && certificate)
-    watchCertificate(files, certificate, logger, (next) => {
+  if (certificateFiles && certificate)
+    watchCertificate(certificateFiles, certificate, logger, (next) => {
       server.useCertificate(next);
       internalServer?.useCertificate(next);
     });
@@ -123,9 +128,10 @@ try {
 
   const reason = await stopRequested;
   logger.info({ reason }, 'stopping');
-  await shutDown(logger, 30_000, {
+  stopping.abort();
+  await shutDown(logger, SHUTDOWN_TIMEOUT_MS, {
     server: async () => {
-      const timer = setTimeout(runEvents.breakOff, STREAM_GRACE_MS);
+      const timer = setTimeout(runEvents.abortStreams, STREAM_GRACE_MS);
       await Promise.all([server.stop(), internalServer?.stop()]);
       clearTimeout(timer);
     },

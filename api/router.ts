@@ -1,5 +1,5 @@
 import { Router } from '@koa/router';
-import type { Middleware } from 'koa';
+import type { Middleware, ParameterizedContext } from 'koa';
 import { invalid } from '../domain/errors.ts';
 import { currentTraceparent } from '../platform/spans.ts';
 import type { Session } from './access/session.ts';
@@ -8,10 +8,10 @@ import { findUnstorable } from '../domain/text.ts';
 import { jsonBody } from './middleware/json-body.ts';
 import type { RequestState } from './middleware/request-context.ts';
 import { namespaceFor, queryOf } from './rest/namespace.ts';
-import { isRead, JSON_TYPES, type ApiDependencies, type Operation } from './rest/operation.ts';
+import { isRead, JSON_TYPES, type Answer, type ApiDependencies, type Operation } from './rest/operation.ts';
 import { parseHeaders, parseInput } from './rest/validation.ts';
 
-/** Routes every operation: let in, parse, handle, answer. */
+/** A router with every operation. Each request passes access control, the parsing of its body, and the handler. */
 export function createRouter(
   operations: readonly Operation[],
   dependencies: ApiDependencies,
@@ -21,8 +21,8 @@ export function createRouter(
   for (const operation of operations) {
     const path = operation.path.replace(/\{(\w+)\}/g, ':$1');
     const steps = [
-      nameRoute(operation.path),
-      ...guard(operation, accessControl),
+      recordRoute(operation.path),
+      ...accessGuards(operation, accessControl),
       ...(operation.body
         ? [
             jsonBody({
@@ -38,22 +38,22 @@ export function createRouter(
   return router;
 }
 
-/** For the metrics: also of a request that is refused on the way. */
-const nameRoute =
+/** Records the route before anything can refuse the request, so that metrics and traces always have it. */
+const recordRoute =
   (route: string): Middleware<RequestState> =>
   (context, next) => {
     context.state.route = route;
     return next();
   };
 
-function guard(operation: Operation, accessControl: AccessControl): Middleware<RequestState>[] {
+function accessGuards(operation: Operation, accessControl: AccessControl): Middleware<RequestState>[] {
   if (operation.access === 'public') return [];
   if (operation.access === 'credentials') return [requireAccess(accessControl)];
   return [requireAccess(accessControl, isRead(operation) ? 'reads' : 'writes', operation.access)];
 }
 
-/** Who asks for what is public. */
-const NOBODY: Session = {
+/** The caller of a public operation. */
+const ANONYMOUS: Session = {
   name: '',
   namespace: '',
   scopes: [],
@@ -69,11 +69,11 @@ function handler(operation: Operation, dependencies: ApiDependencies): Middlewar
     const params =
       operation.params && parseInput(operation.params, (context as unknown as { params: unknown }).params);
     const query = querySchema && parseInput(querySchema, { ...context.query });
-    const { logger, requestId, caller = NOBODY } = context.state;
+    const { logger, requestId, caller = ANONYMOUS } = context.state;
     const traceparent = currentTraceparent();
     const origin = { requestId, ...(traceparent === undefined ? {} : { traceparent }) };
-    const asked = (query as { namespace?: string } | undefined)?.namespace;
-    const namespace = namespaceFor(caller, asked);
+    const requestedNamespace = (query as { namespace?: string } | undefined)?.namespace;
+    const namespace = namespaceFor(caller, requestedNamespace);
     const headers = operation.headers && parseHeaders(operation.headers, context.headers);
     const { body: sent } = context.request as { body?: unknown };
     const body = operation.body && parseInput(operation.body, sent);
@@ -81,28 +81,37 @@ function handler(operation: Operation, dependencies: ApiDependencies): Middlewar
       { params, query, headers, body, sent, caller, namespace, origin, method: context.method, url },
       { ...dependencies, logger },
     );
-    context.status = answer.status;
-    if (answer.headers) context.set(answer.headers);
+    respond(context, answer);
+    // The link stays in the namespace that the request named.
     const { Location: location } = answer.headers ?? {};
-    // Whoever follows it is in the same namespace again.
-    if (location && asked !== undefined) context.set('Location', `${location}?namespace=${asked}`);
-    if (answer.stream) {
-      context.set({ 'Cache-Control': 'no-store', 'X-Accel-Buffering': 'no' });
-      context.type = 'text/event-stream';
-      context.body = answer.stream;
-      // A stream that is broken off ends its answer too; Koa leaves that open.
-      answer.stream.once('close', () => {
-        if (!context.res.writableEnded) context.res.destroy();
-      });
-    } else if (answer.body === undefined || answer.body === null) context.body = null;
-    else {
-      context.type = 'application/json';
-      context.body = JSON.stringify(answer.body);
-    }
+    if (location && requestedNamespace !== undefined)
+      context.set('Location', `${location}?namespace=${requestedNamespace}`);
   };
 }
 
-/** @throws SchedulerError `invalid` for a query that would be read as another text than was sent */
+function respond(
+  context: ParameterizedContext<RequestState>,
+  { status, headers, body, stream }: Answer,
+): void {
+  context.status = status;
+  if (headers) context.set(headers);
+  if (stream) {
+    // X-Accel-Buffering keeps nginx from holding events back.
+    context.set({ 'Cache-Control': 'no-store', 'X-Accel-Buffering': 'no' });
+    context.type = 'text/event-stream';
+    context.body = stream;
+    // Koa does not close the connection of a stream that was destroyed before its end.
+    stream.once('close', () => {
+      if (!context.res.writableEnded) context.res.destroy();
+    });
+  } else if (body === undefined || body === null) context.body = null;
+  else {
+    context.type = 'application/json';
+    context.body = JSON.stringify(body);
+  }
+}
+
+/** @throws SchedulerError `invalid` for a query whose percent-encoding is not UTF-8, or whose text PostgreSQL cannot store */
 function requireStorableQuery(url: URL, sent: string): void {
   const query = /\?(.*)/s.exec(sent)?.[1] ?? '';
   const fault = findEncodingFault(query);
@@ -114,9 +123,9 @@ function requireStorableQuery(url: URL, sent: string): void {
   }
 }
 
-/** Says what keeps a query from being read as it was meant; undefined if nothing does. Pure. */
+/** The fault in the encoding of a query; undefined if there is none. Pure. */
 function findEncodingFault(query: string): string | undefined {
-  // Node gives each byte beyond ASCII a character of its own: which encoding it was, nobody knows.
+  // Node decodes each byte beyond ASCII as one character, so the encoding that was sent is lost.
   if (/[^\x21-\x7e]/.test(query))
     return 'the query holds characters beyond ASCII; percent-encode them as UTF-8';
   try {

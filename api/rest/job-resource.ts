@@ -3,11 +3,8 @@ import type { Database } from '../../db/database.ts';
 import { findJob } from '../../db/jobs/jobs.ts';
 import { countScheduledRuns, listLastRuns } from '../../db/runs/runs.ts';
 import type { JobRow } from '../../db/schema.ts';
-import { compileSchedule } from '../../domain/schedule/compile-schedule.ts';
 import { SchedulerError } from '../../domain/errors.ts';
 import type { Job } from '../../domain/job/job.ts';
-import { findJobWarnings } from '../../domain/job/find-job-warnings.ts';
-import { findWarnings } from '../../domain/schedule/find-warnings.ts';
 import type { Writer } from '../../scheduling/jobs/write-job.ts';
 import { syncJob } from '../../scheduling/schedules/sync.ts';
 import { etagOf } from './if-match.ts';
@@ -82,12 +79,11 @@ export async function answerJob(
   runs?: RunsOfJob,
 ): Promise<Answer & { headers: Record<string, string>; body: Job }> {
   const known = runs ?? (await readRuns(db, [job]))(job);
-  const at = now();
-  const compiled = compileSchedule(job.schedule);
-  const { schedule, ...rest } = presentJob(job, known, at, compiled);
-  const warnings = findWarnings(job.schedule, at.getTime(), compiled);
-  const body = { ...rest, schedule: { ...schedule, warnings }, warnings: findJobWarnings(rest) };
-  return { status, headers: { ETag: etagOf(job) }, body };
+  return {
+    status,
+    headers: { ETag: etagOf(job) },
+    body: presentJob(job, known, now(), { withWarnings: true }),
+  };
 }
 
 /**

@@ -12,40 +12,43 @@ import type { CircuitBreaker } from '../../platform/circuit-breaker.ts';
 import type { Session } from '../access/session.ts';
 import type { EventKind } from './describe-events.ts';
 import type { RunEventHub } from '../stream/run-event-hub.ts';
+import type { HealthCheck } from './health-check.ts';
 
-/** What handlers work with. */
+/** What the handlers of operations work with. One object serves the whole process; api/main.ts builds it. */
 export interface ApiDependencies {
   db: Database;
-  /** Reads a list from the replica, if there is one that is fit. Everything else, and what is read to be changed, is `db`'s. */
+  /** Reads a list from the replica, if there is one and it is not too far behind; else from `db`. */
   readList: ReadList;
   temporal: Client;
-  /** Whether Temporal is away, as this process knows it. */
+  /** Around calls to Temporal. */
   breaker: CircuitBreaker;
+  checkHealth: HealthCheck;
   taskQueue: string;
+  /** Inside a handler: the logger of the request, which knows its id. */
   logger: Logger;
-  /** With what the secrets of jobs are encrypted. */
+  /** Encrypts the secrets of jobs. */
   secrets: SecretBox;
-  /** Where the Temporal Web UI is, if it is known. */
+  /** Address of the Temporal Web UI; undefined if the configuration names none. */
   temporalUiUrl: string | undefined;
-  /** So long after they ended, runs are forgotten. */
+  /** Runs are deleted this long after they ended. */
   runRetentionMs: number;
-  /** Watches the log of runs for those who follow them. */
+  /** The events of runs, for clients that stream them. */
   runEvents: RunEventHub;
-  /** With what the hashes of API keys are made; undefined: there are no keys. */
+  /** The secret in the hashes of API keys; undefined if this installation takes no keys. */
   apiKeyPepper: string | undefined;
   limits: {
-    /** Of one namespace; undefined: as many as one likes. */
+    /** Undefined: no limit. */
     jobsPerNamespace: number | undefined;
-    /** The shortest time between two occurrences of a job. */
+    /** Shortest time between two occurrences of a job. */
     minIntervalMs: number;
   };
-  /** The clock, so that a test can bring its own. */
+  /** The clock. */
   now: () => Date;
-  /** Whether this process has been asked to end. */
+  /** Tells whether this process is shutting down. */
   isStopping: () => boolean;
 }
 
-/** What a handler answers. */
+/** The answer of a handler. */
 export interface Answer {
   status: number;
   headers?: Record<string, string>;
@@ -60,16 +63,16 @@ export interface Input<Params, Query, Body, Headers> {
   query: Query;
   body: Body;
   headers: Headers;
-  /** Who asks. Of an operation that is public, nobody. */
+  /** Who sent the request. A public operation has a caller without name, namespace and scopes. */
   caller: Session;
-  /** The namespace that is meant: the caller's own, unless an admin names another one. */
+  /** The namespace of the request: the caller's own, unless an admin named another one. */
   namespace: string;
-  /** This request, as what it makes remembers it. */
+  /** Id and trace of this request, stored with what it creates. */
   origin: Origin;
-  /** The body as it was sent. */
+  /** The body before validation. */
   sent: unknown;
   method: string;
-  /** The request's own path and query, to build links from. */
+  /** Path and query of the request, to build links from. */
   url: URL;
 }
 
@@ -91,53 +94,54 @@ export interface Operation<
   summary: string;
   description?: string;
   tag: string;
-  /** The scope that its caller needs; `credentials`: none, but it must be known who asks; `public`: not even that. */
+  /** The scope that a caller needs. `credentials`: valid credentials of any scope; `public`: none at all. */
   access: Scope | 'credentials' | 'public';
   params?: z.ZodObject & z.ZodType<Params>;
   query?: z.ZodObject & z.ZodType<Query>;
-  /** Named as the document shall show them; handlers get them by these names. */
+  /** Under their names in the OpenAPI document, by which the handler gets them too. */
   headers?: z.ZodObject & z.ZodType<Headers>;
   body?: z.ZodType<Body>;
-  /** What the body may be sent as; JSON, if nothing else is said. */
+  /** Media types of the body; by default `JSON_TYPES`. */
   bodyTypes?: readonly string[];
-  /** True: a request without a body counts as one with an empty object. */
+  /** A request without a body counts as one with an empty object. */
   bodyOptional?: true;
-  /** Named variants of the body, for the document. */
+  /** Examples of the body for the OpenAPI document, by name. */
   bodyExamples?: Record<string, { summary: string; value: unknown }>;
-  /** The answers that are no errors. */
+  /** The successful answers, by status. */
   answers: Record<
     number,
     {
       description: string;
-      /** Of a body of JSON. */
+      /** Schema of a JSON body. */
       schema?: z.ZodType;
-      /** In place of a body: server-sent events, by their `event:`. */
+      /** Server-sent events in place of a body, by their `event` field. */
       events?: Record<string, EventKind>;
+      /** Descriptions of the headers, by name. */
       headers?: Record<string, string>;
     }
   >;
-  /** False for an operation that answers whatever the databases do: it has no `unavailable`. */
+  /** False: the operation works without Postgres and Temporal, so it never answers `unavailable`. */
   needsStorage?: false;
-  /** The errors beyond those that follow from having params, a query, headers or a body. */
+  /** The errors besides those that `errorsOf` adds. */
   errors?: ErrorCode[];
   handle: (input: Input<Params, Query, Body, Headers>, dependencies: ApiDependencies) => Promise<Answer>;
 }
 
-/** What a body is sent as, unless its operation says otherwise. */
+/** Media types of a body, unless its operation names others. */
 export const JSON_TYPES: readonly string[] = ['application/json'];
 
-/** Whether a request only reads, for the limit that it counts for. */
+/** Tells whether requests of an operation count as reads or as writes, for the rate limits. */
 export const isRead = ({ access, method }: Operation): boolean =>
   method === 'get' || access.endsWith(':read');
 
-/** Declares an operation; the handler's input has the types of the schemas. */
+/** Declares an operation. The schemas give the handler's input its types. */
 export function operation<Params, Query, Body, Headers, M extends Method, Path extends string>(
   definition: Operation<Params, Query, Body, Headers, M, Path>,
 ): Operation<unknown, unknown, unknown, unknown, M, Path> {
   return definition as unknown as Operation<unknown, unknown, unknown, unknown, M, Path>;
 }
 
-/** The errors that an operation can answer: its own, and those that follow from its shape. */
+/** Every error that an operation can answer: its own, and those that follow from its access, input and storage. */
 export function errorsOf(definition: Operation): ErrorCode[] {
   const errors = new Set<ErrorCode>(definition.errors);
   const { params, query, headers, body, access } = definition;

@@ -4,36 +4,40 @@ import type { ApiKeyRow, JobRow, RunRow } from '../../db/schema.ts';
 import type { ApiKey } from '../../domain/api-key.ts';
 import { toInstant } from '../../domain/instant.ts';
 import type { Job, SyncState } from '../../domain/job/job.ts';
+import { findJobWarnings } from '../../domain/job/find-job-warnings.ts';
 import type { Attempt, RecordedAttempt, Run } from '../../domain/run/run.ts';
-import type { CompiledSchedule } from '../../domain/schedule/compile-schedule.ts';
+import { compileSchedule } from '../../domain/schedule/compile-schedule.ts';
+import { findWarnings } from '../../domain/schedule/find-warnings.ts';
 import { summarizeSchedule } from '../../domain/schedule/schedule-summary.ts';
 import { definitionOf } from '../../scheduling/jobs/job-definition.ts';
 import { upcomingOf } from '../../scheduling/occurrences/upcoming.ts';
 
+/** How many of the next occurrences a job shows. */
 const UPCOMING = 5;
 
 const instantOf = (date: Date) => toInstant(date.getTime());
 
-/** What the runs of a job say about it. */
+/** What a job shows of its runs. */
 export interface RunsOfJob {
   lastRun: LastRun | undefined;
-  /** How many of its occurrences have had a run; needed of a job with `maxRuns` alone. */
+  /** The number of runs that count for `maxRuns`; 0 for a job without it. */
   scheduledRuns: number;
 }
 
-/** A job as the API answers it. */
+/** A job as the API answers it. Lists leave the warnings out. */
 export function presentJob(
   job: JobRow,
   { lastRun, scheduledRuns }: RunsOfJob,
   now: Date,
-  compiled?: CompiledSchedule,
+  { withWarnings = false } = {},
 ): Job {
-  const upcoming = upcomingOf(job, scheduledRuns, now.getTime(), UPCOMING, compiled);
+  const { schedule, upcoming, fault } = evaluateSchedule(job, scheduledRuns, now, withWarnings);
+  const definition = definitionOf(job);
   return {
     id: job.id,
     namespace: job.namespace,
-    ...definitionOf(job),
-    schedule: { ...job.schedule, summary: summarizeSchedule(job.schedule) },
+    ...definition,
+    schedule,
     state: job.state,
     pause: presentPause(job),
     status: {
@@ -48,11 +52,52 @@ export function presentJob(
       state: syncStateOf(job),
       generation: job.generation,
       observedGeneration: job.observed_generation,
-      error: job.sync_error,
+      error: job.sync_error ?? fault,
     },
     createdAt: instantOf(job.created_at),
     updatedAt: instantOf(job.updated_at),
+    ...(withWarnings ? { warnings: findJobWarnings(definition) } : {}),
   };
+}
+
+interface EvaluatedSchedule {
+  schedule: Job['schedule'];
+  /** Milliseconds since the epoch. */
+  upcoming: number[];
+  /** Why the rest is incomplete; null if it is not. */
+  fault: string | null;
+}
+
+/**
+ * Evaluates a stored schedule. Another version of the service may have accepted what this one cannot evaluate, such as a
+ * new time zone. Such a job is still answered, with the fault, so that it does not break whole lists.
+ */
+function evaluateSchedule(
+  job: JobRow,
+  scheduledRuns: number,
+  now: Date,
+  withWarnings: boolean,
+): EvaluatedSchedule {
+  try {
+    const recurrence = compileSchedule(job.schedule);
+    const warnings = withWarnings ? findWarnings(job.schedule, now.getTime(), recurrence) : undefined;
+    return {
+      schedule: { ...job.schedule, summary: summarizeSchedule(job.schedule), ...(warnings ? { warnings } : {}) },
+      upcoming: upcomingOf(job, scheduledRuns, now.getTime(), UPCOMING, recurrence),
+      fault: null,
+    };
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    return {
+      schedule: {
+        ...job.schedule,
+        summary: 'A schedule that this version of the service cannot evaluate',
+        ...(withWarnings ? { warnings: [] } : {}),
+      },
+      upcoming: [],
+      fault: `This version of the service cannot evaluate the schedule: ${reason}`,
+    };
+  }
 }
 
 function presentPause(job: JobRow): Job['pause'] {
@@ -101,7 +146,7 @@ function presentOccurrences({ scheduled_at, last_scheduled_at, occurrences }: Ru
   return { from: instantOf(scheduled_at), to: instantOf(last_scheduled_at), count: occurrences };
 }
 
-/** In the order of the documentation; the database keeps its own. */
+/** Names each field, because the JSON from the database has another order. */
 function presentAttempt({
   number,
   startedAt,
@@ -112,12 +157,12 @@ function presentAttempt({
   responseExcerpt,
   retryAt = null,
 }: RecordedAttempt): Attempt {
-  // Clocks can be set back.
+  // Not negative, even if the clock was set back meanwhile.
   const durationMs = Math.max(0, Date.parse(endedAt) - Date.parse(startedAt));
   return { number, startedAt, endedAt, durationMs, outcome, statusCode, error, responseExcerpt, retryAt };
 }
 
-/** A key as it is answered. */
+/** An API key as the API answers it, without the key itself. */
 export const presentApiKey = (row: ApiKeyRow): ApiKey => ({
   id: row.id,
   namespace: row.namespace,

@@ -24,9 +24,9 @@ import {
   writerOf,
 } from '../rest/job-resource.ts';
 import { LabelsQuery } from '../rest/labels-query.ts';
-import { operation } from '../rest/operation.ts';
+import { operation, type Answer, type ApiDependencies } from '../rest/operation.ts';
 import { decodeCursor, pageOf, pageQuery, toPage } from '../rest/page.ts';
-import { presentJob } from '../rest/present.ts';
+import { presentJob, type RunsOfJob } from '../rest/present.ts';
 
 export const createJob = operation({
   method: 'post',
@@ -74,19 +74,6 @@ export const createJob = operation({
   },
   errors: ['name_taken', 'too_many_jobs', ...IDEMPOTENCY_ERRORS],
   async handle(input, dependencies) {
-    const { db } = dependencies;
-    let created: JobRow | undefined;
-    /** Also of a job that has been deleted since: this request has made it. */
-    const answer = async (id: string) => {
-      const made = created?.id === id ? created : undefined;
-      const synced = await syncJob(dependencies, id, made);
-      if (made && synced.refusal !== undefined && (await removeNewJob(db, id)))
-        throw invalid([{ path: '', code: 'refused_by_temporal', message: synced.refusal }]);
-      const job = synced.job ?? (await findJobOrTombstone(db, id));
-      if (!job) throw noSuchJob(id);
-      const { headers, ...rest } = await answerJob(201, job, dependencies, made && NO_RUNS);
-      return { ...rest, headers: { Location: `/jobs/${id}`, ...headers } };
-    };
     return answerOnce(input, dependencies, {
       make: async (db, id) => {
         const now = dependencies.now();
@@ -94,19 +81,39 @@ export const createJob = operation({
         const job = { id, namespace: input.namespace, definition: input.body };
         const create = (db: Database) => createJobRow(db, job, writerOf(input, dependencies, now));
         const { jobsPerNamespace } = dependencies.limits;
-        created = await (jobsPerNamespace === undefined
-          ? create(db)
-          : inTransaction(db, async (transaction) => {
-              await requireRoom(transaction, job.namespace, jobsPerNamespace);
-              return create(transaction);
-            }));
-        return id;
+        if (jobsPerNamespace === undefined) return create(db);
+        return inTransaction(db, async (transaction) => {
+          await requireRoom(transaction, job.namespace, jobsPerNamespace);
+          return create(transaction);
+        });
       },
-      answer,
-      answerLate: answer,
+      answer: async (created) => {
+        const { id } = created;
+        const { job, refusal } = await syncJob(dependencies, id, created);
+        if (refusal !== undefined && (await removeNewJob(dependencies.db, id)))
+          throw invalid([{ path: '', code: 'refused_by_temporal', message: refusal }]);
+        return answerCreated(id, job, dependencies, NO_RUNS);
+      },
+      answerLate: async (id) => {
+        const { job } = await syncJob(dependencies, id);
+        return answerCreated(id, job, dependencies);
+      },
     });
   },
 });
+
+/** Answers a request that has created a job, also if the job (undefined) has been deleted since. */
+async function answerCreated(
+  id: string,
+  found: JobRow | undefined,
+  dependencies: ApiDependencies,
+  runs?: RunsOfJob,
+): Promise<Answer> {
+  const job = found ?? (await findJobOrTombstone(dependencies.db, id));
+  if (!job) throw noSuchJob(id);
+  const { headers, ...rest } = await answerJob(201, job, dependencies, runs);
+  return { ...rest, headers: { Location: `/jobs/${id}`, ...headers } };
+}
 
 /** @throws SchedulerError `too_many_jobs` */
 async function requireRoom(transaction: Database, namespace: string, limit: number): Promise<void> {

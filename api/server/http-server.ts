@@ -17,8 +17,6 @@ export interface HttpServer {
   listen: (host: string, port: number) => Promise<number>;
   /** Serves the certificate to whoever connects from now on. */
   useCertificate: (certificate: Certificate) => void;
-  /** Whether `stop` was called. */
-  isStopping: () => boolean;
   /** Takes no more connections, answers what is under way, and resolves when the last connection is closed. */
   stop: () => Promise<void>;
 }
@@ -93,7 +91,6 @@ export function createHttpServer(handle: RequestListener, certificate?: Certific
         });
         server.listen(port, host, () => resolve((server.address() as AddressInfo).port));
       }),
-    isStopping: () => stopping,
     useCertificate: (next) => tlsServer?.setSecureContext(next),
     stop: () =>
       new Promise((resolve, reject) => {

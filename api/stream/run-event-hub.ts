@@ -12,7 +12,7 @@ export interface RunEventHub {
   /** How many readers there are. */
   countReaders: () => number;
   /** Breaks off streams that have not ended by themselves: their clients do not read. */
-  breakOff: () => void;
+  abortStreams: () => void;
 }
 
 /** What one reader knows of the log. */
@@ -83,7 +83,7 @@ export function createRunEventHub(dependencies: {
 
   return {
     countReaders: () => readers,
-    breakOff: () => {
+    abortStreams: () => {
       for (const stream of open) stream.destroy();
     },
     join: (client) => {

@@ -112,7 +112,7 @@ export const Job = z
           .meta({ description: 'The generation that the Temporal Schedule is known to match.' }),
         error: z.string().nullable().meta({
           description:
-            'Why Temporal does not take the schedule, and when that is tried again; null if it does.',
+            'Why Temporal does not take the schedule, and when the service tries again; or why the service cannot evaluate the schedule. Null if neither is the case.',
         }),
       })
       .meta({ description: 'Whether Temporal matches the job already.' }),
