@@ -79,11 +79,15 @@ function evaluateSchedule(
   withWarnings: boolean,
 ): EvaluatedSchedule {
   try {
-    const recurrence = compileSchedule(job.schedule);
-    const warnings = withWarnings ? findWarnings(job.schedule, now.getTime(), recurrence) : undefined;
+    const compiled = compileSchedule(job.schedule);
+    const warnings = withWarnings ? findWarnings(job.schedule, now.getTime(), compiled) : undefined;
     return {
-      schedule: { ...job.schedule, summary: summarizeSchedule(job.schedule), ...(warnings ? { warnings } : {}) },
-      upcoming: upcomingOf(job, scheduledRuns, now.getTime(), UPCOMING, recurrence),
+      schedule: {
+        ...job.schedule,
+        summary: summarizeSchedule(job.schedule),
+        ...(warnings ? { warnings } : {}),
+      },
+      upcoming: upcomingOf(job, scheduledRuns, now.getTime(), UPCOMING, compiled),
       fault: null,
     };
   } catch (error) {

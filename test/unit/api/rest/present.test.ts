@@ -47,7 +47,7 @@ describe('a job whose stored schedule this version cannot evaluate', () => {
 
   test('keeps what Temporal said of it', () => {
     const schedule = { cron: '0 9 * * MON', timeZone: 'Mars/Olympus' };
-    const job = presentJob({ ...row, schedule, sync_error: 'refused' } as JobRow, noRuns, now);
+    const job = presentJob({ ...row, schedule, sync_error: 'refused' }, noRuns, now);
     expect(job.sync.error).toBe('refused');
   });
 });
