@@ -30,7 +30,7 @@ const guarded = Object.entries(document.paths).flatMap(([path, methods]) =>
     const [type, content] = Object.entries(requestBody?.content ?? {})[0] ?? [];
     const examples = Object.entries(content?.examples ?? {});
     const body = examples[0]?.[1].value;
-    // Of the runs of the job: whether there is such a job is then answered at once.
+    // Filtered by the job: an unknown job is then answered with 404 at once.
     const query = operationId === 'streamRuns' ? '?jobId={id}' : '';
     return [
       {
@@ -64,7 +64,7 @@ let apiKey: ApiKey;
 
 beforeAll(async () => {
   stack = await createStack('access');
-  // An example speaks of a day that runs are to be remembered of.
+  // One example asks for runs of a fixed day, which the retention must cover.
   const startApi = () => stack.startApi({ API_KEY_PEPPER, RUN_RETENTION_DAYS: '36500' });
   services = await Promise.all([startApi(), startApi()]);
   ({ url } = services[0]);
@@ -90,7 +90,7 @@ async function makeKeyByApi(name: string, scopes: Scope[]): Promise<string> {
   return body.key;
 }
 
-/** Sends an operation's example about the job, the run or the key that there is. */
+/** Sends the example of an operation, for the job, run or key of this test. */
 function send({ method, path, type, body }: (typeof guarded)[number], credential?: string) {
   const id = path.startsWith('/runs/{id}') ? run.id : path.startsWith('/api-keys') ? apiKey.id : job.id;
   return request<Problem & { items?: unknown[]; namespace?: string }>(
@@ -119,12 +119,12 @@ async function unchanged(): Promise<void> {
   expect(rows[0]?.count).toBe('0');
 }
 
-describe('every operation of the document', () => {
-  test('needs a scope, but for the probes and what tells callers who they are', () => {
+describe('every operation of the OpenAPI document', () => {
+  test('needs a scope, except the probes and GET /access', () => {
     expect(guarded).toHaveLength(operations.length - 3);
   });
 
-  test('GET /access says whose credentials these are, and needs good ones', async () => {
+  test('GET /access names the owner of the credentials, and refuses bad ones', async () => {
     expect(await request(`${url}/access`, 'GET', undefined, bearer(stranger))).toMatchObject({
       status: 200,
       body: {
@@ -142,7 +142,7 @@ describe('every operation of the document', () => {
     expect(answer.headers.get('www-authenticate')).toBe('Bearer');
   });
 
-  test.each(guarded)('$method $path is refused to a key that lacks its scope', async (operation) => {
+  test.each(guarded)('$method $path is refused for a key without its scope', async (operation) => {
     const others = Scope.options.filter((scope) => scope !== operation.scope && scope !== 'admin');
     const key = await makeKeyByApi(`all but one ${operation.operationId}`, others);
     const answer = await send(operation, key);
@@ -150,28 +150,34 @@ describe('every operation of the document', () => {
     expect(answer.headers.get('www-authenticate')).toContain(`scope="${operation.scope}"`);
   });
 
-  test.each(guarded)('$method $path shows and changes nothing of another namespace', async (operation) => {
-    const answer = await send(operation, stranger);
-    if (operation.scope === 'admin') expect(answer.status).toBe(403);
-    else if (operation.path.includes('{id}'))
-      expect(answer).toMatchObject({ status: 404, body: { code: 'not_found' } });
-    else if (operation.operationId === 'createJob')
-      expect(answer).toMatchObject({ status: 201, body: { namespace: 'other' } });
-    else if (operation.operationId === 'previewSchedule') expect(answer.status).toBe(200);
-    else if (operation.method === 'GET') expect(JSON.stringify(answer.body.items)).not.toMatch('victim');
-  });
+  test.each(guarded)(
+    '$method $path neither shows nor changes anything of another namespace',
+    async (operation) => {
+      const answer = await send(operation, stranger);
+      if (operation.scope === 'admin') expect(answer.status).toBe(403);
+      else if (operation.path.includes('{id}'))
+        expect(answer).toMatchObject({ status: 404, body: { code: 'not_found' } });
+      else if (operation.operationId === 'createJob')
+        expect(answer).toMatchObject({ status: 201, body: { namespace: 'other' } });
+      else if (operation.operationId === 'previewSchedule') expect(answer.status).toBe(200);
+      else if (operation.method === 'GET') expect(JSON.stringify(answer.body.items)).not.toMatch('victim');
+    },
+  );
 
-  test.each(guarded)('$method $path is refused with ?namespace= to who is no admin', async (operation) => {
-    const path = `${operation.path}${operation.path.includes('?') ? '&' : '?'}namespace=default`;
-    const answer = await send({ ...operation, path }, stranger);
-    expect(answer).toMatchObject({ status: 403, body: { code: 'forbidden' } });
-  });
+  test.each(guarded)(
+    '$method $path with ?namespace= is refused for everybody but admins',
+    async (operation) => {
+      const path = `${operation.path}${operation.path.includes('?') ? '&' : '?'}namespace=default`;
+      const answer = await send({ ...operation, path }, stranger);
+      expect(answer).toMatchObject({ status: 403, body: { code: 'forbidden' } });
+    },
+  );
 
-  test('has changed nothing by all that was refused', unchanged);
+  test('changed nothing when it was refused', unchanged);
 });
 
 describe('keys', () => {
-  test('are made by the command, which shows them once and writes nothing else', async () => {
+  test('are made by the command, which prints each once and prints nothing else', async () => {
     const { stdout, stderr } = await runKeys(
       stack,
       'create',
@@ -219,7 +225,7 @@ describe('keys', () => {
     const path = `${url}${made.headers.get('location') ?? ''}`;
     await apiClient(url, made.body.key).listJobs();
     const { key, ...shown } = made.body;
-    const read = await waitFor('the use to be noted', async () => {
+    const read = await waitFor('the use to be recorded', async () => {
       const { body } = await request<ApiKey>(path, 'GET', undefined, bearer(admin));
       return body.lastUsedAt === null ? undefined : body;
     });
@@ -242,7 +248,7 @@ describe('keys', () => {
     expect((await request(`${url}/api-keys`, 'POST', input, bearer(admin))).status).toBe(201);
   });
 
-  test('stop working within five seconds of being revoked, in every process, and for streams that are open', async () => {
+  test('stop working within five seconds after they are revoked, in every process and on open streams', async () => {
     const key = await makeKeyByApi('to be revoked', ['runs:read', 'jobs:read']);
     const id =
       (await runKeys(stack, 'list')).stdout.split('\n').find((line) => line.includes('to be revoked')) ?? '';
@@ -261,7 +267,7 @@ describe('keys', () => {
       ),
     ]);
     expect(Date.now() - revokedAt).toBeLessThan(5_000);
-    // And stay refused.
+    // And it stays refused.
     expect((await request(`${url}/jobs`, 'GET', undefined, bearer(key))).status).toBe(401);
   });
 
@@ -282,22 +288,22 @@ describe('keys', () => {
     ['an empty credential', 'Bearer '],
     ['half a key', `Bearer ${wellFormed}`],
     ['a key with a wrong checksum', `Bearer ${wellFormed}000000`],
-    ['what would be a token', 'Bearer eyJhbGciOiJub25lIn0.e30.'],
+    ['a JWT', 'Bearer eyJhbGciOiJub25lIn0.e30.'],
     ['two credentials', `Bearer ${wellFormed}, Bearer ${wellFormed}`],
-  ])('%s is refused, without an echo of it', async (_, authorization) => {
+  ])('%s is refused, and not echoed', async (_, authorization) => {
     const answer = await request<Problem>(`${url}/jobs`, 'GET', undefined, { authorization });
     expect(answer).toMatchObject({ status: 401, body: { code: 'unauthenticated' } });
     expect(answer.headers.get('www-authenticate')).toBe('Bearer error="invalid_token"');
     expect(JSON.stringify(answer.body)).not.toMatch(/sched_live|cm9v|eyJ/);
   });
 
-  test('a key that was guessed right but for its last character is refused', async () => {
+  test('a key with a wrong last character is refused', async () => {
     const last = admin.endsWith('a') ? 'b' : 'a';
     const answer = await request(`${url}/jobs`, 'GET', undefined, bearer(admin.slice(0, -1) + last));
     expect(answer.status).toBe(401);
   });
 
-  test('without API_KEY_PEPPER there are none, and the API says so', async () => {
+  test('do not exist without API_KEY_PEPPER, and the API says so', async () => {
     const { url: open, stop } = await stack.startApi();
     const answer = await request<Problem>(`${open}/api-keys`, 'POST', { name: 'x', scopes: ['admin'] });
     expect(answer).toMatchObject({ status: 409, body: { code: 'keys_off' } });
@@ -323,7 +329,7 @@ describe('namespaces', () => {
     expect(new Set(runs.body.items.map(({ jobId }) => jobId))).toEqual(new Set([theirs.body.id]));
   });
 
-  test('are entered by admins, whose links lead back there', async () => {
+  test('are open to admins, and their links keep the namespace', async () => {
     const made = await request<Job>(
       `${url}/jobs?namespace=third`,
       'POST',
@@ -347,7 +353,7 @@ describe('namespaces', () => {
     expect(wrong).toMatchObject({ status: 422, body: { errors: [{ path: 'namespace' }] } });
   });
 
-  test('a run stream shows only its own', async () => {
+  test('limit a run stream to their own runs', async () => {
     const follower = await followRuns(`${url}/runs/stream`, '', bearer(stranger));
     const theirs = await apiClient(url, stranger).createJob(definition('followed'));
     await apiClient(url, admin).runJob(job.id);
@@ -361,7 +367,7 @@ describe('namespaces', () => {
     );
   });
 
-  test('revisions say whose key it was', async () => {
+  test('revisions name the key that made the change', async () => {
     const key = await makeKeyByApi('night shift', ['jobs:read', 'jobs:write']);
     const api = apiClient(url, key);
     const { id } = await api.createJob(definition('watched'));
@@ -381,9 +387,9 @@ describe('each example of the document', () => {
   const ofJobs = examples.filter(({ operationId }) => operationId === 'createJob');
 
   test.each(examples)(
-    '$method $path: $name is good',
+    '$method $path: $name is answered as documented',
     async ({ method, path, type, name, operationId, value }) => {
-      // In a namespace of its own, with a job like that of the first example of all.
+      // In a namespace of its own, with the job of the first example.
       const namespace = `${operationId}-${name}`.toLowerCase();
       const inNamespace = `?namespace=${namespace}`;
       const made = await request<Job>(

@@ -18,7 +18,7 @@ beforeAll(async () => {
 afterAll(() => stack.stop());
 
 const HOUR_MS = 3_600_000;
-/** Whole hours, so many before now. */
+/** The start of the hour, `hours` before now. */
 const hoursAgo = (hours: number) =>
   new Date(Math.floor(Date.now() / HOUR_MS) * HOUR_MS - hours * HOUR_MS).toISOString();
 const createJob = (name: string, schedule: object = { every: '1h' }) =>
@@ -32,7 +32,7 @@ const tryBackfill = (id: string, input: unknown) =>
   request<Problem>(`${url}/jobs/${id}/backfill`, 'POST', input);
 
 describe('POST /jobs/{id}/backfill', () => {
-  test('runs each occurrence from and to included, one after another, of a paused job too', async () => {
+  test('runs each occurrence from `from` to `to`, both included, one after another, also of a paused job', async () => {
     const { id } = await createJob('in-order');
     await request(`${url}/jobs/${id}/pause`, 'POST');
     const answer = await request<Backfill>(`${url}/jobs/${id}/backfill`, 'POST', {
@@ -71,12 +71,12 @@ describe('POST /jobs/{id}/backfill', () => {
     expect((await api.backfill(id, { from: hoursAgo(5), to: hoursAgo(1), overlap: 'allowAll' })).count).toBe(
       5,
     );
-    await waitFor('all five to wait for their answers', () => waiting.length === 5);
+    await waitFor('five calls in flight', () => waiting.length === 5);
     for (const answer of waiting) answer();
     await untilAllEnded(id, 5);
   });
 
-  test('cancelled in Temporal, it starts nothing more, and its runs are cancelled', async () => {
+  test('starts nothing more after it was cancelled in Temporal, and its runs are cancelled', async () => {
     const { id } = await createJob('cancelled');
     stack.receiver.respond('/cancelled', () => undefined);
     const backfill = await api.backfill(id, { from: hoursAgo(4), to: hoursAgo(1) });
@@ -87,7 +87,7 @@ describe('POST /jobs/{id}/backfill', () => {
     expect(stack.receiver.callsTo('/cancelled')).toHaveLength(1);
   });
 
-  test('without onlyMissing it runs again what has run; with it, only what has not', async () => {
+  test('without onlyMissing runs every occurrence again; with it, only those without a run', async () => {
     const { id } = await createJob('missing');
     const range = { from: hoursAgo(6), to: hoursAgo(3) };
     expect((await api.backfill(id, range)).count).toBe(4);
@@ -98,7 +98,7 @@ describe('POST /jobs/{id}/backfill', () => {
     await untilAllEnded(id, 10);
   });
 
-  test('two at once with onlyMissing do not double an occurrence', async () => {
+  test('several at once with onlyMissing run each occurrence once', async () => {
     const { id } = await createJob('doubled');
     const input = { from: hoursAgo(20), to: hoursAgo(1), onlyMissing: true, overlap: 'allowAll' };
     const answers = await Promise.all(Array.from({ length: 8 }, () => api.backfill(id, input)));
@@ -109,7 +109,7 @@ describe('POST /jobs/{id}/backfill', () => {
     expect(new Set(runs.map((run) => run.scheduledAt)).size).toBe(20);
   });
 
-  test('more than the limit is refused, with the number', async () => {
+  test('is refused with the number of occurrences when there are more than the limit', async () => {
     const { id } = await createJob('many', { every: '10s' });
     const answer = await tryBackfill(id, { from: hoursAgo(6), to: hoursAgo(1) });
     expect([answer.status, answer.body.code]).toEqual([422, 'too_many']);
@@ -123,7 +123,7 @@ describe('POST /jobs/{id}/backfill', () => {
     await api.deleteJob(id);
   });
 
-  test('what can not be is refused, each fault at its place', async () => {
+  test('is refused for invalid input, with the place of each error', async () => {
     const { id } = await createJob('refusing');
     const faultsOf = async (input: unknown) => {
       const { status, body } = await tryBackfill(id, input);

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { describe, expect, test } from '@jest/globals';
 
-// Processes as they are started in production; none of them gets as far as a server.
+// The processes, started as in production. None of them reaches a server.
 const start = (script: string[], env: Record<string, string>) => {
   const { status, stdout, stderr } = spawnSync(process.execPath, script, {
     env: { PATH: process.env['PATH'], ...env },
@@ -26,17 +26,17 @@ describe('a wrong configuration', () => {
     ['the migration', ['dist/db/main.js']],
     ['the keys', ['dist/api/keys-main.js', 'list']],
     ['the local stack', ['--import', 'tsx', 'local/main.ts']],
-  ])('ends %s, which names every wrong variable at once, in words', (_, script) => {
+  ])('stops %s, which names every wrong variable at once, in plain words', (_, script) => {
     const { status, stdout, stderr } = start(script, bad);
     expect(status).toBe(1);
     expect(stderr).toMatch(/^The configuration is not valid:\n/);
     for (const name of Object.keys(bad)) expect(stderr).toContain(`\n  ${name}: `);
     expect(stderr).not.toMatch(/^\s+at /m);
-    // Nothing was made before: no logger has said anything.
+    // No logger has written anything: the configuration is checked first.
     expect(stdout).not.toContain('{');
   });
 
-  test('is that of an API, too, that is open to the world', () => {
+  test('includes an API without access control on a public address', () => {
     const { status, stdout, stderr } = start(['dist/api/main.js'], {
       HOST: '0.0.0.0',
       DATABASE_URL: 'postgres://h/x',

@@ -20,8 +20,8 @@ beforeAll(async () => {
 });
 afterAll(() => stack.stop());
 
-test(`${JOBS} jobs due in the same second, made through two APIs, are ${JOBS} calls and ${JOBS} runs`, async () => {
-  // Far enough away for all of them to be made before it, on a slow machine too.
+test(`${JOBS} jobs due in the same second, created through two APIs, make ${JOBS} calls and ${JOBS} runs`, async () => {
+  // Late enough that even a slow machine creates all of them before.
   const at = new Date(Math.ceil(Date.now() / 1_000) * 1_000 + 25_000).toISOString();
   const ids: string[] = [];
   const makeSome = async (first: number) => {

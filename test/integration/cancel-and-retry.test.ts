@@ -38,8 +38,8 @@ const retry = (id: string, key?: string) =>
     key === undefined ? {} : { 'idempotency-key': key },
   );
 
-describe('cancelling a run', () => {
-  test('breaks off the call in flight', async () => {
+describe('cancelling', () => {
+  test('aborts an in-flight call', async () => {
     let closed = false;
     stack.receiver.respond('/in-flight', (_, response) => void response.on('close', () => (closed = true)));
     const job = await createJob('in-flight');
@@ -60,11 +60,11 @@ describe('cancelling a run', () => {
       'the workflow to be cancelled as well',
       async () => (await workflow.describe()).status.name === 'CANCELLED',
     );
-    // Once more changes nothing.
+    // A second request changes nothing.
     expect(await cancel(id)).toMatchObject({ status: 202, body: run });
   });
 
-  test('between two attempts makes no further one', async () => {
+  test('between two attempts prevents the next one', async () => {
     stack.receiver.respond('/between', (_, response) => void response.writeHead(500).end());
     const job = await createJob('between', { retry: { initialInterval: '1h', maxInterval: '1h' } });
     const { id } = await api.runJob(job.id);
@@ -75,12 +75,12 @@ describe('cancelling a run', () => {
     expect(stack.receiver.callsTo('/between')).toHaveLength(1);
   });
 
-  test('that has not begun, or whose order Temporal never got, works as well', async () => {
+  test('works for a run that Temporal never started, and when the request never reached Temporal', async () => {
     const job = await createJob('unheard', { retry: { initialInterval: '2s', maxInterval: '2s' } });
     stack.receiver.respond('/unheard', (_, response) => void response.writeHead(500).end());
     const { id } = await api.runJob(job.id);
     await waitFor('the first attempt', async () => (await api.getRun(id)).attempts.length === 1);
-    // As if the process had died between its note and its call to Temporal: the reconciler, or the next attempt, sees it.
+    // As if the process had died between its write and its call to Temporal. The reconciler or the next attempt finds it.
     await stack.db.query('UPDATE runs SET cancel_requested_at = now() WHERE id = $1', [id]);
     expect(await endOfRun(api, id)).toMatchObject({ state: 'cancelled' });
     expect(stack.receiver.callsTo('/unheard').length).toBeLessThanOrEqual(2);
@@ -97,7 +97,7 @@ describe('cancelling a run', () => {
     });
   });
 
-  test('that fails at this very moment, or whose worker has died, is cancelled and no failure', async () => {
+  test('wins over a failure at the same moment, and over the death of the worker', async () => {
     let answer: () => void = () => undefined;
     stack.receiver.respond('/dying', (_, response) => {
       answer = () => response.writeHead(500).end();
@@ -126,7 +126,7 @@ describe('cancelling a run', () => {
     expect(stack.receiver.callsTo('/dying')).toHaveLength(2);
   });
 
-  test('that waits for its turn, or for a worker, never begins', async () => {
+  test('keeps a run that waits for a worker from starting', async () => {
     await worker.stop();
     const job = await createJob('waiting');
     const { id } = await api.runJob(job.id);
@@ -139,7 +139,7 @@ describe('cancelling a run', () => {
     expect(stack.receiver.callsTo('/waiting')).toHaveLength(1);
   });
 
-  test('is refused once it has ended otherwise, and of a run that there is not', async () => {
+  test('is refused for a run that has ended, and for an unknown run', async () => {
     const job = await createJob('done');
     const run = await endOfRun(api, (await api.runJob(job.id)).id);
     expect(await cancel(run.id)).toMatchObject({ status: 409, body: { code: 'run_ended' } });
@@ -149,8 +149,8 @@ describe('cancelling a run', () => {
   });
 });
 
-describe('repeating a run', () => {
-  test('makes a new run with the same nominal time and a key of its own', async () => {
+describe('retrying a run', () => {
+  test('creates a new run with the same nominal time and its own idempotency key', async () => {
     let status = 404;
     stack.receiver.respond('/mended', (_, response) => void response.writeHead(status).end());
     const job = await createJob('mended', { schedule: { every: '1s', maxRuns: 1 } });
@@ -171,14 +171,14 @@ describe('repeating a run', () => {
     const [first, second] = stack.receiver.callsTo('/mended');
     expect(second?.headers['x-scheduler-scheduled-at']).toBe(first?.headers['x-scheduler-scheduled-at']);
     expect(await api.getRun(failed.id)).toEqual(failed);
-    // Of the two with this nominal time the later one is the last.
+    // Of two runs with the same nominal time, the later one is the last run.
     expect((await api.getJob(job.id)).status.lastRun).toMatchObject({
       id: answer.body.id,
       state: 'succeeded',
     });
   });
 
-  test('is done once for one Idempotency-Key, and as often as it is asked for without', async () => {
+  test('happens once per Idempotency-Key, and on every request without one', async () => {
     const job = await createJob('often');
     const { id } = await endOfRun(api, (await api.runJob(job.id)).id);
     const same = await Promise.all([retry(id, 'once'), retry(id, 'once')].map((answer) => answer));
@@ -188,7 +188,7 @@ describe('repeating a run', () => {
     expect(new Set([...made, ...others.map((answer) => answer.body.id)]).size).toBe(3);
   });
 
-  test('is refused of a run under way, of a deleted job, and of a run that there is not', async () => {
+  test('is refused for an open run, a deleted job and an unknown run', async () => {
     stack.receiver.respond('/open', () => undefined);
     const job = await createJob('open');
     const { id } = await api.runJob(job.id);

@@ -34,7 +34,7 @@ const describeSchedule = (id: string) => stack.temporal.schedule.getHandle(`sche
 const faultsOf = ({ body }: { body: Problem }) => body.errors?.map(({ path, code }) => [path, code]);
 
 describe('PUT /jobs/{id}', () => {
-  test('gives the job a whole new definition, in Temporal too; what is left out gets its default', async () => {
+  test('replaces the whole definition, also in Temporal; omitted fields get their defaults', async () => {
     const { id, createdAt } = await api.createJob(job('replaced'));
     const answer = await change('PUT', id, {
       name: 'replaced anew',
@@ -60,18 +60,18 @@ describe('PUT /jobs/{id}', () => {
     expect(schedule.spec).toMatchObject({ intervals: [{ every: 3_600_000 }] });
     expect(schedule.spec.calendars ?? []).toEqual([]);
     expect(schedule.action.args).toEqual([{ jobId: id, generation: 2, trigger: 'schedule' }]);
-    // The old name is free.
+    // The old name can be used again.
     await api.createJob(job('replaced'));
   });
 
-  test('makes no new generation when it changes nothing', async () => {
+  test('makes no new generation if nothing changes', async () => {
     const { id } = await api.createJob(job('same'));
     const answer = await change('PUT', id, job('same'));
     expect([answer.status, answer.headers.get('etag')]).toEqual([200, '"1"']);
     expect((await api.listRevisions(id)).items).toHaveLength(1);
   });
 
-  test('is refused for what POST refuses, and makes no job', async () => {
+  test('refuses what POST refuses, and never creates a job', async () => {
     const { id } = await api.createJob(job('refused'));
     await api.createJob(job('taken'));
     const taken = await change<Problem>('PUT', id, job('taken'));
@@ -88,7 +88,7 @@ describe('PUT /jobs/{id}', () => {
 });
 
 describe('PATCH /jobs/{id}', () => {
-  test('merges: null takes away, objects are merged, the rest is replaced', async () => {
+  test('merges: null removes, objects are merged, everything else is replaced', async () => {
     const created = await api.createJob(job('patched'));
     const patch = {
       description: null,
@@ -115,7 +115,7 @@ describe('PATCH /jobs/{id}', () => {
     expect(httpTargetOf(answer.body).headers).toEqual({ 'X-One': '1' });
   });
 
-  test('changes the kind of a schedule when the fields of the old kind are taken away', async () => {
+  test('changes the kind of a schedule when the fields of the old kind are removed', async () => {
     const { id } = await api.createJob(job('other-kind'));
     const mixed = await change<Problem>('PATCH', id, { schedule: { every: '5m' } });
     expect([mixed.status, faultsOf(mixed)?.[0]?.[0]]).toEqual([422, 'schedule']);
@@ -124,7 +124,7 @@ describe('PATCH /jobs/{id}', () => {
     expect((await describeSchedule(id)).spec).toMatchObject({ intervals: [{ every: 300_000 }] });
   });
 
-  test('names every fault of the result, read-only and unknown fields among them', async () => {
+  test('names every error of the result, including read-only and unknown fields', async () => {
     const { id } = await api.createJob(job('faulty'));
     const answer = await change<Problem>('PATCH', id, {
       id: null,
@@ -148,13 +148,13 @@ describe('PATCH /jobs/{id}', () => {
     expect((await api.getJob(id)).sync.generation).toBe(1);
   });
 
-  test('an empty patch changes nothing, nor does one that says what is so', async () => {
+  test('changes nothing if it is empty or repeats the current values', async () => {
     const { id } = await api.createJob(job('unmoved'));
     expect((await api.patchJob(id, {})).sync.generation).toBe(1);
     expect((await api.patchJob(id, { labels: { team: 'billing' } })).sync.generation).toBe(1);
   });
 
-  test('patches that arrive at once are all applied', async () => {
+  test('applies all patches that arrive at the same time', async () => {
     const { id } = await api.createJob({ ...job('crowded'), labels: {} });
     const keys = Array.from({ length: 20 }, (_, index) => `lane${index}`);
     await Promise.all(keys.map((key) => api.patchJob(id, { labels: { [key]: 'x' } })));
@@ -163,7 +163,7 @@ describe('PATCH /jobs/{id}', () => {
     expect(sync).toMatchObject({ state: 'synced', generation: 21 });
   });
 
-  test('a job does not grow larger than a request, patch by patch', async () => {
+  test('keeps a job within the size of one request, however many patches it takes', async () => {
     const { id } = await api.createJob(job('growing'));
     await api.patchJob(id, { target: { body: { one: 'x'.repeat(700_000) } } });
     const answer = await change<Problem>('PATCH', id, { target: { body: { two: 'x'.repeat(700_000) } } });
@@ -171,7 +171,7 @@ describe('PATCH /jobs/{id}', () => {
     await api.patchJob(id, { target: { body: { one: null } } });
   });
 
-  test('a label of a job whose time has passed can be changed; then the job is completed all the same', async () => {
+  test('changes a label of a job whose last occurrence has passed; the job is still completed', async () => {
     const at = new Date(Math.ceil(Date.now() / 1_000) * 1_000 + 1_000).toISOString();
     const { id } = await api.createJob({ ...job('passing'), schedule: { at } });
     while (Date.now() < Date.parse(at) + 100) await api.getJob(id);
@@ -185,7 +185,7 @@ describe('PATCH /jobs/{id}', () => {
 });
 
 describe('If-Match', () => {
-  test('keeps a change from a job that has changed since it was read', async () => {
+  test('refuses a change of a job that has changed since it was read', async () => {
     const { id } = await api.createJob(job('guarded'));
     const first = await change('PATCH', id, { description: 'one' }, { 'if-match': '"1"' });
     expect([first.status, first.headers.get('etag')]).toEqual([200, '"2"']);
@@ -219,14 +219,14 @@ describe('If-Match', () => {
     ['"7"', 412],
     ['W/"1"', 412],
     ['"a,b", ""', 412],
-  ])('%s is %d', async (ifMatch, status) => {
+  ])('%s is answered with %d', async (ifMatch, status) => {
     const { id } = await api.createJob(job(`matched ${ifMatch}`));
     const answer = await change('PATCH', id, { description: 'x' }, { 'if-match': ifMatch });
     expect(answer.status).toBe(status);
   });
 
   test.each(['1', '"1', '', '*, "1"', '"1" "2"', 'w/"1"'])(
-    '%j is no list of ETags, and refused',
+    '%j is not a list of ETags, and refused',
     async (ifMatch) => {
       const { id } = await api.createJob(job(`malformed [${ifMatch}]`));
       const answer = await change<Problem>('PATCH', id, { description: 'x' }, { 'if-match': ifMatch });
@@ -235,7 +235,7 @@ describe('If-Match', () => {
     },
   );
 
-  test('of many who read the same generation, one wins', async () => {
+  test('lets one of many writers of the same generation win', async () => {
     const { id } = await api.createJob(job('contested'));
     const answers = await Promise.all(
       Array.from({ length: 20 }, (_, index) =>
@@ -246,7 +246,7 @@ describe('If-Match', () => {
     expect((await api.getJob(id)).sync.generation).toBe(2);
   });
 
-  test('DELETE with the right one deletes', async () => {
+  test('lets DELETE with the current ETag delete', async () => {
     const { id } = await api.createJob(job('deletable'));
     expect((await change('DELETE', id, undefined, { 'if-match': '"1"' })).status).toBe(204);
     expect((await change('DELETE', id, undefined, { 'if-match': '*' })).status).toBe(404);
@@ -264,7 +264,7 @@ describe('states', () => {
 
   test('a new schedule makes a completed job active again; a new label does not', async () => {
     const { id } = await api.createJob({ ...job('done'), schedule: { at: '2099-01-01T00:00:00Z' } });
-    // As the reconciler leaves it after the last occurrence.
+    // The state in which the reconciler leaves it after the last occurrence.
     await stack.temporal.schedule.getHandle(`scheduler-job-${id}`).delete();
     await stack.db.query(`UPDATE jobs SET state = 'completed', schedule_put_at = NULL WHERE id = $1`, [id]);
     expect((await api.patchJob(id, { labels: { more: 'x' } })).state).toBe('completed');
@@ -284,7 +284,7 @@ describe('states', () => {
 });
 
 describe('GET /jobs/{id}/revisions', () => {
-  test('says who changed what and when, page by page, also of a deleted job', async () => {
+  test('tells who changed what and when, in pages, also for a deleted job', async () => {
     const { id } = await api.createJob(job('watched'));
     await api.patchJob(id, { labels: { team: 'sales' }, timeout: null });
     await request(`${url}/jobs/${id}/pause`, 'POST', { reason: 'maintenance' });
@@ -312,7 +312,7 @@ describe('GET /jobs/{id}/revisions', () => {
   });
 });
 
-test('only PATCH takes a merge patch; what it takes is said', async () => {
+test('only PATCH accepts a merge patch, and Accept-Patch says so', async () => {
   const { id } = await api.createJob(job('typed'));
   const put = await change<Problem>('PUT', id, job('typed'), {
     'content-type': 'application/merge-patch+json',

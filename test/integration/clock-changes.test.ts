@@ -30,7 +30,7 @@ afterAll(async () => {
 const target = { type: 'http', url: 'https://example.com/' };
 const timeZone = 'America/New_York';
 
-test('the second pass of a repeated time is recorded as a skipped run, once', async () => {
+test('the second occurrence of a repeated local time is recorded once, as a skipped run', async () => {
   const first = await api.createJob({ name: 'first', schedule: { cron: '30 1 * * *', timeZone }, target });
   const both = await api.createJob({
     name: 'both',
@@ -38,7 +38,7 @@ test('the second pass of a repeated time is recorded as a skipped run, once', as
     target,
   });
   const noon = await api.createJob({ name: 'noon', schedule: { cron: '0 12 * * *', timeZone }, target });
-  // On 7 November 2027 at 02:00 clocks in New York go back to 01:00.
+  // In New York, clocks go back from 02:00 to 01:00 on 7 November 2027.
   const before = await recordSuppressed(db, new Date('2027-11-07T05:45:00Z'));
   const after = await recordSuppressed(db, new Date('2027-11-07T12:00:00Z'));
   const again = await recordSuppressed(db, new Date('2027-11-08T12:00:00Z'));
@@ -50,12 +50,12 @@ test('the second pass of a repeated time is recorded as a skipped run, once', as
   expect(await api.allRuns(noon.id)).toEqual([]);
 });
 
-test('a schedule whose clock changes were worked out long ago, or by other data, is made anew by itself', async () => {
+test('a Temporal Schedule that was compiled long ago, or with other time zone data, is replaced by itself', async () => {
   const job = await api.createJob({ name: 'outdated', schedule: { cron: '30 2 * * *', timeZone }, target });
   const handle = stack.temporal.schedule.getHandle(`scheduler-job-${job.id}`);
   const current = (await handle.describe()).spec;
   expect(current.intervals?.length).toBeGreaterThan(0);
-  // As if it came from the year before, with its instants spelled out otherwise.
+  // As if it had been compiled the year before, with other instants.
   await handle.update((previous) => ({ ...previous, spec: { ...previous.spec, intervals: [] } }));
   await stack.db.query(
     `UPDATE jobs SET spec_version = 'clock changes to 2026, tz 1999a', spec_hash = 'another' WHERE id = $1`,
@@ -65,7 +65,7 @@ test('a schedule whose clock changes were worked out long ago, or by other data,
     'the schedule to be renewed',
     async () => (await handle.describe()).spec.intervals?.length === current.intervals?.length,
   );
-  await waitFor('its version to be noted', async () => {
+  await waitFor('its version to be stored', async () => {
     const { rows } = await stack.db.query<{ spec_version: string }>(
       'SELECT spec_version FROM jobs WHERE id = $1',
       [job.id],
@@ -75,7 +75,7 @@ test('a schedule whose clock changes were worked out long ago, or by other data,
   expect((await api.getJob(job.id)).sync).toMatchObject({ state: 'synced', generation: 1 });
 });
 
-test('a schedule that newer data would make just the same is left alone', async () => {
+test('a Temporal Schedule that newer data would not change is left alone', async () => {
   const job = await api.createJob({ name: 'the same', schedule: { every: '1h' }, target });
   const handle = stack.temporal.schedule.getHandle(`scheduler-job-${job.id}`);
   const stale = 'clock changes to 2026, tz 1999a';
@@ -83,7 +83,7 @@ test('a schedule that newer data would make just the same is left alone', async 
     job.id,
     stale,
   ]);
-  await waitFor('its version to be noted', async () => {
+  await waitFor('its version to be stored', async () => {
     const { rows } = await stack.db.query<{ spec_version: string }>(
       'SELECT spec_version FROM jobs WHERE id = $1',
       [job.id],

@@ -26,7 +26,7 @@ const resume = (id: string) => request<Job>(`${url}/jobs/${id}/resume`, 'POST');
 const describeSchedule = (id: string) => stack.temporal.schedule.getHandle(`scheduler-job-${id}`).describe();
 
 describe('the end of a job', () => {
-  test.concurrent('a one-off is completed after its run, and stays readable with it', async () => {
+  test.concurrent('a one-off job is completed after its run; both stay readable', async () => {
     const job = await api.createJob({
       name: 'one-off',
       schedule: { at: soon(2) },
@@ -50,7 +50,7 @@ describe('the end of a job', () => {
     expect((await resume(job.id)).status).toBe(409);
   });
 
-  test.concurrent('maxRuns: after so many scheduled runs, those by hand not counted', async () => {
+  test.concurrent('maxRuns counts scheduled runs, and not manual ones', async () => {
     const job = await api.createJob({
       name: 'three times',
       schedule: { every: '1s', maxRuns: 3 },
@@ -59,13 +59,13 @@ describe('the end of a job', () => {
     expect(job.status.upcoming).toHaveLength(3);
     await api.runJob(job.id);
     await untilState(api, job.id, 'completed');
-    // What is skipped while a run goes on does not count; a busy machine has such.
+    // Skipped occurrences do not count. On a busy machine there are some.
     const runs = (await api.allRuns(job.id)).filter((run) => run.state !== 'skipped');
     expect(runs.filter((run) => run.trigger === 'schedule')).toHaveLength(3);
     expect(runs).toHaveLength(4);
   });
 
-  test.concurrent('maxRuns is kept through a pause', async () => {
+  test.concurrent('maxRuns still holds after a pause', async () => {
     const job = await api.createJob({
       name: 'four times',
       schedule: { every: '1s', maxRuns: 4 },
@@ -75,36 +75,39 @@ describe('the end of a job', () => {
     await pause(job.id);
     await resume(job.id);
     await untilState(api, job.id, 'completed');
-    // An occurrence that fell due in the very moment of the pause is skipped, and does not count.
+    // An occurrence that is due at the moment of the pause is skipped, and does not count.
     const runs = await api.allRuns(job.id);
     expect(runs.filter((run) => run.state === 'succeeded')).toHaveLength(4);
     expect(runs.filter((run) => run.state !== 'succeeded' && run.state !== 'skipped')).toEqual([]);
   });
 
-  test.concurrent('maxRuns: what was due at a pause and then skipped is made up for', async () => {
-    const path = '/held';
-    let release!: () => void;
-    const released = new Promise<void>((resolve) => (release = resolve));
-    stack.receiver.respond(path, (_, response) => void released.then(() => response.end()));
-    const job = await api.createJob({
-      name: 'held up',
-      schedule: { every: '1s', maxRuns: 3 },
-      target: target(path),
-    });
-    await waitFor('the first call', () => stack.receiver.callsTo(path).length > 0);
-    // The next occurrence falls due while the first run goes on. The pause has it noted as queued, and what the schedule
-    // may start after it is one less; then it turns out to have been overlapped.
-    await sleep(1_100);
-    await pause(job.id);
-    await resume(job.id);
-    release();
-    await untilState(api, job.id, 'completed');
-    const runs = await api.allRuns(job.id);
-    expect(runs.filter((run) => run.state === 'succeeded')).toHaveLength(3);
-    expect(runs.some((run) => run.state === 'skipped')).toBe(true);
-  });
+  test.concurrent(
+    'maxRuns: an occurrence that was queued at a pause and skipped later is replaced by another one',
+    async () => {
+      const path = '/held';
+      let release!: () => void;
+      const released = new Promise<void>((resolve) => (release = resolve));
+      stack.receiver.respond(path, (_, response) => void released.then(() => response.end()));
+      const job = await api.createJob({
+        name: 'held up',
+        schedule: { every: '1s', maxRuns: 3 },
+        target: target(path),
+      });
+      await waitFor('the first call', () => stack.receiver.callsTo(path).length > 0);
+      // The next occurrence is due while the first run goes on. The pause records it as queued and lowers the remaining
+      // actions of the schedule by one. Later it is found to have been skipped because of the overlap policy.
+      await sleep(1_100);
+      await pause(job.id);
+      await resume(job.id);
+      release();
+      await untilState(api, job.id, 'completed');
+      const runs = await api.allRuns(job.id);
+      expect(runs.filter((run) => run.state === 'succeeded')).toHaveLength(3);
+      expect(runs.some((run) => run.state === 'skipped')).toBe(true);
+    },
+  );
 
-  test.concurrent('endAt, and onCompletion: delete', async () => {
+  test.concurrent('endAt with onCompletion: delete deletes the job', async () => {
     const job = await api.createJob({
       name: 'vanishing',
       schedule: { every: '1s', endAt: soon(3) },
@@ -116,44 +119,47 @@ describe('the end of a job', () => {
       job.id,
     ]);
     expect(rows.length).toBeGreaterThanOrEqual(2);
-    // On a slow machine one may have been due while the one before it went on.
+    // On a slow machine, one may have been due while its predecessor was running.
     expect(rows.filter((row) => row.state !== 'skipped').every((row) => row.state === 'succeeded')).toBe(
       true,
     );
   });
 
-  test.concurrent('pauseAfterFailures: so many in a row, counted anew after a success', async () => {
-    let calls = 0;
-    stack.receiver.respond('/failing', (_, response) => {
-      // Two failures, a success, and then failures alone.
-      response.statusCode = ++calls === 3 ? 200 : 400;
-      response.end();
-    });
-    const job = await api.createJob({
-      name: 'failing',
-      schedule: { every: '1s' },
-      target: target('/failing'),
-      policy: { pauseAfterFailures: 3 },
-    });
-    const paused = await untilState(api, job.id, 'paused');
-    expect(paused).toMatchObject({
-      pause: { reason: '3 scheduled runs failed in a row', by: 'policy.pauseAfterFailures' },
-      status: { consecutiveFailures: 3 },
-    });
-    // In the order in which they ended: an occurrence that Temporal left out, as it took up the schedule, is made up for later.
-    const runs = (await api.allRuns(job.id))
-      .filter((run) => run.state !== 'skipped')
-      .sort((a, b) => Date.parse(a.endedAt ?? '') - Date.parse(b.endedAt ?? ''));
-    expect(runs.map((run) => run.state)).toEqual([
-      'failed',
-      'failed',
-      'succeeded',
-      'failed',
-      'failed',
-      'failed',
-    ]);
-    await waitFor('the schedule to be paused', async () => (await describeSchedule(job.id)).state.paused);
-    expect((await resume(job.id)).body.status.consecutiveFailures).toBe(0);
-    await api.deleteJob(job.id);
-  });
+  test.concurrent(
+    'pauseAfterFailures counts failures in a row, and starts again after a success',
+    async () => {
+      let calls = 0;
+      stack.receiver.respond('/failing', (_, response) => {
+        // Two failures, one success, then only failures.
+        response.statusCode = ++calls === 3 ? 200 : 400;
+        response.end();
+      });
+      const job = await api.createJob({
+        name: 'failing',
+        schedule: { every: '1s' },
+        target: target('/failing'),
+        policy: { pauseAfterFailures: 3 },
+      });
+      const paused = await untilState(api, job.id, 'paused');
+      expect(paused).toMatchObject({
+        pause: { reason: '3 scheduled runs failed in a row', by: 'policy.pauseAfterFailures' },
+        status: { consecutiveFailures: 3 },
+      });
+      // In the order of their ends: the reconciler starts an occurrence late if Temporal left it out when it took up the schedule.
+      const runs = (await api.allRuns(job.id))
+        .filter((run) => run.state !== 'skipped')
+        .sort((a, b) => Date.parse(a.endedAt ?? '') - Date.parse(b.endedAt ?? ''));
+      expect(runs.map((run) => run.state)).toEqual([
+        'failed',
+        'failed',
+        'succeeded',
+        'failed',
+        'failed',
+        'failed',
+      ]);
+      await waitFor('the schedule to be paused', async () => (await describeSchedule(job.id)).state.paused);
+      expect((await resume(job.id)).body.status.consecutiveFailures).toBe(0);
+      await api.deleteJob(job.id);
+    },
+  );
 });

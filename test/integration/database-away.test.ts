@@ -13,7 +13,7 @@ afterAll(() => stack.stop());
 
 const NOBODY = '127.0.0.1:1';
 
-test('without Temporal a job is accepted as pending, and a worker brings it there later', async () => {
+test('without Temporal a job is accepted as pending, and a worker syncs it later', async () => {
   const cutOff = await stack.startApi({ TEMPORAL_ADDRESS: NOBODY });
   const api = apiClient(cutOff.url);
   expect((await request(`${cutOff.url}/readyz`)).body).toEqual({
@@ -47,7 +47,7 @@ test('without Temporal a job is accepted as pending, and a worker brings it ther
   );
 });
 
-test('without Postgres the API answers 503 with Retry-After, lives on, and heals', async () => {
+test('without Postgres the API answers 503 with Retry-After, stays alive, and recovers', async () => {
   const direct = new URL(stack.databaseUrl);
   const proxy = await startProxy(Number(direct.port));
   direct.port = String(proxy.port);
@@ -67,7 +67,7 @@ test('without Postgres the API answers 503 with Retry-After, lives on, and heals
   expect((await request(`${service.url}/readyz`)).status).toBe(503);
   expect((await request(`${service.url}/livez`)).status).toBe(200);
   proxy.restore();
-  await waitFor('the API to heal', async () => (await request(`${service.url}/jobs`)).status === 200);
+  await waitFor('the API to recover', async () => (await request(`${service.url}/jobs`)).status === 200);
   await waitFor(
     'the API to be ready',
     async () => (await request<{ status: string }>(`${service.url}/readyz`)).body.status === 'ready',
@@ -76,7 +76,7 @@ test('without Postgres the API answers 503 with Retry-After, lives on, and heals
   await proxy.stop();
 });
 
-test('a call whose record failed is recorded later, and not made again; nor does the death of its worker repeat it', async () => {
+test('a call whose record failed is recorded later and not repeated, even if its worker dies', async () => {
   const api = apiClient((await stack.startApi()).url);
   const direct = new URL(stack.databaseUrl);
   const proxy = await startProxy(Number(direct.port));
@@ -92,17 +92,17 @@ test('a call whose record failed is recorded later, and not made again; nor does
     name: 'unrecorded',
     schedule: { at: '2090-01-01T00:00:00Z' },
     target: { type: 'http', url: `${stack.receiver.url}/unrecorded` },
-    // So that its call is made by the activity; local-calls.test.ts has the others.
+    // So that the activity makes its call. local-calls.test.ts covers local activities.
     timeout: '1h',
   });
   const { id } = await apiClient(queued.url).runJob(job.id);
-  await waitFor('the outcome to be known to Temporal', async () => {
+  await waitFor('Temporal to hold the outcome', async () => {
     const { raw } = await stack.temporal.workflow.getHandle(`scheduler-run-${id}`).describe();
     const [activity] = raw.pendingActivities ?? [];
     return (activity?.attempt ?? 0) >= 2 && activity?.heartbeatDetails?.payloads?.length;
   });
   expect(await api.getRun(id)).toMatchObject({ state: 'running', attempts: [] });
-  // Another worker finds the outcome in Temporal.
+  // Another worker gets the outcome from Temporal.
   await worker.stop('SIGKILL');
   await stack.startWorker({ TEMPORAL_TASK_QUEUE: taskQueue });
   await waitFor('the record', async () => (await api.getRun(id)).state === 'succeeded');

@@ -17,10 +17,10 @@ afterAll(() => stack.stop());
 const target = () => ({ type: 'http', url: stack.receiver.url + '/ok' });
 const soon = (seconds: number) => new Date(Date.now() + seconds * 1_000).toISOString();
 
-/** More than one batch of the reconciler. */
+/** More than one batch of the reconciler holds. */
 const COUNT = 150;
 
-/** Makes many copies of a job, changed as `values` say, whose state nobody can change: as by a fault of ours. */
+/** Inserts many copies of a job, with the columns of `values` replaced. The trigger below makes each change of their state fail. */
 async function makeBroken(jobId: string, values: Record<string, string>): Promise<void> {
   const { rows } = await stack.db.query<{ name: string }>(
     "SELECT column_name AS name FROM information_schema.columns WHERE table_name = 'jobs' AND table_schema = 'public'",
@@ -36,7 +36,7 @@ async function makeBroken(jobId: string, values: Record<string, string>): Promis
   );
 }
 
-test('jobs that fail again and again keep neither others nor later steps of the reconciler waiting', async () => {
+test('jobs that keep failing delay neither other jobs nor later steps of the reconciler', async () => {
   await stack.db.query(`
     CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'broken'; END $$`);
   await stack.db.query(`
@@ -65,10 +65,10 @@ test('jobs that fail again and again keep neither others nor later steps of the 
   await untilState(api, paused.id, 'active');
   await untilState(api, finished.id, 'completed');
 
-  // Once the fault is mended, all of them are dealt with.
+  // Once the cause is removed, all of them are processed.
   await stack.db.query('DROP TRIGGER refuse ON jobs');
   await stack.db.query('UPDATE deferrals SET retry_at = now()');
-  await waitFor('none to be put off', async () => {
+  await waitFor('no deferred job', async () => {
     const counts = await Promise.all(['resumed', 'completed'].map(failures));
     return counts.every((count) => count === 0);
   });

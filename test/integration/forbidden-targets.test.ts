@@ -8,7 +8,7 @@ let api: ReturnType<typeof apiClient>;
 
 beforeAll(async () => {
   stack = await createStack('forbidden-targets');
-  // As in production: nothing beyond public addresses is allowed.
+  // As in production: only public addresses are allowed.
   const [service] = await Promise.all([stack.startApi(), stack.startWorker({ HTTP_TARGET_ALLOW: 'none' })]);
   api = apiClient(service.url);
 });
@@ -23,7 +23,7 @@ test.each([
   '[::127.0.0.1]',
   '169.254.169.254',
   '168.63.129.16',
-])('http://%s is not called without leave', async (host) => {
+])('http://%s is not called unless it is allowed', async (host) => {
   const port = new URL(stack.receiver.url).port;
   const job = await api.createJob({
     name: `to ${host}`,
@@ -32,7 +32,7 @@ test.each([
   });
   const run = await endOfRun(api, (await api.runJob(job.id)).id);
   expect(run).toMatchObject({ state: 'failed', reason: expect.stringMatching(/is not public/) });
-  // Final: no later attempt would find another address.
+  // There is no retry: a later attempt would find the same address.
   expect(run.attempts).toHaveLength(1);
   expect(stack.receiver.calls).toHaveLength(0);
 });

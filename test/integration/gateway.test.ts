@@ -25,7 +25,7 @@ let ports: { apiPort: number; internalPort: number };
 let key: string;
 let apis: ServiceProcess[];
 
-/** Each API has a loopback address of its own, and all the same ports, as containers have. */
+/** Each API has its own loopback address and the same ports, like containers. */
 const startApi = (address: string) =>
   stack.startApi({
     HOST: address,
@@ -77,7 +77,7 @@ const token = (claims: Record<string, unknown> = {}, signer: KeyObject = issuer.
   })
     .setProtectedHeader({ alg: 'RS256' })
     .sign(signer);
-/** What the gateway wrote of the request that was answered so. */
+/** The line of the gateway's access log for the request that got this answer. */
 const lineOf = (answer: { headers: { get: (name: string) => string | null } }) => {
   const requestId = answer.headers.get('x-request-id');
   return waitFor(`the access log of ${requestId}`, () =>
@@ -86,7 +86,7 @@ const lineOf = (answer: { headers: { get: (name: string) => string | null } }) =
 };
 
 describe('routing', () => {
-  test('/scheduler/jobs is /jobs, and what answers name can be followed', async () => {
+  test('/scheduler/jobs is /jobs, and the links in its answers work', async () => {
     const created = await postJob('behind a prefix');
     expect(created.status).toBe(201);
     const location = created.headers.get('location') ?? '';
@@ -103,7 +103,7 @@ describe('routing', () => {
     expect(items).toHaveLength(1);
   });
 
-  test('the documents have one address, and need no credentials', async () => {
+  test('the documentation has one address, and needs no credentials', async () => {
     for (const place of ['/', '/docs', '/scheduler/'])
       expect((await gateway.fetch(place)).headers.get('location')).toBe('/scheduler/docs');
     const page = await (await gateway.fetch('/scheduler/docs')).text();
@@ -113,7 +113,7 @@ describe('routing', () => {
       const { pathname } = new URL(asset, `${gateway.url}/scheduler/docs`);
       expect([asset, (await gateway.fetch(pathname)).status]).toEqual([asset, 200]);
     }
-    // "Try it out" calls the address of the document's server, which is relative to the document.
+    // "Try it out" calls the server of the OpenAPI document, whose URL is relative to the document.
     const document = (await (await gateway.fetch('/scheduler/openapi.json')).json()) as {
       servers: [{ url: string }];
     };
@@ -121,7 +121,7 @@ describe('routing', () => {
     expect(server.href).toBe(`${gateway.url}/scheduler/`);
   });
 
-  test('metrics, probes and whatever else there is stay inside', async () => {
+  test('metrics, probes and everything else cannot be reached from outside', async () => {
     const places = [
       '/scheduler/metrics',
       '/scheduler/livez',
@@ -139,7 +139,7 @@ describe('routing', () => {
     }
   });
 
-  test('HTTP leads to HTTPS, and a POST stays one', async () => {
+  test('HTTP redirects to HTTPS, and a POST stays a POST', async () => {
     const answer = await fetch(`${gateway.plainUrl}/scheduler/jobs`, { method: 'POST', redirect: 'manual' });
     expect([answer.status, answer.headers.get('location')?.startsWith('https://')]).toEqual([308, true]);
   });
@@ -149,10 +149,10 @@ describe('credentials', () => {
   const ask = (credential?: string) =>
     gateway.fetch('/scheduler/jobs', { headers: credential === undefined ? {} : bearer(credential) });
 
-  test('those that can not be good end at the gateway', async () => {
+  test('that cannot be valid are refused by the gateway', async () => {
     const [header, payload] = (await token()).split('.') as [string, string];
     const encode = (part: object) => Buffer.from(JSON.stringify(part)).toString('base64url');
-    // The public key as if it were a shared secret, and no signature at all.
+    // Signed with the public key as a shared secret, and without any signature.
     const confused = `${encode({ alg: 'HS256' })}.${payload}`;
     const bad: Record<string, string | undefined> = {
       none: undefined,
@@ -176,14 +176,14 @@ describe('credentials', () => {
       });
       const problem = (await answer.json()) as { code: string; requestId: string };
       const { apis } = await lineOf(answer);
-      // Whom it asked, none but for the credentials.
+      // The gateway asked an API about the credentials only.
       expect([what, answer.status, problem.code, apis]).toEqual([what, 401, 'unauthenticated', '']);
       expect(answer.headers.get('www-authenticate')).toMatch(/^Bearer/);
       expect(problem.requestId).toBe(answer.headers.get('x-request-id'));
     }
   });
 
-  test('good ones reach an API, which knows what they allow', async () => {
+  test('that are valid reach an API, which knows their scopes', async () => {
     const tokens = { token: await token(), 'a token for several': await token({ aud: ['scheduler', 'x'] }) };
     for (const [what, credential] of Object.entries({ key, ...tokens }))
       expect([what, (await ask(credential)).status]).toEqual([what, 200]);
@@ -195,19 +195,19 @@ describe('credentials', () => {
     expect([answer.status, (await lineOf(answer)).apis]).toEqual([403, expect.stringMatching(/^127[.]/)]);
   });
 
-  test('one that was revoked ends at the gateway within seconds', async () => {
+  test('that were revoked are refused by the gateway within seconds', async () => {
     const doomed = await makeKey(stack, 'doomed', 'jobs:read');
     expect((await ask(doomed)).status).toBe(200);
     const { rows } = await stack.db.query<{ id: string }>(`SELECT id FROM api_keys WHERE name = 'doomed'`);
     await runKeys(stack, 'revoke', String(rows[0]?.id));
-    // By the gateway, rather than by an API that learned of it before the one that the gateway asked.
-    await waitFor('the key to end at the gateway', async () => {
+    // Refused by the gateway, and not by an API that learned of it earlier than the API that the gateway asked.
+    await waitFor('the gateway to refuse the key', async () => {
       const answer = await ask(doomed);
       return answer.status === 401 && (await lineOf(answer)).apis === '';
     });
   });
 
-  test('a page of another origin may ask whether it may ask', async () => {
+  test('are not needed for the preflight request of another origin', async () => {
     const answer = await gateway.fetch('/scheduler/jobs', {
       method: 'OPTIONS',
       headers: { origin: 'https://console.example.com' },
@@ -220,7 +220,7 @@ describe('credentials', () => {
 });
 
 describe('the access log', () => {
-  test('says who asked for what, under the id that the API logs too, and holds no credential', async () => {
+  test('names client, request and the request id of the API, and holds no credentials', async () => {
     const withToken = await gateway.fetch('/scheduler/jobs?name=a%22b', { headers: bearer(await token()) });
     expect(await lineOf(withToken)).toMatchObject({
       msg: 'request',
@@ -241,20 +241,20 @@ describe('the access log', () => {
       );
     const apiLines = (requestId: string) =>
       apiLogs().flatMap((log) => log.split('\n').filter((line) => line.includes(`"${requestId}"`)));
-    // That of the request, and that of the question whose credentials these are.
+    // One line for the request, and one for the check of its credentials.
     await waitFor('the lines of an API', () => apiLines('request-of-a-client').length >= 2);
     await gateway.fetch('/scheduler/jobs', { headers: { 'x-request-id': 'request-without-key' } });
     const refused = await waitFor('the line of a refusal', () => apiLines('request-without-key')[0]);
     expect(JSON.parse(refused)).toMatchObject({ path: '/access', status: 401 });
     expect(JSON.stringify(gateway.accessLog())).not.toContain(key);
-    // What breaks a line of JSON is escaped.
+    // Characters that would break a line of JSON are escaped.
     const odd = await gateway.fetch('/scheduler/%22,%22status%22:1', { headers: bearer(key) });
     expect((await lineOf(odd)).status).toBe(404);
   });
 });
 
 describe('several APIs', () => {
-  test('share the requests; one that ends, and one that is added, fail none', async () => {
+  test('share the requests; none fails when one API stops and another one starts', async () => {
     let isOver = false;
     const statuses: number[] = [];
     const lane = async (index: number) => {
@@ -301,15 +301,15 @@ describe('several APIs', () => {
     const { rows } = await stack.db.query<{ count: string }>(
       `SELECT count(*) AS count FROM jobs WHERE name LIKE 'lane-%'`,
     );
-    // Every job that was asked for once is there once.
+    // Every job that was requested once exists once.
     expect(Number(rows[0]?.count)).toBe(statuses.length / 2);
   });
 
-  test('when there is none, the gateway says so as the API would', async () => {
+  test('that are all down make the gateway answer 503 with a problem document', async () => {
     const limited = await startGateway({ folder: path.join(folder, 'alone'), ...ports, apis: ['127.0.0.3'] });
-    // Where nobody listens.
+    // Nobody listens on this port.
     limited.names.addresses = ['127.0.0.9'];
-    const answer = await waitFor('no API to be there', async () => {
+    const answer = await waitFor('the gateway to find no API', async () => {
       const given = await limited.fetch('/scheduler/jobs', { headers: bearer(key) });
       return given.status === 503 ? given : undefined;
     });
@@ -322,13 +322,13 @@ describe('several APIs', () => {
   });
 });
 
-test('beyond a limit the gateway answers 429, and an API is not asked; others are not held up', async () => {
+test('beyond its rate limit the gateway answers 429 without asking an API; other clients are not affected', async () => {
   const limit = 20;
   const limited = await startGateway({
     folder: path.join(folder, 'limited'),
     ...ports,
     apis: ['127.0.0.3'],
-    // One a second, and a stock of twenty.
+    // One a second, with a burst of twenty.
     settings: {
       RATE_PER_CLIENT: '1',
       BURST_PER_CLIENT: String(limit - 1),
@@ -349,7 +349,7 @@ test('beyond a limit the gateway answers 429, and an API is not asked; others ar
     limited.accessLog().some((line) => line.status === 429 && line.apis === ''),
   );
   expect((await ask(other)).status).toBe(200);
-  // Who tries out one credential after another from one address comes to that address's limit.
+  // A client that tries many credentials from one address reaches the limit of that address.
   const tried = [];
   for (let index = 0; index < 250; index++) tried.push((await ask(`rubbish-${index}`)).status);
   expect([tried[0], tried.at(-1)]).toEqual([401, 429]);

@@ -37,13 +37,13 @@ test('a client generated from the document compiles under strict, and calls ever
     ['-i', document, '-o', 'generated', '-c', '@hey-api/client-fetch'],
     { cwd: folder },
   );
-  // What it complains of stands on its standard output.
+  // The compiler writes its errors to standard output.
   const compiled = await run(path.join(bin, 'tsc'), [], { cwd: folder }).catch(
     (error: unknown) => error as { stdout: string },
   );
   expect(compiled.stdout).toBe('');
 
-  // A target that takes its time, so that there is a run to cancel.
+  // A slow target, so that there is a run to cancel.
   stack.receiver.respond('/slow', (_, response) => void setTimeout(() => response.end('ok'), 5_000));
   const [{ url }] = await Promise.all([stack.startApi({ API_KEY_PEPPER }), stack.startWorker()]);
   const { stdout } = await run(process.execPath, ['every-operation.js'], {

@@ -33,7 +33,7 @@ const definition = {
   target: { type: 'http', url: 'https://example.com/' },
 };
 
-/** Sends bytes as they are, and resolves with all that comes back until the connection is closed. */
+/** Sends text unchanged, and resolves with everything that is received until the connection closes. */
 function sendRaw(text: string, afterwards?: (write: (text: string) => void) => void): Promise<string> {
   return new Promise((resolve) => {
     let answer = '';
@@ -48,23 +48,18 @@ function sendRaw(text: string, afterwards?: (write: (text: string) => void) => v
 }
 const problemIn = (answer: string) => JSON.parse(answer.slice(answer.indexOf('\r\n\r\n'))) as Problem;
 
-describe('what is no proper request', () => {
+describe('a malformed request', () => {
   test.each([
-    ['no HTTP', 'HELO scheduler\r\n\r\n', 400, 'not_http'],
+    ['text that is not HTTP', 'HELO scheduler\r\n\r\n', 400, 'not_http'],
+    ['a header name with a space', 'GET /jobs HTTP/1.1\r\nHost: a\r\nBad Name: x\r\n\r\n', 400, 'not_http'],
     [
-      'a header with a blank in its name',
-      'GET /jobs HTTP/1.1\r\nHost: a\r\nBad Name: x\r\n\r\n',
-      400,
-      'not_http',
-    ],
-    [
-      'two lengths',
+      'two Content-Length headers',
       'POST /jobs HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}',
       400,
       'not_http',
     ],
     [
-      'length and chunks',
+      'Content-Length and Transfer-Encoding',
       'POST /jobs HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
       400,
       'not_http',
@@ -76,18 +71,18 @@ describe('what is no proper request', () => {
       'headers_too_large',
     ],
     [
-      'a port that there is not',
+      'an invalid port',
       'GET http://x:99999/livez HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n',
       400,
       'not_http',
     ],
     [
-      'half an address',
+      'an incomplete IPv6 address',
       'GET http://[::1/livez HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n',
       400,
       'not_http',
     ],
-  ])('%s is answered as every error is', async (_, text, status, code) => {
+  ])('(%s) is answered with a problem document', async (_, text, status, code) => {
     const answer = await sendRaw(text);
     expect(answer).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
     expect(answer).toContain('Content-Type: application/problem+json');
@@ -95,7 +90,7 @@ describe('what is no proper request', () => {
   });
 });
 
-test('clients that never finish what they send keep no process from ending', async () => {
+test('clients that never finish a request do not keep the process from stopping', async () => {
   const { url: other, process: child, stop } = await stack.startApi();
   const { port } = new URL(other);
   const open = (text: string) => {
@@ -108,7 +103,7 @@ test('clients that never finish what they send keep no process from ending', asy
     'POST /jobs HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{',
   );
   await waitFor(
-    'the API to have heard of them',
+    'the API to have received them',
     async () => (await request(`${other}/readyz`)).status === 200,
   );
   await stop();
@@ -147,7 +142,7 @@ describe('a body', () => {
     });
   });
 
-  test('may name a label constructor, which pollutes nothing', async () => {
+  test('may have a label named "constructor", which pollutes no prototype', async () => {
     const { status, body } = await request<Job>(`${url}/jobs`, 'POST', {
       ...definition,
       name: 'builder',
@@ -156,7 +151,7 @@ describe('a body', () => {
     expect({ status, labels: body.labels }).toEqual({ status: 201, labels: { constructor: 'x' } });
   });
 
-  test('in a query, __proto__ is an unknown field', async () => {
+  test('treats __proto__ in a query as an unknown field', async () => {
     const answer = await request<Problem>(`${url}/jobs?__proto__=x`);
     expect(answer).toMatchObject({
       status: 422,
@@ -165,8 +160,8 @@ describe('a body', () => {
   });
 });
 
-describe('headers of answers', () => {
-  test('tell browsers to do nothing with them, and name no software', async () => {
+describe('response headers', () => {
+  test('restrict browsers, and name no software', async () => {
     for (const path of ['/jobs', '/nothing', '/livez', '/docs']) {
       const { headers } = await fetch(url + path);
       expect(headers.get('x-content-type-options')).toBe('nosniff');
@@ -177,7 +172,7 @@ describe('headers of answers', () => {
     }
   });
 
-  test('let the pages of configured origins in, and no others', async () => {
+  test('allow CORS for the configured origins, and no others', async () => {
     const { url: open, stop } = await stack.startApi({
       API_KEY_PEPPER,
       CORS_ORIGINS: 'https://console.example.com,http://localhost:3000',
@@ -193,7 +188,7 @@ describe('headers of answers', () => {
     expect(good.headers.get('access-control-allow-origin')).toBe('https://console.example.com');
     expect(good.headers.get('access-control-allow-headers')).toContain('Authorization');
     expect(good.headers.get('access-control-allow-credentials')).toBeNull();
-    // Also an error can be read by the page that caused it.
+    // A page can also read the error that it caused.
     const refused = await from('http://localhost:3000');
     expect([refused.status, refused.headers.get('access-control-allow-origin')]).toEqual([
       401,
@@ -208,20 +203,20 @@ describe('headers of answers', () => {
 
 describe('an API without keys or tokens', () => {
   test.each([['0.0.0.0'], ['::'], ['scheduler.internal']])(
-    'refuses to listen on %s, and says what can be done',
+    'refuses to listen on %s, and names the remedies',
     async (HOST) => {
       const start = stack.startApi({ HOST });
       await expect(start).rejects.toThrow(/HOST: .*API_KEY_PEPPER[^]*AUTH=off/);
     },
   );
 
-  test('listens there if it is told that somebody else sees to it', async () => {
+  test('listens on a public address with AUTH=off', async () => {
     const { url: open, stop } = await stack.startApi({ HOST: '0.0.0.0', AUTH: 'off' });
     expect((await request(`${open}/jobs`)).status).toBe(200);
     await stop();
   });
 
-  test('answers to the names that it is told', async () => {
+  test('answers to the host names in ALLOWED_HOSTS', async () => {
     const { url: open, stop } = await stack.startApi({
       HOST: '0.0.0.0',
       AUTH: 'off',
@@ -232,7 +227,7 @@ describe('an API without keys or tokens', () => {
     await stop();
   });
 
-  test('answers to names of its own machine alone, so that no page in a browser can reach it by another name', async () => {
+  test('answers to host names of the local machine only, which prevents DNS rebinding', async () => {
     const { url: open, stop } = await stack.startApi();
     const as = async (host: string) => {
       const { port } = new URL(open);
@@ -260,8 +255,8 @@ describe('an API without keys or tokens', () => {
   });
 });
 
-describe('the documents', () => {
-  test('can be kept for those who have credentials', async () => {
+describe('the documentation', () => {
+  test('can be restricted to clients with credentials', async () => {
     const { url: closed, stop } = await stack.startApi({ API_KEY_PEPPER, INTERNAL_ACCESS: 'authenticated' });
     const key = await makeKey(stack, randomUUID(), 'runs:read');
     for (const path of ['/docs', '/openapi.json', '/docs/swagger-ui.css']) {
@@ -272,7 +267,7 @@ describe('the documents', () => {
     await stop();
   });
 
-  test('can have a port of their own', async () => {
+  test('can have its own port', async () => {
     const port = '8397';
     const { url: api, stop } = await stack.startApi({ INTERNAL_PORT: port });
     expect((await fetch(`${api}/docs`)).status).toBe(404);
@@ -290,7 +285,7 @@ describe('HTTPS', () => {
   };
   const files = () => ({ TLS_CERT_FILE: file('cert'), TLS_KEY_FILE: file('key') });
 
-  /** The certificate that the server shows, in DER. */
+  /** The server's certificate, in DER. */
   const shown = (port: number) =>
     new Promise<string>((resolve, reject) => {
       const socket = connectTls({ port, host: '127.0.0.1', rejectUnauthorized: false }, () => {
@@ -302,7 +297,7 @@ describe('HTTPS', () => {
   const derOf = (pem: string) => pem.replace(/-----[^-]+-----|\s/g, '');
 
   test.concurrent(
-    'is spoken with a certificate, and a new one is taken over while connections stay',
+    'is served with a certificate, and a new one is loaded while connections stay open',
     async () => {
       write(SELF_SIGNED);
       const { url: http, stop } = await stack.startApi(files());
@@ -315,7 +310,7 @@ describe('HTTPS', () => {
       await expect(fetch(`${http}/jobs`)).rejects.toThrow();
       expect(await shown(port)).toBe(derOf(SELF_SIGNED.cert));
 
-      // Who connects and says nothing is not waited for.
+      // A client that connects and sends nothing does not delay it.
       const silent = connect(port, '127.0.0.1');
       const closed = new Promise((resolve) =>
         silent
@@ -323,7 +318,7 @@ describe('HTTPS', () => {
           .on('close', resolve)
           .resume(),
       );
-      // Half of a new pair, and then the other half.
+      // First the new certificate, then its key.
       writeFileSync(file('cert'), OTHER_SELF_SIGNED.cert);
       await new Promise((resolve) => setTimeout(resolve, 6_000));
       expect(await shown(port)).toBe(derOf(SELF_SIGNED.cert));
@@ -338,14 +333,17 @@ describe('HTTPS', () => {
 
   test.each([
     ['a key of another certificate', () => ({ cert: SELF_SIGNED.cert, key: OTHER_SELF_SIGNED.key })],
-    ['what is no certificate', () => ({ cert: readFileSync('package.json', 'utf8'), key: SELF_SIGNED.key })],
+    [
+      'a file that is not a certificate',
+      () => ({ cert: readFileSync('package.json', 'utf8'), key: SELF_SIGNED.key }),
+    ],
   ])('with %s the API does not start', async (_, make) => {
     write(make());
     await expect(stack.startApi(files())).rejects.toThrow('ended before it was ready');
   });
 });
 
-test('contradictions in the configuration are named', async () => {
+test('the API names contradictions in its configuration', async () => {
   const run = promisify(execFile)(process.execPath, ['dist/api/main.js'], {
     env: {
       PATH: process.env['PATH'],
@@ -362,9 +360,9 @@ test('contradictions in the configuration are named', async () => {
   });
 });
 
-// Half a minute long: it is begun before all others, which go on meanwhile.
+// Takes half a minute: it starts before all others and runs beside them.
 test.concurrent(
-  'a request that trickles in is given up, headers and body alike, while others are answered',
+  'a request that arrives too slowly is aborted, in its headers and in its body, while others are answered',
   async () => {
     const begun = Date.now();
     const trickle = (part: string) => (write: (text: string) => void) => {
@@ -383,7 +381,7 @@ test.concurrent(
     const [headers, body] = await slow;
     expect(problemIn(headers)).toMatchObject({ status: 408, code: 'request_timeout' });
     expect(body).toMatch(/^HTTP\/1\.1 4\d\d |^$/);
-    // 15 s for headers and 30 s for all of it; more on a slow machine, but not for ever.
+    // The limits are 15 s for headers and 30 s for the whole request; a slow machine gets more.
     expect(Date.now() - begun).toBeLessThan(60_000);
   },
   90_000,

@@ -22,7 +22,7 @@ const hookTo = (path: string, more: object = {}) => ({
   target: { type: 'http', url: stack.receiver.url + path, signing: { secret: SECRET }, ...more },
 });
 
-/** Lets a path fail as long as the flag says so. */
+/** Makes a path answer 500 while `fails` is set. */
 function flaky(path: string) {
   const flag = { fails: true };
   stack.receiver.respond(path, (_, response) => {
@@ -37,7 +37,7 @@ const failedRuns = async (jobId: string) =>
 const callsOf = (path: string) => stack.receiver.callsTo(path);
 
 describe('onFailure and onRecovery', () => {
-  test('four failures with after: 3, then a success: one call each, signed, though the worker dies in between', async () => {
+  test('four failures with after: 3, then a success: one signed call of each hook, although the worker dies in between', async () => {
     const flag = flaky('/job');
     const job = await api.createJob({
       name: 'often fails',
@@ -51,8 +51,8 @@ describe('onFailure and onRecovery', () => {
     expect(job.onFailure).toMatchObject({ after: 3, target: { signing: { secret: true } } });
     await waitFor('two failures', async () => (await failedRuns(job.id)) >= 2);
     expect(callsOf('/failing')).toHaveLength(0);
-    // Nobody is there to make the call at the moment in which it is due.
-    await waitFor('the third one', async () => {
+    // No worker is there when the call of the hook is due.
+    await waitFor('a third failure', async () => {
       const { status } = await api.getJob(job.id);
       return status.consecutiveFailures >= 3;
     });
@@ -71,7 +71,7 @@ describe('onFailure and onRecovery', () => {
     const [failing, ...furtherFailing] = callsOf('/failing');
     const [recovered, ...furtherRecovered] = callsOf('/recovered');
     expect(furtherRecovered).toEqual([]);
-    // The worker may have died between the answer and the record: then the very same call is made again.
+    // The worker may have died between the answer and its record: then the same call is repeated.
     for (const { headers } of furtherFailing)
       expect(headers['webhook-id']).toBe(failing?.headers['webhook-id']);
     expect((await api.listRuns(job.id, '?trigger=onFailure')).items).toHaveLength(1);
@@ -96,7 +96,7 @@ describe('onFailure and onRecovery', () => {
     expect([event, run.state, run.reason]).toEqual(['job.recovered', 'succeeded', null]);
     expect(consecutiveFailures).toBeGreaterThanOrEqual(4);
 
-    // Each call is a run of its own, which says what it came to; the job's own last run is another.
+    // Each call of a hook has its own run with the outcome. It is not the last run of the job.
     const { items } = await api.listRuns(job.id, '?trigger=onRecovery');
     expect(items).toMatchObject([
       { state: 'succeeded', cause: { runId: run.id, state: 'succeeded' }, attempts: [{ statusCode: 200 }] },
@@ -108,7 +108,7 @@ describe('onFailure and onRecovery', () => {
     });
   });
 
-  test('a hook may fail itself, and is called again; its body may say what its author likes', async () => {
+  test('a hook that fails is retried, and its body can be set with placeholders', async () => {
     flaky('/job-2');
     let answers = 0;
     stack.receiver.respond('/slack', (_, response) => {
@@ -143,9 +143,9 @@ describe('onFailure and onRecovery', () => {
     expect(new Set(callsOf('/slack').map(({ headers }) => headers['webhook-id']))).toEqual(
       new Set([run?.id]),
     );
-    // It was called although the job was paused by the very same failure.
+    // It was called although the same failure paused the job.
     expect((await api.getJob(job.id)).state).toBe('paused');
-    // Repeated by hand, it is again the hook that is called, and not the job's target.
+    // A retry by hand calls the hook again, and not the target of the job.
     const repeated = await request<{ id: string }>(`${service.url}/runs/${run?.id}/retry`, 'POST');
     const again = await endOfRun(api, repeated.body.id);
     expect(again).toMatchObject({
@@ -158,7 +158,7 @@ describe('onFailure and onRecovery', () => {
     expect(callsOf('/job-2')).toHaveLength(1);
   });
 
-  test('secrets of hooks are kept as those of the target are: by `true`, by a PATCH, and out of sight', async () => {
+  test('secrets of hooks are kept like those of the target: with `true`, through a PATCH, and never shown', async () => {
     const job = await api.createJob({
       name: 'secret hook',
       schedule: { at: '2090-01-01T00:00:00Z' },
@@ -192,13 +192,13 @@ describe('onFailure and onRecovery', () => {
   const to = (more: object = {}) => ({ target: { type: 'http', url: 'https://example.com/', ...more } });
   test.each<[string, object, string]>([
     [
-      'no HTTP',
+      'a target that is not HTTP',
       { onFailure: { target: { type: 'workflow', url: 'https://example.com/' } } },
       'onFailure.target.type',
     ],
-    ['a placeholder that there is not', { onFailure: to({ body: '{{user}}' }) }, 'onFailure.target.body'],
+    ['an unknown placeholder', { onFailure: to({ body: '{{user}}' }) }, 'onFailure.target.body'],
     ['after: 0', { onFailure: { after: 0, ...to() } }, 'onFailure.after'],
-    ['after of a recovery', { onRecovery: { after: 1, ...to() } }, 'onRecovery.after'],
+    ['after for onRecovery', { onRecovery: { after: 1, ...to() } }, 'onRecovery.after'],
   ])('%s is refused', async (_, more, path) => {
     const answer = await request<{ errors: { path: string }[] }>(`${service.url}/jobs`, 'POST', {
       name: 'refused',

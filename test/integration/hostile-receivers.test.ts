@@ -28,12 +28,12 @@ afterAll(async () => {
   await receiver.stop();
 });
 
-/** Megabytes of memory that the worker has held at most. */
+/** Peak memory of the worker, in megabytes. */
 const peakMegabytes = () =>
   Number(/VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${worker.process.child.pid}/status`, 'utf8'))?.[1]) /
   1_024;
 
-/** Time enough for every answer that comes, also on a busy machine; those that do not come are not waited for as long. */
+/** Long enough for every answer that comes, also on a busy machine, and short enough for those that never come. */
 async function runAgainst(url: string, timeout = '30s'): Promise<Run> {
   const job = await api.createJob({
     name: url,
@@ -44,9 +44,9 @@ async function runAgainst(url: string, timeout = '30s'): Promise<Run> {
   return endOfRun(api, (await api.runJob(job.id)).id, 120_000);
 }
 
-// As docs/targets.md has it.
+// As documented in docs/targets.md.
 const BROKEN = { state: 'failed', attempts: 2, statusCode: null, excerpt: null };
-/** The head came, and so the status is known. */
+/** The status and headers arrived, but not the whole body. */
 const HALF = { ...BROKEN, statusCode: 200 };
 const WELL = { state: 'succeeded', attempts: 1, statusCode: 200, excerpt: null };
 const CASES: [
@@ -76,7 +76,7 @@ const CASES: [
   ['/bad-retry-after', { ...BROKEN, statusCode: 429, excerpt: '' }],
 ];
 
-test('each way to misbehave ends a run as it is documented, in bounded time and memory', async () => {
+test('each kind of bad answer ends its run as documented, in bounded time and memory', async () => {
   await runAgainst(`http://127.0.0.1:${receiver.port}/lying-type?first`);
   const before = peakMegabytes();
   const runs = await Promise.all(
@@ -100,12 +100,12 @@ test('each way to misbehave ends a run as it is documented, in bounded time and 
     if (expected.error) expect([path, reason]).toEqual([path, expect.stringMatching(expected.error)]);
     for (const attempt of attempts) expect(attempt.durationMs).toBeLessThan(30_000);
   }
-  // Three pour without an end, and each is cut off soon: what is sent beyond that stands in the buffers of the system.
+  // Three receivers send without end, and are cut off early. What they send beyond that is in the buffers of the system.
   expect(receiver.bytesSent()).toBeLessThan(768 * 1_024 * 1_024);
   expect(peakMegabytes() - before).toBeLessThan(150);
 });
 
-test('TLS fails with what is none, and with a certificate that nobody vouches for', async () => {
+test('a call fails if the target does not speak TLS, or if its certificate is not trusted', async () => {
   const noTls = await runAgainst(`https://127.0.0.1:${receiver.port}/no-http`);
   expect(noTls).toMatchObject({
     state: 'failed',

@@ -40,7 +40,7 @@ const answering = (path: string, ...answers: [number, Record<string, string>?][]
 const keyOf = (byte: number) => `whsec_${Buffer.alloc(32, byte).toString('base64')}`;
 
 describe('a call', () => {
-  test('has its placeholders filled in, in the body and in the URL', async () => {
+  test('gets its placeholders replaced, in the body and in the URL', async () => {
     const body = {
       run: '{{runId}}',
       of: ['{{jobId}}'],
@@ -62,7 +62,7 @@ describe('a call', () => {
     expect((await api.getJob(job.id)).target).toMatchObject({ body, url: to.url });
   });
 
-  test('is signed as Standard Webhooks has it, with both keys while they change', async () => {
+  test('is signed as Standard Webhooks specifies, with both keys during a rotation', async () => {
     answering('/signed', [500], [500], [200]);
     const signing = { secret: keyOf(1), previousSecret: keyOf(2) };
     const { job, run } = await runOnce(
@@ -81,7 +81,7 @@ describe('a call', () => {
       expect(() => new Webhook(keyOf(3)).verify(call.body, headers)).toThrow(/No matching signature/);
       expect(() => new Webhook(keyOf(1)).verify(`${call.body} `, headers)).toThrow(/No matching signature/);
     }
-    // The old key is given up, the new one kept without being said again.
+    // The old key is dropped; the new one is kept without being sent again.
     await api.patchJob(job.id, { target: { signing: { previousSecret: null } } });
     const again = await endOfRun(api, (await api.runJob(job.id)).id);
     const last = stack.receiver.callsTo('/signed').at(-1);
@@ -91,7 +91,7 @@ describe('a call', () => {
     expect(() => new Webhook(keyOf(2)).verify(last?.body ?? '', headers)).toThrow();
   });
 
-  test('without a body is signed as well; without a secret it is not', async () => {
+  test('is signed without a body too, and is not signed without a secret', async () => {
     await runOnce('signed get', target('/get', { method: 'GET', signing: { secret: keyOf(1) } }));
     const [get] = stack.receiver.callsTo('/get');
     new Webhook(keyOf(1)).verify('', get?.headers as Record<string, string>, { jsonParse: false });
@@ -101,7 +101,7 @@ describe('a call', () => {
     expect(unsigned?.headers).not.toHaveProperty('webhook-signature');
   });
 
-  test('belongs to a trace: one for the run, a span for each attempt', async () => {
+  test('belongs to the trace of its run, with one span per attempt', async () => {
     answering('/traced', [500], [200]);
     const { run } = await runOnce('traced', target('/traced'));
     const parents = stack.receiver.callsTo('/traced').map((call) => String(call.headers['traceparent']));
@@ -110,7 +110,7 @@ describe('a call', () => {
     expect(new Set(parents).size).toBe(2);
   });
 
-  test('carries headers of its author, secret ones too', async () => {
+  test('carries custom headers, secret ones included', async () => {
     const headers = { Accept: 'text/plain', Authorization: { secret: 'Bearer tok-123456' } };
     const { job } = await runOnce('secret header', target('/headers', { headers }));
     expect(stack.receiver.callsTo('/headers')[0]?.headers).toMatchObject({
@@ -121,11 +121,11 @@ describe('a call', () => {
   });
 });
 
-describe('a body of bytes', () => {
+describe('a binary body', () => {
   const bytes = Buffer.from([0x89, 0x50, 0, 0xff, 0xfe, 0x7b, 0x7b, 0x0a]);
   const bodyBase64 = bytes.toString('base64');
 
-  test('is sent as it is, and signed as it is', async () => {
+  test('is sent and signed unchanged', async () => {
     const to = target('/bytes', { bodyBase64, signing: { secret: keyOf(3) } });
     const { job, run } = await runOnce('bytes', to);
     expect(run.state).toBe('succeeded');
@@ -141,7 +141,7 @@ describe('a body of bytes', () => {
     expect(headers['webhook-signature']).toBe(`v1,${signed}`);
   });
 
-  test('takes the place of another one by a patch, and is in the revision', async () => {
+  test('replaces another body by a patch, and is in the revision', async () => {
     const job = await api.createJob({
       name: 'other body',
       schedule: never,
@@ -160,7 +160,7 @@ describe('a body of bytes', () => {
     expect(wrong).toMatchObject({ status: 422, body: { errors: [{ path: 'target.bodyBase64' }] } });
   });
 
-  test('is that of a hook, too, in place of the usual one', async () => {
+  test('can replace the default body of a hook', async () => {
     answering('/failing', [400]);
     const onFailure = { target: target('/hook-bytes', { bodyBase64 }) };
     const schedule = { every: '1s', maxRuns: 1 };
@@ -178,7 +178,7 @@ test('HEAD and OPTIONS are called without a body', async () => {
   }
 });
 
-test('a text that holds JSON is warned of wherever its job is answered, but in lists', async () => {
+test('a string that holds JSON causes a warning in every answer with the job, except lists', async () => {
   const paths = (job: { warnings?: { path: string }[] | undefined }) => job.warnings?.map(({ path }) => path);
   const name = 'json as text';
   const job = await api.createJob({ name, schedule: never, target: target('/text', { body: '{"a":1}' }) });
@@ -193,13 +193,13 @@ test('a text that holds JSON is warned of wherever its job is answered, but in l
 });
 
 describe('an answer', () => {
-  test('is a success if its author says so', async () => {
+  test('is a success if its status is in successStatus', async () => {
     answering('/teapot', [418]);
     const { run } = await runOnce('teapot', target('/teapot', { successStatus: [200, '410-420'] }));
     expect(run).toMatchObject({ state: 'succeeded', attempts: [{ outcome: 'succeeded', statusCode: 418 }] });
   });
 
-  test('is worth another call if its author says so, and only then', async () => {
+  test('is retried if its status is in retryStatus, and only then', async () => {
     answering('/conflict', [409], [409], [200]);
     const { run } = await runOnce('conflict', target('/conflict'), {
       retry: { ...quick, retryStatus: [409] },
@@ -210,7 +210,7 @@ describe('an answer', () => {
     expect(none.run).toMatchObject({ state: 'failed', attempts: [{ statusCode: 500, retryAt: null }] });
   });
 
-  test.each([429, 503])('%i with Retry-After makes the next attempt wait', async (status) => {
+  test.each([429, 503])('%i with Retry-After delays the next attempt', async (status) => {
     answering(`/patience-${status}`, [status, { 'retry-after': '2' }], [200]);
     const { run } = await runOnce(`patience ${status}`, target(`/patience-${status}`));
     const [first, second] = stack.receiver.callsTo(`/patience-${status}`);
@@ -221,7 +221,7 @@ describe('an answer', () => {
     expect(failed?.durationMs).toBe(Date.parse(failed?.endedAt ?? '') - Date.parse(failed?.startedAt ?? ''));
   });
 
-  test('410 pauses the job, whoever asked for the run', async () => {
+  test('410 pauses the job, whatever triggered the run', async () => {
     answering('/gone', [410]);
     const { job, run } = await runOnce('gone', target('/gone'));
     expect(run).toMatchObject({ state: 'failed', reason: 'the target answered 410' });
@@ -234,7 +234,7 @@ describe('an answer', () => {
     expect((await api.listRevisions(job.id)).items[0]).toMatchObject({ action: 'paused', by: 'status 410' });
   });
 
-  test('410 of a URL that the job no longer has pauses nothing', async () => {
+  test('410 from a URL that the job no longer has does not pause it', async () => {
     let answer: () => void = () => undefined;
     stack.receiver.respond('/moved-away', (_, response) => {
       answer = () => response.writeHead(410).end();
@@ -248,7 +248,7 @@ describe('an answer', () => {
     expect(await api.getJob(job.id)).toMatchObject({ state: 'active', pause: null });
   });
 
-  test('410 is judged by the job as it is then, even if that changes in this very moment', async () => {
+  test('410 is evaluated against the current job, even if it changes at the same moment', async () => {
     let answer: () => void = () => undefined;
     stack.receiver.respond('/moving', (_, response) => {
       answer = () => response.writeHead(410).end();
@@ -280,7 +280,7 @@ describe('an answer', () => {
 });
 
 describe('a redirect', () => {
-  test('is followed if its author says so, five times at most', async () => {
+  test('is followed if followRedirects is set, up to five times', async () => {
     answering('/from', [307, { location: '/over?there' }]);
     const body = { some: 'thing' };
     const { run } = await runOnce('redirected', target('/from', { body, followRedirects: true }));
@@ -291,7 +291,7 @@ describe('a redirect', () => {
     });
     answering('/round', [302, { location: '/round' }]);
     const round = await runOnce(
-      'round and round',
+      'too many redirects',
       target('/round', { method: 'GET', followRedirects: true }),
     );
     expect(round.run).toMatchObject({ state: 'failed', reason: 'the target redirected more than 5 times' });
@@ -299,7 +299,7 @@ describe('a redirect', () => {
   });
 
   test.each(['ftp://x.example/', 'https://user:planted@x.example/', 'http://x.example:25/'])(
-    'to %s is not followed, and not said again',
+    'to %s is not followed, and not repeated in the reason',
     async (location) => {
       answering('/astray', [307, { location }]);
       const name = `astray ${location}`;
@@ -312,7 +312,7 @@ describe('a redirect', () => {
     },
   );
 
-  test('to what may not be called is not followed', async () => {
+  test('to a forbidden address is not followed', async () => {
     answering('/to-metadata', [307, { location: 'http://169.254.169.254/latest/meta-data/' }]);
     const { run } = await runOnce('to metadata', target('/to-metadata', { followRedirects: true }));
     expect(run).toMatchObject({
@@ -322,7 +322,7 @@ describe('a redirect', () => {
     expect(run.attempts).toHaveLength(1);
   });
 
-  test('that would lose a POST fails the run, which is not tried again, unless its author allows it', async () => {
+  test('that would turn a POST into a GET fails the run without a retry, unless it is allowed', async () => {
     answering('/moved', [301, { location: '/new-place' }]);
     const body = { order: 7 };
     const lost = await runOnce('lost post', target('/moved', { body, followRedirects: true }));
@@ -339,7 +339,7 @@ describe('a redirect', () => {
     expect(stack.receiver.callsTo('/new-place')).toMatchObject([{ method: 'GET', body: '' }]);
   });
 
-  test('that would lose a POST is tried again where its status is', async () => {
+  test('that would turn a POST into a GET is retried if its status is in retryStatus', async () => {
     answering('/moving-on', [302, { location: '/new-place' }], [200]);
     const { run } = await runOnce('moving on', target('/moving-on', { followRedirects: true }), {
       retry: { ...quick, retryStatus: [302] },

@@ -31,7 +31,7 @@ const count = async (query: string, values: unknown[] = []) =>
   Number((await stack.db.query<{ count: string }>(query, values)).rows[0]?.count);
 
 describe('the same request again', () => {
-  test('gives the same answer, from either process, whatever has become of the job', async () => {
+  test('gets the same answer from both processes, whatever has happened to the job since', async () => {
     const first = await post('/jobs', 'again-1', job('again'));
     expect([first.status, isReplay(first)]).toEqual([201, false]);
     await api.patchJob(first.body.id, { labels: { later: 'x' } });
@@ -47,7 +47,7 @@ describe('the same request again', () => {
     expect(await count(`SELECT count(*) FROM jobs WHERE name = 'again'`)).toBe(1);
   });
 
-  test('of twenty at once on two processes, one makes the job', async () => {
+  test('creates one job when it is sent twenty times at once to two processes', async () => {
     const answers = await Promise.all(
       Array.from({ length: 20 }, (_, index) => post('/jobs', 'storm-1', job('storm'), index % 2)),
     );
@@ -65,7 +65,7 @@ describe('the same request again', () => {
     expect(await count(`SELECT count(*) FROM jobs WHERE name = 'storm'`)).toBe(1);
   });
 
-  test('forty keys, five times each, all at once, make forty jobs', async () => {
+  test('creates forty jobs for forty keys, each sent five times, all at once', async () => {
     const answers = await Promise.all(
       Array.from({ length: 200 }, (_, index) =>
         post('/jobs', `many-${index % 40}`, job(`many ${index % 40}`), index % 2),
@@ -100,7 +100,7 @@ describe('the same request again', () => {
     expect(await api.allRuns(id)).toHaveLength(4);
   });
 
-  test('is the same with the key as a plain text and as a quoted string', async () => {
+  test('is recognized with the key as plain text and as a quoted string', async () => {
     const first = await post('/jobs', 'quoted\\key', job('quoted'));
     const again = await post('/jobs', '"quoted\\\\key"', job('quoted'));
     expect([again.status, isReplay(again)]).toEqual([201, true]);
@@ -108,7 +108,7 @@ describe('the same request again', () => {
   });
 });
 
-test('the same key with another request is refused', async () => {
+test('is refused if the request differs and the key does not', async () => {
   const { body } = await post('/jobs', 'other-1', job('one'));
   const others = [
     await post<Problem>('/jobs', 'other-1', job('two'), 1),
@@ -120,7 +120,7 @@ test('the same key with another request is refused', async () => {
   expect(await api.allRuns(body.id)).toEqual([]);
 });
 
-test('a request that was refused leaves no key behind', async () => {
+test('is a new request if the first one was refused', async () => {
   const never = { ...job('late'), schedule: { at: '2020-01-01T00:00:00Z' } };
   expect((await post('/jobs', 'refused-1', never)).status).toBe(422);
   expect((await post('/jobs', 'refused-1', job('late'))).status).toBe(201);
@@ -131,7 +131,7 @@ test('a request that was refused leaves no key behind', async () => {
   expect(await count(`SELECT count(*) FROM idempotency_keys WHERE key LIKE 'refused-%'`)).toBe(2);
 });
 
-test('of many at once that must all be refused, each is told why', async () => {
+test('is refused with the reason each time, when many invalid ones arrive at once', async () => {
   await api.createJob(job('taken'));
   const answers = await Promise.all(
     Array.from({ length: 20 }, (_, index) => post<Problem>('/jobs', 'taken-1', job('taken'), index % 2)),
@@ -142,14 +142,14 @@ test('of many at once that must all be refused, each is told why', async () => {
   expect(await count(`SELECT count(*) FROM idempotency_keys WHERE key = 'taken-1'`)).toBe(0);
 });
 
-describe('a first request that was never answered', () => {
+describe('a key whose first request was never answered', () => {
   const unanswer = (key: string, lockedFor: string) =>
     stack.db.query(
       `UPDATE idempotency_keys SET answer = NULL, locked_until = now() + $2::interval WHERE key = $1`,
       [key, lockedFor],
     );
 
-  test('keeps others waiting as long as it may be under way', async () => {
+  test('is locked while the first request may still be in progress', async () => {
     await post('/jobs', 'waiting-1', job('waiting'));
     await unanswer('waiting-1', '10 s');
     const again = await post<Problem>('/jobs', 'waiting-1', job('waiting'));
@@ -157,14 +157,14 @@ describe('a first request that was never answered', () => {
     expect(again.headers.get('retry-after')).toBe('1');
   });
 
-  test('is answered from the job as it is now, and so from then on', async () => {
+  test('is answered with the job as it is now, from then on', async () => {
     const first = await post('/jobs', 'dead-1', job('dead'));
     await api.patchJob(first.body.id, { labels: { later: 'x' } });
     await unanswer('dead-1', '-1 s');
     const answers = await Promise.all(
       Array.from({ length: 10 }, (_, index) => post('/jobs', 'dead-1', job('dead'), index % 2)),
     );
-    // One takes over; the others wait for it, or get what it answered.
+    // One request takes over. The others wait for it or get its answer.
     expect(answers.filter((answer) => answer.status === 201 && !isReplay(answer))).toHaveLength(1);
     for (const { status, headers, body } of answers) {
       if (status === 409) continue;
@@ -176,7 +176,7 @@ describe('a first request that was never answered', () => {
     expect(await count(`SELECT count(*) FROM jobs WHERE name = 'dead'`)).toBe(1);
   });
 
-  test('is answered even if the job is deleted by now', async () => {
+  test('is answered even if the job has been deleted', async () => {
     const first = await post('/jobs', 'dead-2', job('dead and gone'));
     await api.deleteJob(first.body.id);
     await unanswer('dead-2', '-1 s');
@@ -184,7 +184,7 @@ describe('a first request that was never answered', () => {
     expect([again.status, again.body.id]).toEqual([201, first.body.id]);
   });
 
-  test('is answered from the run, and from the backfill', async () => {
+  test('is answered with the run or the backfill', async () => {
     const { id } = await api.createJob(job('dead runs'));
     const run = await post<Run>(`/jobs/${id}/run`, 'dead-3');
     const input = { from: '2026-01-01T00:00:00Z', to: '2026-01-01T03:00:00Z' };
@@ -199,7 +199,7 @@ describe('a first request that was never answered', () => {
 });
 
 test.each(['', 'a b', 'x'.repeat(256), '"open', 'a"b', '""', '"a"; q=1', 'sch\u00f6n', '\ttab\tin'])(
-  'the key %j is refused',
+  'the invalid key %j is refused',
   async (key) => {
     const answer = await post<Problem>('/jobs', key, job('no key'));
     expect([answer.status, answer.body.errors?.[0]?.path]).toEqual([422, 'Idempotency-Key']);
@@ -207,7 +207,7 @@ test.each(['', 'a b', 'x'.repeat(256), '"open', 'a"b', '""', '"a"; q=1', 'sch\u0
   },
 );
 
-test('operations that are idempotent by themselves do not look at the key', async () => {
+test('operations that are idempotent anyway ignore the key', async () => {
   const { id } = await api.createJob(job('pausable'));
   const first = await post(`/jobs/${id}/pause`, 'pause-1', { reason: 'one' });
   const other = await post(`/jobs/${id}/pause`, 'pause-1', { reason: 'two' });

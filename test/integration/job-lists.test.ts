@@ -13,7 +13,7 @@ let stack: Stack;
 let url: string;
 let api: ReturnType<typeof apiClient>;
 
-/** By name, in the order in which they are made. */
+/** By name, in the order of their creation. */
 const LABELS: Record<string, Record<string, string>> = {
   'Weekly report': { team: 'billing', stage: 'prod' },
   'weekly_report 2': { team: 'billing' },
@@ -41,7 +41,7 @@ const jobOf = (name: string, more: object = {}) => ({
   ...more,
 });
 
-/** All jobs of a list, by its links alone. */
+/** All jobs of a list. Follows its links only. */
 async function follow(query: string): Promise<Job[]> {
   const jobs: Job[] = [];
   for (let next: string | undefined = `/jobs?${query}`; next !== undefined;) {
@@ -60,7 +60,7 @@ describe('a list of jobs', () => {
   test.each<[string, [string, string][], string[]]>([
     ['a label', [['label', 'team=billing']], ['weekly_report 2', 'Weekly report']],
     [
-      'labels, all of which are meant',
+      'several labels, all of which must match',
       [
         ['label', 'team=billing'],
         ['label', 'stage=prod'],
@@ -68,31 +68,31 @@ describe('a list of jobs', () => {
       ['Weekly report'],
     ],
     [
-      'two values of one label, which none has',
+      'two values of one label, which match no job',
       [
         ['label', 'team=billing'],
         ['label', 'team=sales'],
       ],
       [],
     ],
-    ['the key of a label', [['label', 'stage']], ['100 parts', '100% of é', 'Weekly report']],
+    ['a label key', [['label', 'stage']], ['100 parts', '100% of é', 'Weekly report']],
     ['an empty value', [['label', 'stage=']], ['100 parts']],
     ['a value with an equals sign', [['label', 'example.com/Cost-Center_1=a=b']], ['100% of é']],
-    ['a value that is not in the normal form', [['label', 'team=a\u0308']], ['ÜBERSICHT']],
+    ['a value that is not normalized', [['label', 'team=a\u0308']], ['ÜBERSICHT']],
     ['a label that is only similar', [['label', 'Team=billing']], []],
-    ['the beginning of a value', [['label', 'team=bill']], []],
+    ['a prefix of a value', [['label', 'team=bill']], []],
     ['a text', [['q', 'report']], ['weekly_report 2', 'Weekly report']],
-    ['a text in other capitals', [['q', 'WEEKLY R']], ['Weekly report']],
+    ['a text in other case', [['q', 'WEEKLY R']], ['Weekly report']],
     ['a text beyond ASCII', [['q', 'überSicht']], ['übersicht (alt) [1]', 'ÜBERSICHT']],
-    ['a text that is not in the normal form', [['q', 'E\u0301']], ['100% of é']],
+    ['a text that is not normalized', [['q', 'E\u0301']], ['100% of é']],
     ['a wildcard', [['q', '100%']], ['100% of é']],
     ['another wildcard', [['q', 'y_r']], ['weekly_report 2']],
-    ['what means something in a pattern', [['q', '(ALT) [1]']], ['übersicht (alt) [1]']],
+    ['characters with a meaning in a pattern', [['q', '(ALT) [1]']], ['übersicht (alt) [1]']],
     ['a pattern', [['q', '.*']], []],
     ['a backslash', [['q', '\\']], []],
-    ['the director of a pattern', [['q', '***=']], []],
+    ['a director of a PostgreSQL regular expression', [['q', '***=']], []],
     [
-      'all at once',
+      'all filters at once',
       [
         ['q', 'weekly'],
         ['label', 'team'],
@@ -103,12 +103,12 @@ describe('a list of jobs', () => {
       ],
       ['Weekly report'],
     ],
-  ])('by %s, on pages of any size', async (_, fields, wanted) => {
+  ])('filters by %s, with any page size', async (_, fields, wanted) => {
     for (const limit of ['1', '2', '50'])
       expect(namesOf(await follow(queryOf(...fields, ['limit', limit])))).toEqual(wanted);
   });
 
-  test('without a filter holds all, newest first', async () => {
+  test('without a filter holds all jobs, newest first', async () => {
     expect(namesOf(await follow('limit=4'))).toEqual([...NAMES].reverse());
   });
 
@@ -126,14 +126,14 @@ describe('a list of jobs', () => {
     ['sync=failed', 'sync', /"pending" or "synced" or "error"/],
     ['state=active&sync=', 'sync', /"pending"/],
     ['labels=team', 'labels', /misspelt/],
-  ])('with %s is refused in words', async (query, path, message) => {
+  ])('with %s is refused with an explanation', async (query, path, message) => {
     const { status, body } = await request<Problem>(`${url}/jobs?${query}`);
     expect({ status, body }).toMatchObject({ status: 422, body: { errors: [{ path }] } });
     expect(body.errors?.[0]?.message).toMatch(message);
   });
 });
 
-test('what Temporal refuses is found, and says why and what happens next', async () => {
+test('with sync=error finds jobs that Temporal refuses, with the reason and what happens next', async () => {
   const { id } = await api.createJob(jobOf('refused', { schedule: { every: '1h' } }));
   const change = (column: string) =>
     stack.db.query(`UPDATE jobs SET ${column}, generation = generation + 1 WHERE id = $1`, [id]);

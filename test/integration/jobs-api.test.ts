@@ -22,7 +22,7 @@ beforeAll(async () => {
 afterAll(() => stack.stop());
 
 describe('POST /jobs', () => {
-  test('answers 201 with the whole job, its place and its generation, and the schedule is in Temporal', async () => {
+  test('answers 201 with the job, Location and ETag, and the schedule is in Temporal', async () => {
     const answer = await request<Job>(`${url}/jobs`, 'POST', job('weekly'));
     expect(answer.status).toBe(201);
     expect(answer.headers.get('location')).toBe(`/jobs/${answer.body.id}`);
@@ -45,7 +45,7 @@ describe('POST /jobs', () => {
     });
     expect(answer.body.status.upcoming).toHaveLength(5);
     expect(answer.body.status.nextRunAt).toBe(answer.body.status.upcoming[0]);
-    // What the user sent comes back to the letter, keys in their order.
+    // The input comes back unchanged, with its keys in their order.
     expect(JSON.stringify(httpTargetOf(answer.body).body)).toBe('{"z":1,"a":[2,"x"]}');
 
     const schedule = await stack.temporal.schedule.getHandle(`scheduler-job-${answer.body.id}`).describe();
@@ -57,7 +57,7 @@ describe('POST /jobs', () => {
     expect(next).toEqual(answer.body.status.upcoming);
   });
 
-  test('answers what it has stored, all of it', async () => {
+  test('answers with everything that it has stored', async () => {
     const created = await api.createJob({
       name: 'with everything',
       description: 'Zeichen: ü, 𝄞',
@@ -83,7 +83,7 @@ describe('POST /jobs', () => {
     expect(await api.getJob(created.id)).toEqual(created);
   });
 
-  test('answers 409 when the name is taken, and a deleted job gives its name free', async () => {
+  test('answers 409 if the name is taken; a deleted job frees its name', async () => {
     const first = await api.createJob(job('unique'));
     const second = await request<Problem>(`${url}/jobs`, 'POST', job('unique'));
     expect(second.status).toBe(409);
@@ -92,7 +92,7 @@ describe('POST /jobs', () => {
     await api.createJob(job('unique'));
   });
 
-  test('of many that want one name at once, one gets it', async () => {
+  test('creates one job when many requests use one name at once', async () => {
     const answers = await Promise.all(
       Array.from({ length: 20 }, () => request(`${url}/jobs`, 'POST', job('contested'))),
     );
@@ -101,7 +101,7 @@ describe('POST /jobs', () => {
 });
 
 describe('GET /jobs', () => {
-  test('pages through all jobs, newest first, each once, while others are created', async () => {
+  test('returns all jobs in pages, newest first, each once, while others are created', async () => {
     const created: string[] = [];
     for (let index = 0; index < 25; index++) created.push((await api.createJob(job(`page-${index}`))).id);
     const seen: string[] = [];
@@ -129,7 +129,7 @@ describe('GET /jobs', () => {
 });
 
 describe('DELETE /jobs/{id}', () => {
-  test('takes the schedule out of Temporal; the job is 404 from then on', async () => {
+  test('deletes the Temporal Schedule; from then on the job is answered with 404', async () => {
     const { id } = await api.createJob(job('short-lived'));
     await api.deleteJob(id);
     expect((await request(`${url}/jobs/${id}`)).status).toBe(404);
@@ -146,7 +146,7 @@ describe('DELETE /jobs/{id}', () => {
   });
 });
 
-describe('what is not there', () => {
+describe('an unknown path, id or method', () => {
   test.each([
     ['GET', '/nothing', 404],
     ['GET', '/jobs/01a2047b-f3bf-75a1-b4d3-c8083758e9d4', 404],
@@ -154,7 +154,7 @@ describe('what is not there', () => {
     ['GET', '/jobs/01a2047b-f3bf-75a1-b4d3-c8083758e9d4/runs', 404],
     ['PUT', '/jobs', 405],
     ['DELETE', '/runs/01a2047b-f3bf-75a1-b4d3-c8083758e9d4', 405],
-  ])('%s %s is %d, as a problem', async (method, path, status) => {
+  ])('%s %s is answered with %d and a problem document', async (method, path, status) => {
     const answer = await request<Problem>(url + path, method);
     expect(answer.status).toBe(status);
     expect(answer.headers.get('content-type')).toMatch(/^application\/problem\+json/);
@@ -167,14 +167,14 @@ describe('what is not there', () => {
   });
 });
 
-test('a caller’s request id is kept, unless it is no fit for a log', async () => {
+test('the request id of a client is kept, unless it does not fit into a log', async () => {
   const call = async (id: string) =>
     (await fetch(`${url}/livez`, { headers: { 'x-request-id': id } })).headers.get('x-request-id');
   expect(await call('order-4711-abc')).toBe('order-4711-abc');
   expect(await call('x y z; drop table')).not.toContain('drop');
 });
 
-test('/readyz tells of both servers', async () => {
+test('/readyz reports Postgres and Temporal', async () => {
   expect((await request(`${url}/readyz`)).body).toEqual({ status: 'ready', postgres: 'up', temporal: 'up' });
   expect((await request(`${url}/livez`)).status).toBe(200);
 });

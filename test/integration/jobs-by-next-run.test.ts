@@ -20,7 +20,7 @@ const create = (name: string, schedule: object, labels = {}) =>
   api.createJob({ name, labels, schedule, target: { type: 'http', url: `${stack.receiver.url}/` } });
 const namesOf = (jobs: Job[]) => jobs.map(({ name }) => name);
 
-/** All jobs of a list, page after page. */
+/** All jobs of a list, from all its pages. */
 async function pages(query: string): Promise<Job[]> {
   const jobs: Job[] = [];
   for (let cursor: string | null = ''; cursor !== null;) {
@@ -41,7 +41,7 @@ const notedOf = async (id: string) => {
   return rows[0]?.next?.toISOString().replace('.000Z', 'Z') ?? null;
 };
 
-test('jobs come in the order of their next runs, whatever is noted of them, and last those that have none', async () => {
+test('jobs come in the order of their next runs, whatever next_run_at says, and those without one come last', async () => {
   const later = await create('later', { at: '2090-01-03T00:00:00Z' }, { of: 'order' });
   await create('first', { cron: '0 0 1 1 *', startAt: '2090-01-01T00:00:00Z' }, { of: 'order' });
   const paused = await create('paused', { every: '1h' }, { of: 'order' });
@@ -65,7 +65,7 @@ test('jobs come in the order of their next runs, whatever is noted of them, and 
   expect(namesOf(await pages('label=of=order&q=TWIN&limit=1'))).toEqual(wanted.slice(1, 3));
   expect(namesOf(await pages('label=of=order&state=paused'))).toEqual(['paused']);
 
-  // What is written is noted; nothing is said of a job that another version wrote, and it has its place all the same.
+  // Each write stores next_run_at. A job written by another version has none, and still comes at its place.
   expect(await notedOf(later.id)).toBe(later.status.nextRunAt);
   expect(await notedOf(moved.id)).toBe('2090-01-04T00:00:00Z');
   expect(await notedOf(paused.id)).toBe(null);
@@ -78,9 +78,9 @@ test('jobs come in the order of their next runs, whatever is noted of them, and 
   expect(namesOf(await pages('label=of=order'))[0]).toBe('paused');
 });
 
-test('of many whose noted runs have passed, each is found once, at its place', async () => {
+test('many jobs whose stored next run has passed are each found once, at their place', async () => {
   const { id } = await create('many', { at: '2080-01-01T00:00:00Z' }, { of: 'many' });
-  // Their notes are in another order than their next runs.
+  // Their next_run_at are in another order than their next runs.
   await stack.db.query(
     `INSERT INTO jobs
      SELECT (jsonb_populate_record(job, jsonb_build_object(
@@ -99,7 +99,7 @@ test('of many whose noted runs have passed, each is found once, at its place', a
   }
 });
 
-test('a job that fires while pages are read is on one of them, though the list goes on for longer than its period', async () => {
+test('a job that fires while pages are read is on one of them, even if reading takes longer than its period', async () => {
   for (let index = 0; index < 3; index++) await create(`quick-${index}`, { every: '1s' }, { of: 'quick' });
   await create('slow', { at: '2090-01-01T00:00:00Z' }, { of: 'quick' });
   const names: string[] = [];
@@ -113,7 +113,7 @@ test('a job that fires while pages are read is on one of them, though the list g
   expect(names.sort()).toEqual(['quick-0', 'quick-1', 'quick-2', 'slow']);
 });
 
-test('a cursor of another order is refused, and so is another order', async () => {
+test('a cursor of another order is refused, and so is an unknown order', async () => {
   const newest = (await api.listJobs('?limit=1')).nextCursor;
   const byNextRun = (await api.listJobs('?limit=1&sort=nextRunAt')).nextCursor;
   for (const query of [`sort=nextRunAt&cursor=${newest}`, `cursor=${byNextRun}`])
@@ -128,7 +128,7 @@ test('a cursor of another order is refused, and so is another order', async () =
     });
 });
 
-test('the reconciler notes anew what has passed, and a job whose runs are used up comes last', async () => {
+test('the reconciler updates next runs that have passed, and a job without runs left comes last', async () => {
   const hourly = await create('hourly', { every: '1h' }, { of: 'renewed' });
   const usedUp = await create('used up', { every: '1h', maxRuns: 1 }, { of: 'renewed' });
   await stack.db.query(
@@ -140,10 +140,10 @@ test('the reconciler notes anew what has passed, and a job whose runs are used u
   expect(namesOf(await pages('label=of=renewed'))).toEqual(['hourly', 'used up']);
   const { stop } = await stack.startWorker();
   await waitFor(
-    'the note',
+    'next_run_at',
     async () => (await notedOf(hourly.id)) === (await api.getJob(hourly.id)).status.nextRunAt,
   );
-  await waitFor('the other note', async () => ((await notedOf(usedUp.id)) ?? '1970') > '2000');
+  await waitFor('next_run_at of the other job', async () => ((await notedOf(usedUp.id)) ?? '1970') > '2000');
   expect(namesOf(await pages('label=of=renewed'))).toEqual(['hourly', 'used up']);
   expect((await api.getJob(usedUp.id)).status.nextRunAt).toBe(null);
   await stop();

@@ -26,7 +26,7 @@ const resume = (id: string) => request<Job>(`${url}/jobs/${id}/resume`, 'POST');
 const describeSchedule = (id: string) => stack.temporal.schedule.getHandle(`scheduler-job-${id}`).describe();
 
 describe('pause and resume', () => {
-  test.concurrent('a paused job does not fire; each of the two can be asked for again', async () => {
+  test.concurrent('a paused job does not fire; pause and resume are idempotent', async () => {
     const job = await api.createJob({
       name: 'pausable',
       schedule: { every: '1s' },
@@ -45,18 +45,16 @@ describe('pause and resume', () => {
       paused: true,
       note: 'generation 2, paused: maintenance',
     });
-    // The same again changes nothing; another reason does.
+    // The same request changes nothing. Another reason does.
     expect((await pause(job.id, { reason: 'maintenance' })).body.sync.generation).toBe(2);
     expect((await pause(job.id, { reason: 'still' })).body).toMatchObject({
       pause: { reason: 'still' },
       sync: { generation: 3 },
     });
-    await waitFor('what was under way to end', async () =>
-      (await api.allRuns(job.id)).every((run) => run.endedAt),
-    );
+    await waitFor('open runs to end', async () => (await api.allRuns(job.id)).every((run) => run.endedAt));
     const { length } = stack.receiver.callsTo('/pausable');
 
-    // A run asked for by hand starts all the same.
+    // A manual run still starts.
     const { id } = await api.runJob(job.id);
     await waitFor('the run by hand', async () => (await api.getRun(id)).state === 'succeeded');
     expect(stack.receiver.callsTo('/pausable')).toHaveLength(length + 1);
@@ -72,7 +70,7 @@ describe('pause and resume', () => {
     await api.deleteJob(job.id);
   });
 
-  test.concurrent('a pause ends by itself', async () => {
+  test.concurrent('a pause with until ends by itself', async () => {
     const job = await api.createJob({
       name: 'napping',
       schedule: { every: '1s' },
@@ -89,7 +87,7 @@ describe('pause and resume', () => {
     await api.deleteJob(job.id);
   });
 
-  test.concurrent('resuming makes a schedule anew that Temporal has lost', async () => {
+  test.concurrent('resume creates a Temporal Schedule that was lost', async () => {
     const job = await api.createJob({ name: 'lost', schedule: { every: '1s' }, target: target('/lost') });
     await pause(job.id);
     await stack.temporal.schedule.getHandle(`scheduler-job-${job.id}`).delete();
@@ -99,7 +97,7 @@ describe('pause and resume', () => {
     await api.deleteJob(job.id);
   });
 
-  test('what can not be is refused', async () => {
+  test('invalid requests are refused', async () => {
     const job = await api.createJob({
       name: 'refusing',
       schedule: { every: '1h' },
@@ -117,25 +115,25 @@ describe('pause and resume', () => {
   });
 });
 
-test.concurrent('jitter puts each start off, not its nominal time', async () => {
+test.concurrent('jitter delays each start, and keeps its nominal time', async () => {
   const job = await api.createJob({
     name: 'jittery',
     schedule: { every: '2s', jitter: '2s' },
     target: target('/jittery'),
   });
   const runs = await waitFor('eight runs', async () => {
-    // On a busy machine one may be skipped, as the one before it goes on.
+    // On a busy machine, one may be skipped because its predecessor is still running.
     const found = (await api.allRuns(job.id)).filter((run) => run.startedAt && run.endedAt);
     return found.length >= 8 ? found : undefined;
   });
   await api.deleteJob(job.id);
   for (const run of runs) expect(Date.parse(run.scheduledAt) % 2_000).toBe(0);
   const late = runs.map((run) => Date.parse(run.startedAt ?? '') - Date.parse(run.scheduledAt));
-  // Of eight random times within two seconds, some lie more than 300 ms apart: all but never do they not.
+  // Eight random times within two seconds practically always span more than 300 ms.
   expect(Math.max(...late) - Math.min(...late)).toBeGreaterThan(300);
 });
 
-describe('when it fires', () => {
+describe('the times of a schedule', () => {
   const schedule = { cron: '30 2 * * *', timeZone: 'America/New_York' };
   const expected = {
     times: ['2027-03-13T07:30:00Z', '2027-03-14T07:00:00Z', '2027-03-15T06:30:00Z'],
@@ -144,23 +142,23 @@ describe('when it fires', () => {
     summary: 'At 02:30, America/New_York',
   };
 
-  test('preview says it beforehand, with what one may not have meant', async () => {
+  test('preview lists them, with warnings', async () => {
     const body = { schedule, from: '2027-03-13T00:00:00Z', limit: 3 };
     const answer = await request<{ warnings: { code: string }[] }>(`${url}/schedules/preview`, 'POST', body);
     expect(answer.body).toMatchObject(expected);
     expect(answer.body.warnings.map(({ code }) => code)).toEqual(['clock_change']);
   });
 
-  test('upcoming says it of a job', async () => {
+  test('upcoming lists those of a job', async () => {
     const job = await api.createJob({ name: 'at night', schedule, target: target('/night') });
     const answer = await request(`${url}/jobs/${job.id}/upcoming?limit=3&from=2027-03-13T00:00:00Z`);
     expect(answer.body).toMatchObject(expected);
   });
 
   test.each<[string, object, string[]]>([
-    ['ORed days', { cron: '0 0 13 * 5' }, ['or_days']],
-    ['ANDed days', { cron: '0 0 13 * 5', dayMatch: 'and' }, []],
-    ['a day that not every month has', { cron: '0 0 31 * *' }, ['missing_day']],
+    ['days of month and week that are ORed', { cron: '0 0 13 * 5' }, ['or_days']],
+    ['days of month and week that are ANDed', { cron: '0 0 13 * 5', dayMatch: 'and' }, []],
+    ['a day that is not in every month', { cron: '0 0 31 * *' }, ['missing_day']],
     ['less than once a year', { cron: '0 0 29 2 *' }, ['missing_day', 'rare']],
     ['more often than once in 10 s', { every: '5s' }, ['frequent']],
     ['nothing', { every: '1m' }, []],
@@ -171,7 +169,7 @@ describe('when it fires', () => {
     expect(answer.body.warnings.map(({ code }) => code)).toEqual(codes);
   });
 
-  test('preview gives nominal times and the jitter, and no more times than maxRuns', async () => {
+  test('preview gives nominal times and the jitter, and at most maxRuns times', async () => {
     const body = { schedule: { every: '1h', jitter: '10m', maxRuns: 2 }, from: '2027-01-01T00:00:00Z' };
     const answer = await request(`${url}/schedules/preview`, 'POST', body);
     expect(answer.body).toMatchObject({
@@ -180,7 +178,7 @@ describe('when it fires', () => {
     });
   });
 
-  test('preview refuses what never fires, and stores nothing', async () => {
+  test('preview refuses a schedule that never fires, and stores nothing', async () => {
     const answer = await request<Problem>(`${url}/schedules/preview`, 'POST', {
       schedule: { cron: '0 0 31 2 *' },
     });

@@ -21,7 +21,7 @@ afterAll(() => stack.stop());
 const never = { at: '2090-01-01T00:00:00Z' };
 const endOf = (runId: string) => endOfRun(api, runId, 110_000);
 
-/** Counts how many calls of a path are under way at once: until they are answered, or their connection is gone. */
+/** Counts the concurrent calls to a path. A call ends when it is answered, or when its connection closes. */
 function countCalls(path: string, answer: (response: ServerResponse) => void) {
   const seen = { now: 0, most: 0, broken: 0 };
   stack.receiver.respond(`/${path}`, (_, response) => {
@@ -49,7 +49,7 @@ const makeJobs = (count: number, prefix: string, policy: object, more: object = 
     ),
   );
 
-/** How many of these times lie at most in one stretch of `lengthMs`. */
+/** The largest number of these times within any window of `lengthMs`. */
 function mostWithin(times: number[], lengthMs: number): number {
   const sorted = [...times].sort((a, b) => a - b);
   return Math.max(
@@ -62,20 +62,20 @@ let longCalls: { most: number };
 const longHeld: ServerResponse[] = [];
 let longRuns: string[];
 
-/** Two runs that may arrive a second apart, of a target that does not answer. */
+/** Starts two runs, one allowed per second, whose target does not answer. */
 async function startLongJob(): Promise<void> {
   longCalls = countCalls('long', (response) => void longHeld.push(response));
   const [job] = await makeJobs(1, 'long', { rateLimit: { max: 1, per: '1s' } });
   longRuns = await Promise.all([1, 2].map(async () => (await api.runJob(job?.id ?? '')).id));
 }
 
-/** Four runs of each of five jobs that share a rate limit; some of them are seen to wait. */
+/** Starts four runs of each of five jobs that share a rate limit, and checks that ten of them wait. */
 async function startRateJobs(): Promise<void> {
   const jobs = await makeJobs(5, 'rate', { concurrencyKey: 'rate', rateLimit: { max: 10, per: '1m' } });
   rateRuns = await Promise.all(
     jobs.flatMap((job) => Array.from({ length: 4 }, async () => (await api.runJob(job.id)).id)),
   );
-  const waiting = await waitFor('ten that wait', async () => {
+  const waiting = await waitFor('ten waiting runs', async () => {
     const runs = await Promise.all(rateRuns.map((id) => api.getRun(id)));
     const queued = runs.filter(({ state, reason }) => state === 'queued' && reason !== null);
     return queued.length === 10 ? queued : undefined;
@@ -88,8 +88,8 @@ async function startRateJobs(): Promise<void> {
 }
 
 describe('maxConcurrent', () => {
-  test('3 over 10 jobs and two workers: never 4 at once, and no turn is lost with a worker that is killed', async () => {
-    // Until a worker is killed none is answered: an answer that it took, and could not record, would be asked for again.
+  test('3 for 10 jobs on two workers: never 4 calls at once, and no permit is lost with a killed worker', async () => {
+    // No call is answered before a worker is killed: if it got an answer that it could not record, the call would be repeated.
     let answer = (response: ServerResponse) => void held.push(response);
     const held: ServerResponse[] = [];
     const calls = countCalls('three', (response) => answer(response));
@@ -97,7 +97,7 @@ describe('maxConcurrent', () => {
     const runs = await Promise.all(
       jobs.flatMap((job) => Array.from({ length: 4 }, async () => (await api.runJob(job.id)).id)),
     );
-    const waiting = await waitFor('a run that waits', async () => {
+    const waiting = await waitFor('a waiting run', async () => {
       const all = await Promise.all(runs.map((id) => api.getRun(id)));
       return all.find(({ state, reason }) => state === 'queued' && reason !== null);
     });
@@ -112,10 +112,10 @@ describe('maxConcurrent', () => {
     const ended = await Promise.all(runs.map(endOf));
     expect(new Set(ended.map(({ state }) => state))).toEqual(new Set(['succeeded']));
     expect(calls.most).toBe(3);
-    // What was broken off was made again, with its own turn.
+    // Each aborted call was repeated, under a permit of its own.
     expect(stack.receiver.callsTo('/three').length).toBe(40 + calls.broken);
-    // And so were its turns: nobody holds one.
-    await waitFor('all turns to be given back', async () => {
+    // No permit is held any more.
+    await waitFor('all permits to be released', async () => {
       const { rows } = await stack.db.query(
         "SELECT FROM permits WHERE released_at IS NULL AND scope LIKE '%three'",
       );
@@ -124,7 +124,7 @@ describe('maxConcurrent', () => {
     workers[0] = await stack.startWorker();
   });
 
-  test('is one job’s own without a key, and gives its turn to others while a run waits for its next attempt', async () => {
+  test('without a key applies to one job, and a run that waits for its next attempt releases its permit', async () => {
     let failures = 0;
     const calls = countCalls('alone', (response) => {
       response.statusCode = failures++ === 0 ? 503 : 200;
@@ -145,7 +145,7 @@ describe('maxConcurrent', () => {
     expect(calls.most).toBe(1);
   });
 
-  test('a run that is cancelled while it waits leaves the line, and one that holds a turn gives it back', async () => {
+  test('a run that is cancelled leaves the queue, or releases its permit', async () => {
     const held: ServerResponse[] = [];
     countCalls('held', (response) => void held.push(response));
     const [job] = await makeJobs(1, 'held', { maxConcurrent: 1 });
@@ -153,7 +153,7 @@ describe('maxConcurrent', () => {
     const holder = await ask();
     await waitFor('its call', () => held.length === 1);
     const [leaver, last] = [await ask(), await ask()];
-    await waitFor('both to wait', async () =>
+    await waitFor('both runs to wait', async () =>
       (await Promise.all([leaver, last].map((id) => api.getRun(id)))).every(({ reason }) => reason !== null),
     );
     const cancel = (id: string) =>
@@ -162,14 +162,14 @@ describe('maxConcurrent', () => {
     expect(await endOf(leaver)).toMatchObject({ state: 'cancelled', attempts: [] });
     expect(await cancel(holder)).toBe(202);
     expect(await endOf(holder)).toMatchObject({ state: 'cancelled' });
-    await waitFor('the turn of the last one', () => held.length === 2);
+    await waitFor('the permit of the last run', () => held.length === 2);
     held[1]?.end('ok');
     expect((await endOf(last)).state).toBe('succeeded');
   });
 });
 
 describe('rateLimit', () => {
-  test('holds through the death of both workers, for calls that are made again too', async () => {
+  test('holds when both workers are killed, also for repeated calls', async () => {
     countCalls('storm', (response) => setTimeout(() => response.end('ok'), 300));
     const jobs = await makeJobs(3, 'storm', { concurrencyKey: 'storm', rateLimit: { max: 4, per: '3s' } });
     const runs = await Promise.all(
@@ -190,8 +190,8 @@ describe('rateLimit', () => {
     ).toBeLessThanOrEqual(4);
   });
 
-  // Begun before all other tests as well.
-  test('an attempt that takes long does not count for longer than its call may be on its way', async () => {
+  // Started by beforeAll, like the next one.
+  test('a long attempt counts only until its call must have reached the target', async () => {
     await waitFor('both calls at once', () => longCalls.most === 2);
     for (const response of longHeld) response.end('ok');
     stack.receiver.respond('/long', (_, response) => response.end('ok'));
@@ -199,8 +199,8 @@ describe('rateLimit', () => {
     expect(ended.map(({ state }) => state)).toEqual(['succeeded', 'succeeded']);
   });
 
-  // Begun before all other tests, for it takes more than a minute.
-  test('10 per minute, shared by five jobs and two workers: never more than 10 in any minute, and none is lost', async () => {
+  // Started by beforeAll, because it takes more than a minute.
+  test('10 per minute for five jobs on two workers: never more than 10 in any minute, and none is lost', async () => {
     const ended = await Promise.all(rateRuns.map(endOf));
     expect(new Set(ended.map(({ state }) => state))).toEqual(new Set(['succeeded']));
     const times = stack.receiver.callsTo('/rate').map(({ at }) => at);
@@ -209,7 +209,7 @@ describe('rateLimit', () => {
       new Set(stack.receiver.callsTo('/rate').map(({ headers }) => headers['idempotency-key'])).size,
     ).toBe(20);
     expect(mostWithin(times, 60_000)).toBe(10);
-    // No slower than the limit asks for, give or take: 20 calls need one minute, and no third.
+    // Not much slower than the limit: 20 calls take one minute, and less than two.
     expect(Math.max(...times) - Math.min(...times)).toBeLessThan(115_000);
   });
 });

@@ -8,7 +8,7 @@ import { startProxy } from '../support/proxy.ts';
 import { createStack, type ServiceProcess, type Stack } from '../support/stack.ts';
 import { waitFor } from '../support/wait-for.ts';
 
-// Runs whose first call is begun in a local activity: docs/decisions/0023-local-calls.md.
+// Runs whose first call starts in a local activity: docs/decisions/0023-local-calls.md.
 
 let stack: Stack;
 let service: ServiceProcess;
@@ -34,7 +34,7 @@ const callsTo = (name: string) => stack.receiver.callsTo(`/${name}`);
 
 const cancel = (runId: string) => request(`${service.url}/runs/${runId}/cancel`, 'POST');
 
-/** Which activities the workflow of a run has had: local ones, and others. */
+/** The activities that the workflow of a run has had, local ones included. */
 async function activitiesOf(run: Run): Promise<string[]> {
   const { events } = await stack.temporal.workflow
     .getHandle(run.temporal.workflowId, run.temporal.runId ?? undefined)
@@ -46,7 +46,7 @@ async function activitiesOf(run: Run): Promise<string[]> {
 }
 const LOCAL = 'core_local_activity';
 
-/** Lets a path answer when it is told to. */
+/** Makes a path answer only when it is told to. */
 function hold(name: string) {
   const held: ServerResponse[] = [];
   stack.receiver.respond(`/${name}`, (_, response) => void held.push(response));
@@ -54,7 +54,7 @@ function hold(name: string) {
 }
 
 test.concurrent(
-  'a call is begun in a local activity, by schedule and by hand; not where a run may be ended from outside, or waits for a turn',
+  'a call starts in a local activity, for scheduled and manual runs; not if others may end the run, or if it has a limit',
   async () => {
     const job = await createJob('once', { schedule: { at: new Date(Date.now() + 3_000).toISOString() } });
     const run = await waitFor('the occurrence', async () => {
@@ -63,7 +63,7 @@ test.concurrent(
     });
     expect(run.attempts).toMatchObject([{ number: 1, outcome: 'succeeded', statusCode: 200 }]);
     expect(callsTo('once').map(({ headers }) => headers['idempotency-key'])).toEqual([run.id]);
-    await waitFor('its workflow to end', async () => (await activitiesOf(run)).length > 0);
+    await waitFor('its history', async () => (await activitiesOf(run)).length > 0);
     expect(await activitiesOf(run)).toEqual([LOCAL]);
 
     const others: [string, object, object][] = [
@@ -77,13 +77,13 @@ test.concurrent(
       expect([name, ended.state, await activitiesOf(ended)]).toEqual([name, 'succeeded', ['runHttpTarget']]);
     }
     const byHand = await endOfRun(api, (await api.runJob(job.id)).id);
-    await waitFor('its workflow to end', async () => (await activitiesOf(byHand)).length > 0);
+    await waitFor('its history', async () => (await activitiesOf(byHand)).length > 0);
     expect(await activitiesOf(byHand)).toEqual([LOCAL]);
   },
 );
 
 test.concurrent(
-  'a change of what decides it reaches the schedule; until then a run asks the job as it is',
+  'a change of the job that rules out a local activity reaches the Temporal Schedule',
   async () => {
     const job = await createJob('changed', { schedule: { every: '2s' } });
     const kindOf = async (after: number) => {
@@ -108,7 +108,7 @@ test.concurrent(
 );
 
 test.concurrent(
-  'what fails is called again after the wait of the job, outside; what fails for good fails the workflow',
+  'a failed call is retried by an activity after the interval of the job; a final failure fails the workflow',
   async () => {
     let answers = 0;
     stack.receiver.respond('/again', (_, response) => response.writeHead(answers++ === 0 ? 503 : 200).end());
@@ -121,7 +121,7 @@ test.concurrent(
     ]);
     const [first, second] = callsTo('again');
     expect((second?.at ?? 0) - (first?.at ?? 0)).toBeGreaterThanOrEqual(1_000);
-    await waitFor('both', async () => (await activitiesOf(run)).length === 2);
+    await waitFor('both activities', async () => (await activitiesOf(run)).length === 2);
     expect(await activitiesOf(run)).toEqual([LOCAL, 'runHttpTarget']);
 
     stack.receiver.respond('/refused', (_, response) => response.writeHead(400).end());
@@ -148,11 +148,11 @@ test.concurrent(
 );
 
 test.concurrent(
-  'a call that takes longer goes on in its worker, where Temporal shows it, and ends the run as any other',
+  'a longer call goes on in its worker, is shown by Temporal, and ends the run like any other',
   async () => {
     const long = hold('long');
     const run = await api.runJob((await createJob('long')).id);
-    await waitFor('the call to be shown', async () => {
+    await waitFor('Temporal to show the call', async () => {
       const { raw } = await stack.temporal.workflow.getHandle(`scheduler-run-${run.id}`).describe();
       return raw.pendingActivities?.some(
         ({ activityType, lastStartedTime }) => activityType?.name === 'awaitCall' && lastStartedTime,
@@ -161,7 +161,7 @@ test.concurrent(
     long.answer();
     const ended = await endOfRun(api, run.id);
     expect(ended).toMatchObject({ state: 'succeeded', attempts: [{ number: 1, statusCode: 200 }] });
-    await waitFor('both', async () => (await activitiesOf(ended)).length === 2);
+    await waitFor('both activities', async () => (await activitiesOf(ended)).length === 2);
     expect(await activitiesOf(ended)).toEqual([LOCAL, 'awaitCall']);
 
     const failing = hold('failing');
@@ -181,9 +181,9 @@ test.concurrent(
 );
 
 test.concurrent.each([
-  ['has just begun', 0],
+  ['has just started', 0],
   ['takes longer', 2_500],
-])('a run that is cancelled breaks off a call that %s', async (_, waitMs) => {
+])('cancelling a run aborts a call that %s', async (_, waitMs) => {
   const name = `broken-off-${waitMs}`;
   const { held } = hold(name);
   const run = await api.runJob((await createJob(name)).id);
@@ -199,12 +199,12 @@ test.concurrent.each([
   expect(callsTo(name)).toHaveLength(1);
 });
 
-test.concurrent('a call of which nobody will ask for the end is broken off', async () => {
+test.concurrent('a call whose workflow was terminated is aborted', async () => {
   const { held } = hold('terminated');
   const run = await api.runJob((await createJob('terminated')).id);
   await waitFor('the call', () => held.length === 1);
   await stack.temporal.workflow.getHandle(`scheduler-run-${run.id}`).terminate('by an operator');
-  await waitFor('the call to be broken off', () => held[0]?.destroyed, 30_000);
+  await waitFor('the call to be aborted', () => held[0]?.destroyed, 30_000);
   expect(await endOfRun(api, run.id, 60_000)).toMatchObject({
     state: 'cancelled',
     reason: 'the run was terminated: by an operator',
@@ -214,7 +214,7 @@ test.concurrent('a call of which nobody will ask for the end is broken off', asy
 });
 
 test.concurrent(
-  'a run that is cancelled as its first call ends, ends with it: as the call ended, or cancelled if it were to be made again',
+  'a run that is cancelled when its first call ends gets the state of the call, or cancelled if it would be retried',
   async () => {
     const good = hold('good');
     const first = await api.runJob((await createJob('good')).id);
@@ -238,7 +238,7 @@ test.concurrent(
   },
 );
 
-/** Starts a run of a new job, and waits for its call, which is answered only when it is told to. */
+/** Starts a run of a new job and waits for its call, which is answered by `answer`. */
 async function beginCall(name: string) {
   const { held, answer } = hold(name);
   const run = await api.runJob((await createJob(name)).id);
@@ -246,16 +246,16 @@ async function beginCall(name: string) {
   return { name, held, answer, run };
 }
 
-/** Begins two calls: one that takes longer than its local activity waits, and one that has just begun. */
+/** Starts two calls: one that has outlasted its local activity, and one that has just started. */
 async function beginCalls(prefix: string) {
   const longer = await beginCall(`${prefix}-longer`);
   await sleep(2_500);
   return [longer, await beginCall(`${prefix}-just-begun`)];
 }
 
-// The rest stop the worker, which the tests above need.
+// These tests stop the worker, which the others need, so they come last.
 
-test('a worker that is told to stop ends its calls, just begun or longer', async () => {
+test('a worker that stops finishes its calls, just started or longer', async () => {
   const calls = await beginCalls('stopped');
   const stop = worker.stop();
   await sleep(4_000);
@@ -266,12 +266,12 @@ test('a worker that is told to stop ends its calls, just begun or longer', async
     const ended = await endOfRun(api, run.id, 30_000);
     expect(ended).toMatchObject({ state: 'succeeded', attempts: [{ number: 1 }] });
     expect(callsTo(name)).toHaveLength(1);
-    await waitFor('both', async () => (await activitiesOf(ended)).length === 2);
+    await waitFor('both activities', async () => (await activitiesOf(ended)).length === 2);
     expect(await activitiesOf(ended)).toEqual([LOCAL, 'awaitCall']);
   }
 });
 
-test('for a worker that is killed in a call, just begun or longer, another one calls, with the same key', async () => {
+test('another worker repeats the calls of a killed worker, just started or longer, with the same key', async () => {
   const calls = await beginCalls('killed');
   await worker.stop('SIGKILL');
   worker = await stack.startWorker();
@@ -283,7 +283,7 @@ test('for a worker that is killed in a call, just begun or longer, another one c
   }
 });
 
-test('a call whose record failed is known to Temporal, and recorded by another worker', async () => {
+test('a call that could not be recorded is kept by Temporal, and recorded by another worker', async () => {
   const direct = new URL(stack.databaseUrl);
   const proxy = await startProxy(Number(direct.port));
   direct.port = String(proxy.port);

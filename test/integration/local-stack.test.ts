@@ -1,12 +1,12 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { mkdirSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
-import { afterAll, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { apiClient } from '../support/client.ts';
 import { fromRunner } from '../support/environment.ts';
 import { waitFor } from '../support/wait-for.ts';
 
-// What a newcomer does: npm start, the pasted lines, Ctrl-C, npm start again.
+// npm start, the lines that it prints, Ctrl-C, npm start again.
 const dataDir = path.join(fromRunner('folder'), 'local stack');
 const PORTS = {
   PORT: '18000',
@@ -23,7 +23,7 @@ function npmStart(env: Record<string, string> = {}) {
   const child = spawn('npm', ['start'], {
     env: { ...process.env, ...PORTS, DATA_DIR: dataDir, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
-    // A process group of its own, as a shell gives it to every command: Ctrl-C goes to all of it.
+    // Its own process group, as in a shell: Ctrl-C goes to all its processes.
     detached: true,
   });
   running.push(child);
@@ -71,11 +71,19 @@ function listProcesses(): string[] {
   );
 }
 
+// npm start runs npm ci if this is not so, and would remove the packages that the other tests use.
+beforeAll(() => {
+  const [lock, installed] = ['package-lock.json', 'node_modules/.package-lock.json'].map(
+    (file) => statSync(file).mtimeMs,
+  );
+  if ((installed ?? 0) < (lock ?? 0))
+    throw new Error('The packages are older than package-lock.json; run "npm ci" first.');
+});
 afterAll(() => {
   for (const child of running) if (child.exitCode === null) child.kill('SIGTERM');
 });
 
-test('npm start runs a scheduler, keeps it running, stops without a trace, and goes on where it was', async () => {
+test('npm start runs the service, restarts its processes, stops completely, and continues with its data', async () => {
   mkdirSync(dataDir, { recursive: true });
   const first = npmStart();
   await untilReady(first);
@@ -83,7 +91,7 @@ test('npm start runs a scheduler, keeps it running, stops without a trace, and g
   expect(first.output).toContain(`http://127.0.0.1:${PORTS.TEMPORAL_UI_PORT}`);
   expect(first.output).toContain(dataDir);
 
-  // The very lines that it prints, typed into a shell.
+  // The lines that it prints, run in a shell.
   const lines = first.output
     .split('\n')
     .filter((line) => line.startsWith('  JOB=') || line.startsWith('  curl'));
@@ -91,7 +99,7 @@ test('npm start runs a scheduler, keeps it running, stops without a trace, and g
   const created = spawnSync('sh', ['-c', lines[0] ?? ''], { encoding: 'utf8' });
   const id = /^job ([0-9a-f-]{36})$/m.exec(created.stdout)?.[1] ?? '';
   expect(id).not.toBe('');
-  // Its key for secrets is made by the first start; that the job still fires after the others shows that it stays.
+  // The first start makes the key for secrets. The job still fires after later starts, so the key is kept.
   await api.patchJob(id, { target: { headers: { 'X-Token': { secret: 'local' } } } });
   expect(statSync(path.join(dataDir, 'secret-keys')).mode & 0o777).toBe(0o600);
   await waitFor('a run', async () => (await api.listRuns(id)).items.some((run) => run.state === 'succeeded'));
@@ -100,7 +108,7 @@ test('npm start runs a scheduler, keeps it running, stops without a trace, and g
     items: expect.arrayContaining([expect.objectContaining({ state: 'succeeded' })]),
   });
 
-  // The docs work offline: the page, and everything that it loads.
+  // /docs works offline: the page and everything that it loads.
   const page = await (await fetch(`http://127.0.0.1:${PORTS.PORT}/docs`)).text();
   const assets = [...page.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, url]) => url ?? '');
   expect(assets.length).toBeGreaterThanOrEqual(3);
@@ -110,7 +118,7 @@ test('npm start runs a scheduler, keeps it running, stops without a trace, and g
     expect((await fetch(href)).status).toBe(200);
   }
 
-  // A second stack on the same folder would destroy it; one on the same port is told so in a sentence.
+  // A stack on the same folder, on the same port, and with a wrong configuration does not start, and says why.
   const second = npmStart();
   const third = npmStart({ DATA_DIR: `${dataDir}-other` });
   const fourth = npmStart({ PORT: 'eight', LOG_LEVEL: 'loud' });
@@ -121,7 +129,7 @@ test('npm start runs a scheduler, keeps it running, stops without a trace, and g
   expect(await fourth.exited).toBe(1);
   expect(fourth.output).toMatch(/PORT: .*eight[^]*LOG_LEVEL: .*loud/);
 
-  // A child that dies is named, and comes back.
+  // A process that dies is named and started again.
   for (const name of ['worker', 'api']) {
     const stackPid = readFileSync(path.join(dataDir, 'stack.pid'), 'utf8');
     const children = listProcesses().filter(
@@ -144,19 +152,19 @@ test('npm start runs a scheduler, keeps it running, stops without a trace, and g
   const again = npmStart();
   await untilReady(again);
   const known = (await api.listRuns(id)).items.map((run) => run.id);
-  await waitFor('the job to go on firing', async () =>
+  await waitFor('another run', async () =>
     (await api.listRuns(id)).items.some((run) => run.state === 'succeeded' && !known.includes(run.id)),
   );
   again.child.kill('SIGTERM');
   await again.exited;
   expect(listProcesses()).toEqual([]);
 
-  // Even a stack that was killed leaves nothing that the next start can not clear away.
+  // The next start cleans up after a stack that was killed.
   const killed = npmStart();
   await untilReady(killed);
   process.kill(Number(readFileSync(path.join(dataDir, 'stack.pid'), 'utf8')), 'SIGKILL');
   await killed.exited;
-  // The API and the worker notice by themselves, although nobody reads their logs any more.
+  // The API and the worker stop by themselves, although nobody reads their logs.
   await waitFor(
     'the API and the worker to end',
     () => !listProcesses().some((line) => line.endsWith('/main.ts')),
@@ -169,11 +177,11 @@ test('npm start runs a scheduler, keeps it running, stops without a trace, and g
   expect(listProcesses()).toEqual([]);
 }, 300_000);
 
-test('npm start says why the API can not start, and leaves nothing behind', async () => {
+test('npm start says why the API cannot start, and leaves no process behind', async () => {
   const open = npmStart({ HOST: '0.0.0.0', DATA_DIR: `${dataDir}-open` });
   expect(await open.exited).toBe(1);
   expect(open.output).toMatch(/HOST: 0\.0\.0\.0 can be reached from other machines[^]*Stopped\./);
-  // What is found only once Postgres and Temporal are up.
+  // An error that is found only after Postgres and Temporal are up.
   const broken = npmStart({
     DATA_DIR: `${dataDir}-broken`,
     TLS_CERT_FILE: 'package.json',
@@ -184,7 +192,7 @@ test('npm start says why the API can not start, and leaves nothing behind', asyn
   expect(listProcesses()).toEqual([]);
 });
 
-test('npm start with keys makes one, with which its lines work', async () => {
+test('npm start with API keys creates one, and its lines use it', async () => {
   const stack = npmStart({ API_KEY_PEPPER: 'p'.repeat(32), DATA_DIR: `${dataDir}-keys` });
   await untilReady(stack);
   await expect(api.listJobs()).rejects.toThrow('401');

@@ -40,7 +40,7 @@ const definition = (name: string, more: object = {}) => ({
 });
 
 describe('metrics', () => {
-  test('of the API count requests by route and status, and never by id', async () => {
+  test('of the API count requests by route and status, not by id', async () => {
     const job = await api.createJob(definition('counted'));
     await api.getJob(job.id);
     await api.getJob(job.id);
@@ -61,7 +61,7 @@ describe('metrics', () => {
     expect(metrics.value('nodejs_eventloop_lag_p99_seconds')).toBeGreaterThan(0);
   });
 
-  test('of a worker count attempts and ends, and how late occurrences begin', async () => {
+  test('of a worker count attempts, ended runs and the lateness of occurrences', async () => {
     stack.receiver.respond('/fails', (_, response) => response.writeHead(503).end());
     const [good, bad] = [await api.createJob(definition('works')), await api.createJob(definition('fails'))];
     await endOfRun(api, (await api.runJob(good.id)).id);
@@ -80,11 +80,11 @@ describe('metrics', () => {
     expect([ended('manual', 'succeeded'), ended('manual', 'failed'), ended('schedule', 'succeeded')]).toEqual(
       [1, 1, 1],
     );
-    // Runs that somebody asked for are not late.
+    // Manual runs have no lateness.
     expect(metrics.value('scheduler_run_lateness_seconds_count', { target: 'http' })).toBe(1);
   });
 
-  test('of a worker tell the state of the installation', async () => {
+  test('of a worker show the state of the installation', async () => {
     const paused = await api.createJob(definition('paused'));
     await api.pauseJob(paused.id);
     const limited = await api.createJob(
@@ -92,7 +92,7 @@ describe('metrics', () => {
     );
     stack.receiver.respond('/limited', (_, response) => void setTimeout(() => response.end('ok'), 20_000));
     for (let run = 0; run < 3; run++) await api.runJob(limited.id);
-    const metrics = await waitFor('the turns to be seen', async () => {
+    const metrics = await waitFor('two waiting permits', async () => {
       const now = await scrape(worker.url);
       return now.value('scheduler_turns', { state: 'waiting' }) === 2 ? now : undefined;
     });
@@ -110,7 +110,7 @@ describe('metrics', () => {
     );
   });
 
-  test('have names by the conventions of Prometheus, each with a help, and few label values', async () => {
+  test('follow the naming conventions of Prometheus, with help texts and few label values', async () => {
     const scrapes = await Promise.all([apiService, worker].map(({ url }) => scrape(url)));
     for (const { families } of scrapes) {
       for (const { name, type, help, series } of families.filter((family) =>
@@ -125,14 +125,14 @@ describe('metrics', () => {
     }
   });
 
-  test('need credentials where the documents do', async () => {
+  test('need credentials when the documentation does', async () => {
     const closed = await stack.startApi({ API_KEY_PEPPER, INTERNAL_ACCESS: 'authenticated' });
     expect((await fetch(`${closed.url}/metrics`)).status).toBe(401);
     expect((await fetch(`${closed.url}/metrics`, { headers: bearer(key) })).status).toBe(200);
     await closed.stop();
   });
 
-  test('that dashboards and alerts speak of exist', async () => {
+  test('that dashboards and alerts use exist', async () => {
     const scrapes = await Promise.all([apiService, worker].map(({ url }) => scrape(url)));
     const known = new Set(
       scrapes.flatMap(({ families }) =>
@@ -158,7 +158,7 @@ describe('metrics', () => {
 });
 
 describe('in a real Prometheus', () => {
-  test('each alert fires for what it is made for, and is silent for a healthy service', () => {
+  test('each alert fires on its condition, and not for a healthy service', () => {
     expect(runPromtool('test', 'rules', `${FOLDER}/alerts.test.yml`)).toContain('SUCCESS');
     expect(runPromtool('check', 'rules', `${FOLDER}/alerts.yml`)).toContain('14 rules found');
     const runbook = readFileSync('docs/operations.md', 'utf8');
@@ -166,7 +166,7 @@ describe('in a real Prometheus', () => {
       expect(runbook).toContain(`### ${name}\n`);
   });
 
-  test('each query of the dashboards finds what it asks for, and no alert fires', async () => {
+  test('each query of the dashboards finds series, and no alert fires', async () => {
     const targets = [apiService, worker].map(({ url }) => new URL(url).host);
     const prometheus = await startPrometheus(targets);
     try {
@@ -174,14 +174,14 @@ describe('in a real Prometheus', () => {
         const { panels } = JSON.parse(readFileSync(`${FOLDER}/grafana/${file}`, 'utf8')) as Dashboard;
         return panels.flatMap((panel) => panel.targets.map(({ expr }) => expr));
       });
-      // What does not happen here: no hook is called.
+      // This test calls no hook.
       const asked = expressions.filter((expression) => !expression.includes('onFailure'));
       expect(asked.length).toBeGreaterThan(30);
       for (const name of ['works-often', 'fails'])
         await api.createJob(definition(`${name}`, { name: `${name} often`, schedule: { every: '1s' } }));
       let without = asked;
       await waitFor(
-        'every query to find something',
+        'every query to find series',
         async () => {
           const found = await Promise.all(
             without.map((expression) => prometheus.query(expression.replaceAll('$__rate_interval', '15s'))),

@@ -14,7 +14,7 @@ import { createTestDatabase, startServiceProcess } from '../support/stack.ts';
 const names = Object.keys(migrations);
 const logger = createLogger({ level: 'silent', name: 'test' });
 
-test('several processes may migrate at once; a service refuses a schema that is not its own', async () => {
+test('several processes can migrate at once; a service refuses a schema of another version', async () => {
   const { databaseUrl, dropDatabase } = await createTestDatabase('migrate');
   const env = { DATABASE_URL: databaseUrl, TEMPORAL_ADDRESS: fromRunner('temporalAddress') };
   const databases = Array.from({ length: 4 }, () => createDatabase(readConfig(env), logger, 'test'));
@@ -30,7 +30,7 @@ test('several processes may migrate at once; a service refuses a schema that is 
     expect(applied.flat()).toEqual(names);
     await requireCurrentSchema(db);
 
-    // Back to an older version, and forward again.
+    // Down to an older version, and up again.
     const back = (...args: string[]) =>
       promisify(execFile)(process.execPath, ['dist/db/main.js', ...args], {
         env: { PATH: process.env['PATH'], DATABASE_URL: databaseUrl },
@@ -59,7 +59,7 @@ test('several processes may migrate at once; a service refuses a schema that is 
   }
 });
 
-test('0004 gives jobs of before what they lack, and leaves what their authors sent to the letter', async () => {
+test('0004 fills in new fields of old jobs, and leaves their input unchanged', async () => {
   const { databaseUrl, dropDatabase } = await createTestDatabase('migrate-0004');
   const env = { DATABASE_URL: databaseUrl, TEMPORAL_ADDRESS: fromRunner('temporalAddress') };
   const db = createDatabase(readConfig(env), logger, 'test');

@@ -4,14 +4,14 @@ import { apiClient } from '../support/client.ts';
 import { createStack, type Stack } from '../support/stack.ts';
 import { waitFor } from '../support/wait-for.ts';
 
-// A job every second, whose target takes 3.5 seconds, under each of the six policies at the same time.
+// For each overlap policy, a job with an occurrence every second and a target that takes 3.5 seconds.
 const TAKES_MS = 3_500;
 const OCCURRENCES = 12;
 const POLICIES = ['skip', 'bufferOne', 'bufferAll', 'cancelOther', 'terminateOther', 'allowAll'] as const;
 type Overlap = (typeof POLICIES)[number];
 
 let stack: Stack;
-/** Every occurrence is in one or the other. */
+/** Every occurrence of a job is in one of these two. */
 const runsOf = {} as Record<Overlap, Run[]>;
 const skippedOf = {} as Record<Overlap, Run[]>;
 const concurrency = {} as Record<Overlap, number>;
@@ -43,7 +43,7 @@ beforeAll(async () => {
     });
     ids[overlap] = job.id;
   }
-  // bufferAll takes longest: one run after another.
+  // bufferAll takes longest: its runs come one after another.
   const longest = OCCURRENCES * (TAKES_MS + 1_500) + 20_000;
   await waitFor(
     'all runs of bufferAll',
@@ -71,17 +71,17 @@ const places = (overlap: Overlap) => {
 const EVERY_ONE = Array.from({ length: OCCURRENCES }, (_, index) => index);
 
 describe('overlap', () => {
-  test('what did not start says why', () => {
+  test('an occurrence that did not start says why', () => {
     for (const overlap of POLICIES)
       for (const run of skippedOf[overlap]) expect(run.reason).toMatch(/^overlap: /);
     expect(skippedOf.allowAll).toEqual([]);
     expect(skippedOf.bufferAll).toEqual([]);
   });
 
-  test('skip: what is due during a run does not start', () => {
+  test('skip: an occurrence that is due during a run does not start', () => {
     expect(concurrency.skip).toBe(1);
     expect(new Set(states('skip'))).toEqual(new Set(['succeeded']));
-    // A run takes at least 3.5 s: of four occurrences at most one starts.
+    // A run takes at least 3.5 s, so at most one of four occurrences starts.
     const distances = places('skip')
       .slice(1)
       .map((place, index) => place - (places('skip')[index] as number));
@@ -90,10 +90,10 @@ describe('overlap', () => {
     expect(runsOf.skip.length).toBeLessThanOrEqual(3);
   });
 
-  test('bufferOne: one of those that are due during a run starts after it', () => {
+  test('bufferOne: one of the occurrences that are due during a run starts after it', () => {
     expect(concurrency.bufferOne).toBe(1);
     expect(new Set(states('bufferOne'))).toEqual(new Set(['succeeded']));
-    // The first, the one after it that was kept, and so on until the end: more than with skip, fewer than all.
+    // The first one, then a buffered one, and so on: more runs than with skip, and fewer than occurrences.
     expect(runsOf.bufferOne.length).toBeGreaterThan(runsOf.skip.length);
     expect(runsOf.bufferOne.length).toBeLessThan(OCCURRENCES);
     expect(places('bufferOne').slice(0, 2)).toEqual([0, 1]);
@@ -106,7 +106,7 @@ describe('overlap', () => {
   });
 
   test.each(['cancelOther', 'terminateOther'] as const)(
-    '%s: each run ends the one before; only the last succeeds',
+    '%s: each run ends its predecessor, and only the last one succeeds',
     (overlap) => {
       const runs = runsOf[overlap];
       expect(runs[runs.length - 1]?.state).toBe('succeeded');
@@ -117,7 +117,7 @@ describe('overlap', () => {
           ? 'the run was cancelled'
           : 'the run was terminated: terminated by schedule overlap policy';
       for (const run of before) expect(run.reason).toBe(reason);
-      // Of several that a slow server finds due at once, only the last one starts.
+      // If a slow server finds several due at once, it starts only the last one.
       expect(runs.length).toBeGreaterThan(2);
       expect(places(overlap)[runs.length - 1]).toBe(OCCURRENCES - 1);
     },

@@ -23,9 +23,9 @@ import { lookAtSession, NOTHING_LEFT } from '../support/session-state.ts';
 import { createStack, type ServiceProcess, type Stack } from '../support/stack.ts';
 import { waitFor } from '../support/wait-for.ts';
 
-// API and worker see Postgres through a pooler alone, which hands each of their transactions to another session.
+// API and worker reach Postgres only through a pooler, which runs each transaction in any session.
 
-/** Fewer than one process would like to have. */
+/** Fewer than the pool size of one process. */
 const POOL_SIZE = 8;
 
 let stack: Stack;
@@ -66,7 +66,7 @@ const job = (name: string, more: object = {}) => ({
 const logOf = (file: string) => readFileSync(path.join(fromRunner('folder'), file), 'utf8');
 
 describe('through PgBouncer in transaction mode', () => {
-  test('jobs are made, changed, paused and deleted; of two writers with one ETag, one wins', async () => {
+  test('jobs are created, changed, paused and deleted; one of two writers with the same ETag wins', async () => {
     const { id } = await api.createJob(job('changing'));
     const etag = (await request(`${urlOf(1)}/jobs/${id}`)).headers.get('etag') ?? '';
     const patches = await Promise.all(
@@ -95,7 +95,7 @@ describe('through PgBouncer in transaction mode', () => {
     ]);
   });
 
-  test('an Idempotency-Key makes one job of twenty requests', async () => {
+  test('twenty requests with one Idempotency-Key create one job', async () => {
     const answers = await Promise.all(
       Array.from({ length: 20 }, (_, index) =>
         request<Job>(`${urlOf(index % 2)}/jobs`, 'POST', job('once'), { 'idempotency-key': 'once-1' }),
@@ -105,7 +105,7 @@ describe('through PgBouncer in transaction mode', () => {
     expect((await api.listJobs('?name=once')).items).toHaveLength(1);
   });
 
-  test('limits hold, hooks are called, and a stream shows every end', async () => {
+  test('limits hold, hooks are called, and a stream shows the end of every run', async () => {
     const held = { now: 0, most: 0 };
     stack.receiver.respond('/limited', (_, response) => {
       held.most = Math.max(held.most, ++held.now);
@@ -132,7 +132,7 @@ describe('through PgBouncer in transaction mode', () => {
     const ends = await Promise.all(runs.map((run) => endOfRun(api, run)));
     expect(new Set(ends.map(({ state }) => state))).toEqual(new Set(['failed']));
     expect(held.most).toBe(2);
-    await waitFor('the stream to show the ends', () => {
+    await waitFor('the stream to show the end of every run', () => {
       const seen = follower.events.map(({ data }) => data as RunEvent);
       return runs.every((run) => seen.some(({ runId, state }) => runId === run && state === 'failed'));
     });
@@ -147,7 +147,7 @@ describe('through PgBouncer in transaction mode', () => {
     await api.deleteJob(scheduled.id);
   });
 
-  test('the reconciler holds its lease, syncs what was not, and removes what is old', async () => {
+  test('the reconciler holds its lease, syncs jobs, and removes old rows', async () => {
     const { id } = await api.createJob(job('lost'));
     const handle = stack.temporal.schedule.getHandle(`scheduler-job-${id}`);
     await handle.delete();
@@ -159,19 +159,19 @@ describe('through PgBouncer in transaction mode', () => {
       [id],
     );
     await waitFor('the schedule to be there again', () => handle.describe().catch(() => undefined));
-    await waitFor('the runs to be forgotten', async () => (await api.allRuns(id)).length === 0);
+    await waitFor('the old runs to be removed', async () => (await api.allRuns(id)).length === 0);
     const findLease = async () =>
       (
         await stack.db.query<{ holder: string | null; is_recent: boolean }>(
           `SELECT holder, passed_at > now() - interval '30 s' AS is_recent FROM reconciler`,
         )
       ).rows[0];
-    // It is given back between two passes.
-    await waitFor('somebody to hold the lease', async () => (await findLease())?.holder);
+    // It is released between two passes.
+    await waitFor('a holder of the lease', async () => (await findLease())?.holder);
     expect((await findLease())?.is_recent).toBe(true);
   });
 
-  test('two processes count the requests of a client together, and the jobs of a namespace', async () => {
+  test('two processes share the rate limit of a client and the quota of a namespace', async () => {
     const env = {
       DATABASE_URL: bouncer.url,
       API_KEY_PEPPER,
@@ -190,7 +190,7 @@ describe('through PgBouncer in transaction mode', () => {
     await Promise.all(limited.map((service) => service.stop()));
   });
 
-  test('many more connections than sessions work at once', async () => {
+  test('many more connections than sessions work at the same time', async () => {
     const clients = Array.from({ length: 40 }, () => new pg.Client({ connectionString: bouncer.url }));
     await Promise.all(clients.map((client) => client.connect()));
     const answers = await Promise.all([
@@ -207,12 +207,12 @@ describe('through PgBouncer in transaction mode', () => {
     await Promise.all(clients.map((client) => client.end()));
   });
 
-  test('nothing is left in any of the sessions', async () => {
+  test('no session keeps any state', async () => {
     const client = new pg.Client({ connectionString: bouncer.url });
     await client.connect();
     const seen = new Map<number, object>();
     const sessions = await bouncer.show('SERVERS');
-    await waitFor('each session to have been looked at', async () => {
+    await waitFor('each session to be checked', async () => {
       const { pid, left } = await lookAtSession(client);
       seen.set(pid, left);
       return sessions.length > 1 && seen.size >= Math.min(sessions.length, POOL_SIZE);
@@ -222,7 +222,7 @@ describe('through PgBouncer in transaction mode', () => {
   });
 });
 
-test('plans of marked statements are kept on the way to Postgres itself, and behind a pooler they are not', async () => {
+test('marked statements are prepared on direct connections to Postgres, and not through a pooler', async () => {
   const keptBy = async (url: string) => {
     const config = readConfig({ DATABASE_URL: url, DATABASE_POOL_SIZE: '1', TEMPORAL_ADDRESS: 'nowhere:1' });
     const db = createDatabase(config, createLogger({ level: 'silent', name: 'test' }), 'test');
@@ -244,7 +244,7 @@ test('plans of marked statements are kept on the way to Postgres itself, and beh
 });
 
 describe('the statement timeout', () => {
-  test('is in force; if nobody has set it behind the pooler, the log says so', async () => {
+  test('is in force; if it is not set behind the pooler, the log warns', async () => {
     const { stop } = await stack.startApi({ DATABASE_URL: bouncer.urlWithoutTimeout });
     await stop();
     const warning = 'no statement timeout is in force';
@@ -260,13 +260,13 @@ describe('migrations', () => {
       env: { PATH: process.env['PATH'], DATABASE_URL: databaseUrl },
     });
 
-  test('are refused by PgBouncer, whose sessions can not hold their lock', async () => {
+  test('fail through PgBouncer, whose sessions cannot hold their lock', async () => {
     await expect(migrate(bouncer.url)).rejects.toMatchObject({
       stdout: expect.stringContaining('unsupported startup parameter: options'),
     });
   });
 
-  test('take as long as they need, also where the role or the database has a timeout', async () => {
+  test('have no time limit, even if the role or the database has a timeout', async () => {
     const name = new URL(stack.databaseUrl).pathname.slice(1);
     await stack.db.query(`ALTER DATABASE ${name} SET statement_timeout = '1ms'`);
     expect((await migrate(stack.databaseUrl)).stdout).toContain('nothing to migrate');

@@ -11,7 +11,7 @@ import { fromRunner } from '../support/environment.ts';
 import { PRIVATE_AUTHORITY, PRIVATELY_SIGNED } from '../support/private-authority.ts';
 import { createStack, type ServiceProcess, type Stack } from '../support/stack.ts';
 
-/** A public address; the proxies lead to this machine instead. */
+/** A public address. The proxies connect to this machine instead. */
 const PUBLIC = '93.184.216.34';
 const PASSWORD = 'proxy-password-to-be-hidden';
 
@@ -34,7 +34,7 @@ beforeAll(async () => {
     status: (authority) => (authority.endsWith(':8407') ? 407 : 200),
   });
   writeFileSync(authorities, PRIVATE_AUTHORITY);
-  // In lower case as well, as others have it: Temporal is to be reached all the same.
+  // In lower case too, as other programs read it. Temporal must still be reached directly.
   const addressOf = ({ port }: ConnectProxy) => `http://scheduler:${PASSWORD}@127.0.0.1:${port}`;
   const proxies = { https_proxy: addressOf(secureProxy), HTTP_PROXY: addressOf(plainProxy) };
   const [service, started] = await Promise.all([
@@ -65,7 +65,7 @@ async function runOf(url: string, more: object = {}) {
   return endOfRun(api, (await api.runJob(job.id)).id);
 }
 
-test('a job calls through the proxies, by http and, with a private authority, by https', async () => {
+test('a job calls through the proxies, with http and, with a private authority, with https', async () => {
   expect(await runOf(`http://${PUBLIC}/plain`)).toMatchObject({ state: 'succeeded' });
   expect(stack.receiver.callsTo('/plain')).toEqual([
     expect.objectContaining({ headers: expect.objectContaining({ host: PUBLIC }) }),
@@ -84,14 +84,14 @@ test('a job calls through the proxies, by http and, with a private authority, by
   expect(secureProxy.requests.map(({ line }) => line)).toEqual([`CONNECT ${PUBLIC}:443`]);
 });
 
-test('and this machine without', async () => {
+test('NO_PROXY targets are called directly', async () => {
   const asked = plainProxy.requests.length;
   expect(await runOf(`${stack.receiver.url}/direct`)).toMatchObject({ state: 'succeeded' });
   expect(stack.receiver.callsTo('/direct')).toHaveLength(1);
   expect(plainProxy.requests).toHaveLength(asked);
 });
 
-test('where it may not call, it may not through a proxy either, nor after a redirect', async () => {
+test('a forbidden address is not called through a proxy either, nor after a redirect', async () => {
   const asked = plainProxy.requests.length;
   for (const host of ['10.0.0.1', '169.254.169.254', '127.0.0.2', '[::ffff:10.0.0.1]'])
     expect(await runOf(`http://${host}/`)).toMatchObject({
@@ -109,7 +109,7 @@ test('where it may not call, it may not through a proxy either, nor after a redi
   expect(plainProxy.requests).toHaveLength(asked + 1);
 });
 
-test('a proxy that refuses is told of in words, without its password, there and in the log', async () => {
+test('a run and the log say that a proxy refused, without its password', async () => {
   const run = await runOf(`http://${PUBLIC}:8407/`);
   expect(run).toMatchObject({
     state: 'failed',

@@ -22,7 +22,7 @@ const definition = {
   target: { type: 'http', url: 'https://example.com/' },
 };
 
-/** Sends so many requests through all of the services, a few at once. */
+/** Sends `count` requests, distributed over the services, a few at a time. */
 async function sendMany(
   count: number,
   send: (url: string, number: number) => Promise<{ status: number; headers: Headers }>,
@@ -42,7 +42,7 @@ const countOf = (answers: { status: number }[], status: number) =>
   answers.filter((answer) => answer.status === status).length;
 
 describe('a client', () => {
-  test('has as many writes a minute through two processes as through one, and reads beside them', async () => {
+  test('has one limit of writes for two processes, and a separate one of reads', async () => {
     const key = await makeKey(stack, 'writer', 'jobs:read,jobs:write');
     const answers = await sendMany(100, (url, number) =>
       request(`${url}/jobs`, 'POST', { ...definition, name: `job-${number}` }, bearer(key)),
@@ -61,7 +61,7 @@ describe('a client', () => {
     const read = await request(`${url}/jobs`, 'GET', undefined, bearer(key));
     expect(read.status).toBe(200);
     expect(read.headers.get('ratelimit')).toMatch(/^"reads";r=29;t=60$/);
-    // A preview changes nothing.
+    // A preview counts as a read: it changes nothing.
     const preview = await request(
       `${url}/schedules/preview`,
       'POST',
@@ -73,14 +73,14 @@ describe('a client', () => {
     expect(again).toMatchObject({ status: 429, body: { code: 'rate_limited' } });
   });
 
-  test('does not use up the limit of another', async () => {
+  test('does not use up the limit of another client', async () => {
     const key = await makeKey(stack, 'another writer', 'jobs:write');
     const { url } = services[0] as ServiceProcess;
     const answer = await request(`${url}/jobs`, 'POST', { ...definition, name: 'of another' }, bearer(key));
     expect(answer.status).toBe(201);
   });
 
-  test('without credentials is counted by its address, which no header can change', async () => {
+  test('without credentials is identified by its address, which no header can change', async () => {
     const answers = await sendMany(40, (url, number) =>
       request(`${url}/jobs`, 'GET', undefined, { 'x-forwarded-for': `203.0.113.${number}` }),
     );
@@ -89,7 +89,7 @@ describe('a client', () => {
     expect(probe.status).toBe(200);
   });
 
-  test('behind a proxy that is trusted is counted by the address that the proxy saw', async () => {
+  test('behind a trusted proxy is identified by the address that the proxy saw', async () => {
     const { url, stop } = await stack.startApi({ ...LIMITS, TRUST_PROXY: '1' });
     const from = (address: string) =>
       request(`${url}/jobs`, 'GET', undefined, { 'x-forwarded-for': address });
@@ -97,9 +97,9 @@ describe('a client', () => {
       expect((await from(`198.51.100.${number}, 203.0.113.77`)).status).toBe(401);
     expect((await from('198.51.100.99, 203.0.113.77')).status).toBe(429);
     expect((await from('198.51.100.99, 203.0.113.78')).status).toBe(401);
-    // Some proxies name the port as well.
+    // Some proxies add the port.
     expect((await from('203.0.113.77:5678')).status).toBe(429);
-    // One user has all addresses of a /64.
+    // A user has a whole /64.
     for (let number = 0; number < 30; number++)
       expect((await from(`2001:db8:1:2::${number}`)).status).toBe(401);
     expect((await from('2001:db8:1:2:ffff::1')).status).toBe(429);
@@ -107,8 +107,8 @@ describe('a client', () => {
     await stop();
   });
 
-  test('is limited by each process by itself while the counts in Postgres can not be had', async () => {
-    const key = await makeKey(stack, 'in an outage', 'jobs:read');
+  test('is limited by each process separately while Postgres does not answer', async () => {
+    const key = await makeKey(stack, 'without Postgres', 'jobs:read');
     await stack.db.query('ALTER TABLE rate_limits RENAME TO rate_limits_away');
     const answers = await sendMany(80, (url) => request(`${url}/jobs`, 'GET', undefined, bearer(key)));
     expect([countOf(answers, 200), countOf(answers, 429)]).toEqual([60, 20]);
@@ -128,7 +128,7 @@ describe('a client', () => {
 });
 
 describe('a namespace', () => {
-  test('takes no more jobs than it may hold, however many arrive at once', async () => {
+  test('holds no more jobs than its quota, however many requests arrive at once', async () => {
     const full = await Promise.all(
       [0, 1].map(() => stack.startApi({ API_KEY_PEPPER, MAX_JOBS_PER_NAMESPACE: '7' })),
     );
@@ -157,7 +157,7 @@ describe('a namespace', () => {
     await Promise.all(full.map((service) => service.stop()));
   });
 
-  test('has no job that fires more often than it may', async () => {
+  test('refuses jobs that fire more often than MIN_INTERVAL_SECONDS', async () => {
     const { url, stop } = await stack.startApi({ MIN_INTERVAL_SECONDS: '60' });
     const create = (name: string, schedule: object) =>
       request<Problem & { id: string }>(`${url}/jobs`, 'POST', { ...definition, name, schedule });

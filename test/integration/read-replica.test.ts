@@ -29,7 +29,7 @@ beforeAll(async () => {
     createStack('read-replica'),
     startReplicatedPostgres('read-replica'),
   ]);
-  // As in a deployment, a role without rights on the server.
+  // As in a deployment: a role without rights on the server.
   const admin = new pg.Client({ connectionString: postgres.primary.urlOf('postgres') });
   await admin.connect();
   await admin.query("CREATE ROLE scheduler LOGIN PASSWORD 'secret'");
@@ -58,7 +58,7 @@ const job = (name: string) => ({
   target: { type: 'http', url: 'https://example.com/' },
 });
 
-/** The lines of an API's log that begin with this message. */
+/** The lines of an API's log whose message begins so. */
 const linesOf = (message: string, file = 'read-replica-api-1.log') =>
   readFileSync(path.join(fromRunner('folder'), file), 'utf8')
     .split('\n')
@@ -66,7 +66,7 @@ const linesOf = (message: string, file = 'read-replica-api-1.log') =>
 
 const isUsed = () => linesOf('lists are answered by').at(-1)?.includes(BY_REPLICA) === true;
 
-/** Asks the replica itself. */
+/** Runs a query on the replica. */
 async function askReplica(query: string): Promise<Record<string, unknown> | undefined> {
   const client = new pg.Client({ connectionString: postgres.replicaUrlOf('scheduler') });
   await client.connect();
@@ -89,12 +89,12 @@ const namesOf = async () => (await api.listJobs('?limit=200')).items.map(({ name
 const runIds = async (url: string) =>
   (await request<{ items: Run[] }>(`${service.url}${url}`)).body.items.map(({ id }) => id);
 
-test('lists are answered by the replica, with what it holds; everything else by the primary', async () => {
+test('lists are read from the replica, everything else from the primary', async () => {
   const old = await api.createJob(job('old'));
   await waitFor('the replica to hold it', async () => (await namesOf()).includes('old'));
   let attempt = 0;
-  // A replica that lags for longer is not asked any more: on a slow machine this may take more than one attempt.
-  await waitFor('all of this to happen while the replica may lag', async () => {
+  // A replica that lags for too long is not used any more, so a slow machine may take several attempts.
+  await waitFor('all reads to finish before the replica lags too far', async () => {
     await waitFor('the replica to be used', isUsed);
     const name = `new ${++attempt}`;
     await pauseReplay();
@@ -109,7 +109,7 @@ test('lists are answered by the replica, with what it holds; everything else by 
         runIds('/runs'),
         runIds(`/jobs/${old.id}/runs`),
         api.listRevisions(old.id),
-        // Of a job that the replica has never heard of.
+        // Of a job that is not on the replica yet.
         api.listRevisions(made.id),
         api.allRuns(made.id),
       ]);
@@ -128,10 +128,10 @@ test('lists are answered by the replica, with what it holds; everything else by 
       await resumeReplay();
     }
   });
-  await waitFor('the replica to hold all of it', async () => (await namesOf()).includes(`new ${attempt}`));
+  await waitFor('the replica to hold the new job', async () => (await namesOf()).includes(`new ${attempt}`));
 });
 
-test('a replica that lags too far is not asked, until it has caught up', async () => {
+test('a replica that lags too far is not used until it has caught up', async () => {
   await waitFor('the replica to be used', isUsed);
   await pauseReplay();
   await api.createJob(job('unseen'));
@@ -144,7 +144,7 @@ test('a replica that lags too far is not asked, until it has caught up', async (
 });
 
 describe('while the replica', () => {
-  test('is away, the primary answers; the log says so once, and readiness does not mind', async () => {
+  test('is down, lists come from the primary; the log says so once, and the API stays ready', async () => {
     const before = linesOf(BY_PRIMARY).length;
     await postgres.stopReplica();
     await api.createJob(job('meanwhile'));
@@ -166,9 +166,9 @@ describe('while the replica', () => {
     expect(connections).toEqual({ are_there: true });
   });
 
-  test('says nothing at all, the primary answers what was asked of it', async () => {
+  test('does not respond, lists come from the primary', async () => {
     proxy.freeze();
-    // More than there are connections to it.
+    // More requests than connections to the replica.
     const answers = await Promise.all(
       Array.from({ length: 15 }, () => request(`${service.url}/jobs?name=old`)),
     );
@@ -183,15 +183,15 @@ describe('while the replica', () => {
   });
 });
 
-describe('a server that is no replica of the primary', () => {
-  /** The number of the process, of which its log has its name. */
+describe('a server that is not a replica of the primary', () => {
+  /** The number of the API process, which is part of the name of its log. */
   let number = 2;
   test.each([
     ['the primary', () => postgres.primary.urlOf('scheduler'), 'it is not a replica: it takes writes'],
     ['another server', () => stack.databaseUrl, 'it is not a replica of the primary'],
     ['another database', () => postgres.replicaUrlOf('postgres'), 'it is not a replica of the primary'],
     ['nobody', () => 'postgres://user:secret@127.0.0.1:1/scheduler', 'ECONNREFUSED'],
-  ])('is not read from: %s', async (_, urlOf, reason) => {
+  ])('is not used: %s', async (_, urlOf, reason) => {
     const { stop, url } = await stack.startApi({ ...env, DATABASE_READ_URL: urlOf() });
     const file = `read-replica-api-${++number}.log`;
     await waitFor('the log to say so', () => linesOf(BY_PRIMARY, file).length > 0);

@@ -29,12 +29,12 @@ const exists = (jobId: string) =>
         throw error;
       },
     );
-/** A schedule's list entry may lag behind by a minute, so what changed within it is not judged. */
+/** Ages the last change of a Temporal Schedule: the sweep skips recent ones, because lists may lag by a minute. */
 const ageSchedule = (jobId: string) =>
   stack.db.query(`UPDATE jobs SET schedule_put_at = now() - interval '10 min' WHERE id = $1`, [jobId]);
 
 describe('the sweep', () => {
-  test.concurrent('makes a lost schedule anew', async () => {
+  test.concurrent('creates a lost Temporal Schedule again', async () => {
     const job = await api.createJob({ name: 'lost', schedule: never, target: target('/lost') });
     await scheduleOf(job.id).delete();
     await ageSchedule(job.id);
@@ -43,7 +43,7 @@ describe('the sweep', () => {
   });
 
   test.concurrent(
-    'deletes a schedule of ours that has no job, and leaves those of others alone',
+    'deletes a Temporal Schedule of the service that has no job, and leaves those of others alone',
     async () => {
       const action = {
         type: 'startWorkflow' as const,
@@ -62,40 +62,40 @@ describe('the sweep', () => {
     },
   );
 
-  test.concurrent(
-    'brings back what somebody changed in Temporal: a generation, and a pause that was taken off',
-    async () => {
-      const job = await api.createJob({ name: 'tampered', schedule: never, target: target('/tampered') });
-      await api.pauseJob(job.id, { reason: 'maintenance' });
-      await scheduleOf(job.id).unpause('I know better');
-      await waitFor('the pause', async () => (await scheduleOf(job.id).describe()).state.paused);
-    },
-  );
+  test.concurrent('restores a pause that somebody removed in Temporal', async () => {
+    const job = await api.createJob({ name: 'tampered', schedule: never, target: target('/tampered') });
+    await api.pauseJob(job.id, { reason: 'maintenance' });
+    await scheduleOf(job.id).unpause('I know better');
+    await waitFor('the pause', async () => (await scheduleOf(job.id).describe()).state.paused);
+  });
 });
 
-test.concurrent('a database that was restored from a backup, and is behind Temporal, wins', async () => {
-  const job = await api.createJob({ name: 'restored', schedule: never, target: target('/restored') });
-  await api.pauseJob(job.id);
-  await api.resumeJob(job.id);
-  await stack.db.query('DELETE FROM job_revisions WHERE job_id = $1 AND generation > 1', [job.id]);
-  await stack.db.query(
-    'UPDATE jobs SET generation = 1, schedule_generation = 1, observed_generation = 0 WHERE id = $1',
-    [job.id],
-  );
-  await waitFor('the job to be synced', async () => (await api.getJob(job.id)).sync.state === 'synced');
-  expect((await api.getJob(job.id)).sync.generation).toBe(4);
-  expect((await scheduleOf(job.id).describe()).action.args).toMatchObject([{ generation: 4 }]);
-});
+test.concurrent(
+  'a database that was restored from a backup wins over Temporal, which is ahead of it',
+  async () => {
+    const job = await api.createJob({ name: 'restored', schedule: never, target: target('/restored') });
+    await api.pauseJob(job.id);
+    await api.resumeJob(job.id);
+    await stack.db.query('DELETE FROM job_revisions WHERE job_id = $1 AND generation > 1', [job.id]);
+    await stack.db.query(
+      'UPDATE jobs SET generation = 1, schedule_generation = 1, observed_generation = 0 WHERE id = $1',
+      [job.id],
+    );
+    await waitFor('the job to be synced', async () => (await api.getJob(job.id)).sync.state === 'synced');
+    expect((await api.getJob(job.id)).sync.generation).toBe(4);
+    expect((await scheduleOf(job.id).describe()).action.args).toMatchObject([{ generation: 4 }]);
+  },
+);
 
 describe('an occurrence that Temporal did not start', () => {
-  /** As if the schedule had been made only now, though the job is older. */
+  /** Moves the occurrence log of a job back by `seconds`, as if Temporal had not started what was due since. */
   const makeDue = (jobId: string, seconds: number) =>
     stack.db.query(
       `UPDATE jobs SET accounted_to = now() - make_interval(secs => $2), account_at = now() WHERE id = $1`,
       [jobId, seconds],
     );
   const runsOf = async (jobId: string) => (await api.allRuns(jobId)).reverse();
-  const settled = (jobId: string, count: number) =>
+  const endedRuns = (jobId: string, count: number) =>
     waitFor(
       `${count} runs to have ended`,
       async () => {
@@ -105,22 +105,22 @@ describe('an occurrence that Temporal did not start', () => {
       90_000,
     );
 
-  test.concurrent('is started, once, under the id that Temporal would have used', async () => {
+  test.concurrent('is started once, with the workflow id that Temporal would have used', async () => {
     const job = await api.createJob({
-      name: 'made up',
+      name: 'started late',
       schedule: { every: '1h' },
-      target: target('/made-up'),
+      target: target('/started-late'),
       policy: { overlap: 'allowAll', catchupWindow: '1d' },
     });
     await makeDue(job.id, 3 * 3_600);
-    const runs = await settled(job.id, 3);
+    const runs = await endedRuns(job.id, 3);
     expect(runs.map(({ state }) => state)).toEqual(['succeeded', 'succeeded', 'succeeded']);
     for (const run of runs) {
       expect(Date.parse(run.scheduledAt) % 3_600_000).toBe(0);
       expect(run.temporal.workflowId).toBe(`scheduler-job-${job.id}-${run.scheduledAt}`);
     }
     await makeDue(job.id, 3 * 3_600);
-    await waitFor('the account to be made again', async () => {
+    await waitFor('the occurrence log to be up to date', async () => {
       const { rows } = await stack.db.query<{ done: boolean }>(
         `SELECT accounted_to > now() - interval '1 min' AS done FROM jobs WHERE id = $1`,
         [job.id],
@@ -128,7 +128,7 @@ describe('an occurrence that Temporal did not start', () => {
       return rows[0]?.done;
     });
     expect(await runsOf(job.id)).toHaveLength(3);
-    expect(stack.receiver.callsTo('/made-up')).toHaveLength(3);
+    expect(stack.receiver.callsTo('/started-late')).toHaveLength(3);
   });
 
   test.concurrent('is missed beyond the catchup window', async () => {
@@ -139,7 +139,7 @@ describe('an occurrence that Temporal did not start', () => {
       policy: { overlap: 'allowAll', catchupWindow: '1h30m' },
     });
     await makeDue(job.id, 4 * 3_600);
-    const runs = await settled(job.id, 4);
+    const runs = await endedRuns(job.id, 4);
     const states = runs.map(({ state }) => state);
     expect(states.slice(0, 2)).toEqual(['missed', 'missed']);
     expect(states[3]).toBe('succeeded');
@@ -153,7 +153,7 @@ describe('an occurrence that Temporal did not start', () => {
   });
 
   test.concurrent(
-    'with overlap "bufferAll" runs after the one before it, with "skip" not while another goes on',
+    'runs after its predecessor with bufferAll, and is skipped during another run with skip',
     async () => {
       for (const overlap of ['bufferAll', 'skip']) {
         let underWay = 0;
@@ -172,7 +172,7 @@ describe('an occurrence that Temporal did not start', () => {
           policy: { overlap, catchupWindow: '1d' },
         });
         await makeDue(job.id, 3 * 3_600);
-        const runs = await settled(job.id, 3);
+        const runs = await endedRuns(job.id, 3);
         const states = runs.map(({ state }) => state);
         expect(states).toEqual(
           overlap === 'skip' ? ['succeeded', 'skipped', 'skipped'] : ['succeeded', 'succeeded', 'succeeded'],
@@ -182,14 +182,14 @@ describe('an occurrence that Temporal did not start', () => {
     },
   );
 
-  test.concurrent('that falls due in the very moment in which a pause ends is started', async () => {
+  test.concurrent('that is due at the moment in which a pause ends is started', async () => {
     const at = new Date(Math.ceil(Date.now() / 1_000) * 1_000 + 6_000).toISOString();
     const job = await api.createJob({ name: 'at the end', schedule: { at }, target: target('/at-the-end') });
     await api.pauseJob(job.id, { until: at });
-    expect(await settled(job.id, 1)).toMatchObject([{ state: 'succeeded', trigger: 'schedule' }]);
+    expect(await endedRuns(job.id, 1)).toMatchObject([{ state: 'succeeded', trigger: 'schedule' }]);
   });
 
-  test.concurrent('counts for maxRuns, and is not made up for beyond it', async () => {
+  test.concurrent('counts for maxRuns, and is not started beyond it', async () => {
     const job = await api.createJob({
       name: 'three of many',
       schedule: { every: '1h', maxRuns: 3 },
@@ -202,7 +202,7 @@ describe('an occurrence that Temporal did not start', () => {
     expect(await exists(job.id)).toBe(false);
   });
 
-  test.concurrent('does not keep others from being accounted for when it can not be', async () => {
+  test.concurrent('does not stop the occurrence logs of other jobs when its own fails', async () => {
     const make = (name: string) =>
       api.createJob({
         name,
@@ -211,30 +211,30 @@ describe('an occurrence that Temporal did not start', () => {
         policy: { overlap: 'allowAll', catchupWindow: '1d' },
       });
     const [broken, sound] = [await make('broken'), await make('sound')];
-    // As a newer version may have stored it.
+    // A schedule as a newer version may have stored it.
     await stack.db.query(
       `UPDATE jobs SET schedule = '{"cron":"0 * * * *","timeZone":"Mars/Olympus"}' WHERE id = $1`,
       [broken.id],
     );
     await makeDue(broken.id, 3_600 * 2);
     await makeDue(sound.id, 3_600);
-    expect(await settled(sound.id, 1)).toMatchObject([{ state: 'succeeded' }]);
-    // At the turn of an hour, its schedule in Temporal has made a run.
+    expect(await endedRuns(sound.id, 1)).toMatchObject([{ state: 'succeeded' }]);
+    // If the hour has changed meanwhile, its Temporal Schedule has started a run.
     await stack.db.query(`DELETE FROM runs WHERE job_id = $1`, [broken.id]);
     await stack.db.query(`DELETE FROM job_revisions WHERE job_id = $1`, [broken.id]);
     await stack.db.query(`DELETE FROM jobs WHERE id = $1`, [broken.id]);
   });
 
   test.concurrent(
-    'is skipped, and says so, when the overlap policy kept Temporal from starting it',
+    'is recorded as skipped when the overlap policy kept Temporal from starting it',
     async () => {
       stack.receiver.respond('/slow', (_, response) => void setTimeout(() => response.end('ok'), 5_500));
       const job = await api.createJob({ name: 'slow', schedule: { every: '2s' }, target: target('/slow') });
       await waitFor(
-        'runs that were skipped',
+        'two skipped runs',
         async () => (await runsOf(job.id)).filter((run) => run.state === 'skipped').length >= 2,
       );
-      // Whatever is due when a job is deleted is accounted for.
+      // Deleting a job records all occurrences that are due.
       await api.deleteJob(job.id);
       const { rows: runs } = await stack.db.query<{ scheduled_at: Date; state: string; reason: string }>(
         'SELECT scheduled_at, state, reason FROM runs WHERE job_id = $1 ORDER BY scheduled_at',
@@ -248,7 +248,7 @@ describe('an occurrence that Temporal did not start', () => {
   );
 });
 
-test.concurrent('a run ends as its workflow did, even if no worker could record it', async () => {
+test.concurrent('a run gets the end of its workflow, even if no worker could record it', async () => {
   const hang = (path: string) => stack.receiver.respond(path, () => undefined);
   const make = async (name: string, more = {}) => {
     hang(`/${name}`);
@@ -278,7 +278,7 @@ test.concurrent('a run ends as its workflow did, even if no worker could record 
   ]);
 });
 
-test.concurrent('runs are forgotten after the retention, and maxRuns goes on counting them', async () => {
+test.concurrent('runs are removed after their retention, and still count for maxRuns', async () => {
   const job = await api.createJob({
     name: 'old',
     schedule: { cron: '0 0 1 1 *', maxRuns: 5 },
@@ -291,11 +291,11 @@ test.concurrent('runs are forgotten after the retention, and maxRuns goes on cou
      FROM generate_series(timestamptz '2020-01-01Z', '2020-01-04Z', '1 day') AS day`,
     [job.id],
   );
-  await waitFor('the runs to be forgotten', async () => (await api.allRuns(job.id)).length === 0);
+  await waitFor('the runs to be removed', async () => (await api.allRuns(job.id)).length === 0);
   expect((await api.getJob(job.id)).status.upcoming).toHaveLength(2);
 });
 
-test('a reconciler that has fallen silent is woken: the workers do its passes, and make its schedule anew', async () => {
+test('if the reconciler stops, the workers run its passes and create its Temporal Schedule again', async () => {
   const handle = stack.temporal.schedule.getHandle('scheduler-reconciler');
   expect((await handle.describe()).action).toMatchObject({ workflowType: 'reconcile' });
   await handle.delete();
@@ -304,5 +304,5 @@ test('a reconciler that has fallen silent is woken: the workers do its passes, a
   })) {
     await stack.temporal.workflow.getHandle(workflowId, runId).terminate();
   }
-  await waitFor('its schedule to be there again', () => handle.describe().catch(() => undefined));
+  await waitFor('its Temporal Schedule', () => handle.describe().catch(() => undefined));
 });

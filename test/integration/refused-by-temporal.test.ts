@@ -20,7 +20,7 @@ const job = (name: string) => ({
   },
 });
 
-/** How many rows there are of what a job is made of. */
+/** The number of rows in each table that holds a part of a job. */
 async function countRows(): Promise<Record<string, number>> {
   const tables = ['jobs', 'job_revisions', 'job_secrets', 'idempotency_keys'];
   const counts = tables.map((table) => `(SELECT count(*)::int FROM ${table}) AS ${table}`);
@@ -28,8 +28,8 @@ async function countRows(): Promise<Record<string, number>> {
   return rows[0] as Record<string, number>;
 }
 
-test('a new job that Temporal refuses for what it is, is refused with its words, and nothing of it stays', async () => {
-  // No input is known that Temporal alone refuses; so it is given a task queue that is longer than it takes.
+test('a new job that Temporal refuses is refused with the message of Temporal, and leaves no rows', async () => {
+  // No input is known that only Temporal refuses, so the task queue is longer than Temporal allows.
   const { url } = await stack.startApi({ TEMPORAL_TASK_QUEUE: 'q'.repeat(1_200) });
   for (const headers of [{}, { 'Idempotency-Key': 'one' }, { 'Idempotency-Key': 'one' }]) {
     const { status, body } = await request<Problem>(`${url}/jobs`, 'POST', job('refused'), headers);
@@ -47,7 +47,7 @@ test('a new job that Temporal refuses for what it is, is refused with its words,
   expect(await countRows()).toEqual({ jobs: 0, job_revisions: 0, job_secrets: 0, idempotency_keys: 0 });
 });
 
-test('the longest names, in bytes, come to Temporal', async () => {
+test('Temporal accepts the longest names, in bytes', async () => {
   const { url } = await stack.startApi();
   const api = apiClient(url);
   const name = '日'.repeat(200);

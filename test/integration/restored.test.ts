@@ -5,7 +5,7 @@ import { createStack, type Stack } from '../support/stack.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 const JOBS = 200;
-/** A namespace that knows nothing: as empty as a Temporal that was set up anew. */
+/** An empty namespace, like that of a new Temporal server. */
 const EMPTY = 'restored-into-empty';
 
 let stack: Stack;
@@ -19,7 +19,7 @@ beforeAll(async () => {
 });
 afterAll(() => stack.stop());
 
-test('a database that was restored next to an empty Temporal: after one sweep every active job has its schedule', async () => {
+test('a database that is used with an empty Temporal: after one sweep every active job has its Temporal Schedule', async () => {
   const first = await stack.startApi();
   const api = apiClient(first.url);
   const ids: string[] = [];
@@ -36,7 +36,7 @@ test('a database that was restored next to an empty Temporal: after one sweep ev
   await api.pauseJob(paused);
   await api.deleteJob(deleted);
   await first.stop();
-  // The backup is older than what the sweep leaves unjudged because lists may lag behind.
+  // The sweep skips recently changed Temporal Schedules, because lists may lag. These are older.
   await stack.db.query(`UPDATE jobs SET schedule_put_at = schedule_put_at - interval '1 hour'`);
 
   const empty = new Client({ connection: stack.temporal.connection, namespace: EMPTY });

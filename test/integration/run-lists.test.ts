@@ -15,7 +15,7 @@ let url: string;
 let kept: string;
 let deleted: string;
 
-/** Of each job, in the order of their nominal times: two runs at each minute but the last, so that ids decide too. */
+/** The runs of each job by nominal time: two at each minute except the last, so that ids decide their order too. */
 const RUNS: [minute: number, state: RunState, trigger: Trigger][] = [
   [0, 'succeeded', 'schedule'],
   [0, 'failed', 'manual'],
@@ -61,10 +61,10 @@ const listsOf = (): [path: string, jobs: string[]][] => [
   [`/runs?jobId=${kept}`, [kept]],
   [`/runs?jobId=${deleted}`, [deleted]],
 ];
-/** The path of a list with more to its query. */
+/** Adds to the query of a path. */
 const withQuery = (path: string, query: string) => `${path}${path.includes('?') ? '&' : '?'}${query}`;
 
-/** All runs of a list, by its links alone, and how many pages they were. */
+/** All runs of a list and the number of its pages. Follows its links only. */
 async function follow(path: string): Promise<{ runs: Run[]; pages: number }> {
   const runs: Run[] = [];
   let pages = 0;
@@ -101,7 +101,7 @@ describe('a list of runs', () => {
       ([minute, state, trigger]) =>
         minute < 3 && ['failed', 'succeeded'].includes(state) && trigger === 'schedule',
     ],
-  ])('with %p holds what it should, the latest first, on pages of any size', async (query, isWanted) => {
+  ])('with %p holds the matching runs, the latest first, with any page size', async (query, isWanted) => {
     for (const [path, jobs] of listsOf()) {
       const wanted = jobs
         .flatMap(() => RUNS.filter(isWanted))
@@ -119,7 +119,7 @@ describe('a list of runs', () => {
     }
   });
 
-  test('takes the cursor of a list with other filters as a place', async () => {
+  test('accepts the cursor of a list with other filters as a position', async () => {
     for (const [path, jobs] of listsOf()) {
       const cursor = (await request<RunPage>(url + withQuery(path, `limit=${3 * jobs.length}`))).body
         .nextCursor;
@@ -133,12 +133,12 @@ describe('a list of runs', () => {
     }
   });
 
-  test('is that of no job, if there is none, or no longer', async () => {
+  test('is answered with 404 for a job that does not exist, or no longer', async () => {
     for (const id of [deleted, '01a2047b-f3bf-75a1-b4d3-c8083758e9d4'])
       expect((await request(`${url}/jobs/${id}/runs?state=failed`)).status).toBe(404);
   });
 
-  test('is that of a job that was deleted, by its id; empty for one that there never was', async () => {
+  test('with the id of a deleted job holds its runs, and is empty for an unknown job', async () => {
     const { runs } = await follow(`/runs?jobId=${deleted}`);
     expect(runs).toHaveLength(RUNS.length);
     expect(await follow('/runs?jobId=01a2047b-f3bf-75a1-b4d3-c8083758e9d4')).toEqual({ runs: [], pages: 1 });
@@ -160,15 +160,18 @@ describe('a list of runs', () => {
     expect((await follow(`/runs?jobId=${id}`)).runs).toEqual([]);
   });
 
-  test.each(['', 'x', '01a2047b', `${'0'.repeat(36)}`])('of the job %p is refused', async (jobId) => {
-    const { status, body } = await request<Problem>(`${url}/runs?jobId=${jobId}`);
-    expect({ status, body }).toMatchObject({
-      status: 422,
-      body: { errors: [{ path: 'jobId', message: 'is not the id of a job; ids are UUIDs' }] },
-    });
-  });
+  test.each(['', 'x', '01a2047b', `${'0'.repeat(36)}`])(
+    'with the invalid job id %p is refused',
+    async (jobId) => {
+      const { status, body } = await request<Problem>(`${url}/runs?jobId=${jobId}`);
+      expect({ status, body }).toMatchObject({
+        status: 422,
+        body: { errors: [{ path: 'jobId', message: 'is not the id of a job; ids are UUIDs' }] },
+      });
+    },
+  );
 
-  test('of two jobs is refused, and of one job’s runs, which have but that one', async () => {
+  test('with two job ids is refused, and so is a job id in the list of one job', async () => {
     for (const path of [`/runs?jobId=${kept}&jobId=${deleted}`, `/jobs/${kept}/runs?jobId=${kept}`])
       expect((await request<Problem>(url + path)).body).toMatchObject({ errors: [{ path: 'jobId' }] });
   });

@@ -37,7 +37,7 @@ const makeJob = (name: string, path = '/ok') =>
     target: { type: 'http', url: stack.receiver.url + path },
   });
 
-/** Makes events of many runs without a worker, from several connections at once, so that they are committed out of order. */
+/** Creates events of many runs without a worker, from several connections, so that they are committed out of order. */
 async function makeEvents(jobId: string, runs: number, reason = ''): Promise<void> {
   const insert = async (count: number) => {
     const { rows } = await stack.db.query<{ id: string }>(
@@ -61,12 +61,12 @@ async function makeEvents(jobId: string, runs: number, reason = ''): Promise<voi
 const runIdsOf = (follower: Follower) => follower.events.map(({ data }) => (data as RunEvent).runId);
 
 describe('two readers on two API processes', () => {
-  test('see the same 500 events in the same order; one that connects again misses none', async () => {
+  test('see the same 500 events in the same order; a reader that reconnects misses none', async () => {
     const job = await makeJob('five hundred');
     const [first, second] = await Promise.all([follow(services[0].url), follow(services[1].url)]);
     let third = await follow(services[1].url, `?jobId=${job.id}`);
     const parts: Follower[] = [third];
-    // Again and again, at the other process, wherever it was when it was cut off.
+    // It reconnects again and again, each time to the other process, at the position where it was cut off.
     for (let times = 0; times < 4; times++) {
       const making = makeEvents(job.id, 60);
       await waitFor('some events', () => third.events.length >= 20, 20_000);
@@ -99,7 +99,7 @@ describe('two readers on two API processes', () => {
     }
   });
 
-  test('an event that is committed late is seen by all, and after what was seen before', async () => {
+  test('an event that is committed late is seen by all readers, after the events before it', async () => {
     const job = await makeJob('late');
     const follower = await follow(services[0].url);
     const client = await stack.db.connect();
@@ -108,10 +108,10 @@ describe('two readers on two API processes', () => {
     await client.query('BEGIN');
     await client.query(insert, ['first to begin']);
     await stack.db.query(insert, ['first to end']);
-    await waitFor('the one that is there', () => follower.events.length === 1);
+    await waitFor('the committed event', () => follower.events.length === 1);
     await client.query('COMMIT');
     client.release();
-    await waitFor('the other one', () => follower.events.length === 2);
+    await waitFor('the late event', () => follower.events.length === 2);
     expect(follower.events.map(({ data }) => (data as RunEvent).reason)).toEqual([
       'first to end',
       'first to begin',
@@ -121,7 +121,7 @@ describe('two readers on two API processes', () => {
 });
 
 describe('a reader', () => {
-  test('sees a run begin, fail, be tried again and succeed, of its job alone', async () => {
+  test('sees the start, the failure, the retry and the success of a run, only of its job', async () => {
     let answers = 0;
     stack.receiver.respond('/twice', (_, response) => {
       response.statusCode = ++answers < 2 ? 503 : 200;
@@ -132,7 +132,7 @@ describe('a reader', () => {
     const follower = await follow(services[1].url, `?jobId=${job.id}`);
     const run = await endOfRun(api, (await api.runJob(job.id)).id);
     await endOfRun(api, (await api.runJob(other.id)).id);
-    await waitFor('the end', () =>
+    await waitFor('the end of the run', () =>
       follower.events.some(({ data }) => (data as RunEvent).state === 'succeeded'),
     );
     expect(
@@ -149,8 +149,8 @@ describe('a reader', () => {
     await worker.stop();
   });
 
-  test('that was away for too long, or names an event that there never was, is told so', async () => {
-    const { last } = await waitFor('all events to be in their places', async () => {
+  test('is told if it was away for too long, or names an unknown event', async () => {
+    const { last } = await waitFor('all events to have a position', async () => {
       const { rows } = await stack.db.query<{ last: string; unplaced: string }>(
         'SELECT max(place) AS last, count(*) FILTER (WHERE place IS NULL) AS unplaced FROM run_events',
       );
@@ -163,7 +163,7 @@ describe('a reader', () => {
     await waitFor('the rest', () => behind.events.length === 6);
     expect(behind.events.map(({ event }) => event)).toEqual(['gap', 'run', 'run', 'run', 'run', 'run']);
     expect(behind.events[0]?.data).toMatchObject({ message: expect.stringContaining('GET /runs') });
-    // As the document describes both kinds, and the stream itself.
+    // The OpenAPI document describes both kinds of events, and the stream.
     expect(ahead.faults.concat(behind.faults)).toEqual([]);
     expect(behind.retryMs).toBe(2_000);
     const recent = await follow(services[0].url, '', String(Number(last) - 2));
@@ -181,7 +181,7 @@ describe('a reader', () => {
     expect((await request(`${services[0].url}/runs/stream${query}`)).status).toBe(status);
   });
 
-  test('that does not read costs the API no more than its connection holds, and gets all once it reads', async () => {
+  test('that does not read costs the API only the buffers of its connection, and gets all events once it reads', async () => {
     const job = await makeJob('much');
     const pid = String(services[0].process.child.pid);
     const memoryMb = () =>
@@ -190,20 +190,20 @@ describe('a reader', () => {
     const slow = await Promise.all(
       Array.from({ length: 20 }, () => {
         const socket = connect(Number(url.port), url.hostname);
-        // Until it is told to resume, nothing is read from it.
+        // Nothing is read from it until it is resumed.
         socket.pause();
         socket.write('GET /runs/stream HTTP/1.1\r\nHost: localhost\r\n\r\n');
         return new Promise<typeof socket>((resolve) => socket.once('connect', () => resolve(socket)));
       }),
     );
     const reader = await follow(services[0].url);
-    // Until all connections are full, and the process has the memory that it works with.
+    // All connections are full by then, and the process has its working memory.
     await makeEvents(job.id, 2_000, 'x'.repeat(1_500));
-    await waitFor('who does read', () => reader.events.length === 4_000);
+    await waitFor('the reader that reads', () => reader.events.length === 4_000);
     const before = memoryMb();
-    // Some 12 MB more for each reader: unbounded, 240 MB in all.
+    // About 12 MB more for each reader. Without a bound this would be 240 MB.
     await makeEvents(job.id, 3_000, 'x'.repeat(1_500));
-    await waitFor('who does read', () => reader.events.length === 10_000);
+    await waitFor('the reader that reads', () => reader.events.length === 10_000);
     const grown = memoryMb() - before;
     console.log(`20 readers that do not read, 6,000 events of 2 kB: the API grew by ${grown.toFixed(0)} MB`);
     expect(grown).toBeLessThan(120);
@@ -216,7 +216,7 @@ describe('a reader', () => {
     slow[0]?.destroy();
   });
 
-  test('that does not read does not keep its process from ending', async () => {
+  test('that does not read does not keep the process from stopping', async () => {
     const service = await stack.startApi();
     const url = new URL(service.url);
     const socket = connect(Number(url.port), url.hostname);
@@ -226,7 +226,7 @@ describe('a reader', () => {
     const reader = await follow(service.url);
     const job = await makeJob('more than a connection holds');
     await makeEvents(job.id, 3_000, 'x'.repeat(1_500));
-    await waitFor('who does read', () => reader.events.length === 6_000);
+    await waitFor('the reader that reads', () => reader.events.length === 6_000);
     const started = Date.now();
     await service.stop();
     expect((await service.process.exited).code).toBe(0);
@@ -234,13 +234,13 @@ describe('a reader', () => {
     socket.destroy();
   });
 
-  test('is told to go when its process ends, at once', async () => {
+  test('is disconnected at once when the process stops', async () => {
     const service = await stack.startApi();
     const follower = await follow(service.url);
     const started = Date.now();
     await service.stop();
     await follower.ended;
-    // Not after the half minute that a shutdown may take at most.
+    // Not only after the 30 s that a shutdown may take.
     expect(Date.now() - started).toBeLessThan(15_000);
     expect((await service.process.exited).code).toBe(0);
   });

@@ -26,7 +26,9 @@ const LONGEST = [
   'integration/database-away',
   'integration/completion',
   'integration/hooks',
+  'integration/rate-limits',
   'integration/cancel-and-retry',
+  'unit/domain/schedule/other-libraries',
 ];
 
 const rankOf = ({ path }) => {
