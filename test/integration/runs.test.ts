@@ -31,7 +31,7 @@ const ended = (run: Run) => run.endedAt !== null;
 const endOf = (runId: string) => endOfRun(api, runId);
 
 describe('a schedule', () => {
-  test.concurrent('at: fires once, at its instant, with what the target needs to know', async () => {
+  test.concurrent('at: fires once, at its instant, with the headers of a run', async () => {
     const at = new Date(Math.ceil(Date.now() / 1_000) * 1_000 + 2_000).toISOString();
     const job = await api.createJob({
       name: 'once',
@@ -98,7 +98,7 @@ describe('a schedule', () => {
 
 describe('a run', () => {
   test.concurrent(
-    'asked for ten times in one second is ten runs, which operators find in Temporal by the job’s name',
+    'that is requested ten times at once runs ten times, and Temporal lists it by the name of the job',
     async () => {
       const job = await api.createJob({ name: 'by hand', schedule: never, target: target('/by-hand') });
       const asked = await Promise.all(Array.from({ length: 10 }, () => api.runJob(job.id)));
@@ -108,7 +108,7 @@ describe('a run', () => {
       expect(
         new Set(stack.receiver.callsTo('/by-hand').map((call) => call.headers['idempotency-key'])).size,
       ).toBe(10);
-      await waitFor('visibility', async () => {
+      await waitFor('the list of workflows', async () => {
         const found: string[] = [];
         for await (const workflow of stack.temporal.workflow.list({ query: 'JobName = "by hand"' }))
           found.push(workflow.workflowId);
@@ -124,38 +124,41 @@ describe('a run', () => {
     },
   );
 
-  test.concurrent('is tried again after a 500, with the same key and a rising attempt number', async () => {
-    let answers = 0;
-    stack.receiver.respond('/flaky', (_, response) => {
-      response.statusCode = ++answers < 3 ? 500 : 200;
-      response.end(`answer ${answers}`);
-    });
-    const job = await api.createJob({
-      name: 'flaky',
-      schedule: never,
-      target: target('/flaky'),
-      retry: quickRetry(5),
-    });
-    const run = await endOf((await api.runJob(job.id)).id);
-    expect(run.state).toBe('succeeded');
-    expect(
-      run.attempts.map(({ number, outcome, statusCode, responseExcerpt }) => [
-        number,
-        outcome,
-        statusCode,
-        responseExcerpt,
-      ]),
-    ).toEqual([
-      [1, 'failed', 500, 'answer 1'],
-      [2, 'failed', 500, 'answer 2'],
-      [3, 'succeeded', 200, 'answer 3'],
-    ]);
-    const calls = stack.receiver.callsTo('/flaky');
-    expect(calls.map((call) => call.headers['x-scheduler-attempt'])).toEqual(['1', '2', '3']);
-    expect(new Set(calls.map((call) => call.headers['idempotency-key']))).toEqual(new Set([run.id]));
-  });
+  test.concurrent(
+    'is retried after a 500, with the same idempotency key and the next attempt number',
+    async () => {
+      let answers = 0;
+      stack.receiver.respond('/flaky', (_, response) => {
+        response.statusCode = ++answers < 3 ? 500 : 200;
+        response.end(`answer ${answers}`);
+      });
+      const job = await api.createJob({
+        name: 'flaky',
+        schedule: never,
+        target: target('/flaky'),
+        retry: quickRetry(5),
+      });
+      const run = await endOf((await api.runJob(job.id)).id);
+      expect(run.state).toBe('succeeded');
+      expect(
+        run.attempts.map(({ number, outcome, statusCode, responseExcerpt }) => [
+          number,
+          outcome,
+          statusCode,
+          responseExcerpt,
+        ]),
+      ).toEqual([
+        [1, 'failed', 500, 'answer 1'],
+        [2, 'failed', 500, 'answer 2'],
+        [3, 'succeeded', 200, 'answer 3'],
+      ]);
+      const calls = stack.receiver.callsTo('/flaky');
+      expect(calls.map((call) => call.headers['x-scheduler-attempt'])).toEqual(['1', '2', '3']);
+      expect(new Set(calls.map((call) => call.headers['idempotency-key']))).toEqual(new Set([run.id]));
+    },
+  );
 
-  test.concurrent('fails after its last attempt, in our record and in Temporal', async () => {
+  test.concurrent('fails after its last attempt, in Postgres and in Temporal', async () => {
     stack.receiver.respond('/broken', (_, response) => {
       response.statusCode = 503;
       response.end();
@@ -195,7 +198,7 @@ describe('a run', () => {
     expect(stack.receiver.callsTo('/elsewhere')).toHaveLength(0);
   });
 
-  test.concurrent('fails when the target is too slow, hangs up, or is not there', async () => {
+  test.concurrent('fails if the target is too slow, closes the connection, or does not exist', async () => {
     stack.receiver.respond('/slow', () => undefined);
     stack.receiver.respond('/hang-up', (_, response) => response.destroy());
     const cases = [
@@ -224,7 +227,7 @@ describe('a run', () => {
     }
   });
 
-  test.concurrent('sends every method, headers, text and JSON as they were given', async () => {
+  test.concurrent('sends every method, and headers, text and JSON unchanged', async () => {
     const cases = [
       { method: 'GET', headers: { Accept: 'text/plain' } },
       { method: 'PUT', body: 'plain ünïcode', headers: {} },
@@ -252,7 +255,7 @@ describe('a run', () => {
     }
   });
 
-  describe('that an outdated schedule starts', () => {
+  describe('that an outdated Temporal Schedule starts', () => {
     const startAt = async (jobId: string, generation: number, scheduledAt: string): Promise<unknown> => {
       const handle = await stack.temporal.workflow.start('runJob', {
         workflowId: `scheduler-job-${jobId}-${scheduledAt}`,
@@ -262,7 +265,7 @@ describe('a run', () => {
       return handle.result();
     };
 
-    test.concurrent('makes no call and is no run, if the job was deleted', async () => {
+    test.concurrent('makes no call and is not recorded if the job was deleted', async () => {
       const job = await api.createJob({ name: 'gone', schedule: never, target: target('/gone') });
       await api.deleteJob(job.id);
       expect(await startAt(job.id, 1, '2030-01-01T00:00:00Z')).toMatchObject({ state: 'skipped' });
@@ -271,7 +274,7 @@ describe('a run', () => {
       expect(stack.receiver.callsTo('/gone')).toHaveLength(0);
     });
 
-    test.concurrent('is a run if the newer schedule has it as well, and only then', async () => {
+    test.concurrent('is recorded only if the current schedule has the occurrence too', async () => {
       const job = await api.createJob({
         name: 'changed',
         schedule: { cron: '0 0 1 1 *' },
@@ -297,7 +300,7 @@ describe('a run', () => {
     expect(await api.getRun(id)).toMatchObject({ state: 'succeeded' });
   });
 
-  test.concurrent('lists page by page, the latest nominal time first', async () => {
+  test.concurrent('is listed in pages, the latest nominal time first', async () => {
     const job = await api.createJob({ name: 'paged', schedule: never, target: target('/paged') });
     for (let index = 0; index < 7; index++) await api.runJob(job.id);
     const first = await api.listRuns(job.id, '?limit=3');

@@ -24,7 +24,7 @@ const codesOf = (job: Job) => job.schedule.warnings?.map(({ code }) => code);
 const synced = (id: string) =>
   waitFor('the job to be synced', async () => (await api.getJob(id)).sync.state === 'synced');
 
-/** Stores a schedule as an older version had accepted it, and has the reconciler see to it. */
+/** Stores a schedule that only an older version accepted, and makes the reconciler sync the job. */
 async function store(id: string, schedule: object): Promise<void> {
   await stack.db.query(
     `UPDATE jobs SET schedule = $2, generation = generation + 1, schedule_generation = schedule_generation + 1, sync_after = now()
@@ -34,7 +34,7 @@ async function store(id: string, schedule: object): Promise<void> {
 }
 
 describe('a time zone', () => {
-  test('in another case is kept as the tz database writes it, and synced, by POST, PUT and PATCH', async () => {
+  test('in other case is stored as the tz database spells it, by POST, PUT and PATCH', async () => {
     const job = await api.createJob(withSchedule({ cron: '0 9 * * *', timeZone: 'europe/berlin' }));
     expect(job.schedule.timeZone).toBe('Europe/Berlin');
     await synced(job.id);
@@ -47,7 +47,7 @@ describe('a time zone', () => {
   });
 
   test.each(['US/Pacific-New', 'SystemV/PST8PDT'])(
-    '%s is refused everywhere, and nothing is stored',
+    '%s is refused by every operation, and nothing is stored',
     async (timeZone) => {
       const schedule = { every: '5m', timeZone };
       const { id } = await api.createJob(withSchedule({ every: '5m' }));
@@ -70,26 +70,23 @@ describe('a time zone', () => {
     },
   );
 
-  test.each(['europe/berlin', 'US/Pacific-New'])(
-    '%s of a job that is stored already is healed',
-    async (timeZone) => {
-      const { id } = await api.createJob(withSchedule({ cron: '0 9 * * *', timeZone: 'UTC' }));
-      await store(id, { cron: '0 9 * * *', timeZone });
-      await synced(id);
-      const { spec } = await stack.temporal.schedule.getHandle(`scheduler-job-${id}`).describe();
-      expect(spec.timezone).toBe(timeZone === 'europe/berlin' ? 'Europe/Berlin' : 'America/Los_Angeles');
-    },
-  );
+  test.each(['europe/berlin', 'US/Pacific-New'])('%s of a stored job is corrected', async (timeZone) => {
+    const { id } = await api.createJob(withSchedule({ cron: '0 9 * * *', timeZone: 'UTC' }));
+    await store(id, { cron: '0 9 * * *', timeZone });
+    await synced(id);
+    const { spec } = await stack.temporal.schedule.getHandle(`scheduler-job-${id}`).describe();
+    expect(spec.timezone).toBe(timeZone === 'europe/berlin' ? 'Europe/Berlin' : 'America/Los_Angeles');
+  });
 });
 
-test('a stored calendar with a name that is refused today can be changed elsewhere', async () => {
+test('a stored calendar with a name that is refused today does not block other changes', async () => {
   const { id } = await api.createJob(withSchedule({ calendar: [{ dayOfWeek: 'SUN' }] }));
   await store(id, { calendar: [{ dayOfWeek: 'SUNFLOWER' }], timeZone: 'UTC' });
   await synced(id);
   expect(await api.patchJob(id, { description: 'sunny' })).toMatchObject({ description: 'sunny' });
   const patchDay = (dayOfWeek: string) =>
     request(`${url}/jobs/${id}`, 'PATCH', { schedule: { calendar: [{ dayOfWeek }] } });
-  // What is as it was is no change.
+  // An unchanged field is no change.
   expect((await patchDay('SUNFLOWER')).status).toBe(200);
   expect((await patchDay('MONSTER')).status).toBe(422);
 });
@@ -97,7 +94,7 @@ test('a stored calendar with a name that is refused today can be changed elsewhe
 describe('at', () => {
   const timeZone = 'Europe/Berlin';
 
-  test('as local time is kept as written, and fires as the zone has it, in preview, job and Temporal', async () => {
+  test('as local time is stored as written, and fires in its time zone, in preview, job and Temporal', async () => {
     const schedule = { at: ['2096-03-25T02:30:00', '2096-07-01T09:00:00'], timeZone };
     const times = ['2096-03-25T01:00:00Z', '2096-07-01T07:00:00Z'];
     const preview = await request<{ times: string[] }>(`${url}/schedules/preview`, 'POST', { schedule });
@@ -110,7 +107,7 @@ describe('at', () => {
     expect(info.nextActionTimes.map((time) => time.toISOString().replace('.000Z', 'Z'))).toEqual(times);
   });
 
-  test('of which an instant has passed takes another, and what is new and past is refused', async () => {
+  test('with an instant in the past accepts another one, but no new one in the past', async () => {
     const { id } = await api.createJob(withSchedule({ at: '2090-01-01T00:00:00Z' }));
     const past = ['2020-01-01T00:00:00Z', '2090-01-01T00:00:00Z'];
     await store(id, { at: past, timeZone: 'UTC' });
@@ -138,7 +135,7 @@ test('an interval counts from startAt, in preview, job and Temporal', async () =
   expect(info.nextActionTimes[0]?.toISOString()).toBe('2090-01-01T00:00:30.000Z');
 });
 
-test('one job is answered with its warnings, also after a change; lists have none', async () => {
+test('a job is answered with its warnings, also after a change, but lists have none', async () => {
   const input = withSchedule({ cron: '0 0 13 * 5' });
   const job = await api.createJob(input);
   expect(codesOf(job)).toEqual(['or_days']);
@@ -149,7 +146,7 @@ test('one job is answered with its warnings, also after a change; lists have non
   expect(items.map(codesOf)).toEqual([undefined]);
 });
 
-test('a plus sign in from need not be escaped', async () => {
+test('a plus sign in the query parameter from needs no escaping', async () => {
   const { id } = await api.createJob(withSchedule({ every: '1h' }));
   const answer = await request<{ times: string[] }>(
     `${url}/jobs/${id}/upcoming?limit=1&from=2090-01-01T00:00:00+01:00`,

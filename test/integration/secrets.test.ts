@@ -12,14 +12,14 @@ let stack: Stack;
 let api: ReturnType<typeof apiClient>;
 let url: string;
 let worker: Awaited<ReturnType<Stack['startWorker']>>;
-/** Everything that the API has answered. */
+/** All answers of the API. */
 const answers: string[] = [];
 
 const never = { at: '2090-01-01T00:00:00Z' };
 const TOKEN = 'Bearer planted-1f0c9b7e6a';
 const SIGNING_KEY = `whsec_${Buffer.from('planted-2d8e5f4c3b-and-more').toString('base64')}`;
 const PREVIOUS_KEY = `whsec_${Buffer.from('planted-7a6b5c4d3e-and-more').toString('base64')}`;
-/** As they are, without their prefixes, and as they would stand encoded in a payload. */
+/** The secrets without their prefixes, and in the encodings that a payload would have. */
 const PLANTED = [TOKEN, SIGNING_KEY, PREVIOUS_KEY].flatMap((secret) => {
   const bare = secret.replace(/^(Bearer |whsec_)/, '');
   return [
@@ -47,8 +47,8 @@ async function ask<Body>(method: string, where: string, body?: unknown) {
   return answer;
 }
 
-test('a planted secret is in no log, no answer, no row and nowhere in Temporal', async () => {
-  // The worst target: it sends back all that it got, fails once, and is in the log of failures.
+test('a planted secret is in no log, no answer, no row and not in Temporal', async () => {
+  // The worst target: it returns everything that it gets, and fails once, so that its answer is logged.
   let calls = 0;
   stack.receiver.respond('/echo', (call, response) => {
     response.writeHead(++calls === 1 ? 500 : 200, { 'content-type': 'application/json' });
@@ -67,7 +67,7 @@ test('a planted secret is in no log, no answer, no row and nowhere in Temporal',
   };
   const { body: job, status } = await ask<{ id: string }>('POST', '/jobs', definition);
   expect(status).toBe(201);
-  // Refusals must not say it again either.
+  // Refusals must not repeat it either.
   expect(await ask('POST', '/jobs', { ...definition, nme: 1 })).toMatchObject({ status: 422 });
   expect(await ask('POST', '/jobs', definition)).toMatchObject({ status: 409 });
   const misplaced = {
@@ -83,7 +83,7 @@ test('a planted secret is in no log, no answer, no row and nowhere in Temporal',
     (await api.allRuns(job.id)).find((found) => found.endedAt),
   );
   expect(run).toMatchObject({ state: 'succeeded' });
-  // The target has got them; else there would be nothing to find.
+  // The target got the secrets, so the search below can find them.
   expect(findPlanted(JSON.stringify(stack.receiver.callsTo('/echo')))).not.toEqual([]);
   expect(run.attempts[0]?.responseExcerpt).toMatch(/"authorization":"\[secret\]"/);
 
@@ -126,7 +126,7 @@ test('a planted secret is in no log, no answer, no row and nowhere in Temporal',
 const receivedBy = (where: string) => stack.receiver.callsTo(where).at(-1)?.headers as Record<string, string>;
 const runOf = async (jobId: string) => endOfRun(api, (await api.runJob(jobId)).id);
 
-test('a change keeps the secrets that it leaves out or calls true, and a PUT without them takes them away', async () => {
+test('a PATCH keeps secrets that it omits or sets to true, and a PUT without them removes them', async () => {
   const headers = { 'X-Token': { secret: 'token-1' }, Accept: '*/*' };
   const target = {
     type: 'http',
@@ -155,7 +155,7 @@ test('a change keeps the secrets that it leaves out or calls true, and a PUT wit
   });
   await expectCall('token-2', SIGNING_KEY);
 
-  // What was answered can be sent back, and is then no change.
+  // An answer can be sent back, and changes nothing.
   const { generation } = patched.sync;
   const definition = { name: 'kept', schedule: never, description: 'x', target: patched.target };
   expect((await api.putJob(job.id, definition)).sync.generation).toBe(generation);
@@ -168,7 +168,7 @@ test('a change keeps the secrets that it leaves out or calls true, and a PUT wit
   ]);
 });
 
-test('a header that becomes a secret is not shown by the revision that makes it one', async () => {
+test('the revision that turns a header into a secret does not show it', async () => {
   const target = { type: 'http', url: `${stack.receiver.url}/plain`, headers: { 'X-Token': 'plain-token' } };
   const job = await api.createJob({ name: 'plain', schedule: never, target });
   await api.patchJob(job.id, { target: { headers: { 'X-Token': { secret: 'plain-token' } } } });
@@ -177,7 +177,7 @@ test('a header that becomes a secret is not shown by the revision that makes it 
   expect(JSON.stringify(items)).not.toContain('plain-token');
 });
 
-test('a target from before, which nobody could make today, stays as it is when the rest is patched', async () => {
+test('an old target that would be refused today is kept by a patch of other fields', async () => {
   const target = { type: 'http', url: stack.receiver.url };
   const job = await api.createJob({ name: 'older', schedule: never, target });
   const older = JSON.stringify({ ...job.target, body: '{{template}}', headers: { traceparent: 'x' } });
@@ -195,7 +195,7 @@ test('a target from before, which nobody could make today, stays as it is when t
   });
 });
 
-test('a job that an older version stored in a rolling upgrade is judged by the usual rules', async () => {
+test('a job that an older version stored in a rolling upgrade is checked by the usual rules', async () => {
   const job = await api.createJob({
     name: 'rolling',
     schedule: never,
@@ -209,7 +209,7 @@ test('a job that an older version stored in a rolling upgrade is judged by the u
   expect(await runOf(job.id)).toMatchObject({ state: 'succeeded', attempts: [{ statusCode: 200 }] });
 });
 
-test('a secret that is to be kept, and is not there, is refused', async () => {
+test('a secret of true is refused if there is none to keep', async () => {
   const target = { type: 'http', url: stack.receiver.url, signing: { secret: true } };
   expect(await ask('POST', '/jobs', { name: 'nothing to keep', schedule: never, target })).toMatchObject({
     status: 422,
@@ -218,7 +218,7 @@ test('a secret that is to be kept, and is not there, is refused', async () => {
   expect((await api.listJobs('?name=nothing%20to%20keep')).items).toEqual([]);
 });
 
-test('without a key, jobs with secrets are refused and all others taken', async () => {
+test('without SECRET_KEYS, jobs with secrets are refused, and others accepted', async () => {
   const keyless = await stack.startApi({ SECRET_KEYS: '' });
   const target = { type: 'http', url: stack.receiver.url };
   const post = (name: string, more: object) =>
@@ -235,14 +235,14 @@ test('without a key, jobs with secrets are refused and all others taken', async 
   await keyless.stop();
 });
 
-test('keys can be changed: the new one encrypts, secrets are encrypted anew, and the old one can go', async () => {
+test('keys can be rotated: the new one encrypts, secrets are encrypted again, and the old one can be removed', async () => {
   const headers = { 'X-Token': { secret: 'token-rotated' } };
   const target = { type: 'http', url: `${stack.receiver.url}/rotated`, headers };
   const job = await api.createJob({ name: 'rotated', schedule: never, target, retry: { maxAttempts: 1 } });
   const newKey = `next:${Buffer.alloc(32, 'n').toString('base64')}`;
   await worker.stop();
 
-  // A worker that lacks the key says so, and makes no call.
+  // A worker without the key says so, and makes no call.
   worker = await stack.startWorker({ SECRET_KEYS: newKey });
   const failed = await runOf(job.id);
   expect(failed.reason).toBe(

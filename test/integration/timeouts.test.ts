@@ -43,7 +43,7 @@ const answer = (path: string, status: number, headers: Record<string, string> = 
   stack.receiver.respond(path, (_, response) => response.writeHead(status, headers).end());
 const hang = (path: string) => stack.receiver.respond(path, () => undefined);
 
-/** Makes a job that fires never, runs it, and answers how that ended, and when by the clock of the test. */
+/** Creates a job that never fires and runs it. Resolves with the ended run, and the time that it took by the clock of the test. */
 async function run(job: object): Promise<{ run: Run; tookMs: number }> {
   const { id } = await api.createJob({ schedule: never, ...job });
   const askedAt = Date.now();
@@ -51,12 +51,12 @@ async function run(job: object): Promise<{ run: Run; tookMs: number }> {
   return { run: ended, tookMs: Date.now() - askedAt };
 }
 
-describe('a wait that would end after the timeout ends the run at once', () => {
+describe('a wait beyond the timeout ends the run at once', () => {
   const TOO_LATE = /later, would come after the timeout of the run, 1m$/;
 
   test.concurrent.each([
-    ['of the job’s retry', 503, {}, { initialInterval: '2m', maxInterval: '1h' }],
-    ['that a target asks for', 429, { 'retry-after': '300' }, { initialInterval: '1s' }],
+    ['for the retry interval', 503, {}, { initialInterval: '2m', maxInterval: '1h' }],
+    ['for Retry-After', 429, { 'retry-after': '300' }, { initialInterval: '1s' }],
   ])('%s', async (name, status, headers, retry) => {
     const path = `/${encodeURIComponent(name)}`;
     answer(path, status, headers);
@@ -70,7 +70,7 @@ describe('a wait that would end after the timeout ends the run at once', () => {
     expect(ended.endedAt).toBe(ended.attempts[0]?.endedAt);
   });
 
-  test.concurrent('of a workflow or an activity of the user’s own', async () => {
+  test.concurrent('for the retry of a workflow or activity', async () => {
     const { run: ended } = await run({
       name: 'own',
       target: { type: 'activity', activityType: 'failAlways', taskQueue: 'odd' },
@@ -85,7 +85,7 @@ describe('a wait that would end after the timeout ends the run at once', () => {
     expect(ended.reason).toMatch(TOO_LATE);
   });
 
-  test.concurrent('for the turn of a rate limit', async () => {
+  test.concurrent('for the permit of a rate limit', async () => {
     const job = await api.createJob({
       name: 'limited',
       schedule: never,
@@ -102,7 +102,7 @@ describe('a wait that would end after the timeout ends the run at once', () => {
     );
   });
 
-  test.concurrent('and calls the hook, and counts as a failure', async () => {
+  test.concurrent('and calls the hook and counts as a failure', async () => {
     answer('/hooked', 503);
     const { id } = await api.createJob({
       name: 'hooked',
@@ -123,7 +123,7 @@ describe('at the timeout', () => {
   const TOOK = 'it took longer than its timeout of 2s';
   const BROKEN_OFF = 'timed out: it had not ended within the timeout of the run, 2s';
 
-  test.concurrent('a call in flight is broken off, and its attempt timed out', async () => {
+  test.concurrent('an in-flight call is aborted, and its attempt is timedOut', async () => {
     hang('/hangs');
     const { run: ended } = await run({
       name: 'hangs',
@@ -138,7 +138,7 @@ describe('at the timeout', () => {
     expect(Date.parse(ended.endedAt ?? '') - Date.parse(ended.startedAt ?? '')).toBeLessThan(10_000);
   });
 
-  test.concurrent.each(['workflow', 'activity'])('a %s of the user’s own is given up', async (kind) => {
+  test.concurrent.each(['workflow', 'activity'])('a delegated attempt is cancelled: %s', async (kind) => {
     const own =
       kind === 'workflow'
         ? { type: 'workflow', workflowType: 'endless' }
@@ -152,12 +152,12 @@ describe('at the timeout', () => {
     if (kind === 'activity') return;
     const child = stack.temporal.workflow.getHandle(`scheduler-target-${ended.id}-1`);
     await waitFor(
-      'the child to be asked to end',
+      'the child workflow to be cancelled',
       async () => (await child.describe()).status.name === 'CANCELLED',
     );
   });
 
-  test.concurrent('a run that waits for its turn ends, and leaves the line', async () => {
+  test.concurrent('a run that waits for a permit ends, and leaves the queue', async () => {
     hang('/holds');
     const limits = { concurrencyKey: 'one', maxConcurrent: 1 };
     const holder = await api.createJob({
@@ -187,7 +187,7 @@ describe('at the timeout', () => {
   });
 });
 
-test.concurrent('what waits in a buffer of Temporal does not use up its timeout', async () => {
+test.concurrent('waiting in the buffer of Temporal does not count for the timeout', async () => {
   stack.receiver.respond('/slow', (_, response) => void setTimeout(() => response.end('ok'), 2_500));
   const job = await api.createJob({
     name: 'buffered',
@@ -203,7 +203,7 @@ test.concurrent('what waits in a buffer of Temporal does not use up its timeout'
   expect(runs.map(({ state }) => state)).toEqual(['succeeded', 'succeeded', 'succeeded']);
 });
 
-test.concurrent('a run that Temporal lost, and that is started again, keeps its deadline', async () => {
+test.concurrent('a run that Temporal lost and that is started again keeps its deadline', async () => {
   hang('/lost');
   const job = await api.createJob({
     name: 'lost',
@@ -224,8 +224,8 @@ test.concurrent('a run that Temporal lost, and that is started again, keeps its 
   expect(tookMs).toBeLessThan(28_000);
 });
 
-// The last one, for the others need the worker.
-test('a run whose worker was killed ends with its timeout, whatever the job says by now', async () => {
+// The last test, because the others need the worker.
+test('a run whose worker was killed ends at its timeout, even if the job has a longer one by then', async () => {
   hang('/killed');
   const job = await api.createJob({
     name: 'killed',

@@ -40,7 +40,7 @@ const target = (where: string, more: object = {}) => ({
 const traceIdOf = (runId: string) => runId.replaceAll('-', '');
 const TRACEPARENT = /^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$/;
 
-/** The ids that a target was sent. */
+/** The ids of trace and span that a target received. */
 function parentAt(where: string, index = 0) {
   const header = String(stack.receiver.callsTo(where)[index]?.headers['traceparent']);
   const [, traceId, spanId, flags] = TRACEPARENT.exec(header) ?? [];
@@ -50,7 +50,7 @@ function parentAt(where: string, index = 0) {
 const findSpan = (what: string, fits: (span: ReceivedSpan) => boolean) =>
   waitFor(what, () => collector.spans.find(fits));
 
-/** The span that a target was told of, and that of the attempt that it is part of. */
+/** The span whose id a target received, and the span of its attempt. */
 async function spansOfCall(where: string, index = 0) {
   const { traceId, spanId } = parentAt(where, index);
   const client = await findSpan('the client span', (span) => span.spanId === spanId);
@@ -59,7 +59,7 @@ async function spansOfCall(where: string, index = 0) {
   return { client, attempt };
 }
 
-/** All that the processes of this test have logged, line by line. */
+/** All log lines of the processes of this test. */
 const lines = () =>
   readdirSync(fromRunner('folder'))
     .filter((file) => file.startsWith('traces-'))
@@ -70,8 +70,8 @@ const lines = () =>
 const post = <Body>(where: string, body?: unknown, headers: Record<string, string> = {}) =>
   request<Body>(url + where, 'POST', body, headers);
 
-describe('a run that a request asked for', () => {
-  test('goes on with the trace of the request, from the client over the run to the outgoing call', async () => {
+describe('a manual run', () => {
+  test('continues the trace of its request, from the client to the outgoing call', async () => {
     const job = await api.createJob({
       name: 'asked',
       schedule: never,
@@ -142,7 +142,7 @@ describe('a run that a request asked for', () => {
     });
   });
 
-  test('that nobody samples is not sampled further on', async () => {
+  test('is not sampled if its request is not', async () => {
     const job = await api.createJob({ name: 'unsampled', schedule: never, target: target('/unsampled') });
     const traceparent = '00-abad1deaabad1deaabad1deaabad1dea-beef00beef00beef-00';
     const { body: run } = await post<Run>(`/jobs/${job.id}/run`, undefined, { traceparent });
@@ -154,7 +154,7 @@ describe('a run that a request asked for', () => {
   });
 });
 
-test('an occurrence has a trace of its own, with the id of the run, and a link to the request that made its job', async () => {
+test('an occurrence has its own trace with the id of the run, and a link to the request that created its job', async () => {
   const at = new Date(Math.ceil(Date.now() / 1_000) * 1_000 + 2_000).toISOString();
   const { body: job, headers } = await post<Job>(
     '/jobs',
@@ -184,8 +184,8 @@ test('an occurrence has a trace of its own, with the id of the run, and a link t
   );
   expect(sync).toMatchObject({ service: 'scheduler-api', parentId: server.spanId, links: [] });
 
-  // And one grep follows the request, from its own line to the call.
-  const [asked, scheduled, attempted] = await waitFor('the lines', () => {
+  // The request id leads from the line of the request to that of the call.
+  const [asked, scheduled, attempted] = await waitFor('the log lines', () => {
     const found = lines().filter(({ line }) => line.includes('the-request-that-made-it'));
     const saying = (message: string) => found.find(({ fields }) => fields['msg'] === message)?.fields;
     const all = [saying('request'), saying('the schedule was written'), saying('attempt ended')];
@@ -201,7 +201,7 @@ test('an occurrence has a trace of its own, with the id of the run, and a link t
   });
 });
 
-test('retries and backfills remember who asked for them; a change is what later occurrences come from', async () => {
+test('retries and backfills are linked to their requests, and later occurrences to the last change of the job', async () => {
   const job = await api.createJob({
     name: 'remembers',
     schedule: { every: '1h', startAt: '2026-01-01T00:00:00Z' },
@@ -229,18 +229,18 @@ test('retries and backfills remember who asked for them; a change is what later 
     );
     return ofJob.length === 4 ? new Set(ofJob.map(({ traceId }) => traceId)) : undefined;
   });
-  // One for each request: the two runs of the backfill share theirs.
+  // One per request: the two runs of the backfill share one.
   expect(traces.size).toBe(3);
 });
 
-test('a collector that is away, or silent, harms nothing, and keeps no process from ending', async () => {
+test('a collector that is down or silent affects nothing, and does not keep a process from stopping', async () => {
   const silent = await startCollector({ isSilent: true });
   const env = (endpoint: string) => ({
     OTEL_EXPORTER_OTLP_ENDPOINT: endpoint,
     OTEL_BSP_SCHEDULE_DELAY: '100',
   });
   try {
-    // So that it is the other one that makes the call.
+    // So that the other worker makes the call.
     await worker.stop();
     const [service, other] = await Promise.all([
       stack.startApi(env(silent.url)),
@@ -250,11 +250,11 @@ test('a collector that is away, or silent, harms nothing, and keeps no process f
     const job = await client.createJob({ name: 'lonely', schedule: never, target: target('/lonely') });
     const { body: run } = await request<Run>(`${service.url}/jobs/${job.id}/run`, 'POST');
     expect(await endOfRun(client, run.id)).toMatchObject({ state: 'succeeded' });
-    await waitFor('a word about it', () =>
+    await waitFor('a log line about it', () =>
       lines().some(({ fields }) => fields['msg'] === 'could not send traces'),
     );
     await Promise.all([service.stop(), other.stop()]);
-    // 1 if a step of the shutdown failed or took too long, null if the process had to be killed.
+    // It would be 1 if a step of the shutdown failed or took too long, and null if the process was killed.
     const exits = await Promise.all([worker, service, other].map(({ process }) => process.exited));
     expect(exits.map(({ code }) => code)).toEqual([0, 0, 0]);
   } finally {

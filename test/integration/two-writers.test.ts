@@ -13,7 +13,7 @@ let api: ReturnType<typeof apiClient>;
 
 beforeAll(async () => {
   stack = await createStack('two-writers');
-  // No worker: nobody puts right what the two leave behind without saying so.
+  // No worker: the reconciler must not correct what the two processes leave behind.
   urls = (await Promise.all([stack.startApi(), stack.startApi()])).map(({ url }) => url);
   api = apiClient(urls[0] as string);
 });
@@ -46,13 +46,13 @@ test(`two processes change one job ${WRITES} times at once: Temporal holds the l
   console.log(`${WRITES} writes took ${seconds.toFixed(1)} s`);
 
   const last = acknowledged.reduce((one, other) => (other.generation > one.generation ? other : one));
-  // On a slow machine the last calls to Temporal may have been given up: then the job says so, and the reconciler goes on.
+  // On a slow machine the last calls to Temporal may have timed out. Then the job is pending, and the reconciler syncs it.
   if ((await api.getJob(id)).sync.state !== 'synced') await stack.startWorker();
   const job = await waitFor('the job to be synced', async () => {
     const found = await api.getJob(id);
     return found.sync.state === 'synced' ? found : undefined;
   });
-  // Each write was a change, none was lost, and the last that was acknowledged is what is there.
+  // Each write made a generation, and the last acknowledged one is stored.
   expect(job.sync).toEqual({
     state: 'synced',
     generation: WRITES + 1,
@@ -65,7 +65,7 @@ test(`two processes change one job ${WRITES} times at once: Temporal holds the l
   expect(schedule.action.args).toEqual([{ jobId: id, generation: WRITES + 1, trigger: 'schedule' }]);
   expect(schedule.spec.intervals?.map(({ every }) => every)).toEqual([parseInt(last.every, 10) * 1_000]);
 
-  // Every generation has its revision, and each begins where the one before ended.
+  // Each generation has a revision, which starts from the state of the previous one.
   const { rows } = await stack.db.query<{ before: string; after: string }>(
     `SELECT changes->'schedule'->'before'->>'every' AS before, changes->'schedule'->'after'->>'every' AS after
      FROM job_revisions WHERE job_id = $1 AND generation > 1 ORDER BY generation`,

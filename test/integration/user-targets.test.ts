@@ -14,17 +14,17 @@ let stack: Stack;
 let service: ServiceProcess;
 let worker: ServiceProcess;
 let api: ReturnType<typeof apiClient>;
-let ledger: string;
+let reportFile: string;
 const examples: LoggedProcess[] = [];
 const waitingRuns: Record<string, string> = {};
 
 beforeAll(async () => {
   stack = await createStack(NAME);
-  ledger = path.join(fromRunner('folder'), 'reports.log');
-  writeFileSync(ledger, '');
+  reportFile = path.join(fromRunner('folder'), 'reports.log');
+  writeFileSync(reportFile, '');
   [service, worker] = await Promise.all([stack.startApi(), stack.startWorker()]);
   api = apiClient(service.url);
-  // They wait while the first test goes on.
+  // They wait during the first test.
   for (const [kind, target] of [
     ['workflow', workflowTarget({ taskQueue: 'nobody-workflow', args: reportOf('late') })],
     ['activity', activityTarget({ taskQueue: 'nobody-activity', args: reportOf('late') })],
@@ -38,7 +38,7 @@ afterAll(async () => {
   await stack.stop();
 });
 
-/** Starts the worker of examples/, from its source, as its README says; `script` is another one beside it. */
+/** Starts a worker of a user from its source: that of examples/, as its README says, or another `script`. */
 async function startExample(taskQueue: string, script = 'examples/temporal-worker/worker.ts') {
   let isUp = () => {};
   const up = new Promise<void>((resolve) => (isUp = resolve));
@@ -48,7 +48,7 @@ async function startExample(taskQueue: string, script = 'examples/temporal-worke
       TEMPORAL_ADDRESS: fromRunner('temporalAddress'),
       TEMPORAL_NAMESPACE: NAME,
       TASK_QUEUE: taskQueue,
-      LEDGER: ledger,
+      LEDGER: reportFile,
     },
     logFile: path.join(fromRunner('folder'), `${NAME}-example.log`),
     onLine: (line) => void (line.startsWith('polls') && isUp()),
@@ -78,12 +78,12 @@ const activityTarget = (more: object = {}) => ({
 const endOf = (id: string) => endOfRun(api, id, 100_000);
 
 const sentReports = () =>
-  readFileSync(ledger, 'utf8')
+  readFileSync(reportFile, 'utf8')
     .split('\n')
     .filter((line) => line !== '')
     .map((line) => JSON.parse(line) as { report: string; due: string; run: string });
 
-test('a workflow and an activity of the example run every few seconds, through a kill -9 of either worker: each occurrence once', async () => {
+test('a workflow and an activity of the example run every few seconds, each occurrence once, although each worker is killed with -9', async () => {
   const example = await startExample('reports');
   const quick = { initialInterval: '1s', maxInterval: '1s', maxAttempts: 20 };
   const jobs = [
@@ -109,10 +109,10 @@ test('a workflow and an activity of the example run every few seconds, through a
       async () => (await Promise.all(jobs.map(({ id }) => succeeded(id)))).every((found) => found >= count),
       100_000,
     );
-  /** In the middle of a run of the workflow. */
+  /** Waits until a run of the workflow is in progress. */
   const inTheMiddle = () =>
     waitFor(
-      'a run under way',
+      'a running run',
       async () => (await api.listRuns(jobs[0]?.id ?? '', '?state=running')).items.length,
     );
   await bothHave(2);
@@ -133,7 +133,7 @@ test('a workflow and an activity of the example run every few seconds, through a
     });
     const started = runs.filter(({ state }) => state !== 'skipped');
     expect(started.filter(({ state }) => state !== 'succeeded')).toEqual([]);
-    // Each occurrence between the first and the last has one run, and each run has sent its report.
+    // Each occurrence has one run, and each run has sent its report.
     const due = started.map(({ scheduledAt }) => Date.parse(scheduledAt)).sort((a, b) => a - b);
     expect(due).toEqual(due.map((_, index) => (due[0] as number) + index * 3_000));
     const sent = sentReports().filter(({ report }) => name === `by ${report}`);
@@ -150,7 +150,7 @@ test('a workflow and an activity of the example run every few seconds, through a
       responseExcerpt: `"workflow of ${run.scheduledAt}"`,
     },
   ]);
-  // Operators find it by its job, below the run.
+  // The list of workflows finds it by its job.
   await waitFor('the child in the list of workflows', async () => {
     const found: string[] = [];
     const query = 'JobName = "by workflow" AND WorkflowType = "weeklyReport"';
@@ -161,7 +161,7 @@ test('a workflow and an activity of the example run every few seconds, through a
 
 describe('without a worker', () => {
   test.each(['workflow', 'activity'])(
-    'a run with a target of the type %s says so, and goes on once there is one',
+    'a run with a %s target says so, and continues once there is one',
     async (kind) => {
       const id = waitingRuns[kind] ?? '';
       const waiting = await waitFor('the reason', async () => {
@@ -177,7 +177,7 @@ describe('without a worker', () => {
     },
   );
 
-  test('a run can be cancelled, and ends by the timeout of its job', async () => {
+  test('a run can be cancelled, and ends at the timeout of its job', async () => {
     const target = activityTarget({ taskQueue: 'nobody-2' });
     const cancelled = await api.createJob({ name: 'to cancel', schedule: never, target });
     const { id } = await api.runJob(cancelled.id);
@@ -190,7 +190,7 @@ describe('without a worker', () => {
   });
 });
 
-describe('what a user’s code does', () => {
+describe('a workflow or activity of a user that', () => {
   beforeAll(() => startExample('odd', 'test/support/odd-worker.ts'));
 
   const run = async (name: string, target: object, more: object = {}) => {
@@ -218,34 +218,34 @@ describe('what a user’s code does', () => {
       3,
     ],
     [
-      'falls silent',
+      'sends no heartbeats',
       activity('sleepLong', { timeout: '1m', heartbeatTimeout: '1s' }),
       'failed',
       'the activity sent no heartbeat for 1 s',
       3,
     ],
-    ['is a workflow that fails', workflow('failing'), 'failed', 'the workflow failed: no luck', 3],
-    ['is one that fails for good', workflow('failingForGood'), 'failed', 'the workflow failed: no use', 1],
+    ['fails as a workflow', workflow('failing'), 'failed', 'the workflow failed: no luck', 3],
+    ['fails as a workflow for good', workflow('failingForGood'), 'failed', 'the workflow failed: no use', 1],
     [
-      'takes too long as well',
+      'takes too long as a workflow',
       workflow('endless', { timeout: '1s' }),
       'failed',
       'the workflow did not end within 1 s',
       3,
     ],
-    ['answers what cannot be read here', activity('answerStrangely'), 'succeeded', null, 1],
+    ['returns a value in an unknown encoding', activity('answerStrangely'), 'succeeded', null, 1],
     [
-      'fails with what cannot be read here',
+      'fails with details in an unknown encoding',
       activity('failStrangely'),
       'failed',
       'the activity failed: strange',
       1,
     ],
-    ['answers a lot', activity('answerMuch'), 'succeeded', null, 1],
+    ['returns a large value', activity('answerMuch'), 'succeeded', null, 1],
   ];
   const runs: Record<string, string> = {};
   beforeAll(async () => {
-    // All at once: many of them wait for a timeout.
+    // All at the same time, because many of them wait for a timeout.
     await Promise.all(
       outcomes.map(async ([name, target]) => (runs[name] = await run(name, target, { retry }))),
     );
@@ -256,14 +256,14 @@ describe('what a user’s code does', () => {
     expect(ended.attempts.at(-1)?.responseExcerpt?.length ?? 0).toBeLessThanOrEqual(1_024);
   });
 
-  test('is terminated or cancelled in Temporal: the run ends so', async () => {
+  test('is terminated or cancelled in Temporal ends its run', async () => {
     const handleOf = (id: string) => stack.temporal.workflow.getHandle(`scheduler-target-${id}-1`);
     const terminated = await run('terminated', workflow('endless'), { retry });
     await waitFor('its workflow', () => handleOf(terminated).describe());
     await handleOf(terminated).terminate('enough');
     const end = await endOf(terminated);
     expect([end.state, end.reason]).toEqual(['failed', 'its workflow was terminated in Temporal']);
-    const cancelled = await run('cancelled there', workflow('endless'), { retry });
+    const cancelled = await run('cancelled in Temporal', workflow('endless'), { retry });
     await waitFor('its workflow', () => handleOf(cancelled).describe());
     await handleOf(cancelled).cancel();
     const other = await endOf(cancelled);
@@ -271,7 +271,7 @@ describe('what a user’s code does', () => {
   });
 
   test('is cancelled with its run, and has time to clean up', async () => {
-    const id = await run('cleans up', workflow('cleaningUp', { args: [ledger, '{{runId}}'] }));
+    const id = await run('cleans up', workflow('cleaningUp', { args: [reportFile, '{{runId}}'] }));
     const handle = stack.temporal.workflow.getHandle(`scheduler-target-${id}-1`);
     await waitFor('its workflow', async () => (await handle.describe()).historyLength > 4);
     await request(`${service.url}/runs/${id}/cancel`, 'POST');
@@ -282,17 +282,21 @@ describe('what a user’s code does', () => {
   });
 });
 
-describe('a target that must not be', () => {
+describe('an invalid target:', () => {
   test.each<[string, object, string]>([
     ['the scheduler’s own task queue', workflowTarget({ taskQueue: 'scheduler' }), 'target.taskQueue'],
-    ['that of its reconciler', activityTarget({ taskQueue: 'scheduler-reconciler' }), 'target.taskQueue'],
-    ['that of one worker', activityTarget({ taskQueue: 'scheduler-calls-1' }), 'target.taskQueue'],
-    ['one of Temporal', workflowTarget({ taskQueue: 'temporal-sys-per-ns-tq' }), 'target.taskQueue'],
+    [
+      'the task queue of the reconciler',
+      activityTarget({ taskQueue: 'scheduler-reconciler' }),
+      'target.taskQueue',
+    ],
+    ['the task queue of one worker', activityTarget({ taskQueue: 'scheduler-calls-1' }), 'target.taskQueue'],
+    ['a task queue of Temporal', workflowTarget({ taskQueue: 'temporal-sys-per-ns-tq' }), 'target.taskQueue'],
     ['no task queue', { type: 'workflow', workflowType: 'w' }, 'target.taskQueue'],
-    ['a placeholder that there is not', workflowTarget({ args: ['{{user}}'] }), 'target.args'],
-    ['args that are no list', workflowTarget({ args: {} }), 'target.args'],
-    ['a timeout of nothing', activityTarget({ timeout: '0s' }), 'target.timeout'],
-    ['a field of another target', workflowTarget({ url: 'https://example.com/' }), 'target.url'],
+    ['an unknown placeholder', workflowTarget({ args: ['{{user}}'] }), 'target.args'],
+    ['args that are not a list', workflowTarget({ args: {} }), 'target.args'],
+    ['a timeout of 0 s', activityTarget({ timeout: '0s' }), 'target.timeout'],
+    ['a field of another target type', workflowTarget({ url: 'https://example.com/' }), 'target.url'],
   ])('%s is refused', async (_, target, where) => {
     const answer = await request<{ errors: { path: string }[] }>(`${service.url}/jobs`, 'POST', {
       name: 'refused',
@@ -302,14 +306,14 @@ describe('a target that must not be', () => {
     expect([answer.status, answer.body.errors.map((error) => error.path)]).toEqual([422, [where]]);
   });
 
-  test('a change is refused as well', async () => {
+  test('is refused in a change as well', async () => {
     const job = await api.createJob({ name: 'to change', schedule: never, target: workflowTarget() });
     const patch = { target: { taskQueue: 'scheduler' } };
     expect((await request(`${service.url}/jobs/${job.id}`, 'PATCH', patch)).status).toBe(422);
     expect((await api.getJob(job.id)).target).toMatchObject({ taskQueue: 'reports' });
   });
 
-  test('a job that is older than the rule makes no such call', async () => {
+  test('of a job that is older than the rule is not called', async () => {
     const job = await api.createJob({ name: 'older', schedule: never, target: workflowTarget() });
     await stack.db.query(`UPDATE jobs SET target = $1 WHERE id = $2`, [
       JSON.stringify({ ...workflowTarget({ taskQueue: 'scheduler' }), args: [] }),

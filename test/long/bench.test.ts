@@ -5,8 +5,8 @@ import { planOf } from '../../bench/plan.ts';
 import { runBench } from '../../bench/run.ts';
 import { fromRunner } from '../support/environment.ts';
 
-// The short form of npm run bench, on servers of its own. How fast anything is says nothing beside other tests.
-test('the bench measures the service and raw Temporal, and every call comes once', async () => {
+// The short form of npm run bench, on its own servers. The figures mean nothing beside other tests.
+test('the bench measures the service and raw Temporal, and each call arrives once', async () => {
   const folder = path.join(fromRunner('folder'), 'bench');
   mkdirSync(folder);
   const said: string[] = [];
@@ -16,7 +16,7 @@ test('the bench measures the service and raw Temporal, and every call comes once
     say: (text) => said.push(text),
     signal: new AbortController().signal,
   });
-  // As it is written to its file.
+  // As in its file.
   const { results, faults } = JSON.parse(JSON.stringify(report)) as typeof report;
   expect({ faults, said: faults.length > 0 ? said : [] }).toEqual({ faults: [], said: [] });
   expect(results.map(({ scenario, contender }) => `${scenario} ${contender}`)).toEqual([

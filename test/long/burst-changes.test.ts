@@ -3,7 +3,7 @@ import { apiClient } from '../support/client.ts';
 import { createStack, type ServiceProcess, type Stack } from '../support/stack.ts';
 import { waitFor } from '../support/wait-for.ts';
 
-// Jobs that are all due in one second, each changed while they are, twice, and a worker killed in the middle.
+// Jobs that are all due in one second. Each is changed twice meanwhile, and a worker is killed.
 const JOBS = 1_000;
 const LANES = 8;
 
@@ -19,7 +19,7 @@ beforeAll(async () => {
 });
 afterAll(() => stack.stop());
 
-/** Works on all indexes below `JOBS`, in lanes. */
+/** Calls `work` for each index below `JOBS`, in `LANES` parallel lanes. */
 const forAll = (work: (index: number, api: ReturnType<typeof apiClient>) => Promise<unknown>) =>
   Promise.all(
     Array.from({ length: LANES }, async (_, first) => {
@@ -28,7 +28,7 @@ const forAll = (work: (index: number, api: ReturnType<typeof apiClient>) => Prom
     }),
   );
 
-test(`${JOBS} jobs due in one second, changed meanwhile, with a worker that is killed: each occurrence has one run`, async () => {
+test(`${JOBS} jobs due in one second have one run each, although all are changed meanwhile and a worker is killed`, async () => {
   const at = new Date(Math.ceil(Date.now() / 1_000) * 1_000 + 90_000).toISOString();
   const ids: string[] = [];
   await forAll(async (index, api) => {
@@ -41,7 +41,7 @@ test(`${JOBS} jobs due in one second, changed meanwhile, with a worker that is k
   });
   expect(Date.now()).toBeLessThan(Date.parse(at));
 
-  await waitFor('the second', () => Date.now() >= Date.parse(at), 100_000);
+  await waitFor('the jobs to be due', () => Date.now() >= Date.parse(at), 100_000);
   const later = '2090-01-01T00:00:00Z';
   const kill = waitFor('some calls', () => stack.receiver.calls.length > JOBS / 10).then(async () => {
     await doomed.stop('SIGKILL');
@@ -60,7 +60,7 @@ test(`${JOBS} jobs due in one second, changed meanwhile, with a worker that is k
     );
     return Number(rows[0]?.count);
   };
-  await waitFor('all to have run', async () => (await open()) === 0, 200_000);
+  await waitFor('a run of each job', async () => (await open()) === 0, 200_000);
   const { rows } = await stack.db.query<{ scheduled_at: Date; state: string }>(
     'SELECT scheduled_at, state FROM runs',
   );

@@ -3,7 +3,7 @@ import { runDifferential } from '../differential/run.ts';
 import { fromRunner } from '../support/environment.ts';
 
 // The short form of npm run test:differential.
-test('300 random schedules fire in Temporal exactly when we say', async () => {
+test('300 random schedules fire in Temporal exactly at the computed times', async () => {
   const result = await runDifferential({
     address: fromRunner('temporalAddress'),
     namespace: 'differential',

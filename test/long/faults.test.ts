@@ -6,9 +6,9 @@ import { runFaults } from '../faults/run.ts';
 import { showReport } from '../faults/show-report.ts';
 import { fromRunner } from '../support/environment.ts';
 
-// The short form of npm run test:faults, on servers of its own: those of the other tests are not to be killed. Its logs
-// stay with theirs, in the folder that the runner names when a test fails.
-test('20 faults, 500 targets: nothing is missing, twice, made up or stuck, and the service recovers', async () => {
+// The short form of npm run test:faults, on its own servers, because it kills them. Its logs stay with those of the other
+// tests, in the folder that the runner names when a test fails.
+test('20 faults, 500 targets: no run is missing, doubled, invented or stuck, and the service recovers', async () => {
   const folder = path.join(fromRunner('folder'), 'faults');
   mkdirSync(folder);
   const said: string[] = [];
@@ -20,7 +20,7 @@ test('20 faults, 500 targets: nothing is missing, twice, made up or stuck, and t
     say: (text) => said.push(text),
   });
   const failures = report.findings.filter(({ kind }) => FAILURES.includes(kind));
-  // The whole report, where there is something to be found in it.
+  // The whole report is printed only if there are failures.
   if (failures.length > 0) console.log([...said, showReport(report)].join('\n'));
   expect(failures).toEqual([]);
   expect(report.figures.faults).toBe(20);

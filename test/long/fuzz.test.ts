@@ -9,7 +9,7 @@ import { fromRunner } from '../support/environment.ts';
 import { API_KEY_PEPPER } from '../support/keys.ts';
 import { createStack, type ServiceProcess, type Stack } from '../support/stack.ts';
 
-// The short form of npm run test:fuzz, which sets these.
+// The short form of npm run test:fuzz, which sets these variables.
 const SECONDS = Number(process.env['FUZZ_SECONDS'] ?? 60);
 const REQUESTS = Number(process.env['FUZZ_REQUESTS'] ?? 300);
 const SEED = Number(process.env['FUZZ_SEED'] ?? 1);
@@ -31,7 +31,7 @@ beforeAll(async () => {
     RATE_LIMIT_READS_PER_MINUTE: '0',
     RATE_LIMIT_WRITES_PER_MINUTE: '0',
   });
-  // A token, for a key could be revoked by what is tried.
+  // A token, because a random request could revoke an API key.
   token = await new SignJWT({ scope: 'admin' })
     .setProtectedHeader({ alg: 'ES256' })
     .setIssuer('fuzz')
@@ -43,7 +43,7 @@ beforeAll(async () => {
 afterAll(() => stack.stop());
 
 test(
-  'no request makes the API fail, or answer what its document does not describe',
+  'no request makes the API fail, or answer in a way that the OpenAPI document does not describe',
   async () => {
     const { requests, counts, isGood, report } = await runFuzz({
       url: api.url,
@@ -53,7 +53,7 @@ test(
       folder: fromRunner('folder'),
       say: (text) => process.stdout.write(`[fuzz] ${text}\n`),
     });
-    // None is left out; what has no path of its own for a good answer, such as a run's retry, may get none in a short time.
+    // No operation is left out. Those that need a certain state, such as the retry of a run, may not succeed in a short time.
     expect([...new Set(counts.map(({ operation }) => operation))].sort()).toEqual(
       operations.map(({ method, path }) => `${method.toUpperCase()} ${path}`).sort(),
     );

@@ -32,13 +32,13 @@ async function restart(
   return kind === 'api' ? stack.startApi(env) : stack.startWorker(env);
 }
 
-test('behind a proxy, processes that are restarted one after another fail no request, lose no run, and double none', async () => {
+test('behind a proxy, a rolling restart fails no request, and loses and doubles no run', async () => {
   const apis = await Promise.all([stack.startApi(), stack.startApi()]);
   const workers = await Promise.all([stack.startWorker(), stack.startWorker()]);
   const urls = apis.map(({ url }) => url);
   const proxy = await startReverseProxy('rolling-restart', urls);
   let sent = 0;
-  // Each request is sent once: what the proxy can not have answered fails the test.
+  // Each request is sent once: if the proxy gets no answer, the test fails.
   const send = (method: string, path: string, body?: unknown, headers?: Record<string, string>) => {
     sent++;
     return request<unknown>(`${proxy.url}${path}`, method, body, headers);
@@ -79,7 +79,7 @@ test('behind a proxy, processes that are restarted one after another fail no req
     }
   };
   const load = Promise.all(Array.from({ length: LANES }, (_, index) => lane(index)));
-  // A fault of the load shall be told at the end, not end the process.
+  // An error of the load is reported at the end, instead of ending the process.
   load.catch(() => undefined);
   for (let round = 0; round < 2; round++) {
     for (let index = 0; index < 2; index++) {
@@ -92,7 +92,7 @@ test('behind a proxy, processes that are restarted one after another fail no req
   await load;
   console.log(`${sent} requests through the proxy while four processes were restarted twice each, 0 failed`);
 
-  // Every job was made once, and changed once.
+  // Each job was created once and changed once.
   const { rows } = await stack.db.query<{ name: string; generation: number }>(
     `SELECT name, generation FROM jobs WHERE name LIKE 'lane %'`,
   );
@@ -114,7 +114,7 @@ test('behind a proxy, processes that are restarted one after another fail no req
     expect(new Set(runs.map((run) => `${run.trigger} ${run.state}`))).toEqual(
       new Set(['schedule succeeded']),
     );
-    // The target saw each occurrence, under the one key of its run.
+    // The target saw each occurrence, with the key of its run.
     const calls = stack.receiver.callsTo(`/tick/${index}`).map(({ headers }) => ({
       at: String(headers['x-scheduler-scheduled-at']),
       key: String(headers['idempotency-key']),
@@ -134,10 +134,10 @@ const untilRefused = (url: string) =>
     ),
   );
 
-test('a request that is under way when the API is asked to end is answered', async () => {
+test('a request in progress is answered when the API is stopped', async () => {
   const service = await stack.startApi();
   const { id } = await apiClient(service.url).createJob({
-    name: 'under way',
+    name: 'in progress',
     schedule: { every: '1h' },
     target: { type: 'http', url: 'https://example.com/' },
   });
@@ -161,7 +161,7 @@ test('a request that is under way when the API is asked to end is answered', asy
   expect((await service.process.exited).code).toBe(0);
 });
 
-test('who is connected when the API is asked to end is answered once more, and told so', async () => {
+test('an open connection gets one more answer when the API is stopped, with Connection: close', async () => {
   const service = await stack.startApi();
   const { hostname, port } = new URL(service.url);
   const socket = connect(Number(port), hostname);

@@ -5,7 +5,7 @@ import { startProxy, type Proxy } from '../support/proxy.ts';
 import { createStack, type ServiceProcess, type Stack } from '../support/stack.ts';
 import { waitFor } from '../support/wait-for.ts';
 
-// 1,000 jobs are made while nobody reaches Temporal; half of them fall due meanwhile.
+// 1,000 jobs are created while Temporal cannot be reached. Half of them are due meanwhile.
 const JOBS = 1_000;
 const LANES = 8;
 
@@ -30,7 +30,7 @@ const count = async (what: string) => {
   return Number(rows[0]?.count);
 };
 
-test('jobs made without Temporal are all accepted, and each of their occurrences has its run soon after its return', async () => {
+test('jobs that are created without Temporal are accepted, and each occurrence has its run soon after Temporal is back', async () => {
   const api = apiClient(service.url);
   proxy.cut();
   await waitFor('the API to be degraded, and ready', async () => {
@@ -52,22 +52,22 @@ test('jobs made without Temporal are all accepted, and each of their occurrences
     }
   };
   await Promise.all(Array.from({ length: LANES }, (_, first) => createSome(first)));
-  // One caller in a while finds out whether Temporal is back; the others do not wait for it.
+  // The circuit breaker lets one call in a while try Temporal. The others do not wait.
   expect(Date.now() - begun).toBeLessThan(120_000);
-  await waitFor('the last of them to be due', async () => (await count(DUE)) === JOBS / 2);
+  await waitFor('the last job to be due', async () => (await count(DUE)) === JOBS / 2);
   expect(stack.receiver.calls).toHaveLength(0);
 
   proxy.restore();
-  // It is meant to begin within ten seconds; a machine that is busy otherwise gets some more.
+  // This should start within ten seconds. A busy machine gets more.
   await waitFor('the first job to be synced', async () => (await count(SYNCED)) > 0, 20_000);
   await waitFor('all jobs to be synced', async () => (await count(SYNCED)) === JOBS, 180_000);
-  await waitFor('all that were due to have run', async () => (await count(SUCCEEDED)) === JOBS / 2, 180_000);
+  await waitFor('all due jobs to have run', async () => (await count(SUCCEEDED)) === JOBS / 2, 180_000);
 
   expect(await count('runs')).toBe(JOBS / 2);
   const paths = stack.receiver.calls.map(({ path }) => path);
   expect(paths).toHaveLength(JOBS / 2);
   expect(new Set(paths).size).toBe(JOBS / 2);
-  await waitFor('nothing to be left over', async () => (await count(UNSYNCED)) === 0);
+  await waitFor('no unsynced job', async () => (await count(UNSYNCED)) === 0);
 }, 600_000);
 
 const DUE = `jobs WHERE finishes_at <= now()`;

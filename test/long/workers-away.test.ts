@@ -5,8 +5,8 @@ import { apiClient } from '../support/client.ts';
 import { createStack, type Stack } from '../support/stack.ts';
 import { waitFor } from '../support/wait-for.ts';
 
-// A job every second whose target takes 3.5 seconds, under each policy and with two catchup windows, while the only
-// worker is away for 20 seconds. Temporal's scheduler goes on meanwhile: what it starts waits for the worker.
+// For each overlap policy and two catchup windows, a job with an occurrence every second and a target that takes
+// 3.5 seconds. The only worker is away for 20 seconds; the workflows that Temporal starts meanwhile wait for it.
 const TAKES_MS = 3_500;
 const AWAY_MS = 20_000;
 const OCCURRENCES = 30;
@@ -18,7 +18,7 @@ let stack: Stack;
 let startAt: number;
 const ids = {} as Record<Name, string>;
 const runsOf = {} as Record<Name, Run[]>;
-/** Nominal times, in seconds from the first, of all workflows that Temporal started. */
+/** The nominal times of all workflows that Temporal started, in seconds from the first. */
 const startedOf = {} as Record<Name, number[]>;
 const names = POLICIES.flatMap((overlap) => WINDOWS.map((window): Name => `${overlap} ${window}`));
 
@@ -48,10 +48,10 @@ beforeAll(async () => {
   await sleep(AWAY_MS);
   await stack.startWorker();
 
-  // The longest way to go is that of bufferAll: one run after another.
+  // bufferAll takes longest: its runs come one after another.
   const perRun = TAKES_MS + 2_000;
   await waitFor(
-    'every schedule to have nothing left to do',
+    'every schedule to be finished',
     async () => {
       for (const name of names) {
         const { info } = await stack.temporal.schedule
@@ -81,11 +81,11 @@ afterAll(() => stack.stop());
 const EVERY_ONE = Array.from({ length: OCCURRENCES }, (_, index) => index);
 const placeOf = (run: Run) => (Date.parse(run.scheduledAt) - startAt) / 1_000;
 const succeeded = (name: Name) => runsOf[name].filter((run) => run.state === 'succeeded');
-/** Those that became a run. */
+/** The runs that were started. */
 const started = (name: Name) => runsOf[name].filter(({ state }) => state !== 'skipped' && state !== 'missed');
 
-describe.each(WINDOWS)('an outage of the worker of 20 s, catchup window %s', (window) => {
-  test.each(POLICIES)('%s: every occurrence is accounted for once, and a run has one key', (overlap) => {
+describe.each(WINDOWS)('the worker is away for 20 s, with a catchup window of %s', (window) => {
+  test.each(POLICIES)('%s: every occurrence is recorded once, and each run has one key', (overlap) => {
     const name: Name = `${overlap} ${window}`;
     expect(runsOf[name].map(placeOf)).toEqual(EVERY_ONE);
     expect(new Set(startedOf[name]).size).toBe(startedOf[name].length);
@@ -95,7 +95,7 @@ describe.each(WINDOWS)('an outage of the worker of 20 s, catchup window %s', (wi
     for (const key of keys) expect(runsOf[name].map((run) => run.id)).toContain(key);
   });
 
-  test('skip: the run that waits for the worker keeps all others from starting', () => {
+  test('skip: the run that waits for the worker keeps the others from starting', () => {
     const name: Name = `skip ${window}`;
     expect(succeeded(name)).toEqual(started(name));
     const during = started(name)
@@ -104,7 +104,7 @@ describe.each(WINDOWS)('an outage of the worker of 20 s, catchup window %s', (wi
     expect(during.length).toBeLessThanOrEqual(1);
   });
 
-  test('bufferOne: besides, one of them starts when the worker is back, if it is not too late', () => {
+  test('bufferOne: one more starts when the worker is back, if it is not too late', () => {
     const name: Name = `bufferOne ${window}`;
     expect(succeeded(name)).toEqual(started(name));
     const during = started(name)
@@ -118,22 +118,22 @@ describe.each(WINDOWS)('an outage of the worker of 20 s, catchup window %s', (wi
     expect(runs[runs.length - 1]).toMatchObject({ state: 'succeeded' });
   });
 
-  test('terminateOther: the server needs no worker for it; and the last one succeeds', () => {
+  test('terminateOther: runs are terminated without a worker, and the last one succeeds', () => {
     const name: Name = `terminateOther ${window}`;
-    // Of several that a slow server finds due at once, only the last one starts. One at most would, if it took a worker to end it.
+    // If a slow server finds several due at once, it starts only the last one. If ending a run took a worker, at most one would start.
     const during = startedOf[name].filter((place) => place >= 5 && place < 22);
     expect(during.length).toBeGreaterThan(2);
     expect(startedOf[name][startedOf[name].length - 1]).toBe(OCCURRENCES - 1);
     expect(succeeded(name).map(placeOf)).toEqual([OCCURRENCES - 1]);
   });
 
-  test('allowAll: every occurrence has its run, however late: it had started before the worker came back', () => {
+  test('allowAll: every occurrence has its run, however late, because Temporal started it in time', () => {
     const name: Name = `allowAll ${window}`;
     expect(started(name).map(placeOf)).toEqual(EVERY_ONE);
     expect(succeeded(name)).toHaveLength(OCCURRENCES);
   });
 
-  test('bufferAll: every occurrence has its run, one after another: waiting in the buffer is not being late', () => {
+  test('bufferAll: every occurrence has its run, one after another, because waiting in the buffer is not being late', () => {
     const name: Name = `bufferAll ${window}`;
     expect(started(name).map(placeOf)).toEqual(EVERY_ONE);
     expect(succeeded(name)).toHaveLength(OCCURRENCES);

@@ -20,7 +20,7 @@ const LONGEST = [
   'integration/two-writers',
   'integration/metrics',
   'integration/user-targets',
-  'integration/hardening',
+  'integration/http-server',
   'integration/burst',
   'integration/restored',
   'integration/database-away',

@@ -28,7 +28,7 @@ const activities = {
     throw ApplicationFailure.create({ message: 'strange', nonRetryable: true, details: [strange()] });
   },
   answerMuch: async () => '\0'.repeat(100_000),
-  note: async (ledger: string, line: string) => appendFile(ledger, `${line}\n`),
+  note: async (file: string, line: string) => appendFile(file, `${line}\n`),
 };
 
 const taskQueue = process.env['TASK_QUEUE'] ?? '';

@@ -6,7 +6,7 @@ import {
   sleep,
 } from '@temporalio/workflow';
 
-const { note } = proxyActivities<{ note: (ledger: string, line: string) => Promise<void> }>({
+const { note } = proxyActivities<{ note: (file: string, line: string) => Promise<void> }>({
   startToCloseTimeout: '10 seconds',
 });
 
@@ -20,13 +20,13 @@ export async function failingForGood(): Promise<never> {
 
 export const endless = () => sleep('1 day');
 
-export async function cleaningUp(ledger: string, run: string): Promise<void> {
+export async function cleaningUp(file: string, run: string): Promise<void> {
   try {
     await sleep('1 day');
   } catch (error) {
     if (!isCancellation(error)) throw error;
     const line = JSON.stringify({ report: 'cleaned up', run });
-    await CancellationScope.nonCancellable(() => note(ledger, line));
+    await CancellationScope.nonCancellable(() => note(file, line));
     throw error;
   }
 }

@@ -21,7 +21,7 @@ let service: ServiceProcess;
 let url: string;
 
 beforeAll(async () => {
-  stack = await createStack('hardening');
+  stack = await createStack('http-server');
   service = await stack.startApi({ AUTH: 'off' });
   ({ url } = service);
 });
@@ -278,7 +278,7 @@ describe('the documentation', () => {
 });
 
 describe('HTTPS', () => {
-  const file = (name: string) => path.join(fromRunner('folder'), `hardening-${name}.pem`);
+  const file = (name: string) => path.join(fromRunner('folder'), `http-server-${name}.pem`);
   const write = ({ cert, key }: { cert: string; key: string }) => {
     writeFileSync(file('cert'), cert);
     writeFileSync(file('key'), key);
