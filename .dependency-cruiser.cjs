@@ -77,12 +77,20 @@ module.exports = {
       name: 'workflows-are-orchestration-alone',
       severity: 'error',
       comment:
-        'workflows take types from domain and activities, and code from the workflow SDK and from what imports nothing',
+        'workflows take types from domain and activities, and code from the workflow SDK and from the contract, which imports types only',
       from: { path: '^workflows/' },
       to: {
-        pathNot: '^(workflows/|domain/run/temporal-names[.]ts$|node_modules/@temporalio/(workflow|common)/)',
+        pathNot:
+          '^(workflows/|domain/run/workflow-contract[.]ts$|node_modules/@temporalio/(workflow|common)/)',
         dependencyTypesNot: ['type-only'],
       },
+    },
+    {
+      name: 'the-workflow-contract-imports-types-only',
+      severity: 'error',
+      comment: 'it is part of the bundle of the workflows',
+      from: { path: '^domain/run/workflow-contract[.]ts$' },
+      to: { dependencyTypesNot: ['type-only'] },
     },
     {
       name: 'domain-is-pure',

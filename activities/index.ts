@@ -1,17 +1,16 @@
 import type { ReconcileDependencies } from '../scheduling/reconciler/reconcile-dependencies.ts';
 import { createAwaitCall } from './await-call.ts';
 import type { InFlightCalls } from './attempt/in-flight-calls.ts';
-import type { ActivityDependencies } from './attempt/dependencies.ts';
+import type { ActivityDependencies } from './attempt/context.ts';
 import { createReconcileJobs } from './reconcile-jobs.ts';
-import { createRecordCancelled } from './attempt/record-cancelled.ts';
-import { createRecordOutcome } from './attempt/record-outcome.ts';
+import { createRecordCancelled, createRecordOutcome } from './record-outcome.ts';
 import { createRunTarget } from './run-target.ts';
 import { createStartCall } from './start-call.ts';
 
 /** The activities of runs, by the names under which workflows call them. */
 export function createActivities(dependencies: ActivityDependencies, calls: InFlightCalls) {
   return {
-    // Its name stands in the histories of runs that are under way, and stays what it was before there were other targets.
+    // Makes attempts of every kind of target. Histories hold its name, which is older than the other kinds.
     runHttpTarget: createRunTarget(dependencies),
     startCall: createStartCall(dependencies, calls),
     recordOutcome: createRecordOutcome(dependencies),
@@ -21,7 +20,7 @@ export function createActivities(dependencies: ActivityDependencies, calls: InFl
 
 export type Activities = ReturnType<typeof createActivities>;
 
-/** The activities that concern the calls of one process, on a task queue of its own. */
+/** The activity that waits for calls in flight in this process, on a task queue that no other process polls. */
 export function createCallActivities(calls: InFlightCalls) {
   return { awaitCall: createAwaitCall(calls) };
 }

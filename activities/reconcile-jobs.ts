@@ -4,16 +4,13 @@ import { SECOND_MS } from '../domain/milliseconds.ts';
 import type { ReconcileDependencies } from '../scheduling/reconciler/reconcile-dependencies.ts';
 import { reconcile } from '../scheduling/reconciler/reconcile.ts';
 import type { PassResult } from '../scheduling/reconciler/run-steps.ts';
-import { withHeartbeats } from './attempt/with-heartbeats.ts';
+import { withHeartbeats } from './attempt/context.ts';
 
-/** Until the next workflow of the schedule takes over. */
+/** Until the next workflow of the schedule continues. */
 const DURATION_MS = 55 * SECOND_MS;
 const PAUSE_MS = 2 * SECOND_MS;
 
-/**
- * The activity that reconciles, pass after pass, for about a minute. Answers the sum of what the passes did, for whoever
- * looks at it in the Temporal Web UI.
- */
+/** The activity that runs the reconciler, pass after pass, for about a minute. Returns the sum of the passes' results, for the Temporal Web UI. */
 export function createReconcileJobs(dependencies: ReconcileDependencies) {
   return async function reconcileJobs(): Promise<PassResult> {
     const context = Context.current();

@@ -1,5 +1,5 @@
 import { Client, Connection } from '@temporalio/client';
-import { scheduleIdOf } from '../domain/run/workflow-contract.ts';
+import { scheduleIdOf } from '../domain/run/ids.ts';
 import { createApiClient } from './api-client.ts';
 import type { BenchJob, Contender, When } from './contender.ts';
 import { CLIENTS, pause, type BenchContext } from './context.ts';

@@ -4,7 +4,7 @@ import { NativeConnection, Worker } from '@temporalio/worker';
 import { createInFlightCalls } from '../activities/attempt/in-flight-calls.ts';
 import { createActivities, createCallActivities, createReconcilerActivities } from '../activities/index.ts';
 import { createGuardedDispatcher } from '../activities/call/guarded-dispatcher.ts';
-import { createRunMetrics } from '../activities/attempt/run-metrics.ts';
+import { createRunMetrics } from '../activities/attempt/metrics.ts';
 import { createDatabase } from '../db/database.ts';
 import { requireCurrentSchema } from '../db/migrate.ts';
 import { createPoolMetrics } from '../db/pool-metrics.ts';

@@ -5,7 +5,7 @@ import {
   type WorkerOptions,
   type WorkflowBundleOption,
 } from '@temporalio/worker';
-import { MOST_CALLS } from '../activities/attempt/in-flight-calls.ts';
+import { MAX_IN_FLIGHT_CALLS } from '../activities/attempt/in-flight-calls.ts';
 import type { Config } from '../platform/config.ts';
 import type { Logger } from '../platform/logger.ts';
 import { reconcilerTaskQueueOf } from '../scheduling/temporal/task-queues.ts';
@@ -63,7 +63,7 @@ export function callsOptions(config: Pick<Config, 'TEMPORAL_NAMESPACE'>, taskQue
     namespace: config.TEMPORAL_NAMESPACE,
     taskQueue,
     activityTaskPollerBehavior: { type: 'simple-maximum', maximum: 5 },
-    maxConcurrentActivityTaskExecutions: MOST_CALLS,
+    maxConcurrentActivityTaskExecutions: MAX_IN_FLIGHT_CALLS,
     maxHeartbeatThrottleInterval: '1 second',
     shutdownGraceTime: '10 seconds',
   } satisfies WorkerOptions;

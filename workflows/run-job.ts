@@ -12,37 +12,40 @@ import {
   sleep,
   workflowInfo,
 } from '@temporalio/workflow';
-import type { RunGoesOn } from '../activities/attempt/call-result.ts';
 import type { Activities, CallActivities } from '../activities/index.ts';
-import { RUN_FAILED, PERMIT_SIGNAL } from '../domain/run/temporal-names.ts';
-import type {
-  DelegatedAttempt,
-  RunJobInput,
-  RunJobResult,
-  RunJobTask,
+import {
+  decodeStep,
+  PERMIT_SIGNAL,
+  RUN_FAILED,
+  type DelegatedAttempt,
+  type NextStep,
+  type RunJobInput,
+  type RunJobResult,
+  type RunJobTask,
+  type StepOnWire,
 } from '../domain/run/workflow-contract.ts';
 import { runUserTarget } from './run-user-target.ts';
 
-const { runHttpTarget: runTarget } = proxyActivities<Activities>({
-  // One call takes 15 minutes at most (domain/target/http-target.ts); a worker that died is noticed much sooner, by its silence.
+const { runHttpTarget } = proxyActivities<Activities>({
+  // One call takes 15 minutes at most (domain/target/http-target.ts). A dead worker is noticed much sooner, by its silence.
   startToCloseTimeout: '16 minutes',
   heartbeatTimeout: '15 seconds',
-  // A run that was cancelled ends once its last call has ended.
+  // A run that is cancelled ends once its last call has ended.
   cancellationType: 'WAIT_CANCELLATION_COMPLETED',
-  // How many calls there are, and how far apart, is for the job to say: the activity asks for its next attempt by
-  // itself. These waits are for faults of ours, such as a database that is away.
+  // The job decides how many attempts there are and how far apart: the activity names the delay when it fails. These
+  // intervals are for faults of the service, such as a database that is down.
   retry: { initialInterval: '1 second', backoffCoefficient: 2, maximumInterval: '10 seconds' },
 });
 
-// It takes some seconds at most. If anything but the run itself fails there, runTarget goes on.
+// Takes some seconds at most. If it fails for another reason than its run, runHttpTarget continues.
 const { startCall } = proxyLocalActivities<Activities>({
   startToCloseTimeout: '30 seconds',
   cancellationType: 'WAIT_CANCELLATION_COMPLETED',
   retry: { maximumAttempts: 1 },
 });
 
-/** Of the one process that makes the call. A call that it has not been asked after in time is broken off by then. */
-const callsOf = (taskQueue: string) =>
+/** The activities of the one process that has the call in flight. It aborts a call that they have not attached to in time. */
+const activitiesAt = (taskQueue: string) =>
   proxyActivities<CallActivities>({
     taskQueue,
     scheduleToStartTimeout: '15 seconds',
@@ -59,7 +62,7 @@ const { recordOutcome } = proxyActivities<Activities>({
 
 const { recordCancelled } = proxyActivities<Activities>({
   startToCloseTimeout: '30 seconds',
-  // What is not recorded by then, the reconciler records.
+  // After that, the reconciler records it.
   scheduleToCloseTimeout: '5 minutes',
 });
 
@@ -67,89 +70,106 @@ const permitSignal = defineSignal(PERMIT_SIGNAL);
 
 /** Carries out one run of a job. Fails when the run fails, so that Temporal shows it as failed. */
 export function runJob(input: RunJobInput): Promise<RunJobResult> {
-  return carryOut(input, () => Promise.resolve(GOES_ON));
+  return carryOut(input, () => Promise.resolve(RETRY_NOW));
 }
 
 /**
- * The same for a run that begins its first call in a local activity. A workflow of its own, for old workers do not know it:
- * what they began they would go on with otherwise, and take other steps than new ones.
+ * Carries out one run of a job, and makes its first call in a local activity. It is a workflow of its own because workers of
+ * older versions do not know it: they must not continue a run that began with other commands than theirs.
  */
 export function runHttpJob(input: RunJobInput): Promise<RunJobResult> {
-  return carryOut(input, makeLocalCall);
+  return carryOut(input, (task) => stepOrRetry(() => startCall(task)));
 }
 
+/** The activity runHttpTarget makes the next attempt, at once. */
+const RETRY_NOW: NextStep = { next: 'retry', delayMs: 0 };
+
+/** Takes one step after another until the run is done. */
 async function carryOut(
   input: RunJobInput,
-  makeFirstCall: (task: RunJobTask) => Promise<RunJobResult | RunGoesOn>,
+  takeFirstStep: (task: RunJobTask) => Promise<NextStep>,
 ): Promise<RunJobResult> {
   const task = { ...input, scheduledAt: input.scheduledAt ?? nominalTime(), ...deadlineOf(input) };
-  let turns = 0;
-  let made: RunGoesOn['made'];
-  setHandler(permitSignal, () => void turns++);
+  let grants = 0;
+  let grantsBefore = 0;
+  let unrecorded: NextStepOf<'retry'>['unrecorded'];
+  setHandler(permitSignal, () => void grants++);
+
+  const makeAttempt = async () => {
+    grantsBefore = grants;
+    return decodeStep(await (unrecorded ? runHttpTarget(task, unrecorded) : runHttpTarget(task)));
+  };
   try {
-    const first = await makeFirstCall(task);
-    if (first.state !== 'goesOn') return first;
-    ({ made } = first);
-    if (first.delayMs > 0) await sleep(first.delayMs);
+    let step = await takeFirstStep(task);
     for (;;) {
-      const grantsBefore = turns;
-      const step = made ? await runTarget(task, made) : await runTarget(task);
-      if (step.state === 'waiting') await condition(() => turns > grantsBefore, step.waitMs);
-      else if (step.state !== 'handedOver') return step;
-      else {
-        const next = await attempt(task, step);
-        if (next.state !== 'retrying') return next;
-        await sleep(next.delayMs);
+      switch (step.next) {
+        case 'done':
+          return step.result;
+        case 'attach':
+          step = await attach(task, step.taskQueue);
+          break;
+        case 'delegate':
+          step = await makeDelegated(task, step.attempt);
+          break;
+        case 'waitForPermit':
+          await condition(() => grants > grantsBefore, step.waitMs);
+          step = await makeAttempt();
+          break;
+        case 'retry':
+          unrecorded ??= step.unrecorded;
+          if (step.delayMs > 0) await sleep(step.delayMs);
+          step = await makeAttempt();
+          break;
       }
     }
   } catch (error) {
-    if (!CancellationScope.current().consideredCancelled || hasFailed(error)) throw error;
-    // Temporal tries no activity again that is to be cancelled: whatever it failed with, the run ends here.
-    const record = () => (made ? recordCancelled(task, made) : recordCancelled(task));
+    if (!CancellationScope.current().consideredCancelled || isRunFailed(error)) throw error;
+    // Temporal does not retry an activity that is to be cancelled. Whatever it failed with, the run ends here.
+    const record = () => (unrecorded ? recordCancelled(task, unrecorded) : recordCancelled(task));
     await CancellationScope.nonCancellable(() => record().catch(() => undefined));
     throw new CancelledFailure('the run was cancelled');
   }
 }
 
-const GOES_ON: RunGoesOn = { state: 'goesOn', delayMs: 0 };
+type NextStepOf<Next extends NextStep['next']> = Extract<NextStep, { next: Next }>;
 
-async function makeLocalCall(task: RunJobTask): Promise<RunJobResult | RunGoesOn> {
+/** The step that an activity answers. If the activity fails for another reason than its run, runHttpTarget continues. */
+async function stepOrRetry(activity: () => Promise<StepOnWire>): Promise<NextStep> {
   try {
-    const first = await startCall(task);
-    if (first.state !== 'goesOn' || first.taskQueue === undefined) return first;
-    return await fetchCall(task, first.taskQueue);
+    return decodeStep(await activity());
   } catch (error) {
-    if (hasFailed(error) || isCancellation(error)) throw error;
-    return GOES_ON;
+    if (isRunFailed(error) || isCancellation(error)) throw error;
+    return RETRY_NOW;
   }
 }
 
-/** Waits for a call that takes longer. If the run is cancelled, the call is broken off, and recorded. */
-async function fetchCall(task: RunJobTask, taskQueue: string): Promise<RunJobResult | RunGoesOn> {
-  const { awaitCall } = callsOf(taskQueue);
-  try {
-    return await awaitCall(task, { isCancelled: false });
-  } catch (error) {
-    if (!isCancellation(error)) throw error;
-  }
-  // Cancelled before it began: once it has, it ends as its call does. The call knows nothing of it yet.
-  return CancellationScope.nonCancellable(() => awaitCall(task, { isCancelled: true }));
+/** Waits for the end of a call that is in flight in another process. If the run is cancelled, aborts the call and records that. */
+const attach = (task: RunJobTask, taskQueue: string): Promise<NextStep> =>
+  stepOrRetry(async () => {
+    const { awaitCall } = activitiesAt(taskQueue);
+    try {
+      return await awaitCall(task, { isCancelled: false });
+    } catch (error) {
+      if (!isCancellation(error)) throw error;
+    }
+    // Cancelled before the activity started: the process does not know it yet. The run ends as the call does.
+    return CancellationScope.nonCancellable(() => awaitCall(task, { isCancelled: true }));
+  });
+
+/** Makes a delegated attempt, and has its outcome recorded, even if the run is cancelled in the meantime. */
+async function makeDelegated(task: RunJobTask, attempt: DelegatedAttempt): Promise<NextStep> {
+  const outcome = await runUserTarget(attempt);
+  return decodeStep(await CancellationScope.nonCancellable(() => recordOutcome(task, outcome)));
 }
 
-/** Makes an attempt that only a workflow can make, and has it recorded, also if the run is cancelled meanwhile. */
-async function attempt(task: RunJobTask, step: DelegatedAttempt) {
-  const outcome = await runUserTarget(step);
-  return CancellationScope.nonCancellable(() => recordOutcome(task, outcome));
-}
-
-/** Tells whether the run itself had failed, and has that on record, before it could be cancelled. */
-function hasFailed(error: unknown): boolean {
-  // What a local activity fails with comes as it is.
+/** Tells whether an activity failed because the run failed, which is on record then. */
+function isRunFailed(error: unknown): boolean {
+  // The failure of a local activity comes without a wrapper.
   const cause = error instanceof ActivityFailure ? error.cause : error;
   return cause instanceof ApplicationFailure && cause.type === RUN_FAILED;
 }
 
-/** When the run ends by its timeout. Older versions had Temporal end its workflow at that moment. */
+/** The timeout and the deadline of the run. Older versions gave the timeout to Temporal as the workflow's execution timeout. */
 function deadlineOf({ timeoutMs, deadline }: RunJobInput): Pick<RunJobTask, 'timeoutMs' | 'deadline'> {
   const { startTime, executionTimeoutMs } = workflowInfo();
   const allowedMs = timeoutMs ?? executionTimeoutMs;
@@ -158,7 +178,7 @@ function deadlineOf({ timeoutMs, deadline }: RunJobInput): Pick<RunJobTask, 'tim
   return { timeoutMs: allowedMs, deadline: end };
 }
 
-/** The instant for which Temporal's scheduler started this workflow, however late it did. */
+/** The instant for which a Temporal Schedule started this workflow, however late it did. */
 function nominalTime(): string {
   const [instant] = workflowInfo().searchAttributes['TemporalScheduledStartTime'] ?? [];
   if (!(instant instanceof Date))

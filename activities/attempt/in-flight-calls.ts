@@ -1,82 +1,77 @@
-import type { ActivityCancellationDetails } from '@temporalio/common';
-import type { RunEnd } from '../../db/runs/run-progress.ts';
 import { SECOND_MS } from '../../domain/milliseconds.ts';
+import type { NextStep } from '../../domain/run/workflow-contract.ts';
 import type { Logger } from '../../platform/logger.ts';
-import type { EndedAttempt } from './ended-attempt.ts';
+import type { CallControl } from './make.ts';
 
-// The first calls of runs, which this process makes for itself. A workflow task waits for each a little; a call that takes
-// longer goes on here, and the workflow asks for its end at a task queue that no other process has.
+// The first calls of runs, which this process makes outside of any activity. The local activity that starts a call waits for
+// it a little, and then detaches: the call stays in flight here, and another activity attaches to it, on a task queue that
+// only this process polls.
 
-// A call is over, or broken off, before Temporal could have it made elsewhere: before the timeout of the workflow task
-// (domain/job/run-workflow.ts), and then that of the activity that fetches it (workflows/run-job.ts).
+// A call has ended or was aborted before Temporal could start it in another process: before the timeout of the workflow task
+// (domain/job/run-workflow.ts), and later before that of the activity that attaches to it (workflows/run-job.ts).
 
-/** A workflow task that has taken so long already begins no call. */
-export const BEGUN_WITHIN_MS = 3 * SECOND_MS;
-/** It waits so long for a call. */
+/** A workflow task that has taken longer than this starts no call. */
+export const START_WITHIN_MS = 3 * SECOND_MS;
+/** How long the local activity waits for a call before it detaches. */
 const WAIT_MS = 2 * SECOND_MS;
-/** A call that nobody has asked after by then is broken off. */
-const FETCHED_WITHIN_MS = 10 * SECOND_MS;
-/** So many at once; further ones are made by the activity that has a worker of its own for each. */
-export const MOST_CALLS = 500;
+/** A detached call is aborted after this time if nothing attaches to it. */
+const ATTACH_WITHIN_MS = 10 * SECOND_MS;
+/** Calls in flight in one process. Further ones are made by the activity `runHttpTarget`. */
+export const MAX_IN_FLIGHT_CALLS = 500;
 
-/** What may break a call off: the context of an activity, or something that outlives it. */
-export interface CallControl {
-  readonly cancellationSignal: AbortSignal;
-  readonly cancellationDetails: Pick<ActivityCancellationDetails, 'cancelRequested' | 'notFound'> | undefined;
+/** A call in flight. */
+interface InFlightCall {
+  /** The step that follows the call. Rejects if the run failed with it, or if the call was aborted without a record. */
+  step: Promise<NextStep>;
+  /** Aborts the call. With `details` that say that the run was cancelled, that is recorded. */
+  abort: (details: CallControl['cancellationDetails']) => void;
 }
 
-/** A call that was made, how its run ends with it, if it does, and whether that is recorded. */
-export interface MadeCall {
-  made: EndedAttempt;
-  end: RunEnd | undefined;
-  isRecorded: boolean;
-}
-
-/** A call that goes on. */
-interface CallUnderWay {
-  result: Promise<MadeCall>;
-  breakOff: (details: CallControl['cancellationDetails']) => void;
-}
-
-/** The calls that a process makes for itself, by the ids of their runs. */
+/** The calls in flight in one process, by the ids of their runs. */
 export interface InFlightCalls {
-  /** Where this process alone listens, for workflows that ask after its calls. */
+  /** Only this process polls it. */
   taskQueue: string;
-  isUnderWay: (runId: string) => boolean;
-  /** Tells whether another call may be begun here. */
-  hasRoom: () => boolean;
-  /** Begins the first call of a run, unless it is under way, and answers what came of it; undefined if it takes longer. */
-  begin: (runId: string, make: (control: CallControl) => Promise<MadeCall>) => Promise<MadeCall | undefined>;
-  /** The call of a run, for one who will wait for it; undefined if there is none here. */
-  fetch: (runId: string) => CallUnderWay | undefined;
-  /** Has nothing wait any more; resolves when all that goes on has been asked after, or will not be. */
+  has: (runId: string) => boolean;
+  /** Tells whether this process may start another call. */
+  hasCapacity: () => boolean;
+  /**
+   * Starts the call of a run, unless it is in flight already, and waits for it a little. Undefined if it takes longer: then the
+   * call is detached.
+   */
+  start: (runId: string, make: (control: CallControl) => Promise<NextStep>) => Promise<NextStep | undefined>;
+  /** The call of a run, for an activity that will wait for it; undefined if it is not in flight here. */
+  attach: (runId: string) => InFlightCall | undefined;
+  /** Starts no further calls, detaches those that are waited for, and resolves once none is detached. */
   drain: () => Promise<void>;
 }
 
-interface Entry extends CallUnderWay {
-  isFetched: boolean;
-  unlessFetched?: NodeJS.Timeout;
+interface Entry extends InFlightCall {
+  isAttached: boolean;
+  /** Aborts a detached call. */
+  abortTimer?: NodeJS.Timeout;
 }
 
+/** The calls in flight in this process; `taskQueue` is for this process alone. */
 export function createInFlightCalls(taskQueue: string, logger: Pick<Logger, 'warn'>): InFlightCalls {
   const calls = new Map<string, Entry>();
-  const waits = new Set<() => void>();
-  let isStopping = false;
-  /** Called at each change of `calls`, by one who waits for it. */
-  let changed: (() => void) | undefined;
+  /** Each makes a `start` that waits detach. */
+  const detachers = new Set<() => void>();
+  let isDraining = false;
+  /** Called after each change of `calls`. */
+  let onChange: (() => void) | undefined;
 
   const remove = (runId: string, entry: Entry) => {
-    clearTimeout(entry.unlessFetched);
+    clearTimeout(entry.abortTimer);
     if (calls.get(runId) === entry) calls.delete(runId);
-    changed?.();
+    onChange?.();
   };
 
-  const removeOnceOver = (runId: string, entry: Entry) => {
+  const removeAtEnd = (runId: string, entry: Entry) => {
     const forget = () => remove(runId, entry);
-    entry.result.then(forget, forget);
+    entry.step.then(forget, forget);
   };
 
-  function start(runId: string, make: (control: CallControl) => Promise<MadeCall>): Entry {
+  function add(runId: string, make: (control: CallControl) => Promise<NextStep>): Entry {
     const controller = new AbortController();
     let details: CallControl['cancellationDetails'];
     const control = {
@@ -86,9 +81,9 @@ export function createInFlightCalls(taskQueue: string, logger: Pick<Logger, 'war
       },
     };
     const entry: Entry = {
-      result: make(control),
-      isFetched: false,
-      breakOff: (because) => {
+      step: make(control),
+      isAttached: false,
+      abort: (because) => {
         details ??= because;
         controller.abort();
       },
@@ -97,67 +92,67 @@ export function createInFlightCalls(taskQueue: string, logger: Pick<Logger, 'war
     return entry;
   }
 
-  /** Leaves a call to whoever fetches it. */
-  function leave(runId: string, entry: Entry): void {
-    entry.result.catch(() => undefined);
-    clearTimeout(entry.unlessFetched);
-    entry.unlessFetched = setTimeout(() => {
+  function detach(runId: string, entry: Entry): void {
+    // The activity that attaches handles a rejection.
+    entry.step.catch(() => undefined);
+    clearTimeout(entry.abortTimer);
+    entry.abortTimer = setTimeout(() => {
       logger.warn(
         { runId },
-        'nobody has asked after a call in time: its workflow has ended, or Temporal is away',
+        'aborts a call that no activity waits for: its workflow has ended, or Temporal is away',
       );
-      entry.breakOff(undefined);
-      removeOnceOver(runId, entry);
-    }, FETCHED_WITHIN_MS);
+      entry.abort(undefined);
+      removeAtEnd(runId, entry);
+    }, ATTACH_WITHIN_MS);
   }
 
   return {
     taskQueue,
-    isUnderWay: (runId) => calls.has(runId),
-    hasRoom: () => !isStopping && calls.size < MOST_CALLS,
-    begin: (runId, make) =>
+    has: (runId) => calls.has(runId),
+    hasCapacity: () => !isDraining && calls.size < MAX_IN_FLIGHT_CALLS,
+    start: (runId, make) =>
       new Promise((resolve, reject) => {
-        const entry = calls.get(runId) ?? start(runId, make);
-        // Taken up again, it is left again.
-        clearTimeout(entry.unlessFetched);
-        const end = () => {
+        const entry = calls.get(runId) ?? add(runId, make);
+        // A local activity that Temporal starts again waits for the same call.
+        clearTimeout(entry.abortTimer);
+        const stopWaiting = () => {
           clearTimeout(timer);
-          return waits.delete(goOn);
+          return detachers.delete(onTimeout);
         };
-        const goOn = () => {
-          if (!end()) return;
-          if (!entry.isFetched) leave(runId, entry);
+        const onTimeout = () => {
+          if (!stopWaiting()) return;
+          if (!entry.isAttached) detach(runId, entry);
           resolve(undefined);
         };
-        const timer = setTimeout(goOn, isStopping ? 0 : WAIT_MS);
-        waits.add(goOn);
-        entry.result.then(
-          (made) => {
-            if (!end()) return;
+        const timer = setTimeout(onTimeout, isDraining ? 0 : WAIT_MS);
+        detachers.add(onTimeout);
+        entry.step.then(
+          (step) => {
+            if (!stopWaiting()) return;
             remove(runId, entry);
-            resolve(made);
+            resolve(step);
           },
           (error: Error) => {
-            if (!end()) return;
+            if (!stopWaiting()) return;
             remove(runId, entry);
             reject(error);
           },
         );
       }),
-    fetch: (runId) => {
+    attach: (runId) => {
       const entry = calls.get(runId);
       if (!entry) return undefined;
-      entry.isFetched = true;
-      clearTimeout(entry.unlessFetched);
-      changed?.();
-      removeOnceOver(runId, entry);
+      entry.isAttached = true;
+      clearTimeout(entry.abortTimer);
+      onChange?.();
+      removeAtEnd(runId, entry);
       return entry;
     },
     drain: async () => {
-      isStopping = true;
-      for (const goOn of [...waits]) goOn();
-      while ([...calls.values()].some(({ isFetched }) => !isFetched))
-        await new Promise<void>((resolve) => (changed = resolve));
+      isDraining = true;
+      for (const detachNow of [...detachers]) detachNow();
+      while ([...calls.values()].some(({ isAttached }) => !isAttached))
+        await new Promise<void>((resolve) => (onChange = resolve));
     },
   };
 }

@@ -12,7 +12,7 @@ import { ForbiddenAddressError } from './resolve-allowed.ts';
 import type { Dispatcher } from './guarded-dispatcher.ts';
 import type { PreparedCall } from './prepare-call.ts';
 import { excerptOf } from './response-excerpt.ts';
-import { MAX_ERROR_LENGTH, toStorable } from './to-storable.ts';
+import { MAX_ERROR_LENGTH, toStorable } from './redact.ts';
 
 /** How a call ended. */
 export interface CallOutcome {

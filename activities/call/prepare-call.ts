@@ -1,44 +1,60 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import type { BegunRun } from '../../db/runs/begin-run.ts';
-import type { StoredHttpTarget } from '../../domain/target/http-target.ts';
-import { fillIn, fillInText, type AnyPlaceholderValues } from '../../domain/target/placeholder.ts';
+import { toInstant } from '../../domain/instant.ts';
+import type { HOOK_PLACEHOLDERS } from '../../domain/job/hook.ts';
+import { lacksBody, type StoredHttpTarget } from '../../domain/target/http-target.ts';
+import {
+  fillIn,
+  fillInText,
+  type AnyPlaceholderValues,
+  type PlaceholderValues,
+} from '../../domain/target/placeholder.ts';
 import { traceIdOf } from '../../domain/run/origin.ts';
+import { isHook, type HookName } from '../../domain/run/hook-trigger.ts';
+import type { RunJobTask } from '../../domain/run/workflow-contract.ts';
 import { decodeSigningSecret } from '../../domain/target/signing.ts';
 import { isReservedHeader } from '../../domain/target/target-headers.ts';
 import { headerField, signingField, type SecretOwner } from '../../domain/job/extract-secrets.ts';
 import type { SecretBox } from '../../platform/secret-box.ts';
 
-/** A call that is ready to be made. */
+/** A call with everything filled in. */
 export interface PreparedCall {
   url: URL;
   method: string;
-  /** Those that only the target itself is to see: the author's, and the signature. */
+  /** The author's headers and the signature: a redirect to another origin does not get them. */
   privateHeaders: Record<string, string>;
   headers: Record<string, string>;
   body: string | Buffer | null;
-  /** The secrets that are in it, so that they can be redacted of what comes back. */
+  /** The secrets in the call, to be redacted from the response. */
   secrets: string[];
 }
 
-/** Headers that say what the body is: they go wherever that goes, and nowhere else (Fetch standard, "request-body-header"). */
+/** Headers that describe the body: a redirect that drops the body drops them (Fetch standard, "request-body-header name"). */
 export const BODY_HEADERS = ['content-type', 'content-encoding', 'content-language', 'content-location'];
 
+/** The values of the placeholders of an attempt. Pure. */
+export const placeholdersOf = (task: RunJobTask, runId: string, attempt: number): PlaceholderValues => ({
+  scheduledAt: toInstant(Date.parse(task.scheduledAt)),
+  jobId: task.jobId,
+  runId,
+  attempt: String(attempt),
+});
+
 /**
- * Makes the call of one attempt out of a target: fills in the placeholders, opens the secrets, signs.
- * @throws Error for a secret that can not be decrypted
+ * Prepares the call of one attempt of a run: fills in the placeholders, decrypts the secrets, signs.
+ * @throws Error for a secret that cannot be decrypted
  */
 export function prepareCall(
-  {
-    target,
-    owner,
-    secrets: sealed,
-  }: { target: StoredHttpTarget; owner: SecretOwner } & Pick<BegunRun, 'secrets'>,
-  values: AnyPlaceholderValues,
+  run: Pick<BegunRun, 'trigger' | 'job' | 'cause' | 'secrets'>,
+  storedTarget: StoredHttpTarget,
+  runValues: PlaceholderValues,
   box: SecretBox,
   now: Date,
 ): PreparedCall {
+  const owner = isHook(run.trigger) ? run.trigger : 'target';
+  const { target, values } = withHookBody(run, storedTarget, runValues);
   const open = (field: string) => {
-    const secret = sealed?.[field];
+    const secret = run.secrets?.[field];
     if (!secret) throw new Error(`the secret ${field} is not there any more`);
     return box.open({ jobId: values.jobId, field }, secret);
   };
@@ -76,7 +92,37 @@ export function prepareCall(
   };
 }
 
-/** What each call says of the run that it is of. */
+const EVENTS: Record<HookName, string> = { onFailure: 'job.failing', onRecovery: 'job.recovered' };
+
+/**
+ * Adds to the call of a hook the values of its own placeholders, and a body about the job and the run that caused the call, unless
+ * its author wrote one. Leaves the target of a job as it is. Pure.
+ */
+function withHookBody(
+  { trigger, job, cause }: Pick<BegunRun, 'trigger' | 'job' | 'cause'>,
+  target: StoredHttpTarget,
+  values: PlaceholderValues,
+): { target: StoredHttpTarget; values: AnyPlaceholderValues } {
+  if (cause === null || !isHook(trigger)) return { target, values: { ...values } };
+  const { runId, state, reason, scheduledAt, consecutiveFailures } = cause;
+  const ofHook: Record<(typeof HOOK_PLACEHOLDERS)[number], string> = {
+    jobName: job.name,
+    causeRunId: runId,
+    causeState: state,
+    reason: reason ?? '',
+    consecutiveFailures: String(consecutiveFailures),
+  };
+  const { id, name, namespace, labels } = job;
+  const body = {
+    event: EVENTS[trigger],
+    job: { id, name, namespace, labels },
+    run: { id: runId, scheduledAt, state, reason },
+    consecutiveFailures,
+  };
+  return { target: lacksBody(target) ? { ...target, body } : target, values: { ...values, ...ofHook } };
+}
+
+/** The headers that tell every target which run calls it. */
 function runHeaders({ jobId, runId, scheduledAt, attempt }: AnyPlaceholderValues, now: Date) {
   return {
     'idempotency-key': runId,
@@ -86,12 +132,12 @@ function runHeaders({ jobId, runId, scheduledAt, attempt }: AnyPlaceholderValues
     'x-scheduler-run': runId,
     'x-scheduler-scheduled-at': scheduledAt,
     'x-scheduler-attempt': attempt,
-    // W3C Trace Context: a trace for the run, in it a span for each attempt. See trace-run.ts for when there are real ones.
+    // W3C Trace Context: a trace for the run, with a span for each attempt. With tracing, trace.ts replaces it.
     traceparent: `00-${traceIdOf(runId)}-${randomBytes(8).toString('hex')}-01`,
   };
 }
 
-/** What a call brings, and its Content-Type, if its author says nothing else. */
+/** The body of a call, and its default Content-Type. */
 function contentOf(
   { body, bodyBase64 }: StoredHttpTarget,
   values: AnyPlaceholderValues,
@@ -108,7 +154,7 @@ const ofType = (type: string) => ({ 'content-type': type });
 
 const secondsOf = (time: Date) => Math.floor(time.getTime() / 1_000);
 
-/** Standard Webhooks 1.0: one signature for each secret, of the bytes that are sent. Its library takes texts only. */
+/** Signs as Standard Webhooks 1.0 does: one signature for each secret, over the bytes that are sent. Its library signs texts only. */
 function sign(secrets: string[], id: string, now: Date, body: string | Buffer): Record<string, string> {
   if (secrets.length === 0) return {};
   const signatures = secrets.map((secret) => {

@@ -1,14 +1,20 @@
 const REDACTED = '[secret]';
-/** Shorter ones are no secrets, and would redact half of what they are looked for in. */
+/** Shorter secrets are left alone: they occur in ordinary text. */
 const MIN_LENGTH = 4;
+/** Characters of a response that are stored. */
+const EXCERPT_LENGTH = 1_024;
+/** Characters of an error that are stored. */
+export const MAX_ERROR_LENGTH = 500;
 
-/**
- * Replaces secrets in a text: as they are, without the scheme of an Authorization, and as JSON, HTML and URLs write them.
- */
+/** A text as PostgreSQL stores it: redacted, cut to `maxLength` characters, without NUL and unpaired surrogates. Pure. */
+export const toStorable = (text: string, secrets: string[] = [], maxLength = EXCERPT_LENGTH) =>
+  redact(text, secrets).slice(0, maxLength).replaceAll('\0', '\uFFFD').toWellFormed();
+
+/** Replaces secrets in a text: as they are, without the scheme of an Authorization, and as JSON, HTML and URLs write them. Pure. */
 export const redact = (text: string, secrets: readonly string[]): string =>
   writtenForms(secrets).reduce((redacted, secret) => redacted.replaceAll(secret, REDACTED), text);
 
-/** Replaces the beginning of a secret at the end of a text that was cut off there. */
+/** Replaces the beginning of a secret at the end of a text that was cut off there. Pure. */
 export function redactEnd(text: string, secrets: readonly string[]): string {
   const starts = writtenForms(secrets).map((secret) => {
     const begin = secret.slice(0, MIN_LENGTH);
@@ -20,7 +26,7 @@ export function redactEnd(text: string, secrets: readonly string[]): string {
   return Number.isFinite(first) ? text.slice(0, first) + REDACTED : text;
 }
 
-/** Secrets in every form in which they are looked for, the longest first. */
+/** Every form in which secrets are searched, the longest first. */
 const writtenForms = (secrets: readonly string[]): string[] =>
   [...new Set(secrets.flatMap((secret) => [secret, secret.trim(), withoutScheme(secret.trim())]))]
     .flatMap((secret) => [secret, ...writtenIn(secret)])
@@ -41,7 +47,7 @@ function writtenIn(secret: string): string[] {
     encoded,
     encoded.replaceAll('%20', '+'),
     encodeURI(secret),
-    // A header goes out as Latin-1; this is what it looks like where it is taken for UTF-8.
+    // A header is sent as Latin-1. A target that reads it as UTF-8 writes it like this.
     Buffer.from(secret, 'latin1').toString('utf8'),
   ];
 }

@@ -1,7 +1,7 @@
 import { redact, redactEnd } from './redact.ts';
 import { MAX_BODY_BYTES, type Answer } from './exchange.ts';
 import { decodeContent } from './decode-content.ts';
-import { toStorable } from './to-storable.ts';
+import { toStorable } from './redact.ts';
 
 /**
  * The beginning of an answer as text, without secrets: decoded as its Content-Encoding and the charset of its Content-Type

@@ -1,7 +1,7 @@
 import { sql, type RawBuilder } from 'kysely';
 import type { RecordedAttempt } from '../../domain/run/run.ts';
 import { reasonFor, type Reason } from '../../domain/run/reasons.ts';
-import { workflowIdOfRun } from '../../domain/run/workflow-contract.ts';
+import { workflowIdOfRun } from '../../domain/run/ids.ts';
 import type { Database } from '../database.ts';
 import { RELEASED } from './permits.ts';
 import { PREPARED } from '../prepared-statements.ts';

@@ -1,69 +1,89 @@
-import { v5 as uuidv5 } from 'uuid';
 import type { BackfillOverlap } from './backfill.ts';
-import type { Trigger } from './run.ts';
+import type { RecordedAttempt, Trigger } from './run.ts';
 
-/** The name of the workflow that carries out one run, and of the one that begins with a local activity (domain/job/run-workflow.ts). */
+// What workflows, activities and Temporal say to each other. It all stands in Temporal's histories, and workers of two
+// versions exchange it during a rolling upgrade: names and values here never change. Workflows import this file, so it
+// imports types only.
+
+/** The workflow that carries out one run. */
 export const RUN_JOB_WORKFLOW = 'runJob';
+/** The same for a run that makes its first call in a local activity (domain/job/run-workflow.ts). */
 export const RUN_HTTP_JOB_WORKFLOW = 'runHttpJob';
+/** The workflow that carries out the runs of a backfill. */
+export const RUN_BACKFILL_WORKFLOW = 'runBackfill';
+/** The workflow of the reconciler. */
+export const RECONCILE_WORKFLOW = 'reconcile';
 
-/** What the workflow of a run is started with. Deliberately little: everything else is read from the database. */
+/** The signal that tells a waiting run that its permit was granted. */
+export const PERMIT_SIGNAL = 'turn';
+
+/** The type of the failure of an activity whose run has failed, and has that on record. */
+export const RUN_FAILED = 'RunFailed';
+
+/** The input of the workflow of a run. Deliberately little: everything else is read from the database. */
 export interface RunJobInput {
   jobId: string;
   /** The generation of the job that the Temporal Schedule was made from. */
   generation: number;
   trigger: Trigger;
-  /** Given for a run that was asked for; that of an occurrence follows from its nominal time. */
+  /** Given for a run that was asked for; the id of an occurrence's run follows from its nominal time. */
   runId?: string;
-  /** RFC 3339. Missing when Temporal's scheduler starts the run: then the nominal time is what Temporal says it is. */
+  /** RFC 3339. Missing when a Temporal Schedule starts the run: Temporal then knows the nominal time. */
   scheduledAt?: string;
-  /** How long the run may take; older versions left that to Temporal's timeout of the workflow alone. */
+  /** The timeout of the run. Workflows of older versions have Temporal's execution timeout instead. */
   timeoutMs?: number;
-  /** RFC 3339. When that is over, for a run that is started again; else it counts from the start of its workflow. */
+  /** RFC 3339. The end of the timeout, for a run that is started again; otherwise it counts from the workflow's start. */
   deadline?: string;
 }
 
-/** What the workflow of a run hands to its activity: the deadline with it, if there is a timeout. */
+/** The input of each activity of a run. Has the deadline if there is a timeout. */
 export interface RunJobTask extends RunJobInput {
   scheduledAt: string;
 }
 
-/** What a run that ended well answers; a run that failed is a failed workflow. */
+/** The result of the workflow of a run that ended well. A run that failed is a failed workflow. */
 export interface RunJobResult {
   runId: string;
   state: 'succeeded' | 'skipped';
 }
 
-/** A run that has to wait for its turn: until it is told, or for so long. */
-export interface RunWaiting {
-  runId: string;
-  state: 'waiting';
-  waitMs: number;
+/** How an attempt ended. Until it is recorded, Temporal keeps it: in a heartbeat, or in a step (`unrecorded`). */
+export interface AttemptResult {
+  /** With a `retryAt` if another attempt follows. */
+  attempt: RecordedAttempt;
+  /** The URL of a target that answered 410: it is gone for good. */
+  goneUrl?: string;
+  /** Until the next attempt, if one follows. */
+  retryDelayMs: number;
+  /** Why the run times out with this attempt: the deadline ended it, or the next attempt would come after the deadline. */
+  timedOut?: string;
+  /** Temporal closed the workflow during the attempt. How the run ended, the reconciler finds out. */
+  isClosedInTemporal?: true;
 }
 
-/** An attempt that only a workflow can make: to run a workflow or an activity of the user's own. */
+/** An attempt that only a workflow can make: it executes a workflow or an activity of the user. */
 export interface DelegatedAttempt {
-  runId: string;
-  state: 'handedOver';
-  /** Of the attempt; 1 for the first. */
+  /** 1 for the first attempt. */
   number: number;
   kind: 'workflow' | 'activity';
-  /** Of the user's workflow or activity. */
+  /** The type of the user's workflow or activity. */
   name: string;
   taskQueue: string;
   args: unknown[];
-  /** Of the workflow. */
+  /** The id of the user's workflow. */
   workflowId: string;
   timeoutMs?: number;
   heartbeatTimeoutMs?: number;
-  /** RFC 3339. When the run ends, whatever becomes of this attempt. */
+  /** RFC 3339. When the run ends, even if this attempt has not. */
   deadline?: string;
 }
 
-/** How an attempt ended that was handed over. */
+/** How a delegated attempt ended. */
 export interface DelegatedOutcome {
   number: number;
   /** RFC 3339. */
   startedAt: string;
+  /** RFC 3339. */
   endedAt: string;
   verdict: 'succeeded' | 'retryable' | 'final' | 'cancelled' | 'timedOut';
   /** Null if it succeeded. */
@@ -72,55 +92,94 @@ export interface DelegatedOutcome {
   result: string | null;
 }
 
-/** A run that makes another attempt after a while. */
-export interface RunRetrying {
-  runId: string;
-  state: 'retrying';
-  delayMs: number;
+/** What a run does next. Activities decide it, and the workflow does it. */
+export type NextStep =
+  /** The run has ended. */
+  | { next: 'done'; result: RunJobResult }
+  /**
+   * Another activity call follows after `delayMs`. `unrecorded` is an attempt that has been made and could not be recorded.
+   * `cause` is shown in the Temporal Web UI, and does not reach the workflow.
+   */
+  | { next: 'retry'; delayMs: number; unrecorded?: AttemptResult; cause?: RetryCause }
+  /** The run waits for the signal PERMIT_SIGNAL, but no longer than `waitMs`. */
+  | { next: 'waitForPermit'; waitMs: number }
+  /** The workflow makes the attempt, and `recordOutcome` records it. */
+  | { next: 'delegate'; attempt: DelegatedAttempt }
+  /** The call is in flight in the worker that polls `taskQueue`; `awaitCall` waits for its end there. */
+  | { next: 'attach'; taskQueue: string };
+
+/** Why a run makes another activity call. */
+export interface RetryCause {
+  type: 'AttemptFailed' | 'Waiting';
+  message: string;
 }
 
-/** All ids in Temporal that belong to this service begin like this. */
-const ID_PREFIX = 'scheduler-';
-
-/** How the ids of the Temporal Schedules of jobs begin. */
-export const SCHEDULE_ID_PREFIX = `${ID_PREFIX}job-`;
-
-/** The id of a job's Temporal Schedule, to which Temporal adds the nominal time to name the workflow of an occurrence. */
-export const scheduleIdOf = (jobId: string) => `${SCHEDULE_ID_PREFIX}${jobId}`;
-
-/** The workflow id of a run that was asked for. */
-export const workflowIdOfRun = (runId: string) => `${ID_PREFIX}run-${runId}`;
-
-/** The workflow id of an attempt of a run whose target is a workflow of the user's own. */
-export const workflowIdOfTarget = (runId: string, attempt: number) =>
-  `${ID_PREFIX}target-${runId}-${attempt}`;
-
 /**
- * The id of the run of an occurrence: a UUID of version 5 (RFC 9562) over its nominal time, in the job's id as name
- * space. So whoever starts an occurrence, and however often, it is the same run.
+ * A step as an activity answers it. The words of `state` are older than those of NextStep:
+ *
+ *     done           succeeded, skipped
+ *     retry          goesOn from startCall and awaitCall; retrying from recordOutcome; from runHttpTarget it is a failure
+ *                    with a nextRetryDelay, so that Temporal keeps the timer
+ *     waitForPermit  waiting
+ *     delegate       handedOver
+ *     attach         goesOn, with a taskQueue
+ *
+ * A run that failed is no answer: the activity fails with RUN_FAILED.
  */
-export const runIdOfOccurrence = (jobId: string, scheduledAt: Date) =>
-  uuidv5(scheduledAt.toISOString(), jobId);
+export type StepOnWire =
+  | RunJobResult
+  | { state: 'goesOn'; delayMs: number; taskQueue?: string; made?: AttemptResult }
+  | { state: 'retrying'; runId: string; delayMs: number }
+  | { state: 'waiting'; runId: string; waitMs: number }
+  | ({ state: 'handedOver'; runId: string } & DelegatedAttempt);
 
-/** The id of the run that a task is to carry out. */
-export const runIdOf = ({ runId, jobId, scheduledAt }: RunJobTask) =>
-  runId ?? runIdOfOccurrence(jobId, new Date(scheduledAt));
+/** Writes a step as an activity answers it. `retryState` is the activity's word for a retry. Pure. */
+export function encodeStep(runId: string, step: NextStep, retryState: 'goesOn' | 'retrying'): StepOnWire {
+  switch (step.next) {
+    case 'done':
+      return step.result;
+    case 'retry': {
+      const { delayMs, unrecorded } = step;
+      if (retryState === 'retrying') return { runId, state: retryState, delayMs };
+      return { state: retryState, delayMs, ...(unrecorded ? { made: unrecorded } : {}) };
+    }
+    case 'waitForPermit':
+      return { runId, state: 'waiting', waitMs: step.waitMs };
+    case 'delegate':
+      return { runId, state: 'handedOver', ...step.attempt };
+    case 'attach':
+      return { state: 'goesOn', delayMs: 0, taskQueue: step.taskQueue };
+  }
+}
 
-/** The name of the workflow that runs the runs of a backfill, and its id. */
-export const RUN_BACKFILL_WORKFLOW = 'runBackfill';
-export const workflowIdOfBackfill = (backfillId: string) => `${ID_PREFIX}backfill-${backfillId}`;
+/** Reads a step from the answer of an activity of this version or an older one. Pure. */
+export function decodeStep(answer: StepOnWire): NextStep {
+  switch (answer.state) {
+    case 'goesOn': {
+      const { delayMs, taskQueue, made } = answer;
+      if (taskQueue !== undefined) return { next: 'attach', taskQueue };
+      return { next: 'retry', delayMs, ...(made ? { unrecorded: made } : {}) };
+    }
+    case 'retrying':
+      // Histories have a timer here even for a delay of 0, which Temporal's SDK makes a millisecond.
+      return { next: 'retry', delayMs: Math.max(1, answer.delayMs) };
+    case 'waiting':
+      return { next: 'waitForPermit', waitMs: answer.waitMs };
+    case 'handedOver':
+      return { next: 'delegate', attempt: answer };
+    default:
+      return { next: 'done', result: answer };
+  }
+}
 
-/** What the workflow of a backfill is started with. */
+/** The input of the workflow of a backfill. */
 export interface RunBackfillInput {
   jobId: string;
   generation: number;
   overlap: BackfillOverlap;
-  /** Of each run, and of its workflow; older versions knew the first alone, and gave it to Temporal. */
+  /** The timeout of each run. Without `workflowTimeoutMs`, it is Temporal's execution timeout of each workflow. */
   timeoutMs?: number;
+  /** Temporal's execution timeout of the workflow of each run. */
   workflowTimeoutMs?: number;
   runs: { runId: string; workflowId: string; scheduledAt: string }[];
 }
-
-/** The name of the workflow of the reconciler, and the id of its Temporal Schedule. */
-export const RECONCILE_WORKFLOW = 'reconcile';
-export const RECONCILER_SCHEDULE_ID = `${ID_PREFIX}reconciler`;

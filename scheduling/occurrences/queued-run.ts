@@ -1,7 +1,7 @@
 import type { JobRow, NewRun } from '../../db/schema.ts';
 import { toInstant } from '../../domain/instant.ts';
 import type { Origin } from '../../domain/run/origin.ts';
-import { runIdOfOccurrence, scheduleIdOf, workflowIdOfRun } from '../../domain/run/workflow-contract.ts';
+import { runIdOfOccurrence, scheduleIdOf, workflowIdOfRun } from '../../domain/run/ids.ts';
 import type { Trigger } from '../../domain/run/run.ts';
 
 /** A run as it stands before anything has happened to it. Pure. */

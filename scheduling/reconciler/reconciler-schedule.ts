@@ -1,5 +1,6 @@
 import { ScheduleAlreadyRunning, ScheduleOverlapPolicy, type Client } from '@temporalio/client';
-import { RECONCILE_WORKFLOW, RECONCILER_SCHEDULE_ID } from '../../domain/run/workflow-contract.ts';
+import { RECONCILER_SCHEDULE_ID } from '../../domain/run/ids.ts';
+import { RECONCILE_WORKFLOW } from '../../domain/run/workflow-contract.ts';
 import { reconcilerTaskQueueOf } from '../temporal/task-queues.ts';
 import { withinDeadline } from '../temporal/within-deadline.ts';
 

@@ -11,11 +11,8 @@ import { SchedulerError } from '../../domain/errors.ts';
 import { iterateOccurrences } from '../../domain/schedule/occurrences.ts';
 import type { Origin } from '../../domain/run/origin.ts';
 import { workflowTimeoutMs } from '../../domain/run/run-deadline.ts';
-import {
-  RUN_BACKFILL_WORKFLOW,
-  workflowIdOfBackfill,
-  type RunBackfillInput,
-} from '../../domain/run/workflow-contract.ts';
+import { workflowIdOfBackfill } from '../../domain/run/ids.ts';
+import { RUN_BACKFILL_WORKFLOW, type RunBackfillInput } from '../../domain/run/workflow-contract.ts';
 import { requestedRun } from '../occurrences/queued-run.ts';
 import { describeRun } from '../schedules/schedule-options.ts';
 import { INLINE_GRACE_MS, type SyncDependencies } from '../schedules/sync.ts';

@@ -23,7 +23,7 @@ import type { Limits } from '../../domain/job/limits.ts';
 import { HOUR_MS } from '../../domain/milliseconds.ts';
 import { reasonFor, type Reason } from '../../domain/run/reasons.ts';
 import { describeTooLate, type RunDeadline } from '../../domain/run/run-deadline.ts';
-import { PERMIT_SIGNAL } from '../../domain/run/temporal-names.ts';
+import { PERMIT_SIGNAL } from '../../domain/run/workflow-contract.ts';
 import { concurrently } from '../../platform/concurrently.ts';
 import { forEachIsolated } from '../../platform/for-each-isolated.ts';
 import type { KeyedMutex } from '../../platform/keyed-mutex.ts';

@@ -4,7 +4,7 @@ import { isConnectionLost } from '../../db/unavailable.ts';
 import { listScheduled, listSwept, type SweptJob } from '../../db/jobs/sweep.ts';
 import { forgetObserved } from '../../db/jobs/sync-state.ts';
 import { MINUTE_MS } from '../../domain/milliseconds.ts';
-import { SCHEDULE_ID_PREFIX } from '../../domain/run/workflow-contract.ts';
+import { SCHEDULE_ID_PREFIX } from '../../domain/run/ids.ts';
 import { forEachIsolated } from '../../platform/for-each-isolated.ts';
 import { deleteSchedule } from './put-schedule.ts';
 import { generationInNote } from './schedule-note.ts';

@@ -6,7 +6,7 @@ import { countScheduledRuns } from '../../db/runs/runs.ts';
 import type { JobRow } from '../../db/schema.ts';
 import { toInstant } from '../../domain/instant.ts';
 import { SECOND_MS } from '../../domain/milliseconds.ts';
-import { scheduleIdOf } from '../../domain/run/workflow-contract.ts';
+import { scheduleIdOf } from '../../domain/run/ids.ts';
 import type { Logger } from '../../platform/logger.ts';
 import type { CircuitBreaker } from '../../platform/circuit-breaker.ts';
 import { inSpan } from '../../platform/spans.ts';

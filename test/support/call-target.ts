@@ -18,8 +18,15 @@ export function callTarget(dispatcher: Dispatcher, given: HttpTarget): Promise<C
     runId: '5f1c1b0e-6f0e-5b39-9d3c-2a53c3c2b8ad',
     attempt: '1',
   };
+  const { name, policy } = job;
   const call = prepareCall(
-    { target, owner: 'target', secrets: null },
+    {
+      trigger: 'schedule',
+      job: { id: values.jobId, namespace: 'default', name, labels: {}, policy },
+      cause: null,
+      secrets: null,
+    },
+    target,
     values,
     createSecretBox([]),
     new Date(),

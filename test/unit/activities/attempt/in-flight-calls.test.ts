@@ -1,32 +1,29 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
-import {
-  createInFlightCalls,
-  MOST_CALLS,
-  type CallControl,
-  type MadeCall,
-} from '../../../../activities/attempt/in-flight-calls.ts';
+import { createInFlightCalls, MAX_IN_FLIGHT_CALLS } from '../../../../activities/attempt/in-flight-calls.ts';
+import type { CallControl } from '../../../../activities/attempt/make.ts';
+import type { NextStep } from '../../../../domain/run/workflow-contract.ts';
 
-const made = { isRecorded: true } as MadeCall;
+const step: NextStep = { next: 'retry', delayMs: 5 };
 const logger = { warn: () => undefined };
 
-/** A call that ends when it is told to, or when it is broken off. */
+/** A call that ends when the test says so, or when it is aborted. */
 function heldCall() {
-  let answer!: (call: MadeCall) => void;
+  let answer!: (step: NextStep) => void;
   let control: CallControl | undefined;
   let times = 0;
   const make = (given: CallControl) => {
     control = given;
     times++;
-    return new Promise<MadeCall>((resolve, reject) => {
+    return new Promise<NextStep>((resolve, reject) => {
       answer = resolve;
-      given.cancellationSignal.addEventListener('abort', () => reject(new Error('broken off')));
+      given.cancellationSignal.addEventListener('abort', () => reject(new Error('aborted')));
     });
   };
   return {
     make,
-    answer: () => answer(made),
-    isBrokenOff: () => control?.cancellationSignal.aborted,
+    answer: () => answer(step),
+    isAborted: () => control?.cancellationSignal.aborted,
     details: () => control?.cancellationDetails,
     times: () => times,
   };
@@ -38,100 +35,100 @@ afterEach(() => void jest.useRealTimers());
 test('answers a call that ends soon, and forgets it', async () => {
   const calls = createInFlightCalls('own', logger);
   const call = heldCall();
-  const result = calls.begin('run', call.make);
+  const result = calls.start('run', call.make);
   call.answer();
-  expect(await result).toBe(made);
-  expect(calls.fetch('run')).toBeUndefined();
+  expect(await result).toBe(step);
+  expect(calls.attach('run')).toBeUndefined();
 });
 
-test('a call that takes longer goes on, for one who fetches it', async () => {
+test('a call that takes longer is detached, until an activity attaches to it', async () => {
   const calls = createInFlightCalls('own', logger);
   const call = heldCall();
-  const result = calls.begin('run', call.make);
+  const result = calls.start('run', call.make);
   await jest.advanceTimersByTimeAsync(1_999);
-  // Done again, as when Temporal did not hear of the first time: it is the same call.
-  const again = calls.begin('run', call.make);
+  // Temporal, which did not hear of the first local activity, starts it again: it waits for the same call.
+  const again = calls.start('run', call.make);
   await jest.advanceTimersByTimeAsync(1);
   expect(await result).toBeUndefined();
   await jest.advanceTimersByTimeAsync(2_000);
   expect(await again).toBeUndefined();
   expect(call.times()).toBe(1);
 
-  // And after it was left.
+  // The same once the call is detached.
   await jest.advanceTimersByTimeAsync(9_000);
-  const late = calls.begin('run', call.make);
+  const late = calls.start('run', call.make);
   await jest.advanceTimersByTimeAsync(2_000);
-  expect([await late, call.isBrokenOff(), call.times()]).toEqual([undefined, false, 1]);
+  expect([await late, call.isAborted(), call.times()]).toEqual([undefined, false, 1]);
 
-  const fetched = calls.fetch('run');
-  expect(fetched).toBeDefined();
+  const attached = calls.attach('run');
+  expect(attached).toBeDefined();
   await jest.advanceTimersByTimeAsync(60_000);
-  expect(call.isBrokenOff()).toBe(false);
+  expect(call.isAborted()).toBe(false);
   call.answer();
-  expect(await fetched?.result).toBe(made);
+  expect(await attached?.step).toBe(step);
 });
 
-test('a call that nobody fetches is broken off, for no reason that would be recorded', async () => {
+test('a call that no activity attaches to is aborted, and nothing is recorded', async () => {
   const calls = createInFlightCalls('own', logger);
   const call = heldCall();
-  const result = calls.begin('run', call.make);
+  const result = calls.start('run', call.make);
   await jest.advanceTimersByTimeAsync(2_000);
   expect(await result).toBeUndefined();
   await jest.advanceTimersByTimeAsync(9_999);
-  expect(call.isBrokenOff()).toBe(false);
+  expect(call.isAborted()).toBe(false);
   await jest.advanceTimersByTimeAsync(1);
-  expect(call.isBrokenOff()).toBe(true);
+  expect(call.isAborted()).toBe(true);
   expect(call.details()).toBeUndefined();
-  expect(calls.fetch('run')).toBeUndefined();
+  expect(calls.attach('run')).toBeUndefined();
 });
 
-test('whoever has fetched a call can break it off, and say why', async () => {
+test('an activity that has attached can abort the call, and says why', async () => {
   const calls = createInFlightCalls('own', logger);
   const call = heldCall();
-  const result = calls.begin('run', call.make);
+  const result = calls.start('run', call.make);
   await jest.advanceTimersByTimeAsync(2_000);
   expect(await result).toBeUndefined();
-  const fetched = calls.fetch('run');
-  fetched?.breakOff({ cancelRequested: true, notFound: false });
-  await expect(fetched?.result).rejects.toThrow('broken off');
+  const attached = calls.attach('run');
+  attached?.abort({ cancelRequested: true, notFound: false });
+  await expect(attached?.step).rejects.toThrow('aborted');
   expect(call.details()).toMatchObject({ cancelRequested: true });
 });
 
-test('a call that fails is told to whoever waits, and forgotten', async () => {
+test('a call that fails rejects for the activity that waits, and is forgotten', async () => {
   const calls = createInFlightCalls('own', logger);
   const failing = () => Promise.reject(new Error('no such key'));
-  await expect(calls.begin('run', failing)).rejects.toThrow('no such key');
-  expect(calls.fetch('run')).toBeUndefined();
+  await expect(calls.start('run', failing)).rejects.toThrow('no such key');
+  expect(calls.attach('run')).toBeUndefined();
 });
 
-test('there is room for so many', async () => {
+test('a process has a limit of calls in flight', async () => {
   const calls = createInFlightCalls('own', logger);
-  const held = Array.from({ length: MOST_CALLS }, heldCall);
-  held.forEach(({ make }, index) => void calls.begin(`run ${index}`, make));
-  expect([calls.hasRoom(), calls.isUnderWay('run 7'), calls.isUnderWay('run')]).toEqual([false, true, false]);
+  const held = Array.from({ length: MAX_IN_FLIGHT_CALLS }, heldCall);
+  held.forEach(({ make }, index) => void calls.start(`run ${index}`, make));
+  expect([calls.hasCapacity(), calls.has('run 7'), calls.has('run')]).toEqual([false, true, false]);
   held[0]?.answer();
   await jest.advanceTimersByTimeAsync(0);
-  expect(calls.hasRoom()).toBe(true);
+  expect(calls.hasCapacity()).toBe(true);
 });
 
-test('a process that stops waits for no call, and begins none; it is done when all are fetched or over', async () => {
+test('draining detaches every call and starts none; it ends once each is attached or has ended', async () => {
   jest.useRealTimers();
   const calls = createInFlightCalls('own', logger);
   const [first, second] = [heldCall(), heldCall()];
-  const results = [calls.begin('first', first.make), calls.begin('second', second.make)];
+  const results = [calls.start('first', first.make), calls.start('second', second.make)];
   let isDone = false;
-  const handedOver = calls.drain().then(() => (isDone = true));
+  const drained = calls.drain().then(() => (isDone = true));
   expect(await Promise.all(results)).toEqual([undefined, undefined]);
-  expect(calls.hasRoom()).toBe(false);
-  const fetched = calls.fetch('first');
+  expect(calls.hasCapacity()).toBe(false);
+  const attached = calls.attach('first');
   await sleep(10);
   expect(isDone).toBe(false);
-  const alsoFetched = calls.fetch('second');
-  await handedOver;
+  const alsoAttached = calls.attach('second');
+  await drained;
   first.answer();
   second.answer();
-  expect([await fetched?.result, await alsoFetched?.result]).toEqual([made, made]);
+  expect([await attached?.step, await alsoAttached?.step]).toEqual([step, step]);
 
-  // With nothing under way there is nothing to wait for.
+  // Without calls in flight it ends at once.
   await createInFlightCalls('own', logger).drain();
 });

@@ -1,6 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { endAttempt, type AttemptOutcome } from '../../../../activities/attempt/ended-attempt.ts';
-import { findOverdue } from '../../../../activities/attempt/overdue-run.ts';
+import { endByDeadline, toResult, type AttemptOutcome } from '../../../../activities/attempt/result.ts';
 import { Retry } from '../../../../domain/target/retry.ts';
 
 const endedAt = new Date('2026-03-01T12:00:00.500Z');
@@ -26,17 +25,17 @@ describe('an attempt whose run has a deadline', () => {
     ['has come to a long wait', retry('1s'), { number: 4 }, '8s'],
     ['broke off without a status', retry('1h'), { statusCode: null, error: 'ECONNRESET' }, '1h'],
   ])('is the last one if it %s', (_, rules, more, wait) => {
-    const ended = endAttempt(outcome(more), rules, deadline);
-    expect(ended.attempt).toMatchObject({ outcome: 'failed', retryAt: null });
-    expect(ended.timedOut).toBe(
+    const result = toResult(outcome(more), { retry: rules, deadline });
+    expect(result.attempt).toMatchObject({ outcome: 'failed', retryAt: null });
+    expect(result.timedOut).toBe(
       `${more.error ?? 'the target answered 503'}; the next attempt, ${wait} later, would come after the timeout of the run, 6s`,
     );
   });
 
   test('is followed by another one that comes before it', () => {
-    const ended = endAttempt(outcome(), retry('5499ms'), deadline);
-    expect(ended).toMatchObject({ attempt: { retryAt: '2026-03-01T12:00:05.999Z' }, retryDelayMs: 5_499 });
-    expect(ended.timedOut).toBeUndefined();
+    const result = toResult(outcome(), { retry: retry('5499ms'), deadline });
+    expect(result).toMatchObject({ attempt: { retryAt: '2026-03-01T12:00:05.999Z' }, retryDelayMs: 5_499 });
+    expect(result.timedOut).toBeUndefined();
   });
 
   test.each<[string, Partial<AttemptOutcome>]>([
@@ -45,27 +44,29 @@ describe('an attempt whose run has a deadline', () => {
     ['succeeded', { verdict: 'succeeded', error: null }],
     ['was cancelled', { verdict: 'cancelled' }],
   ])('does not time out if it %s', (_, more) =>
-    expect(endAttempt(outcome(more), retry('1h'), deadline).timedOut).toBeUndefined(),
+    expect(toResult(outcome(more), { retry: retry('1h'), deadline }).timedOut).toBeUndefined(),
   );
 
   test('without a deadline waits as long as it likes', () =>
-    expect(endAttempt(outcome(), retry('1d'), undefined).attempt.retryAt).toBe('2026-03-02T12:00:00.500Z'));
+    expect(toResult(outcome(), { retry: retry('1d'), deadline: undefined }).attempt.retryAt).toBe(
+      '2026-03-02T12:00:00.500Z',
+    ));
 });
 
 describe('a run that goes on', () => {
-  const [attempt] = [endAttempt(outcome(), retry('10s'), undefined).attempt];
+  const [attempt] = [toResult(outcome(), { retry: retry('10s'), deadline: undefined }).attempt];
   test('is over at its deadline, and not before', () => {
-    expect(findOverdue({ deadline, attempts: [] }, deadline.at.getTime() - 1)).toBeUndefined();
-    expect(findOverdue({ deadline, attempts: [] }, deadline.at.getTime())).toEqual({
+    expect(endByDeadline({ deadline, attempts: [] }, deadline.at.getTime() - 1)).toBeUndefined();
+    expect(endByDeadline({ deadline, attempts: [] }, deadline.at.getTime())).toEqual({
       state: 'timedOut',
       reason: 'it took longer than its timeout of 6s',
       reasonCode: 'timeoutReached',
     });
-    expect(findOverdue({ deadline: undefined, attempts: [] }, Infinity)).toBeUndefined();
+    expect(endByDeadline({ deadline: undefined, attempts: [] }, Infinity)).toBeUndefined();
   });
 
   test('is over at once if an older version promised an attempt after its deadline', () =>
-    expect(findOverdue({ deadline, attempts: [attempt] }, endedAt.getTime())).toEqual({
+    expect(endByDeadline({ deadline, attempts: [attempt] }, endedAt.getTime())).toEqual({
       state: 'timedOut',
       reason:
         'the target answered 503; the next attempt, 10s later, would come after the timeout of the run, 6s',

@@ -9,13 +9,13 @@ import {
 } from '@opentelemetry/semantic-conventions';
 import type { BegunRun } from '../../db/runs/begin-run.ts';
 import { isAskedFor, traceIdOf } from '../../domain/run/origin.ts';
+import type { AttemptResult } from '../../domain/run/workflow-contract.ts';
 import { currentTraceId, currentTraceparent, failSpan, inSpan } from '../../platform/spans.ts';
 import { fieldsOfRun } from '../../scheduling/runs/run-fields.ts';
 import type { CallOutcome } from '../call/call-http.ts';
-import type { EndedAttempt } from './ended-attempt.ts';
 import type { PreparedCall } from '../call/prepare-call.ts';
 
-/** What each line about a run carries. */
+/** The fields of each log line about a run. */
 export function fieldsOf(run: Pick<BegunRun, 'id' | 'job' | 'origin'>) {
   return {
     ...fieldsOfRun({ ...run, job_id: run.job.id }),
@@ -24,10 +24,10 @@ export function fieldsOf(run: Pick<BegunRun, 'id' | 'job' | 'origin'>) {
 }
 
 /**
- * Makes or records one attempt of a run within a span. A run that a traced request asked for goes on with the trace of
- * that request; any other has a trace of its own, and a link to the request that its job comes from.
+ * Makes and records an attempt within a span. A run that a traced request asked for continues the trace of that request. Any
+ * other run has a trace of its own, with a link to the request that created or changed its job.
  */
-export function traceAttempt<Result extends { made: EndedAttempt }>(
+export function traceAttempt<Result extends { result: AttemptResult }>(
   run: BegunRun,
   number: number,
   work: () => Promise<Result>,
@@ -45,15 +45,15 @@ export function traceAttempt<Result extends { made: EndedAttempt }>(
     'scheduler.attempt': number,
   };
   return inSpan('attempt', { ...place, attributes }, async (span) => {
-    const result = await work();
-    const { outcome } = result.made.attempt;
+    const done = await work();
+    const { outcome } = done.result.attempt;
     span.setAttribute('scheduler.attempt.outcome', outcome);
     if (outcome !== 'succeeded') failSpan(span, outcome);
-    return result;
+    return done;
   });
 }
 
-/** Makes the call of an attempt within a span, which the target gets as its parent; without traces, as prepared. */
+/** Makes the call of an attempt within a span, whose `traceparent` the target gets. Without tracing, makes it as prepared. */
 export function traceCall(
   call: PreparedCall,
   attempt: number,
@@ -62,7 +62,7 @@ export function traceCall(
   const { url, method } = call;
   const attributes = {
     [ATTR_HTTP_REQUEST_METHOD]: method,
-    // What stands in a query is nobody's business but the target's.
+    // A query may hold what only the target should know.
     [ATTR_URL_FULL]: url.origin + url.pathname,
     [ATTR_SERVER_ADDRESS]: url.hostname,
     [ATTR_SERVER_PORT]: Number(url.port) || (url.protocol === 'https:' ? 443 : 80),
@@ -74,7 +74,7 @@ export function traceCall(
     const outcome = await work({ ...call, headers });
     const { statusCode, verdict } = outcome;
     if (statusCode !== null) span.setAttribute(ATTR_HTTP_RESPONSE_STATUS_CODE, statusCode);
-    // Whether a status is a failure is for the author of the job to say.
+    // The author of the job decides which statuses are failures.
     if (verdict !== 'succeeded') failSpan(span, statusCode === null ? '_OTHER' : String(statusCode));
     return outcome;
   });

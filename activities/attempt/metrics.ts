@@ -5,11 +5,16 @@ import { SECOND_MS } from '../../domain/milliseconds.ts';
 import type { RecordedAttempt } from '../../domain/run/run.ts';
 import type { MetricsRegistry } from '../../platform/metrics.ts';
 
-/** What is noted of the runs that a worker carries out. */
+/** The metrics of the runs that a worker carries out. */
 export interface RunMetrics {
-  /** An occurrence makes its first attempt: how late is that? */
-  began: (run: Pick<BegunRun, 'trigger' | 'target'>, scheduledAt: Date, now: Date) => void;
-  /** An attempt was recorded, and with it, perhaps, the end of its run. */
+  /** An attempt starts. The first attempt of an occurrence tells how late the occurrence is. */
+  attemptStarted: (
+    run: Pick<BegunRun, 'trigger' | 'target'>,
+    number: number,
+    scheduledAt: Date,
+    now: Date,
+  ) => void;
+  /** An attempt was recorded, with the end of its run if it was the last one. */
   attemptEnded: (run: BegunRun, attempt: RecordedAttempt, end: RunEnd | undefined) => void;
   /** A run ended without another attempt. */
   runEnded: (run: Pick<BegunRun, 'trigger' | 'target'>, end: RunEnd) => void;
@@ -50,8 +55,8 @@ export function createRunMetrics(registry: MetricsRegistry): RunMetrics {
   const runEnded: RunMetrics['runEnded'] = ({ trigger, target }, { state }) =>
     ended.inc({ target: target.type, trigger, state });
   return {
-    began: ({ trigger, target }, scheduledAt, now) => {
-      if (trigger !== 'schedule') return;
+    attemptStarted: ({ trigger, target }, number, scheduledAt, now) => {
+      if (trigger !== 'schedule' || number > 1) return;
       lateness.observe(
         { target: target.type },
         Math.max(0, now.getTime() - scheduledAt.getTime()) / SECOND_MS,
@@ -61,8 +66,8 @@ export function createRunMetrics(registry: MetricsRegistry): RunMetrics {
     attemptEnded: (run, { startedAt, endedAt, outcome }, end) => {
       const { target } = run;
       attempts.inc({ target: target.type, outcome });
-      const took = Date.parse(endedAt) - Date.parse(startedAt);
-      duration.observe({ target: target.type }, Math.max(0, took) / SECOND_MS);
+      const elapsedMs = Date.parse(endedAt) - Date.parse(startedAt);
+      duration.observe({ target: target.type }, Math.max(0, elapsedMs) / SECOND_MS);
       if (end) runEnded(run, end);
     },
   };

@@ -1,0 +1,146 @@
+import { ApplicationFailure, Context } from '@temporalio/activity';
+import type { Database } from '../../db/database.ts';
+import { beginRun, type BegunRun } from '../../db/runs/begin-run.ts';
+import { CANCELLED, endRun, type RunEnd } from '../../db/runs/run-progress.ts';
+import type { Limits } from '../../domain/job/limits.ts';
+import { runIdOf } from '../../domain/run/ids.ts';
+import type { RunDeadline } from '../../domain/run/run-deadline.ts';
+import type { AttemptResult, NextStep, RunJobTask } from '../../domain/run/workflow-contract.ts';
+import { compileSchedule } from '../../domain/schedule/compile-schedule.ts';
+import { occurrences } from '../../domain/schedule/occurrences.ts';
+import { acquirePermit, releasePermit } from '../../scheduling/runs/permits.ts';
+import { withHeartbeats, type ActivityDependencies } from './context.ts';
+import { finish, limitsFor } from './record.ts';
+import { endByDeadline, untilRetryMs } from './result.ts';
+
+/** How far the clocks of workers and of Temporal may differ. */
+export const CLOCK_SKEW_MS = 1_000;
+
+/** An occurrence that waits for another run of its job asks again after this time. */
+const OVERLAP_RETRY_MS = 1_000;
+
+/** An attempt that can be made now, or was made already and is to be recorded. */
+export interface ReadyAttempt {
+  task: RunJobTask;
+  run: BegunRun;
+  number: number;
+  /** The result, if the attempt was made before and could not be recorded. */
+  unrecorded?: AttemptResult;
+}
+
+/**
+ * The preamble of every attempt: begins the run, and answers the attempt that it makes now, or the step that it takes instead.
+ * Ends a run that was cancelled or is past its deadline, waits for the time of a retry, acquires a permit if the job has
+ * limits, and waits for a run that has to end first. `unrecorded` is the result of an attempt that was made before.
+ * @throws ApplicationFailure if the run has failed already
+ */
+export async function beginAttempt(
+  dependencies: ActivityDependencies,
+  task: RunJobTask,
+  unrecorded?: AttemptResult,
+): Promise<ReadyAttempt | NextStep> {
+  const context = Context.current();
+  const run = await beginTask(dependencies.db, task);
+  if (!run) return { next: 'done', result: { runId: runIdOf(task), state: 'skipped' } };
+  if (!isOpen(run)) return finish(run);
+  const number = run.attempts.length + 1;
+  if (unrecorded?.attempt.number === number) return { task, run, number, unrecorded };
+
+  const end = run.cancel_requested_at === null ? endByDeadline(run, Date.now()) : CANCELLED;
+  if (end) return endWithoutAttempt(dependencies, run, end);
+  const limits = limitsFor(run);
+  const delayMs = untilRetryMs(run.attempts.at(-1));
+  // A local activity makes a first call that can be made at once. The activity does everything else.
+  if (context.info.isLocal && (number > 1 || limits || run.state === 'queued')) return retryAfter(delayMs);
+  // The worker of the last attempt may have died before it told Temporal how long to wait.
+  if (delayMs > CLOCK_SKEW_MS) return retryAfter(delayMs, 'the next attempt has to wait');
+  if (!limits) return run.state === 'queued' ? waitForOverlap() : { task, run, number };
+  const begun = await beginWithPermit(dependencies, task, run, limits);
+  return 'next' in begun ? begun : { task, run: begun, number };
+}
+
+/** Acquires a permit for the attempt of a run, and begins a queued run with it. */
+async function beginWithPermit(
+  dependencies: ActivityDependencies,
+  task: RunJobTask,
+  run: BegunRun,
+  limits: Limits,
+): Promise<BegunRun | NextStep> {
+  const { id, deadline } = run;
+  const isBlocked = run.state === 'queued' && run.isBlocked;
+  let begun = run;
+  if (!isBlocked) {
+    // Other runs may hold the lock of the scope for long.
+    const permit = await withHeartbeats(Context.current(), () =>
+      acquirePermit(dependencies, { id, deadline }, limits),
+    );
+    if (permit.state === 'tooLate')
+      return endWithoutAttempt(dependencies, run, { state: 'timedOut', ...permit.reason });
+    if (permit.state === 'waiting') return { next: 'waitForPermit', waitMs: permit.waitMs };
+    if (run.state === 'queued') begun = (await beginTask(dependencies.db, task)) ?? run;
+  }
+  if (begun.state === 'running') return begun;
+  // The job was paused or deleted in the meantime, or another run of it has to end first: the permit is of no use now.
+  await releasePermit(dependencies, id);
+  return begun.state === 'queued' ? waitForOverlap() : finish(begun);
+}
+
+const retryAfter = (delayMs: number, message?: string): NextStep => ({
+  next: 'retry',
+  delayMs,
+  ...(message === undefined ? {} : { cause: { type: 'Waiting', message } }),
+});
+
+const waitForOverlap = () => retryAfter(OVERLAP_RETRY_MS, 'another run of the job has to end first');
+
+/** Ends a run that makes no other attempt, and gives up its permit or its place in the queue for one. */
+async function endWithoutAttempt(
+  dependencies: ActivityDependencies,
+  run: BegunRun,
+  end: RunEnd,
+): Promise<NextStep> {
+  if (limitsFor(run)) await releasePermit(dependencies, run.id);
+  await endRun(dependencies.db, run.id, end, new Date());
+  dependencies.metrics.runEnded(run, end);
+  return finish({ ...run, ...end });
+}
+
+/**
+ * Begins the run of the workflow that this activity is part of, or finds it as it stands. Undefined if the workflow stands for
+ * no occurrence, because an outdated schedule started it.
+ * @throws ApplicationFailure if the job is unknown
+ */
+export function beginTask(db: Database, task: RunJobTask): Promise<BegunRun | undefined> {
+  const { workflowExecution } = Context.current().info;
+  if (!workflowExecution) throw new Error('this activity runs within a workflow');
+  return begin(db, {
+    id: runIdOf(task),
+    jobId: task.jobId,
+    trigger: task.trigger,
+    generation: task.generation,
+    scheduledAt: new Date(task.scheduledAt),
+    startedAt: new Date(),
+    workflowId: workflowExecution.workflowId,
+    temporalRunId: workflowExecution.runId,
+    deadline: deadlineOf(task),
+  });
+}
+
+const deadlineOf = ({ deadline, timeoutMs }: RunJobTask): RunDeadline | undefined =>
+  deadline === undefined || timeoutMs === undefined ? undefined : { at: new Date(deadline), timeoutMs };
+
+const isOpen = ({ state }: BegunRun) => state === 'queued' || state === 'running';
+
+async function begin(db: Database, run: Parameters<typeof beginRun>[1]): Promise<BegunRun | undefined> {
+  const begun = await beginRun(db, run);
+  if (!begun) throw ApplicationFailure.nonRetryable(`the job ${run.jobId} is unknown`, 'UnknownJob');
+  if (begun.state !== 'outdated') return begun;
+  // An instant that the newer schedule has too is an occurrence all the same. An instant from before the change is none:
+  // the change itself wrote the rows of everything that was due until then.
+  const instant = run.scheduledAt.getTime();
+  const isOccurrence =
+    begun.isActive &&
+    run.scheduledAt > begun.schedule_since &&
+    occurrences(compileSchedule(begun.schedule), instant - 1, 1)[0] === instant;
+  return isOccurrence ? begin(db, { ...run, generation: begun.schedule_generation }) : undefined;
+}
