@@ -14,7 +14,7 @@ import { isHook, type HookName } from '../../domain/run/hook-trigger.ts';
 import type { RunJobTask } from '../../domain/run/workflow-contract.ts';
 import { decodeSigningSecret } from '../../domain/target/signing.ts';
 import { isReservedHeader } from '../../domain/target/target-headers.ts';
-import { headerField, signingField, type SecretOwner } from '../../domain/job/extract-secrets.ts';
+import { headerField, signingField } from '../../domain/job/extract-secrets.ts';
 import type { SecretBox } from '../../platform/secret-box.ts';
 
 /** A call with everything filled in. */

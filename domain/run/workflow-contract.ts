@@ -109,7 +109,7 @@ export type NextStep =
   | { next: 'attach'; taskQueue: string };
 
 /** Why a run makes another activity call. */
-export interface RetryCause {
+interface RetryCause {
   type: 'AttemptFailed' | 'Waiting';
   message: string;
 }
@@ -167,7 +167,8 @@ export function decodeStep(answer: StepOnWire): NextStep {
       return { next: 'waitForPermit', waitMs: answer.waitMs };
     case 'handedOver':
       return { next: 'delegate', attempt: answer };
-    default:
+    case 'succeeded':
+    case 'skipped':
       return { next: 'done', result: answer };
   }
 }
