@@ -6,38 +6,38 @@ import type { StoredHttpTarget } from '../../domain/target/http-target.ts';
 import { findUrlFault } from '../../domain/target/target-url.ts';
 import { followRedirect, MAX_REDIRECTS } from './follow-redirect.ts';
 import { describeError } from './describe-error.ts';
-import type { Answer } from './exchange.ts';
+import type { HttpResponse } from './exchange.ts';
 import { ProxyError } from './open-tunnel.ts';
-import { ForbiddenAddressError } from './resolve-allowed.ts';
+import { ForbiddenAddressError } from './ssrf-guard.ts';
 import type { Dispatcher } from './guarded-dispatcher.ts';
 import type { PreparedCall } from './prepare-call.ts';
 import { excerptOf } from './response-excerpt.ts';
 import { MAX_ERROR_LENGTH, toStorable } from './redact.ts';
 
-/** How a call ended. */
+/** How an HTTP call ended. */
 export interface CallOutcome {
   verdict: Verdict;
   statusCode: number | null;
   error: string | null;
   responseExcerpt: string | null;
-  /** For so many milliseconds the target asks to be left alone. */
+  /** Milliseconds for which the target asks callers to wait (Retry-After). */
   retryAfterMs?: number;
 }
 
-/** What the author of the job says about how a call is made and judged. */
+/** The settings of a job for making a call and classifying its response. */
 export type CallRules = Pick<StoredHttpTarget, 'timeout' | 'successStatus' | 'followRedirects'> &
   Pick<Retry, 'retryStatus'>;
 
 /**
- * Makes one HTTP call. Never throws: whatever goes wrong is an outcome. A broken connection and a timeout are worth
- * another call; a forbidden address is final; a status is judged by the rules, also of an answer that is cut off, except that
- * half an answer is no success. No secret of the call is in the outcome.
+ * Makes one HTTP call. Never throws: an error is an outcome, too. A broken connection and a timeout are retryable; an address that
+ * the SSRF guard forbids is final; the rules classify a status, but an incomplete response is never a success. Secrets of the
+ * call are redacted from the outcome.
  */
 export async function callHttp(
   dispatcher: Dispatcher,
   call: PreparedCall,
   rules: CallRules,
-  cancelled: AbortSignal,
+  abort: AbortSignal,
 ): Promise<CallOutcome> {
   const timeout = AbortSignal.timeout(durationMs(rules.timeout));
   const describe = (error: unknown) =>
@@ -45,23 +45,23 @@ export async function callHttp(
       ? `no complete answer within ${rules.timeout}${error instanceof ProxyError ? `: ${error.message}` : ''}`
       : describeError(error);
   try {
-    const signal = AbortSignal.any([timeout, cancelled]);
-    const { answer, refusal } = await request(dispatcher, call, rules, signal);
-    const { statusCode, headers, fault } = answer;
-    const judged = classifyStatus(statusCode, rules);
-    const verdict = fault && judged === 'succeeded' ? 'retryable' : judged;
-    const askedForMs = retryAfterMs(statusCode, single(headers['retry-after']), Date.now());
-    const toTheEnd = fault ? `, but not to the end: ${describe(fault)}` : '';
-    const message = refusal ?? `the target answered ${statusCode}${toTheEnd}`;
+    const signal = AbortSignal.any([timeout, abort]);
+    const { response, refusal } = await sendFollowing(dispatcher, call, rules, signal);
+    const { statusCode, headers, fault } = response;
+    const byStatus = classifyStatus(statusCode, rules);
+    const verdict = fault && byStatus === 'succeeded' ? 'retryable' : byStatus;
+    const waitMs = retryAfterMs(statusCode, single(headers['retry-after']), Date.now());
+    const incomplete = fault ? `, but not to the end: ${describe(fault)}` : '';
+    const message = refusal ?? `the target answered ${statusCode}${incomplete}`;
     return {
       verdict,
       statusCode,
       error: verdict === 'succeeded' ? null : toStorable(message, call.secrets, MAX_ERROR_LENGTH),
-      responseExcerpt: await excerptOf(answer, call.secrets),
-      ...(askedForMs === undefined ? {} : { retryAfterMs: askedForMs }),
+      responseExcerpt: await excerptOf(response, call.secrets),
+      ...(waitMs === undefined ? {} : { retryAfterMs: waitMs }),
     };
   } catch (error) {
-    const isFinal = error instanceof ForbiddenAddressError || error instanceof UncallableError;
+    const isFinal = error instanceof ForbiddenAddressError || error instanceof ForbiddenUrlError;
     return {
       verdict: isFinal ? 'final' : 'retryable',
       statusCode: null,
@@ -71,38 +71,38 @@ export async function callHttp(
   }
 }
 
-/** Placeholders have made a URL that may not be called. */
-class UncallableError extends Error {
+/** Placeholders, filled in, have made a URL that must not be called. */
+class ForbiddenUrlError extends Error {
   constructor(reason: string) {
     super(reason);
-    this.name = 'UncallableError';
+    this.name = 'ForbiddenUrlError';
   }
 }
 
-/** Sends a call, and follows redirects if it shall: the last answer, and why the redirect in it is not followed. */
-async function request(
+/** Sends a call, and follows redirects if the rules say so. Returns the last response, and why its redirect is not followed. */
+async function sendFollowing(
   dispatcher: Dispatcher,
   first: PreparedCall,
   { followRedirects, successStatus, retryStatus }: CallRules,
   signal: AbortSignal,
-): Promise<{ answer: Answer; refusal?: string }> {
+): Promise<{ response: HttpResponse; refusal?: string }> {
   const fault = findUrlFault(first.url.href);
-  if (fault) throw new UncallableError(fault);
+  if (fault) throw new ForbiddenUrlError(fault);
   let call = first;
   for (let redirects = 0; ; redirects++) {
     const { url, method, body } = call;
     const headers = { ...call.headers, ...call.privateHeaders };
-    const answer = await dispatcher.request({ url, method, headers, body }, signal);
-    const { statusCode } = answer;
-    const isJudged = classifyStatus(statusCode, { successStatus, retryStatus }) !== 'final';
-    if (!followRedirects || isJudged) return { answer };
-    const redirect = followRedirect(call, statusCode, single(answer.headers['location']), {
+    const response = await dispatcher.request({ url, method, headers, body }, signal);
+    const { statusCode } = response;
+    const isListed = classifyStatus(statusCode, { successStatus, retryStatus }) !== 'final';
+    if (!followRedirects || isListed) return { response };
+    const redirect = followRedirect(call, statusCode, single(response.headers['location']), {
       mayLosePost: followRedirects === 'asGet',
     });
-    if (!redirect) return { answer };
-    if ('refusal' in redirect) return { answer, refusal: redirect.refusal };
+    if (!redirect) return { response };
+    if ('refusal' in redirect) return { response, refusal: redirect.refusal };
     if (redirects === MAX_REDIRECTS)
-      return { answer, refusal: `the target redirected more than ${MAX_REDIRECTS} times` };
+      return { response, refusal: `the target redirected more than ${MAX_REDIRECTS} times` };
     call = redirect.call;
   }
 }

@@ -3,19 +3,19 @@ import { constants, createBrotliDecompress, createGunzip, createInflate, createI
 import { formatDuration } from '../../domain/duration.ts';
 import { SECOND_MS } from '../../domain/milliseconds.ts';
 
-/** A body that is decoded further is cut off: nobody reads more of it, and a small one can decode to terabytes. */
+/** More is cut off. A small body can decode to terabytes. */
 const MAX_DECODED_BYTES = 64 * 1_024;
-/** A server that encodes its answers more often than once or twice is not to be helped. */
+/** Encodings of one body. Real servers use one or two. */
 const MAX_ENCODINGS = 5;
-/** All of it takes milliseconds, unless the threads that do it are occupied: they resolve names as well. */
+/** Decoding takes milliseconds, unless the libuv threads that do it are busy: they resolve names as well. */
 const MAX_DECODING_MS = 5 * SECOND_MS;
 
-/** A body without its encodings, or why it can't be had. */
+/** A decoded body, or why it cannot be decoded. */
 export type Decoded = { bytes: Buffer; isCut: boolean } | { fault: string };
 
 /**
- * Takes away the encodings of a body, as Content-Encoding lists them (RFC 9110, 8.4): gzip, deflate, br. Decodes no more than
- * is worth reading, outside of the event loop, and of a body that is cut off as much as there is. Never throws.
+ * Decodes a body by its Content-Encoding (RFC 9110, 8.4): gzip, deflate, br. Decodes only the beginning, in a libuv thread; of a
+ * body that is cut off, as much as there is. Never throws.
  */
 export async function decodeContent(body: Buffer, contentEncoding: string): Promise<Decoded> {
   const encodings = contentEncoding
@@ -39,10 +39,10 @@ export async function decodeContent(body: Buffer, contentEncoding: string): Prom
   return decoded;
 }
 
-// One chunk holds all that is wanted. So a decoder is closed as soon as it has worked once, which Node has only a few do at
-// a time: those that wait, however many, hold no window yet (of brotli, up to 16 MiB).
+// One chunk holds everything that is needed, so a decoder is closed after its first step. Node lets few decoders work at a time,
+// and those that wait hold no window yet (up to 16 MiB for brotli).
 const chunkSize = MAX_DECODED_BYTES;
-// An end that comes too early is no fault.
+// With these flushes, a body that ends too early is no error.
 const deflate = { chunkSize, finishFlush: constants.Z_SYNC_FLUSH };
 const gunzip = () => createGunzip(deflate);
 
@@ -51,7 +51,7 @@ const DECODERS: Record<string, ((body: Buffer) => Transform) | undefined> = Obje
   {
     gzip: gunzip,
     'x-gzip': gunzip,
-    // It is to be in zlib's format (RFC 1950), but some servers leave that away.
+    // Should be in the zlib format (RFC 1950). Some servers send raw deflate.
     deflate: (body: Buffer) => (beginsAsZlib(body) ? createInflate(deflate) : createInflateRaw(deflate)),
     br: () => createBrotliDecompress({ chunkSize, finishFlush: constants.BROTLI_OPERATION_FLUSH }),
   },

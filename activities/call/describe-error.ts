@@ -1,15 +1,15 @@
 import { types } from 'node:util';
 
-/** Characters of a message that others have written. */
-const MAX_FOREIGN = 200;
+/** Characters of a message from outside. */
+const MAX_MESSAGE_LENGTH = 200;
 
-/** One line, and a short one. */
+/** Makes a text one short line. */
 const toLine = (text: string) =>
   text
-    // eslint-disable-next-line no-control-regex -- what a target sends may hold any
+    // eslint-disable-next-line no-control-regex -- a target can send any character
     .replace(/[\s\u0000-\u001f\u007f-\u009f]+/g, ' ')
     .trim()
-    .slice(0, MAX_FOREIGN);
+    .slice(0, MAX_MESSAGE_LENGTH);
 
 type Details = Error & {
   code?: unknown;
@@ -19,10 +19,10 @@ type Details = Error & {
   reason?: unknown;
 };
 
-// Not instanceof: errors of Node itself can be of another realm than this code.
+// Not instanceof: Node's own errors can come from another realm.
 const isError = (error: unknown): error is Details => types.isNativeError(error);
 
-/** Of the system and of Node's resolver; the code is shown as well, for it is what people search for. */
+/** Errors of the system and of Node's resolver. The message shows the code too, because people search for it. */
 const BY_SYSTEM_CODE: Record<string, (where: string) => string> = {
   ECONNREFUSED: (where) => `the connection${where} was refused`,
   ECONNRESET: () => 'the target closed or reset the connection before its answer was complete',
@@ -46,7 +46,7 @@ const BY_SYSTEM_CODE: Record<string, (where: string) => string> = {
 
 const NO_HTTP = 'the target does not answer in HTTP/1.1';
 
-/** Of Node's parser. */
+/** Errors of Node's HTTP parser. */
 const BY_PARSER_CODE: Record<string, string> = {
   HPE_INVALID_CONSTANT: NO_HTTP,
   HPE_INVALID_VERSION: 'the answer has another version of HTTP than 1.0 or 1.1',
@@ -65,7 +65,7 @@ const BY_PARSER_CODE: Record<string, string> = {
   HPE_CLOSED_CONNECTION: 'the target sends more than one answer',
 };
 
-/** What OpenSSL says, by a part of it. */
+/** Errors of OpenSSL, by a part of its message. */
 const BY_OPENSSL_REASON: [RegExp, string][] = [
   [/wrong version number|unknown protocol|http request/, 'the target does not speak TLS at this port'],
   [
@@ -86,12 +86,12 @@ const BY_OPENSSL_REASON: [RegExp, string][] = [
   [/(dh|ee|ca) key too small|md too weak/, 'the key or certificate of the target is too weak for TLS'],
 ];
 
-/** Codes of X.509, of which OpenSSL's words are good. */
+/** X.509 codes, for which OpenSSL's own words are clear. */
 const UNTRUSTED = /^(DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_[A-Z_]+)$/;
 const CERTIFICATE =
   /^(CERT_[A-Z_]+|CRL_[A-Z_]+|ERROR_IN_CERT_[A-Z_]+|INVALID_(CA|PURPOSE)|PATH_LENGTH_EXCEEDED|HOSTNAME_MISMATCH|ERR_TLS_CERT_ALTNAME_[A-Z]+)$/;
 
-/** Says in one line of words why a call came to nothing, whatever was thrown. Pure. */
+/** Describes in one line why a call failed, for any thrown value. Pure. */
 export function describeError(error: unknown): string {
   if (error instanceof AggregateError)
     return [...new Set(error.errors.slice(0, 4).map((inner) => describeError(inner)))].join('; ');
@@ -115,7 +115,7 @@ export function describeError(error: unknown): string {
   return `${toLine(message) || 'the call failed'} (${toLine(code)})`;
 }
 
-/** Where a connection was to go, or which name was asked for. */
+/** The address or the name of a failed connection, for a message. */
 function placeOf({ address, port, hostname }: Details): string {
   if (typeof hostname === 'string') return ` ${toLine(hostname).slice(0, 100)}`;
   if (typeof address !== 'string') return '';

@@ -1,20 +1,19 @@
 import { findUrlFault } from '../../domain/target/target-url.ts';
 import { BODY_HEADERS, type PreparedCall } from './prepare-call.ts';
 
-/** So many in a row are followed. */
+/** Redirects in a row that are followed. */
 export const MAX_REDIRECTS = 5;
 
-/** Others that have a Location, such as 300, 304 and 305, are none that is followed. */
-const REDIRECTS = [301, 302, 303, 307, 308];
+/** Statuses that are followed. Others, such as 300, 304 and 305, can have a Location too. */
+const REDIRECT_STATUSES = [301, 302, 303, 307, 308];
 
-/** The call that a redirect asks for, or why it is not made. */
+/** The call that a redirect asks for, or why it must not be made. */
 type Redirect = { call: PreparedCall } | { refusal: string };
 
 /**
- * What becomes of a call that is answered with a redirect; undefined if the answer is none. As browsers do it (Fetch
- * standard, "HTTP-redirect fetch"): 303, which says that the call was carried out and the answer is elsewhere, becomes a GET
- * without a body. So would 301 and 302 after a POST, and nobody would have got what it was to bring: that is refused, unless
- * it is allowed. To another origin neither the author's headers nor the signature go along.
+ * The call that follows a redirect; undefined if the response is no redirect. Follows the Fetch standard ("HTTP-redirect fetch"):
+ * 303 makes the next call a GET without a body. 301 and 302 after a POST would too, and the body would reach nobody, so they are
+ * refused without `mayLosePost`. Another origin gets neither the author's headers nor the signature. Pure.
  */
 export function followRedirect(
   call: PreparedCall,
@@ -22,7 +21,7 @@ export function followRedirect(
   location: string | undefined,
   { mayLosePost }: { mayLosePost: boolean },
 ): Redirect | undefined {
-  if (!REDIRECTS.includes(statusCode) || location === undefined) return undefined;
+  if (!REDIRECT_STATUSES.includes(statusCode) || location === undefined) return undefined;
   const target = percentEncode(location);
   if (!URL.canParse(target, call.url.href)) return { refusal: 'the target redirects to what is no URL' };
   const url = new URL(target, call.url);
@@ -32,8 +31,10 @@ export function followRedirect(
   if (losesPost && !mayLosePost) return { refusal: describeLostPost(statusCode) };
   const becomesGet = losesPost || (statusCode === 303 && !['GET', 'HEAD'].includes(call.method));
   const privateHeaders = url.origin === call.url.origin ? { ...call.privateHeaders } : {};
-  const ofBody = becomesGet ? BODY_HEADERS : [];
-  const headers = Object.fromEntries(Object.entries(call.headers).filter(([name]) => !ofBody.includes(name)));
+  const dropped = becomesGet ? BODY_HEADERS : [];
+  const headers = Object.fromEntries(
+    Object.entries(call.headers).filter(([name]) => !dropped.includes(name)),
+  );
   if (becomesGet) delete privateHeaders['webhook-signature'];
   return {
     call: {
@@ -50,9 +51,6 @@ const describeLostPost = (statusCode: number) =>
   `the target answered ${statusCode} to a POST, and following that would make it a GET without its body; call the URL to ` +
   'which it redirects, have it answer 307 or 308, or allow this with followRedirects: "asGet"';
 
-/**
- * Writes the bytes of a header that are not ASCII as a URL writes them. A header holds one character for each byte, and
- * what servers put into a Location is UTF-8, or something that is theirs to understand.
- */
+/** Percent-encodes the non-ASCII bytes of a header, whose text has one character for each byte. Servers send UTF-8 or encodings of their own. */
 const percentEncode = (header: string) =>
   header.replace(/[\x80-\xff]/g, (byte) => `%${byte.charCodeAt(0).toString(16).toUpperCase()}`);

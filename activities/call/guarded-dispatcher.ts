@@ -3,47 +3,44 @@ import { isIP } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { findForbiddenName, isLoopback, type AddressRule } from '../../platform/address-rules.ts';
 import { findProxy, type OutboundProxy, type ProxySettings } from '../../platform/outbound-proxy.ts';
-import { connectFirst, openFirst } from './connect-first.ts';
-import type { Answer, OutgoingRequest } from './exchange.ts';
+import { connectFirst, openFirst } from './happy-eyeballs.ts';
+import { sendHttp1, type HttpResponse, type OutgoingRequest } from './exchange.ts';
 import { ProxyError, openTunnel } from './open-tunnel.ts';
-import { ForbiddenAddressError, isLocalhost, resolveAllowed, type Resolve } from './resolve-allowed.ts';
-import { sendHttp1 } from './send-http1.ts';
-import { startTls } from './start-tls.ts';
-import { trustAuthorities } from './trusted-authorities.ts';
+import { ForbiddenAddressError, isLocalhost, resolveAllowed, type Resolve } from './ssrf-guard.ts';
+import { startTls, trustAuthorities } from './tls.ts';
 
-/** Makes calls to targets, of which each has a connection of its own. */
+/** Sends requests to targets, each over a connection of its own. */
 export interface Dispatcher {
-  /** @throws Error if no head of an answer comes; one that is cut off after its head has a `fault` */
-  request: (request: OutgoingRequest, signal: AbortSignal) => Promise<Answer>;
+  /** @throws Error if there is no complete head; a response whose body is incomplete has a `fault` */
+  request: (request: OutgoingRequest, signal: AbortSignal) => Promise<HttpResponse>;
 }
 
-/** How calls get out of the operator's network. */
-export interface WayOut extends ProxySettings {
-  /** The proxy is told names, and looks after their addresses itself. */
+/** How calls leave the operator's network. */
+export interface OutboundSettings extends ProxySettings {
+  /** The proxy gets names, and checks their addresses itself. */
   TARGET_PROXY_RESOLVES?: boolean;
-  /** PEM: authorities that are trusted besides the usual ones. */
+  /** PEM: authorities that are trusted in addition to those of Node. */
   TARGET_CA_FILE?: Buffer | undefined;
 }
 
-/** A proxy takes its time to connect, and each attempt costs it a connection. */
-const TUNNEL_DELAY_MS = 2_000;
+/** Longer than between plain connections: a proxy is slow to connect, and each attempt costs it a connection. */
+const TUNNEL_ATTEMPT_DELAY_MS = 2_000;
 
 /**
- * A dispatcher that connects to allowed addresses only (`findForbidden`), and over TCP only. A name is resolved once, all of
- * its addresses are checked, and the connection goes to one of those very addresses, so that a name that changes in between
- * gains nothing. A proxy is told the address that was checked, unless it is trusted to resolve names; loopback addresses
- * are those of this machine, and never a proxy's.
+ * A dispatcher behind the SSRF guard: it connects over TCP, and only to addresses that ssrf-guard.ts has resolved and allowed. A
+ * proxy gets the checked address, unless the operator trusts it to resolve names. Loopback addresses are never called through a
+ * proxy, because they mean this machine.
  */
 export function createGuardedDispatcher(
   rules: readonly AddressRule[],
   resolve: Resolve = lookup,
-  wayOut: WayOut = {},
+  outbound: OutboundSettings = {},
 ): Dispatcher {
-  const secureContext = trustAuthorities(wayOut.TARGET_CA_FILE);
+  const secureContext = trustAuthorities(outbound.TARGET_CA_FILE);
 
   async function connectTo(url: URL, host: string, port: number, signal: AbortSignal): Promise<Duplex> {
-    const proxy = findProxy(url, wayOut);
-    const isLeftToProxy = proxy && wayOut.TARGET_PROXY_RESOLVES && !isIP(host) && !isLocalhost(host);
+    const proxy = findProxy(url, outbound);
+    const isLeftToProxy = proxy && outbound.TARGET_PROXY_RESOLVES && !isIP(host) && !isLocalhost(host);
     if (isLeftToProxy) {
       const reason = findForbiddenName(host, rules);
       if (reason) throw new ForbiddenAddressError(reason);
@@ -61,9 +58,9 @@ export function createGuardedDispatcher(
       return await openFirst(
         hosts,
         {
-          open: (host, whileWanted) => openTunnel({ host, port }, access, whileWanted),
-          delayMs: TUNNEL_DELAY_MS,
-          isVain: (error) => !(error instanceof ProxyError && error.isOfAddress),
+          open: (host, attemptSignal) => openTunnel({ host, port }, access, attemptSignal),
+          delayMs: TUNNEL_ATTEMPT_DELAY_MS,
+          isFinal: (error) => !(error instanceof ProxyError && error.isOfAddress),
         },
         signal,
       );

@@ -3,15 +3,15 @@ import { isIP } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { SecureContext } from 'node:tls';
 import type { OutboundProxy } from '../../platform/outbound-proxy.ts';
-import { connectFirst } from './connect-first.ts';
+import { connectFirst } from './happy-eyeballs.ts';
 import { describeError } from './describe-error.ts';
-import { ExchangeError, MAX_HEADER_BYTES, reasonOf } from './exchange.ts';
-import { lookUp, type Resolve } from './resolve-allowed.ts';
-import { startTls } from './start-tls.ts';
+import { abortReason, ExchangeError, MAX_HEADER_BYTES } from './exchange.ts';
+import { lookUp, type Resolve } from './ssrf-guard.ts';
+import { startTls } from './tls.ts';
 
-/** A proxy did not do what it was to do. Holds no credentials. */
+/** A proxy failed. The message holds no credentials. */
 export class ProxyError extends ExchangeError {
-  /** Whether another address of the target may fare better. */
+  /** True if the proxy may reach another address of the target. */
   readonly isOfAddress: boolean;
   constructor(reason: string, isOfAddress = false) {
     super(reason);
@@ -20,17 +20,17 @@ export class ProxyError extends ExchangeError {
   }
 }
 
-/** With what a proxy is reached. */
+/** A proxy, and how to connect to it. */
 export interface ProxyAccess {
   proxy: OutboundProxy;
-  /** Of TLS with the proxy itself. */
+  /** For TLS with the proxy itself. */
   secureContext: SecureContext;
   resolve: Resolve;
 }
 
 /**
- * Has a proxy connect to a host (CONNECT, RFC 9110, 9.3.6); what is then sent goes to that host alone. Where the proxy itself
- * stands is the operator's business: no rule for targets is asked.
+ * Opens a tunnel through a proxy to a host (CONNECT, RFC 9110, 9.3.6). The operator chose the proxy, so the SSRF guard does not
+ * check its address.
  * @throws ProxyError
  */
 export async function openTunnel(
@@ -38,15 +38,15 @@ export async function openTunnel(
   access: ProxyAccess,
   signal: AbortSignal,
 ): Promise<Duplex> {
-  const connection = await reachProxy(access, signal);
+  const connection = await connectToProxy(access, signal);
   const authority = `${isIP(host) === 6 ? `[${host}]` : host}:${port}`;
-  const { status, tunnel } = await askProxy(connection, authority, access.proxy, signal);
+  const { status, tunnel } = await sendConnect(connection, authority, access.proxy, signal);
   if (status >= 200 && status < 300) return tunnel;
   tunnel.destroy();
   throw refusal(status, authority, access.proxy.variable);
 }
 
-async function reachProxy({ proxy, secureContext, resolve }: ProxyAccess, signal: AbortSignal) {
+async function connectToProxy({ proxy, secureContext, resolve }: ProxyAccess, signal: AbortSignal) {
   const { host, port, isSecure } = proxy;
   try {
     const addresses = isIP(host) ? [host] : await lookUp(host, resolve, signal);
@@ -55,12 +55,12 @@ async function reachProxy({ proxy, secureContext, resolve }: ProxyAccess, signal
       ? await startTls(socket, { host, secureContext, protocols: ['http/1.1'] }, signal)
       : socket;
   } catch (error) {
-    throw signal.aborted ? reasonOf(signal) : failure(error, proxy);
+    throw signal.aborted ? abortReason(signal) : failure(error, proxy);
   }
 }
 
-/** Answers with the connection, on which the bytes of the target follow if the status is a good one. */
-function askProxy(
+/** Sends the CONNECT request. After a 2xx status, the returned connection is the tunnel to the target. */
+function sendConnect(
   connection: Duplex,
   authority: string,
   proxy: OutboundProxy,
@@ -70,13 +70,13 @@ function askProxy(
     const end = () => signal.removeEventListener('abort', onAbort);
     let isAnswered = false;
     const fail = (error: Error) => {
-      // From then on the connection is the target's, and the request is over.
+      // The request has ended, and the connection belongs to the tunnel.
       if (isAnswered) return;
       end();
       connection.destroy();
       reject(error);
     };
-    const onAbort = () => fail(reasonOf(signal));
+    const onAbort = () => fail(abortReason(signal));
     const outgoing = httpRequest({
       createConnection: () => connection,
       method: 'CONNECT',
@@ -104,7 +104,7 @@ function askProxy(
   });
 }
 
-/** What a status of a proxy means, which is none of the target's. */
+/** The error for a status with which the proxy refuses a tunnel. */
 function refusal(status: number, authority: string, variable: string): ProxyError {
   const proxy = `the proxy (${variable})`;
   const target = authority.length > 100 ? `${authority.slice(0, 100)}…` : authority;
@@ -118,5 +118,5 @@ function refusal(status: number, authority: string, variable: string): ProxyErro
 
 function failure(error: unknown, { variable }: OutboundProxy): ProxyError {
   const words = describeError(error).replaceAll('the target', 'the proxy');
-  return new ProxyError(`the proxy (${variable}) can not be used: ${words}`);
+  return new ProxyError(`the proxy (${variable}) cannot be used: ${words}`);
 }

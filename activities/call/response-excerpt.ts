@@ -1,13 +1,13 @@
 import { redact, redactEnd } from './redact.ts';
-import { MAX_BODY_BYTES, type Answer } from './exchange.ts';
+import { MAX_BODY_BYTES, type HttpResponse } from './exchange.ts';
 import { decodeContent } from './decode-content.ts';
 import { toStorable } from './redact.ts';
 
 /**
- * The beginning of an answer as text, without secrets: decoded as its Content-Encoding and the charset of its Content-Type
- * say. Of an answer that is no text, or can't be decoded, the excerpt says so in words, in parentheses. Never throws.
+ * The beginning of a response as text, with secrets redacted, decoded by its Content-Encoding and the charset of its Content-Type.
+ * For a response that is no text, or cannot be decoded, words in parentheses. Never throws.
  */
-export async function excerptOf({ body, headers, fault }: Answer, secrets: string[]): Promise<string> {
+export async function excerptOf({ body, headers, fault }: HttpResponse, secrets: string[]): Promise<string> {
   if (body.length === 0) return '';
   const { mediaType, charset } = parseContentType(listOf(headers['content-type'])[0]);
   const isCut = body.length >= MAX_BODY_BYTES;
@@ -29,20 +29,20 @@ export async function excerptOf({ body, headers, fault }: Answer, secrets: strin
   if (!decode)
     return inWords(`${ofType} in the charset ${JSON.stringify(charset)}, which can't be read here`);
   const text = decode(redactBytes(bytes, secrets));
-  // What is cut off may end in the middle of a secret.
+  // A body that is cut off may end in the middle of a secret.
   const isWhole = !isCut && !decoded.isCut && !fault;
   return toStorable(isWhole ? text : redactEnd(redact(text, secrets), secrets), secrets);
 }
 
 const TEXT_TYPE = /^text\/|[/+](x-)?(json|xml|yaml|javascript)$|\/x-www-form-urlencoded$/;
 const BINARY_TYPE = /^(image|audio|video|font)\//;
-/** Of a type that says nothing, what holds one of these is no text (MIME Sniffing Standard, "binary data byte"). */
+/** A body of unknown type that holds one of these is no text (MIME Sniffing Standard, "binary data byte"). */
 // eslint-disable-next-line no-control-regex -- control characters are what it is about
 const BINARY_BYTES = /[\x00-\x08\x0b\x0e-\x1a\x1c-\x1f]/;
 
 const listOf = (header: string | string[] | undefined) => (header === undefined ? [] : [header].flat());
 
-/** Type and charset of a Content-Type, in lower case; undefined for what is none. */
+/** The media type and the charset of a Content-Type, in lower case; undefined if it has none. */
 function parseContentType(header = ''): { mediaType: string | undefined; charset: string | undefined } {
   const [essence = '', ...parameters] = header.toLowerCase().split(';');
   const charsets = parameters.flatMap(
@@ -54,7 +54,7 @@ function parseContentType(header = ''): { mediaType: string | undefined; charset
   };
 }
 
-/** A byte order mark comes before what a header says (Encoding Standard, "decode"). */
+/** The charset of a byte order mark, which takes precedence over a header (Encoding Standard, "decode"). */
 function findByteOrderMark(bytes: Buffer): string | undefined {
   const mark = bytes.toString('hex', 0, 3);
   if (mark === 'efbbbf') return 'utf-8';
@@ -62,11 +62,11 @@ function findByteOrderMark(bytes: Buffer): string | undefined {
   return mark.startsWith('fffe') ? 'utf-16le' : undefined;
 }
 
-/** By a label of the Encoding Standard; undefined for one that is unknown. */
+/** The decoder for a label of the Encoding Standard; undefined for an unknown label. */
 function findDecoder(label: string): ((bytes: Buffer) => string) | undefined {
   try {
     const decoder = new TextDecoder(label);
-    // Also under the names of ISO 8859-1. Node 20 takes it for that, and so for other characters from 80 to 9F.
+    // The labels of ISO 8859-1 mean windows-1252, too. Node 20 decodes it as ISO 8859-1, which differs from 80 to 9F.
     if (decoder.encoding === 'windows-1252')
       return (bytes) =>
         bytes
@@ -80,6 +80,6 @@ function findDecoder(label: string): ((bytes: Buffer) => string) | undefined {
 
 const WINDOWS_1252_FROM_80 = '€\x81‚ƒ„…†‡ˆ‰Š‹Œ\x8dŽ\x8f\x90‘’“”•–—˜™š›œ\x9dž\u0178';
 
-/** Also where a charset is wrong, a secret that is sent back as it went out is found, rather than shown in other characters. */
+/** Redacts secrets that the target sends back byte by byte, even if the charset is wrong and shows them in other characters. */
 const redactBytes = (bytes: Buffer, secrets: string[]) =>
   secrets.length === 0 ? bytes : Buffer.from(redact(bytes.toString('latin1'), secrets), 'latin1');

@@ -1,4 +1,4 @@
-import type { Resolve } from '../../activities/call/resolve-allowed.ts';
+import type { Resolve } from '../../activities/call/ssrf-guard.ts';
 
 /** Stands for the resolver of a process: every name has these addresses. */
 export const resolveTo =

@@ -1,7 +1,7 @@
 import type { LookupAddress } from 'node:dns';
 import { createServer, type AddressInfo } from 'node:net';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import type { Resolve } from '../../../../activities/call/resolve-allowed.ts';
+import type { Resolve } from '../../../../activities/call/ssrf-guard.ts';
 import { createGuardedDispatcher } from '../../../../activities/call/guarded-dispatcher.ts';
 import { HttpTarget } from '../../../../domain/target/http-target.ts';
 import { parseAddressRules } from '../../../../platform/address-rules.ts';

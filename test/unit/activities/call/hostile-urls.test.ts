@@ -1,7 +1,7 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
-import type { Resolve } from '../../../../activities/call/resolve-allowed.ts';
+import type { Resolve } from '../../../../activities/call/ssrf-guard.ts';
 import { createGuardedDispatcher, type Dispatcher } from '../../../../activities/call/guarded-dispatcher.ts';
 import { HttpTarget } from '../../../../domain/target/http-target.ts';
 import { parseAddressRules } from '../../../../platform/address-rules.ts';

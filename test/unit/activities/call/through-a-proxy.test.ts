@@ -2,8 +2,11 @@ import { createServer as createHttpServer, type IncomingHttpHeaders } from 'node
 import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo, Server } from 'node:net';
 import { afterEach, describe, expect, test } from '@jest/globals';
-import type { Resolve } from '../../../../activities/call/resolve-allowed.ts';
-import { createGuardedDispatcher, type WayOut } from '../../../../activities/call/guarded-dispatcher.ts';
+import type { Resolve } from '../../../../activities/call/ssrf-guard.ts';
+import {
+  createGuardedDispatcher,
+  type OutboundSettings,
+} from '../../../../activities/call/guarded-dispatcher.ts';
 import { HttpTarget } from '../../../../domain/target/http-target.ts';
 import { parseAddressRules } from '../../../../platform/address-rules.ts';
 import { parseProxy, parseProxyExceptions, type OutboundProxy } from '../../../../platform/outbound-proxy.ts';
@@ -48,14 +51,14 @@ async function startProxy(...args: Parameters<typeof startConnectProxy>) {
 }
 
 const proxyAt = (text: string) => parseProxy(text, 'HTTPS_PROXY') as OutboundProxy;
-const through = (text: string, more: WayOut = {}): WayOut => {
+const through = (text: string, more: OutboundSettings = {}): OutboundSettings => {
   const proxy = proxyAt(text);
   return { HTTP_PROXY: proxy, HTTPS_PROXY: proxy, ...more };
 };
 
 function call(
   url: string,
-  wayOut: WayOut,
+  wayOut: OutboundSettings,
   { resolve, rules = '', ...more }: { resolve?: Resolve; rules?: string; [field: string]: unknown } = {},
 ) {
   const dispatcher = createGuardedDispatcher(parseAddressRules(rules).rules, resolve, wayOut);
@@ -250,7 +253,7 @@ describe('a proxy that resolves names', () => {
 });
 
 describe('what a proxy does not do is told in words, without its credentials, and is no answer of the target', () => {
-  const words = async (wayOut: WayOut, resolve?: Resolve) => {
+  const words = async (wayOut: OutboundSettings, resolve?: Resolve) => {
     const outcome = await call(`https://${PUBLIC}/`, wayOut, {
       ...(resolve ? { resolve } : {}),
       timeout: '2s',

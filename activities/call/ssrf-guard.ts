@@ -1,9 +1,9 @@
 import type { LookupAddress, LookupAllOptions } from 'node:dns';
 import { isIP } from 'node:net';
 import { findForbidden, type AddressRule } from '../../platform/address-rules.ts';
-import { ExchangeError, reasonOf } from './exchange.ts';
+import { abortReason, ExchangeError } from './exchange.ts';
 
-/** The address of a target is not one that may be called. */
+/** The SSRF guard forbids the address or the name of a target. */
 export class ForbiddenAddressError extends Error {
   constructor(reason: string) {
     super(reason);
@@ -11,7 +11,7 @@ export class ForbiddenAddressError extends Error {
   }
 }
 
-/** Finds all addresses of a name, as `lookup` of `node:dns` does. */
+/** Resolves a name to all of its addresses, as `lookup` of `node:dns` does. */
 export type Resolve = (
   host: string,
   options: LookupAllOptions,
@@ -19,8 +19,9 @@ export type Resolve = (
 ) => void;
 
 /**
- * The addresses of a host that may be called: one in the URL as it stands, or all that its name has. One that may not be
- * called is enough to refuse the name.
+ * The SSRF guard: resolves a host, and checks each of its addresses against the rules of platform/address-rules.ts (private,
+ * link-local, metadata services and so on). One forbidden address is enough to refuse the name. The caller connects to one of
+ * the returned addresses, and never resolves the name again, so DNS rebinding gains nothing.
  * @throws ForbiddenAddressError, or the error of the resolver
  */
 export async function resolveAllowed(
@@ -45,10 +46,10 @@ export async function resolveAllowed(
 
 const shorten = (host: string) => (host.length > 100 ? `${host.slice(0, 100)}…` : host);
 
-/** Every address of a name. A resolver that takes too long is not waited for. */
+/** Resolves a name without checking its addresses. Rejects when the signal is aborted, even if the resolver hangs. */
 export function lookUp(host: string, resolve: Resolve, signal: AbortSignal): Promise<string[]> {
   return new Promise((found, reject) => {
-    const onAbort = () => reject(reasonOf(signal));
+    const onAbort = () => reject(abortReason(signal));
     if (signal.aborted) return onAbort();
     signal.addEventListener('abort', onAbort, { once: true });
     resolve(host, { all: true }, (error, addresses) => {
@@ -59,15 +60,12 @@ export function lookUp(host: string, resolve: Resolve, signal: AbortSignal): Pro
   });
 }
 
-/** Tells whether a name is this machine's for itself, whatever DNS says (RFC 6761, 6.3). Pure. */
+/** Tells whether a name means this machine, whatever DNS says (RFC 6761, 6.3). Pure. */
 export const isLocalhost = (host: string) => /^(.+\.)?localhost\.?$/i.test(host);
 
 const LOOPBACK = ['127.0.0.1', '::1'];
 
-/**
- * `localhost` is this machine in both families (RFC 6761, 6.3), though the system may know one of them only. The other one
- * is called where that is allowed.
- */
+/** `localhost` has an address in both families (RFC 6761, 6.3), though the system may know only one. Adds the other if it is allowed. */
 function findLoopback(host: string, known: string[], rules: readonly AddressRule[]): string[] {
   if (!isLocalhost(host) || !known.some((address) => LOOPBACK.includes(address))) return [];
   return LOOPBACK.filter((address) => !known.includes(address) && !findForbidden(address, host, rules));

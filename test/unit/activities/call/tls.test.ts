@@ -6,7 +6,10 @@ import type { AddressInfo } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { expect, test } from '@jest/globals';
-import { createGuardedDispatcher, type WayOut } from '../../../../activities/call/guarded-dispatcher.ts';
+import {
+  createGuardedDispatcher,
+  type OutboundSettings,
+} from '../../../../activities/call/guarded-dispatcher.ts';
 import { HttpTarget } from '../../../../domain/target/http-target.ts';
 import { parseAddressRules } from '../../../../platform/address-rules.ts';
 import { callTarget } from '../../../support/call-target.ts';
@@ -24,7 +27,7 @@ async function listen(certificate: { key: string; cert: string }) {
 
 test('a certificate of a private authority is taken if the authority is known, and no other', async () => {
   const { port, stop } = await listen(PRIVATELY_SIGNED);
-  const call = (wayOut?: WayOut) =>
+  const call = (wayOut?: OutboundSettings) =>
     callTarget(
       createGuardedDispatcher(parseAddressRules('127.0.0.1').rules, undefined, wayOut),
       HttpTarget.parse({ type: 'http', url: `https://127.0.0.1:${port}/`, timeout: '10s' }),
@@ -53,7 +56,7 @@ test('those that Node trusts are trusted still, NODE_EXTRA_CA_CERTS among them',
   // Node reads the variable when it starts.
   const script = `
     import { connect } from 'node:tls';
-    import { trustAuthorities } from './activities/call/trusted-authorities.ts';
+    import { trustAuthorities } from './activities/call/tls.ts';
     const secureContext = trustAuthorities(Buffer.from(process.env.AUTHORITY));
     for (const port of process.env.PORTS.split(',')) {
       const socket = connect({ host: '127.0.0.1', port: Number(port), secureContext });

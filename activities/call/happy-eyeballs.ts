@@ -1,44 +1,44 @@
 import { connect, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { reasonOf } from './exchange.ts';
+import { abortReason } from './exchange.ts';
 
-/** An attempt that has not come through by then gets company (RFC 8305, 5, "Connection Attempt Delay"). */
-const ATTEMPT_DELAY_MS = 250;
-/** So many addresses of a name are tried; a name server can send thousands. */
-const MAX_ATTEMPTS = 20;
+/** The "Connection Attempt Delay" of RFC 8305, 5. */
+const CONNECTION_ATTEMPT_DELAY_MS = 250;
+/** Addresses of a name that are tried. A name server can send thousands. */
+const MAX_ADDRESSES = 20;
 
-/** How a connection is opened, and what becomes of the other addresses meanwhile. */
-interface Attempt<Connection> {
-  /** Rejects, and leaves nothing open, when its signal is aborted. */
+/** How connections are opened, and when the next address is tried. */
+interface ConnectionAttempts<Connection> {
+  /** Must reject and leave nothing open when its signal is aborted. */
   open: (address: string, signal: AbortSignal) => Promise<Connection>;
-  /** How long an attempt is alone. */
+  /** Milliseconds before the next address is tried as well. */
   delayMs: number;
-  /** Tells of an error whether it would be that of every other address. */
-  isVain?: (error: Error) => boolean;
+  /** Tells whether every other address would fail with the same error. */
+  isFinal?: (error: Error) => boolean;
 }
 
 /**
- * Connects to whichever of some addresses answers first (Happy Eyeballs, RFC 8305): one after another, without waiting
- * long for any, and without giving up on the slow ones. Takes as long as the signal lets it.
- * @throws AggregateError with what every attempt came to
+ * Connects over TCP to the first of several addresses that accepts (Happy Eyeballs, RFC 8305): starts with one, adds the next
+ * after a short delay or a failure, and closes the losers. Has no timeout but the signal.
+ * @throws AggregateError with the error of each address
  */
 export function connectFirst(
   addresses: readonly string[],
   port: number,
   signal: AbortSignal,
 ): Promise<Socket> {
-  const open = (host: string, whileWanted: AbortSignal) => connectTo(host, port, whileWanted);
-  return openFirst(addresses, { open, delayMs: ATTEMPT_DELAY_MS }, signal);
+  const open = (host: string, attemptSignal: AbortSignal) => connectTo(host, port, attemptSignal);
+  return openFirst(addresses, { open, delayMs: CONNECTION_ATTEMPT_DELAY_MS }, signal);
 }
 
-/** The same of connections that are opened in another way. @throws AggregateError with what every attempt came to */
+/** Happy Eyeballs for connections that `open` opens. @throws AggregateError with the error of each address */
 export function openFirst<Connection extends Duplex>(
   addresses: readonly string[],
-  { open, delayMs, isVain = () => false }: Attempt<Connection>,
+  { open, delayMs, isFinal = () => false }: ConnectionAttempts<Connection>,
   signal: AbortSignal,
 ): Promise<Connection> {
   return new Promise((resolve, reject) => {
-    const waiting = alternate(addresses).slice(0, MAX_ATTEMPTS);
+    const waiting = alternate(addresses).slice(0, MAX_ADDRESSES);
     const attempts = new AbortController();
     const errors: Error[] = [];
     let pending = 0;
@@ -53,7 +53,7 @@ export function openFirst<Connection extends Duplex>(
       end();
       reject(error);
     };
-    const onAbort = () => fail(reasonOf(signal));
+    const onAbort = () => fail(abortReason(signal));
     const tryNext = () => {
       clearTimeout(timer);
       const address = waiting.shift();
@@ -72,7 +72,7 @@ export function openFirst<Connection extends Duplex>(
           pending -= 1;
           if (attempts.signal.aborted) return;
           errors.push(error);
-          if (isVain(error)) fail(error);
+          if (isFinal(error)) fail(error);
           else tryNext();
         },
       );
@@ -95,7 +95,7 @@ function connectTo(host: string, port: number, signal: AbortSignal): Promise<Soc
     };
     const onAbort = () => {
       socket.destroy();
-      fail(reasonOf(signal));
+      fail(abortReason(signal));
     };
     socket
       .once('connect', () => {
@@ -107,7 +107,7 @@ function connectTo(host: string, port: number, signal: AbortSignal): Promise<Soc
   });
 }
 
-/** The two families in turn, beginning with the one that the system puts first (RFC 8305, 4). */
+/** Alternates between the two families, and starts with the one that the system puts first (RFC 8305, 4). */
 function alternate(addresses: readonly string[]): string[] {
   const isSix = (address: string) => address.includes(':');
   const [first = ''] = addresses;
