@@ -3,8 +3,8 @@ import pg from 'pg';
 import type { Database } from './database.ts';
 
 /**
- * SQLSTATEs that say "not now": connection exceptions, shutdown and start-up, too many connections, read-only standby; a
- * statement that waited too long for others, or that was given up so that others could go on.
+ * SQLSTATEs of errors that may pass: connection exceptions, shutdown and start-up, too many connections, read-only standby,
+ * statement and lock timeouts, deadlocks and serialization failures.
  */
 const SQLSTATES = /^(08...|57P0[1-3]|53300|25006|57014|55P03|40P01|40001)$/;
 const NETWORK = [
@@ -17,11 +17,11 @@ const NETWORK = [
   'EHOSTUNREACH',
   'ENOENT',
 ];
-/** Faults that node-postgres gives no code. */
+/** Connection errors of node-postgres that have no code. */
 const MESSAGES =
   /timeout exceeded when trying to connect|Connection terminated|Client has encountered a connection error/;
 
-/** Tells whether a query failed because Postgres could not be reached or was not ready, rather than because of the query. */
+/** Tells whether a query failed because Postgres could not be reached or was not ready, not because of the query. Pure. */
 export function isDatabaseUnavailable(error: unknown): boolean {
   if (error instanceof pg.DatabaseError) return SQLSTATES.test(error.code ?? '');
   if (error instanceof AggregateError) return error.errors.some(isDatabaseUnavailable);
@@ -30,18 +30,22 @@ export function isDatabaseUnavailable(error: unknown): boolean {
   return NETWORK.includes(code) || MESSAGES.test(error.message);
 }
 
-/** Those of a statement that waited too long for others, or was given up so that others could go on: the server is there. */
-const GIVEN_UP = /^(57014|55P03|40P01|40001)$/;
+/** SQLSTATEs of a statement that failed because of other transactions, or took too long: the server is there. */
+const CONTENTION = /^(57014|55P03|40P01|40001)$/;
 
-/** Tells whether Postgres could not be reached or was not ready at all, rather than kept by others from one statement. */
+/** Tells whether Postgres could not be reached or was not ready at all, whatever other transactions did. Pure. */
 export const isConnectionLost = (error: unknown): boolean =>
-  isDatabaseUnavailable(error) && !(error instanceof pg.DatabaseError && GIVEN_UP.test(error.code ?? ''));
+  isDatabaseUnavailable(error) && !(error instanceof pg.DatabaseError && CONTENTION.test(error.code ?? ''));
 
-/** Tells whether a statement was given up because it took too long. */
+/** Tells whether an error comes from Postgres, or from the connection to it. Pure. */
+export const isDatabaseError = (error: unknown): boolean =>
+  error instanceof pg.DatabaseError || isDatabaseUnavailable(error);
+
+/** Tells whether a statement was cancelled because it took too long. Pure. */
 export const isStatementTimeout = (error: unknown): boolean =>
   error instanceof pg.DatabaseError && error.code === '57014';
 
-/** @throws unless Postgres answers */
+/** Makes a round trip to Postgres. @throws if it does not answer */
 export async function pingDatabase(db: Database): Promise<void> {
   await sql`SELECT 1`.execute(db);
 }

@@ -5,7 +5,7 @@ import { countScheduledRuns, listLastRuns } from '../../db/runs/runs.ts';
 import type { JobRow } from '../../db/schema.ts';
 import { SchedulerError } from '../../domain/errors.ts';
 import type { Job } from '../../domain/job/job.ts';
-import type { Writer } from '../../scheduling/jobs/write-job.ts';
+import type { Writer } from '../../scheduling/jobs/store-job.ts';
 import { syncJob } from '../../scheduling/schedules/sync.ts';
 import { etagOf } from './if-match.ts';
 import type { Answer, ApiDependencies, Input } from './operation.ts';

@@ -7,7 +7,7 @@ import { mergePatch } from '../../domain/job/merge-patch.ts';
 import { definitionOf } from '../../scheduling/jobs/job-definition.ts';
 import { syncJob } from '../../scheduling/schedules/sync.ts';
 import type { JobChange } from '../../scheduling/jobs/job-change.ts';
-import { writeJob } from '../../scheduling/jobs/write-job.ts';
+import { storeJobChange } from '../../scheduling/jobs/store-job.ts';
 import { requireFitSchedule } from '../rest/fit-schedule.ts';
 import { IfMatchHeaders, requireMatch } from '../rest/if-match.ts';
 import {
@@ -47,7 +47,7 @@ async function changeJob(
 ) {
   const now = dependencies.now();
   const place = { id, namespace: asked.namespace };
-  const written = await writeJob(
+  const written = await storeJobChange(
     dependencies.db,
     place,
     writerOf(asked, dependencies, now),
@@ -186,7 +186,7 @@ export const deleteJob = operation({
   async handle({ params, headers, ...asked }, dependencies) {
     const writer = writerOf(asked, dependencies, dependencies.now());
     const place = { id: params.id, namespace: asked.namespace };
-    const tombstone = await writeJob(dependencies.db, place, writer, (job) => {
+    const tombstone = await storeJobChange(dependencies.db, place, writer, (job) => {
       requireMatch(headers, job);
       return { action: 'deleted', isDeleted: true };
     });

@@ -10,7 +10,7 @@ import { Job, JobInput, JobState, SyncState } from '../../domain/job/job.ts';
 import type { Logger } from '../../platform/logger.ts';
 import { listJobsByNextRun } from '../../scheduling/occurrences/list-by-next-run.ts';
 import { syncJob } from '../../scheduling/schedules/sync.ts';
-import { createJobRow } from '../../scheduling/jobs/write-job.ts';
+import { storeNewJob } from '../../scheduling/jobs/store-job.ts';
 import { requireFitSchedule } from '../rest/fit-schedule.ts';
 import { answerOnce, IDEMPOTENCY_ERRORS, IdempotencyHeaders, REPLAYED_HEADER } from '../rest/idempotency.ts';
 import {
@@ -79,7 +79,7 @@ export const createJob = operation({
         const now = dependencies.now();
         requireFitSchedule(input.body.schedule, now.getTime(), dependencies);
         const job = { id, namespace: input.namespace, definition: input.body };
-        const create = (db: Database) => createJobRow(db, job, writerOf(input, dependencies, now));
+        const create = (db: Database) => storeNewJob(db, job, writerOf(input, dependencies, now));
         const { jobsPerNamespace } = dependencies.limits;
         if (jobsPerNamespace === undefined) return create(db);
         return inTransaction(db, async (transaction) => {

@@ -6,7 +6,7 @@ import { Job } from '../../domain/job/job.ts';
 import { freeText } from '../../domain/text.ts';
 import type { JobChange } from '../../scheduling/jobs/job-change.ts';
 import { resumption } from '../../scheduling/jobs/resumption.ts';
-import { writeJob } from '../../scheduling/jobs/write-job.ts';
+import { storeJobChange } from '../../scheduling/jobs/store-job.ts';
 import { IfMatchHeaders, requireMatch } from '../rest/if-match.ts';
 import { answerWritten, JOB_HEADERS, JobIdParams, writerOf, type Asked } from '../rest/job-resource.ts';
 import { operation, type ApiDependencies } from '../rest/operation.ts';
@@ -34,7 +34,7 @@ async function changeState(
   decide: (job: JobRow) => JobChange | undefined,
 ) {
   const place = { id, namespace: asked.namespace };
-  const written = await writeJob(dependencies.db, place, writerOf(asked, dependencies, now), (job) => {
+  const written = await storeJobChange(dependencies.db, place, writerOf(asked, dependencies, now), (job) => {
     if (job.state === 'completed') {
       const message = `The job ${id} has had its last occurrence; it can neither be paused nor resumed. A new schedule makes it active again.`;
       throw new SchedulerError('completed', message);

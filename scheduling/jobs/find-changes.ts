@@ -8,7 +8,7 @@ import type { SecretPlace } from '../../domain/job/extract-secrets.ts';
 import { definitionOf } from './job-definition.ts';
 import type { StoredChange } from './job-change.ts';
 
-/** What a write changes, field by field, for the job's revision. No secret is in it. Pure. */
+/** What a change does, field by field, for the job's revision. It holds no secrets. Pure. */
 export function findChanges(
   job: JobRow,
   { definition, state, pause }: Pick<StoredChange, 'definition' | 'state' | 'pause'>,
@@ -37,7 +37,7 @@ export function findChanges(
   return changes;
 }
 
-/** What becomes a secret is one, even if it was none before. */
+/** Hides, in an old definition, the values of headers that a new one makes secret. */
 function hideNewSecrets(before: StoredDefinition, after: StoredDefinition): StoredDefinition {
   const hidden = { ...before };
   if (before.target.type === 'http' && after.target.type === 'http')
@@ -50,7 +50,7 @@ function hideNewSecrets(before: StoredDefinition, after: StoredDefinition): Stor
   return hidden;
 }
 
-/** A target with those of its headers hidden that are secret in another one. */
+/** A target with the headers hidden that are secret in another one. */
 function hideHeaders(target: StoredHttpTarget, other: StoredHttpTarget): StoredHttpTarget {
   const secret = new Set(
     Object.entries(other.headers)

@@ -1,24 +1,24 @@
 import type { JobInput, JobState, StoredDefinition } from '../../domain/job/job.ts';
 import type { RevisionAction } from '../../domain/job/revision.ts';
 
-/** A pause as its author gave it. */
+/** A pause as its author requested it. */
 interface Pause {
   reason: string;
   until: Date | null;
 }
 
-/** What is to become of a job. What is left out stays as it is. */
+/** A change of a job. Fields that are left out stay as they are. */
 export interface JobChange {
   action: RevisionAction;
-  /** With its secrets. */
+  /** The new definition, with its secrets. */
   definition?: JobInput;
   state?: JobState;
-  /** With the state `paused`: why, and until when. */
+  /** Only with the state `paused`. */
   pause?: Pause;
   isDeleted?: true;
-  /** From when on the changed job is to be accounted for, if not from now on: see `pause.until`. */
+  /** From when on the changed job's occurrences count, if not from now on: the end of a pause by `pause.until`. */
   since?: Date;
 }
 
-/** What is to become of a job, the secrets taken out. */
+/** A change of a job without its secrets, as it is stored. */
 export type StoredChange = Omit<JobChange, 'definition'> & { definition: StoredDefinition | undefined };

@@ -3,7 +3,7 @@ import { durationMs } from '../../domain/duration.ts';
 import type { StoredDefinition } from '../../domain/job/job.ts';
 import { SECOND_MS } from '../../domain/milliseconds.ts';
 
-/** What the author of a job has said, as a request would say it, without its secrets. Pure. */
+/** The definition of a job as a request would give it, without its secrets. Pure. */
 export function definitionOf(job: JobRow): StoredDefinition {
   return {
     name: job.name,
@@ -19,7 +19,7 @@ export function definitionOf(job: JobRow): StoredDefinition {
   };
 }
 
-/** A definition as the row of a job holds it. Pure. */
+/** A definition as the columns of a job's row, read or inserted. Pure. */
 export function rowOf({ onFailure, onRecovery, ...definition }: StoredDefinition) {
   return {
     ...definition,
@@ -30,7 +30,7 @@ export function rowOf({ onFailure, onRecovery, ...definition }: StoredDefinition
   };
 }
 
-/** The columns with which it replaces another. Pure. */
+/** A definition as the columns of an update. Pure. */
 export function columnsOf(definition: StoredDefinition) {
   const { labels, schedule, target, policy, retry, on_failure, on_recovery, ...row } = rowOf(definition);
   return {

@@ -12,8 +12,8 @@ import type { Logger } from '../../platform/logger.ts';
 import type { SecretBox } from '../../platform/secret-box.ts';
 
 /**
- * Stores the secrets of a job, encrypted, in the caller's transaction; those that are neither given nor kept are removed.
- * @throws SchedulerError `invalid` if a secret is to be kept that is not there, or if there is no key to encrypt with
+ * Stores the secrets of a job, encrypted, in the caller's transaction. Secrets that are neither given nor kept are removed.
+ * @throws SchedulerError `invalid` if a secret to be kept is not stored, or if there is no key to encrypt with
  */
 export async function storeSecrets(
   transaction: Database,
@@ -42,22 +42,24 @@ export async function storeSecrets(
   );
 }
 
-const FIRST = '00000000-0000-0000-0000-000000000000';
-const AT_ONCE = 200;
+/** An id before those of all jobs. */
+const BEFORE_ALL = '00000000-0000-0000-0000-000000000000';
+/** Secrets in one transaction. */
+const BATCH = 200;
 
 /**
- * Encrypts secrets anew that are encrypted with an older key, so that the older key can be given up. Those that can not be
- * decrypted are passed over. Returns how many it encrypted.
+ * Encrypts with the current key the secrets that an older key encrypts, so that the older key can be removed. Secrets that
+ * cannot be decrypted are logged and stay. Returns how many it encrypted.
  */
 export async function resealSecrets(db: Database, box: SecretBox, logger: Logger): Promise<number> {
   const { currentKeyId, keyIds } = box;
   const olderKeys = keyIds.filter((id) => id !== currentKeyId);
   if (olderKeys.length === 0) return 0;
   let resealed = 0;
-  for (let afterJob: string | undefined = FIRST; afterJob !== undefined;) {
+  for (let afterJob: string | undefined = BEFORE_ALL; afterJob !== undefined;) {
     const start: string = afterJob;
     afterJob = await db.transaction().execute(async (transaction) => {
-      const secrets = await lockSecretsOfKeys(transaction, olderKeys, start, AT_ONCE);
+      const secrets = await lockSecretsOfKeys(transaction, olderKeys, start, BATCH);
       for (const secret of secrets) {
         const text = tryToOpen(box, secret, logger);
         if (text === undefined) continue;
@@ -74,7 +76,7 @@ function tryToOpen(box: SecretBox, secret: StoredSecret & { jobId: string }, log
   try {
     return box.open(secret, secret);
   } catch (error) {
-    logger.error({ err: error, jobId: secret.jobId }, 'could not encrypt a secret anew');
+    logger.error({ err: error, jobId: secret.jobId }, 'could not encrypt a secret with the current key');
     return undefined;
   }
 }

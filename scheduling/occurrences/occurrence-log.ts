@@ -10,6 +10,7 @@ import { isConnectionLost, isDatabaseUnavailable } from '../../db/unavailable.ts
 import { insertAbsentRuns, listKnownRuns } from '../../db/runs/runs.ts';
 import type { JobRow, NewRun } from '../../db/schema.ts';
 import { compileSchedule } from '../../domain/schedule/compile-schedule.ts';
+import type { CompiledSchedule } from '../../domain/schedule/compile-schedule.ts';
 import { durationMs } from '../../domain/duration.ts';
 import { HOUR_MS, SECOND_MS } from '../../domain/milliseconds.ts';
 import { iterateOccurrences, occurrences } from '../../domain/schedule/occurrences.ts';
@@ -19,37 +20,40 @@ import { dueWithinMaxRuns, isUsedUp } from './due-within-max-runs.ts';
 import { recordPause, lastOfPause } from './pause-log.ts';
 import { occurrenceRun } from './queued-run.ts';
 
-// The account of occurrences: every one that falls due gets a row in `runs`, whether or not it became a run. Usually the
-// worker writes it when the run begins; what it did not write is written here, as queued, for rescue.ts to decide.
+// The occurrence log: every occurrence that is due gets a row in `runs`, whether or not it becomes a run. Usually a worker
+// inserts the row when the run begins. Rows that are missing are materialized here, as queued, for rescue.ts to decide on.
 
-/** So long after it was due, an occurrence may be without a row. */
+/** An occurrence may be without a row for this time after it was due: its run may be about to begin. */
 const GRACE_MS = 10 * SECOND_MS;
-/** The run may be about to begin: Temporal is not asked after it sooner than this. */
+/** A materialized occurrence is not checked sooner than this: its run may be about to begin. */
 const CHECK_AFTER_MS = 3 * SECOND_MS;
-/** Of many that are due at once, most are late rather than lost, and asking after each would make them later still. */
+/** Each occurrence that is due at once postpones the checks: most runs are late, not lost, and checks slow them down. */
 const CHECK_LATER_EACH_MS = 45;
+/** Checks are postponed by this time at most. */
 const CHECK_AFTER_AT_MOST_MS = 12 * SECOND_MS;
-/** A job is looked at no more often than this, however often it fires. */
+/** A job is materialized no more often than this, however often it fires. */
 const LEAST_PERIOD_MS = 15 * SECOND_MS;
-/** A job that can not be accounted for is tried again after this time. */
+/** A job that could not be materialized is tried again after this time. */
 const FAILED_PERIOD_MS = 300 * SECOND_MS;
-/** Of one job, in one statement. */
+/** Occurrences of one job in one statement. */
 const OCCURRENCES_AT_ONCE = 1_000;
 
-/** The record of a pause grows when the pause has become longer by this share, but once in an hour. */
+/** The record of a pause is extended whenever the pause has become longer by this share, and at least once an hour. */
 const PAUSE_SHARE = 0.1;
+/** A job is materialized at least this often, as long as it has occurrences. */
 const LONGEST_PERIOD_MS = HOUR_MS;
-/** Of one paused job, in one call of `materializeDue`. */
+/** Occurrences of one paused job in one call of `materializeDue`. */
 const PAUSED_AT_ONCE = 20_000;
 
-/** When to account for a job next, if all up to `materializedTo` is done; null if it will have no more occurrences. Pure. */
+/** When to materialize a job next, if that is done up to `materializedTo`; null if it has no more occurrences. Pure. */
 export function nextMaterializeAt(
   job: Pick<JobRow, 'schedule' | 'state' | 'paused_at'>,
   materializedTo: Date,
   now: Date,
+  compiled: CompiledSchedule = compileSchedule(job.schedule),
 ): Date | null {
   if (job.state === 'completed') return null;
-  const [next] = occurrences(compileSchedule(job.schedule), materializedTo.getTime(), 1);
+  const [next] = occurrences(compiled, materializedTo.getTime(), 1);
   if (next === undefined) return null;
   const isPaused = job.state === 'paused';
   const pausedMs = isPaused ? now.getTime() - (job.paused_at ?? now).getTime() : 0;
@@ -57,28 +61,28 @@ export function nextMaterializeAt(
   return new Date(Math.max(next + (isPaused ? 0 : jitterOf(job)) + GRACE_MS, now.getTime() + periodMs));
 }
 
-/** By so much, in milliseconds, each start of a job may be put off. Pure. */
+/** The jitter of a job in milliseconds: each start may come this much later. Pure. */
 export const jitterOf = ({ schedule }: Pick<JobRow, 'schedule'>) =>
   schedule.jitter === undefined ? 0 : durationMs(schedule.jitter);
 
-/** Tells whether an active job has occurrences up to now that are not accounted for. Pure. */
+/** Tells whether an active job has occurrences up to now that are not materialized. Pure. */
 export function isDueSince(job: JobRow, now: Date): boolean {
   const [next] = occurrences(compileSchedule(job.schedule), job.accounted_to.getTime(), 1);
   return job.state === 'active' && next !== undefined && next <= now.getTime();
 }
 
-/** The runs of occurrences that are due and may have none. */
+/** The rows of occurrences that are due. Pure. */
 function queuedRuns(job: JobRow, instants: number[], checkAt: Date): NewRun[] {
   return instants.map((instant) => ({ ...occurrenceRun(job, instant), check_at: checkAt }));
 }
 
-/** When to ask Temporal after runs that may be about to begin, if so many are due. Pure. */
+/** When to check materialized occurrences, if `count` are due at once. Pure. */
 function checkTimeOf(count: number, now: Date): Date {
   const waitMs = Math.min(CHECK_AFTER_MS + count * CHECK_LATER_EACH_MS, CHECK_AFTER_AT_MOST_MS);
   return new Date(now.getTime() + waitMs);
 }
 
-/** The instants of a job that are due up to `until` and not accounted for, and up to where these are all. Pure. */
+/** The occurrences of a job up to `until` that are not materialized, one batch, and up to where that is all of them. Pure. */
 function findDue(job: JobRow, until: Date): { instants: number[]; materializedTo: Date } {
   const instants: number[] = [];
   if (until <= job.accounted_to) return { instants, materializedTo: job.accounted_to };
@@ -91,8 +95,8 @@ function findDue(job: JobRow, until: Date): { instants: number[]; materializedTo
 }
 
 /**
- * Writes a row for each of these occurrences that has none, as far as the job's `maxRuns` goes. Returns how many rows it
- * wrote, and the first occurrence that has to wait for what becomes of others; none has to if `mayWait` is false.
+ * Inserts a row for each of these occurrences that has none, as far as the job's `maxRuns` goes. Returns how many rows it
+ * inserted, and the first occurrence that waits for the outcome of others; none waits if `mayWait` is false.
  */
 async function writeRows(
   db: Database,
@@ -124,7 +128,7 @@ async function writeRows(
   return { written, heldAt: due.heldAt };
 }
 
-/** Writes rows for all that is due of a job up to `until`, or until one has to wait. Returns how many rows that were. */
+/** Inserts the missing rows of a job up to `until`, or until an occurrence has to wait. Returns how many it inserted. */
 async function writeAllRows(
   db: Database,
   job: JobRow,
@@ -144,15 +148,15 @@ async function writeAllRows(
   return count;
 }
 
-/** Since when a job is paused; undefined if it is not. */
+/** When the pause of a job began; undefined if it is not paused. */
 const pauseOf = (job: JobRow) => (job.state === 'paused' ? (job.paused_at ?? undefined) : undefined);
 
 /** The earlier of two instants. */
 const earlier = (one: Date, other: Date | undefined) => (other !== undefined && other < one ? other : one);
 
 /**
- * Records all that was due of a job up to `until`: before it is paused, resumed, changed or deleted, in the transaction
- * that does so.
+ * Materializes all occurrences of a job up to `until`. To be called before a job is paused, resumed, changed or deleted, in
+ * the transaction that does so.
  */
 export async function materializeUntil(
   transaction: Database,
@@ -166,20 +170,20 @@ export async function materializeUntil(
   if (pausedAt) await recordPause(transaction, job, pausedAt, until);
 }
 
-/** Writes a row for what is due of a job with `maxRuns`, so that it is counted. */
+/** Materializes the due occurrences of a job with `maxRuns`, so that they are counted. */
 export async function countDueRuns(db: Database, job: JobRow, now: Date): Promise<void> {
   const checkAfter = (count: number) => checkTimeOf(count, now);
   await writeAllRows(db, job, earlier(now, pauseOf(job)), { checkAfter, mayWait: true });
 }
 
 /**
- * Writes a row for what was due of a job before the last of its `maxRuns` and has none. Returns whether there was any:
- * then the job is not at its end yet.
+ * Materializes the occurrences of a job that were due before the last of its `maxRuns`. Returns whether there were any: then
+ * the job has not finished yet.
  */
 export async function recordBeforeLast(db: Database, jobId: string, now: Date): Promise<boolean> {
   const job = await findJobOrTombstone(db, jobId);
   if (job?.state !== 'active' || job.schedule.maxRuns === undefined) return false;
-  // Nothing of it is about to begin.
+  // No run is about to begin, so they are checked at once.
   return (await writeAllRows(db, job, now, { checkAfter: () => now, mayWait: true })) > 0;
 }
 
@@ -246,7 +250,7 @@ async function materializeJob(
   return { queued, materializedTo: done, materializeAt };
 }
 
-/** Accounts for what fell due of a job in the pause that it is in; up to where, and whether that is all. */
+/** Records the occurrences of a job in its present pause. Returns up to where, and whether that is all of them. */
 async function recordPauseUntilNow(db: Database, job: JobRow, now: Date) {
   const pausedAt = pauseOf(job);
   const until = earlier(
@@ -258,10 +262,10 @@ async function recordPauseUntilNow(db: Database, job: JobRow, now: Date) {
   return { materializedTo, isAll: materializedTo >= until };
 }
 
-/** Up to when what is due and has no row is not about to get one from its worker, and is not due in a pause. */
+/** Up to when occurrences may be materialized: their workers are not about to insert them, and they are in no pause. */
 function materializableTo(job: JobRow, now: Date): Date {
   const aWhileAgo = now.getTime() - GRACE_MS - jitterOf(job);
-  // What was due before the schedule was written Temporal does not start: there is nothing to wait for.
+  // Temporal does not start occurrences that were due before the schedule was written: those need not wait for a worker.
   const beforeSchedule = Math.min(now.getTime(), job.schedule_put_at?.getTime() ?? 0);
   return earlier(new Date(Math.max(aWhileAgo, beforeSchedule)), pauseOf(job));
 }

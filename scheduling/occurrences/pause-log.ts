@@ -16,19 +16,18 @@ import { iterateOccurrences, occurrences } from '../../domain/schedule/occurrenc
 import { isUsedUp } from './due-within-max-runs.ts';
 import { occurrenceRun } from './queued-run.ts';
 
-// What falls due while a job is paused: one run stands for all of it, with the first and the last nominal time and how
-// many there were, however long the pause and however often the job would have fired.
+// Occurrences that fall due while a job is paused. One run stands for all occurrences of a pause, with the first and the
+// last nominal time and their number, however long the pause is and however often the job would have fired.
 
-/** Why none of the occurrences of a pause became a run. */
 const PAUSED = reasonFor('paused');
 
-/** Somebody else may account for the same pause; whoever comes second looks again. */
+/** Another process may record the same pause: the one that comes second reads the record again. */
 const ATTEMPTS = 3;
 
-/** The last moment of a pause that ends by itself: what is due at its end is to run. Pure. */
+/** The last instant of a pause with `pause.until`: an occurrence due at its end is to run. Pure. */
 export const lastOfPause = (until: Date) => new Date(until.getTime() - 1);
 
-/** What fell due in a part of a pause and has no row of its own; times in milliseconds since the epoch. */
+/** Occurrences in a part of a pause that have no row of their own; times in milliseconds since the epoch. */
 interface DueInPause {
   count: number;
   first: number;
@@ -36,9 +35,9 @@ interface DueInPause {
 }
 
 /**
- * Records what fell due of a paused job since its pause began and up to `until`, as far as that has not been recorded.
- * Once so many occurrences as `atMost` have been counted it stops. Returns up to when all is recorded.
- * @throws Error if others keep recording the same pause
+ * Records the occurrences of a paused job from the beginning of its pause up to `until` that are not recorded yet. Stops
+ * after about `atMost` occurrences. Returns up to when all are recorded.
+ * @throws Error if other processes keep recording the same pause
  */
 export async function recordPause(
   db: Database,
@@ -48,7 +47,7 @@ export async function recordPause(
   atMost = Infinity,
 ): Promise<Date> {
   const { maxRuns } = job.schedule;
-  // What is due after the last run is no occurrence.
+  // An instant after the last run is no occurrence.
   if (maxRuns !== undefined && isUsedUp(await countRunsSoFar(db, job.id), maxRuns)) return until;
   const compiled = compileSchedule(job.schedule);
   for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
@@ -76,7 +75,7 @@ export async function recordPause(
         });
     if (isRecorded) return new Date(to);
   }
-  throw new Error(`the pause of the job ${job.id} is being accounted for elsewhere`);
+  throw new Error(`another process keeps recording the pause of the job ${job.id}`);
 }
 
 async function countUpTo(compiled: CompiledSchedule, after: number, until: number, atMost: number) {
@@ -91,7 +90,7 @@ async function countUpTo(compiled: CompiledSchedule, after: number, until: numbe
   return { count, to };
 }
 
-/** Those of the occurrences in a stretch of time that have no row of their own, as one that began at its edge may have. */
+/** The occurrences in (after, to] without a row of their own: one that started as the pause began may have one. */
 async function withoutRow(
   db: Database,
   job: JobRow,
@@ -100,7 +99,7 @@ async function withoutRow(
 ): Promise<DueInPause | undefined> {
   if (count === 0) return undefined;
   const rows = await listOccurrencesWithRow(db, job.id, new Date(after), new Date(to));
-  // Of another schedule, that the job had before, is none of those that were counted.
+  // Rows of an earlier schedule of the job are not among those that were counted.
   const known = new Set(rows.filter((instant) => occurrences(compiled, instant - 1, 1)[0] === instant));
   if (count <= known.size) return undefined;
   let first = after;

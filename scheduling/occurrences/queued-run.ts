@@ -4,7 +4,7 @@ import type { Origin } from '../../domain/run/origin.ts';
 import { runIdOfOccurrence, scheduleIdOf, workflowIdOfRun } from '../../domain/run/ids.ts';
 import type { Trigger } from '../../domain/run/run.ts';
 
-/** A run as it stands before anything has happened to it. Pure. */
+/** The row of a run that has not started. Pure. */
 function queuedRun(
   job: JobRow,
   run: { id: string; trigger: Trigger; scheduledAt: Date; workflowId: string },
@@ -27,7 +27,7 @@ function queuedRun(
   };
 }
 
-/** The run of the occurrence at an instant, under the workflow id that Temporal's scheduler would give it. Pure. */
+/** The row of the occurrence at an instant, with the workflow id that Temporal's scheduler would give it. Pure. */
 export function occurrenceRun(job: JobRow, instant: number): NewRun {
   const scheduledAt = new Date(instant);
   const workflowId = `${scheduleIdOf(job.id)}-${toInstant(instant)}`;
@@ -35,7 +35,7 @@ export function occurrenceRun(job: JobRow, instant: number): NewRun {
   return queuedRun(job, { id, trigger: 'schedule', scheduledAt, workflowId });
 }
 
-/** A run that a request asked for, its `origin`; the reconciler takes care of it from `checkAt` on. Pure. */
+/** The row of a run that a request, its `origin`, asked for. The reconciler checks it from `checkAt` on. Pure. */
 export function requestedRun(
   job: JobRow,
   run: {

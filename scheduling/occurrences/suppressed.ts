@@ -1,52 +1,65 @@
 import type { Database } from '../../db/database.ts';
 import { listActiveInZone, listTimeZones } from '../../db/upkeep/job-upkeep.ts';
 import { insertAbsentRuns } from '../../db/runs/runs.ts';
+import type { JobRow, NewRun } from '../../db/schema.ts';
+import { isConnectionLost } from '../../db/unavailable.ts';
 import { compileSchedule } from '../../domain/schedule/compile-schedule.ts';
 import { DAY_MS } from '../../domain/milliseconds.ts';
 import { reasonFor } from '../../domain/run/reasons.ts';
 import { suppressedOccurrences } from '../../domain/schedule/occurrences.ts';
 import { clockChanges } from '../../domain/schedule/time-zone.ts';
 import { resolveZone } from '../../domain/schedule/canonical-zone.ts';
+import { forEachIsolated } from '../../platform/for-each-isolated.ts';
+import type { Logger } from '../../platform/logger.ts';
 import { occurrenceRun } from './queued-run.ts';
 
-/** So far back, in case no worker ran for a while. */
+/** Clock changes this far back are examined, in case no worker ran for some time. */
 const LOOK_BACK_MS = 2 * DAY_MS;
 const BATCH = 200;
 
 /**
- * Records, as skipped runs, the local times that came by a second time when clocks went back, and at which a job did
- * not fire. Does nothing but on the days after a clock change, and doing it again changes nothing. Returns how many it
- * recorded.
+ * Records, as skipped runs, the local times that came a second time when clocks went back, and at which a job did not fire.
+ * Has work only on the days after a clock change. Idempotent. Returns how many it recorded. A job that fails is logged, and
+ * keeps none of the others from it.
  */
-export async function recordSuppressed(db: Database, now: Date): Promise<number> {
-  const { reason, reasonCode } = reasonFor('repeatedLocalTime');
-  let recorded = 0;
+export async function recordSuppressed(
+  { db, logger }: { db: Database; logger: Logger },
+  now: Date,
+): Promise<number> {
   const until = now.getTime();
   const after = until - LOOK_BACK_MS;
-  for (const timeZone of await listTimeZones(db)) {
-    const wentBack = clockChanges(resolveZone(timeZone), after, until).some(
-      ({ direction }) => direction === 'back',
-    );
-    if (!wentBack) continue;
+  let recorded = 0;
+  // A zone, or a schedule, that this version does not know must not fail the others.
+  const isolated = { concurrency: 1, isFatal: isConnectionLost };
+  const zones = await listTimeZones(db);
+  const onZoneFailure = (timeZone: string, error: unknown) =>
+    logger.error({ err: error, timeZone }, 'could not find the clock changes of a time zone');
+  await forEachIsolated(zones, { ...isolated, onFailure: onZoneFailure }, async (timeZone) => {
+    const changes = clockChanges(resolveZone(timeZone), after, until);
+    if (!changes.some(({ direction }) => direction === 'back')) return;
     let lastId: string | undefined;
     do {
       const jobs = await listActiveInZone(db, timeZone, lastId, BATCH);
-      for (const job of jobs) {
-        const since = Math.max(after, job.created_at.getTime());
-        const instants = suppressedOccurrences(compileSchedule(job.schedule), since, until);
-        recorded += await insertAbsentRuns(
-          db,
-          instants.map((instant) => ({
-            ...occurrenceRun(job, instant),
-            state: 'skipped' as const,
-            ended_at: new Date(instant),
-            reason,
-            reason_code: reasonCode,
-          })),
-        );
-      }
+      const onFailure = ({ id: jobId }: JobRow, error: unknown) =>
+        logger.error({ err: error, jobId }, 'could not record the repeated local times of a job');
+      await forEachIsolated(jobs, { ...isolated, onFailure }, async (job) => {
+        recorded += await insertAbsentRuns(db, suppressedRuns(job, after, until));
+      });
       lastId = jobs.length === BATCH ? jobs[jobs.length - 1]?.id : undefined;
     } while (lastId !== undefined);
-  }
+  });
   return recorded;
+}
+
+/** The rows of the local times between two instants that came a second time, and at which a job did not fire. Pure. */
+function suppressedRuns(job: JobRow, after: number, until: number): NewRun[] {
+  const { reason, reasonCode } = reasonFor('repeatedLocalTime');
+  const since = Math.max(after, job.created_at.getTime());
+  return suppressedOccurrences(compileSchedule(job.schedule), since, until).map((instant) => ({
+    ...occurrenceRun(job, instant),
+    state: 'skipped',
+    ended_at: new Date(instant),
+    reason,
+    reason_code: reasonCode,
+  }));
 }

@@ -3,8 +3,8 @@ import { compileSchedule, type CompiledSchedule } from '../../domain/schedule/co
 import { occurrences } from '../../domain/schedule/occurrences.ts';
 
 /**
- * The next instants at which a job fires after an instant, `maxRuns` respected, of which it has had `scheduledRuns`; none if
- * it is not active. Pure.
+ * The next occurrences of a job after an instant, at most `limit` and at most as many as `maxRuns` leaves after
+ * `scheduledRuns` of them; none if the job is not active. In milliseconds since the epoch. Pure.
  */
 export function upcomingOf(
   { schedule, state }: Pick<JobRow, 'schedule' | 'state'>,

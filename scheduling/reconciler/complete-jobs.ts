@@ -1,7 +1,7 @@
 import { areWaiting } from '../../db/runs/open-runs.ts';
 import { listFinished, listUsedUp, type FinishedJob } from '../../db/upkeep/job-upkeep.ts';
 import { MINUTE_MS } from '../../domain/milliseconds.ts';
-import { writeJob } from '../jobs/write-job.ts';
+import { storeJobChange } from '../jobs/store-job.ts';
 import { recordBeforeLast } from '../occurrences/occurrence-log.ts';
 import { syncJob } from '../schedules/sync.ts';
 import { forEachJob } from './each-job.ts';
@@ -49,7 +49,7 @@ async function complete(
   return forEachJob(dependencies, 'completed', byId.keys(), isOver, async (id) => {
     // Occurrences that were skipped between its runs are recorded first; a later call completes the job.
     if (await recordBeforeLast(db, id, now)) return;
-    await writeJob(db, { id }, { by: 'policy.onCompletion', now, secrets, taskQueue }, (job) => {
+    await storeJobChange(db, { id }, { by: 'policy.onCompletion', now, secrets, taskQueue }, (job) => {
       const finished = byId.get(id);
       // A change that came in between may have given the job more to do.
       if (job.state !== 'active' || job.generation !== finished?.generation) return undefined;

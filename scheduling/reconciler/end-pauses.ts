@@ -1,6 +1,6 @@
 import { listPausesOver } from '../../db/upkeep/job-upkeep.ts';
 import { resumption } from '../jobs/resumption.ts';
-import { writeJob } from '../jobs/write-job.ts';
+import { storeJobChange } from '../jobs/store-job.ts';
 import { syncJob } from '../schedules/sync.ts';
 import { forEachJob } from './each-job.ts';
 import type { ReconcileDependencies } from './reconcile-dependencies.ts';
@@ -16,7 +16,7 @@ export async function endPauses(
   const jobs = await listPausesOver(db, now, limit);
   const ids = jobs.map(({ id }) => id);
   return forEachJob(dependencies, 'resumed', ids, isOver, async (id) => {
-    await writeJob(db, { id }, { by: 'pause.until', now, secrets, taskQueue }, (job) => {
+    await storeJobChange(db, { id }, { by: 'pause.until', now, secrets, taskQueue }, (job) => {
       if (job.state !== 'paused' || job.paused_until === null || job.paused_until > now) return undefined;
       return resumption(job, now);
     });

@@ -11,7 +11,7 @@ import { renewNextRuns } from '../occurrences/next-runs.ts';
 import { materializeDue } from '../occurrences/occurrence-log.ts';
 import { recordSuppressed } from '../occurrences/suppressed.ts';
 import { repairPermits } from '../runs/permits.ts';
-import { rescueOpenRuns, RUNS_AT_ONCE } from '../runs/rescue.ts';
+import { rescueOpenRuns } from '../runs/rescue.ts';
 import { repairDrift } from '../schedules/drift.ts';
 import { completeFinished, completeUsedUp } from './complete-jobs.ts';
 import { endPauses } from './end-pauses.ts';
@@ -29,6 +29,7 @@ export interface Pass extends ReconcileDependencies {
 
 const JOBS = 100;
 const NEXT_RUNS = 500;
+const OPEN_RUNS = 200;
 const MATERIALIZED_JOBS = 200;
 const EVENTS = 5_000;
 const REMOVED_ROWS = 1_000;
@@ -68,8 +69,8 @@ export const STEPS: readonly Step<Pass>[] = [
   {
     // Rescued, in today's word.
     name: 'runsChecked',
-    batch: RUNS_AT_ONCE,
-    run: (pass, { now }) => rescueOpenRuns(pass, now),
+    batch: OPEN_RUNS,
+    run: (pass, round) => rescueOpenRuns(pass, round, OPEN_RUNS),
   },
   { name: 'completed', batch: JOBS, run: (pass, round) => completeFinished(pass, round, JOBS) },
   {
@@ -86,7 +87,7 @@ export const STEPS: readonly Step<Pass>[] = [
     run: (pass, round) => completeUsedUp(pass, round, new Date(0), JOBS),
   },
   { name: 'swept', when: isSweep, batch: 'all', run: sweep },
-  { name: 'suppressed', when: isSweep, batch: 'all', run: ({ db }, { now }) => recordSuppressed(db, now) },
+  { name: 'suppressed', when: isSweep, batch: 'all', run: (pass, { now }) => recordSuppressed(pass, now) },
   {
     // Materialized for paused jobs, in today's words.
     name: 'pausesTakenUp',

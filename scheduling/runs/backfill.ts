@@ -18,13 +18,13 @@ import { describeRun } from '../schedules/schedule-options.ts';
 import { INLINE_GRACE_MS, type SyncDependencies } from '../schedules/sync.ts';
 import { withinDeadline } from '../temporal/within-deadline.ts';
 
-/** Beyond the limit, occurrences are counted up to here, to say how many there are. */
+/** Beyond the limit, occurrences are counted up to this number, to say how many there are. */
 const COUNTED_AT_MOST = 100_000;
 
 /**
- * Stores a backfill of a job that the caller's transaction has locked: one queued run for each occurrence from
- * `from` to `to`, both included; with `onlyMissing`, for each that has none. An occurrence that fell due a moment ago,
- * and whose run may still start, is not missing. Returns how many runs there are.
+ * Stores a backfill of a job that the caller's transaction has locked: one queued run for each occurrence from `from` to
+ * `to`, both included; with `onlyMissing`, for each that has no run. An occurrence that is not materialized yet is not
+ * missing, for its run may still start. Returns how many runs there are.
  * @throws SchedulerError `too_many`, which says how many there would have been
  */
 export async function insertRunsOfBackfill(
@@ -36,7 +36,7 @@ export async function insertRunsOfBackfill(
 ): Promise<number> {
   const from = new Date(input.from);
   const to = new Date(input.to);
-  // What falls due in a pause never starts, accounted for or not.
+  // Occurrences in a pause never start, materialized or not.
   const pausedAt = job.state === 'paused' ? (job.paused_at?.getTime() ?? Infinity) : Infinity;
   const isUndecided = (instant: number) =>
     input.onlyMissing && instant > job.accounted_to.getTime() && instant <= pausedAt;
@@ -78,14 +78,15 @@ const tooMany = ({ from, to, onlyMissing }: BackfillInput, number: string) =>
   );
 
 /**
- * Starts the workflow of a backfill that is stored. It may have been started before.
- * @returns whether the runs of the backfill are still in its hands, or were given up with it, or are left to others
+ * Starts the workflow of a stored backfill. It may have been started before.
+ * @returns whether the workflow is still in progress; or else was cancelled, and its runs with it; or is over, and leaves
+ * open runs to the reconciler
  */
 export async function startBackfill(
   { db, temporal, taskQueue }: SyncDependencies,
   job: JobRow,
   backfillId: string,
-): Promise<'underWay' | 'cancelled' | 'over'> {
+): Promise<'inProgress' | 'cancelled' | 'over'> {
   const { overlap, runs } = await findBackfill(db, backfillId);
   const timeoutMs = job.timeout === null ? undefined : durationMs(job.timeout);
   const input: RunBackfillInput = {
@@ -109,17 +110,17 @@ export async function startBackfill(
         args: [input],
         ...describeRun(job),
       });
-      return 'underWay';
+      return 'inProgress';
     } catch (error) {
       if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
       const { status } = await temporal.workflow.getHandle(workflowId).describe();
-      if (status.name === 'RUNNING') return 'underWay';
+      if (status.name === 'RUNNING') return 'inProgress';
       return status.name === 'CANCELLED' || status.name === 'TERMINATED' ? 'cancelled' : 'over';
     }
   });
 }
 
-/** Starts a backfill that was just stored, if Temporal can be reached; else the reconciler does. */
+/** Starts a backfill that was just stored. If Temporal cannot be reached, the reconciler starts it later. */
 export async function tryStartBackfill(
   dependencies: SyncDependencies,
   job: JobRow,

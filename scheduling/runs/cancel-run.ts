@@ -1,17 +1,16 @@
-import { WorkflowNotFoundError, type Client } from '@temporalio/client';
 import { cancelUnstarted, requestCancel } from '../../db/runs/cancellation.ts';
 import type { RunRow } from '../../db/schema.ts';
 import { SECOND_MS } from '../../domain/milliseconds.ts';
 import type { SyncDependencies } from '../schedules/sync.ts';
-import { withinDeadline } from '../temporal/within-deadline.ts';
+import { cancelWorkflow } from './run-workflow.ts';
 
-/** So soon the reconciler makes sure that the run has ended. */
+/** The reconciler checks after this time that the run has ended. */
 const CHECK_AFTER_MS = 2 * SECOND_MS;
 
 /**
- * Ends a run: at once if it has not begun, else by asking Temporal, which breaks off the call in flight. What can not be
- * asked now the reconciler asks later, and no further attempt begins meanwhile. Answers the run as it then is;
- * undefined if there is none, or if it has ended.
+ * Ends a run: at once if it has not started, else by asking Temporal, which aborts the in-flight call. If Temporal cannot be
+ * reached, the reconciler asks it later, and no further attempt begins meanwhile. Returns the run as it then is; undefined
+ * if there is none, or if it has ended.
  */
 export async function requestCancellation(
   dependencies: SyncDependencies,
@@ -31,17 +30,4 @@ export async function requestCancellation(
     logger.warn({ err: error, jobId: run.job_id, runId }, 'could not ask Temporal to cancel a run yet');
   }
   return run;
-}
-
-/** Asks Temporal to cancel the workflow of a run. One that is closed, or unknown, there is nothing to ask of. */
-export async function cancelWorkflow(
-  temporal: Client,
-  run: Pick<RunRow, 'workflow_id' | 'temporal_run_id'>,
-): Promise<void> {
-  const handle = temporal.workflow.getHandle(run.workflow_id, run.temporal_run_id ?? undefined);
-  try {
-    await withinDeadline(temporal, () => handle.cancel());
-  } catch (error) {
-    if (!(error instanceof WorkflowNotFoundError)) throw error;
-  }
 }

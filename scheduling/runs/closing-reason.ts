@@ -4,7 +4,7 @@ import { withinDeadline } from '../temporal/within-deadline.ts';
 
 const MAX_LENGTH = 500;
 
-/** A reason with what the last event of a closed workflow says about its end, after the usual words of the code. */
+/** The reason of a closed workflow: the usual words of the code, and what the workflow's last event says. */
 export async function findClosingReason(
   temporal: Client,
   { workflowId, runId }: WorkflowExecutionDescription,

@@ -8,7 +8,7 @@ import type { RunJobResult } from '../../domain/run/workflow-contract.ts';
 import { findClosingReason } from './closing-reason.ts';
 import { withinDeadline } from '../temporal/within-deadline.ts';
 
-/** How a run ended whose workflow is closed, and which nobody recorded. @throws what keeps Temporal from saying so */
+/** How a run ended whose workflow is closed, and which no worker recorded. @throws any error of Temporal's client */
 export async function findEnd(
   temporal: Client,
   found: WorkflowExecutionDescription,
@@ -24,14 +24,14 @@ export async function findEnd(
   return { state: 'failed', ...(await findClosingReason(temporal, found, 'workflowFailed')) };
 }
 
-/** How a run ends that took too long. A job may have another timeout by now, or none. */
+/** The end of a run that reached its deadline. Its job may have another timeout by now, or none. Pure. */
 export function timedOut(job: JobRow, run: RunRow): RunEnd {
   const timeout = run.timeout ?? job.timeout;
   const words = timeout === null ? undefined : describeTimeout({ timeoutMs: durationMs(timeout) });
   return { state: 'timedOut', ...reasonFor('timeoutReached', words) };
 }
 
-/** What a workflow answered of which there is no record: it was none of the job's, or the record was lost with a backup. */
+/** The end of a run by the result of its workflow: it was no occurrence, or its record was lost when a backup was restored. */
 async function findResult(
   temporal: Client,
   { workflowId, runId }: WorkflowExecutionDescription,

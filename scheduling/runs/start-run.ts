@@ -13,13 +13,13 @@ import { describeRun } from '../schedules/schedule-options.ts';
 import { INLINE_GRACE_MS, type SyncDependencies } from '../schedules/sync.ts';
 import { withinDeadline } from '../temporal/within-deadline.ts';
 
-/** When something was asked for, and by which request. */
+/** When a run was requested, and by which request. */
 interface Request {
   now: Date;
   origin: Origin;
 }
 
-/** Stores a run of a job that somebody asked for now. Nobody has started it yet; the reconciler would. */
+/** Stores a manual run. The caller starts it; if it does not, the reconciler does. */
 export function insertManualRun(
   db: Database,
   id: string,
@@ -32,7 +32,7 @@ export function insertManualRun(
   );
 }
 
-/** Stores a run that repeats another one, with the same nominal time. Nobody has started it yet; the reconciler would. */
+/** Stores a retry of a run, with the same nominal time. The caller starts it; if it does not, the reconciler does. */
 export function insertRetry(
   db: Database,
   id: string,
@@ -41,7 +41,7 @@ export function insertRetry(
   { now, origin }: Request,
 ): Promise<RunRow> {
   const { scheduled_at: scheduledAt } = repeated;
-  // The call of a hook stays one: it is for the hook's target.
+  // The retry of a hook's call keeps its trigger, for it calls the hook's target.
   const trigger = isHook(repeated.trigger) ? repeated.trigger : 'retry';
   const run = requestedRun(job, { id, trigger, scheduledAt, origin, ...startedBy(now) });
   return insertRun(db, {
@@ -54,9 +54,9 @@ export function insertRetry(
 const startedBy = (now: Date) => ({ checkAt: new Date(now.getTime() + INLINE_GRACE_MS) });
 
 /**
- * Starts the workflow of a run that is stored. Whoever comes second starts nothing.
+ * Starts the workflow of a stored run. Concurrent calls start one.
  * @returns Temporal's id of the workflow run
- * @throws WorkflowExecutionAlreadyStartedError, or whatever keeps Temporal from taking it
+ * @throws WorkflowExecutionAlreadyStartedError, or any other error of Temporal's client
  */
 export async function startRun(
   { temporal, taskQueue }: { temporal: Client; taskQueue: string },
@@ -87,7 +87,7 @@ export async function startRun(
   return handle.firstExecutionRunId;
 }
 
-/** How long a run may take. One that is started again has what is left of its time; the call of a hook has no timeout. */
+/** How long a run may take. A run that is started again has the rest of its time; the call of a hook has no timeout. Pure. */
 function timeoutOf(job: JobRow, { trigger, deadline, timeout }: RunRow, now: number) {
   const text = timeout ?? job.timeout;
   if (text === null || isHook(trigger)) return { input: {}, options: {} };
@@ -99,7 +99,7 @@ function timeoutOf(job: JobRow, { trigger, deadline, timeout }: RunRow, now: num
   };
 }
 
-/** Starts a run that was just stored, if Temporal can be reached; else it stays queued, and the reconciler starts it. */
+/** Starts a run that was just stored. If Temporal cannot be reached, it stays queued, and the reconciler starts it later. */
 export async function tryStartRun(dependencies: SyncDependencies, job: JobRow, run: RunRow): Promise<RunRow> {
   try {
     const temporalRunId = await dependencies.breaker.attempt(() => startRun(dependencies, job, run));

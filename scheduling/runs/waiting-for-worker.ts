@@ -4,10 +4,10 @@ import { reasonFor, type Reason } from '../../domain/run/reasons.ts';
 import { SECOND_MS } from '../../domain/milliseconds.ts';
 import { withinDeadline } from '../temporal/within-deadline.ts';
 
-/** A worker that is there takes a task at once; sooner than this, nothing is said. */
+/** A run that has waited for less than this does not say so, for a worker usually takes a task at once. */
 const PATIENCE_MS = 10 * SECOND_MS;
 
-/** `temporal.api.enums.v1`: the types of task queues, and the state of a task that no worker has taken. */
+/** Types of task queues, and the state of a task that no worker has taken, as `temporal.api.enums.v1` numbers them. */
 const WORKFLOW_QUEUE = 1;
 const ACTIVITY_QUEUE = 2;
 const SCHEDULED = 1;
@@ -19,8 +19,8 @@ const toMs = (time: Time | null | undefined) =>
   time ? Number(String(time.seconds ?? 0)) * SECOND_MS : undefined;
 
 /**
- * What a run waits for whose workflow or activity no worker has taken: that there is no worker on its task queue, or none
- * that is free; and for how long. Null: it waits for none.
+ * The reason of a run whose workflow or activity no worker has taken: its task queue has no worker, or none that is free, and
+ * for how long. Null: it does not wait for a worker.
  */
 export async function findWaitForWorker(
   temporal: Client,
@@ -51,7 +51,7 @@ export async function findWaitForWorker(
   );
 }
 
-/** Since when the child of a run waits for its worker, to begin or to go on. Its activities may be on any other queue. */
+/** Since when the child workflow of a run waits for a worker. Its activities may be on any other task queue. */
 async function findChildWait(
   temporal: Client,
   run: WorkflowExecutionDescription,
@@ -67,7 +67,7 @@ async function findChildWait(
     : undefined;
 }
 
-/** Since when an activity of a run waits for its worker. */
+/** Since when an activity of a run waits for a worker. */
 function findActivityWait({ raw }: WorkflowExecutionDescription, activityType: string): number | undefined {
   const waiting = (raw.pendingActivities ?? []).find(
     (activity) => Number(activity.state) === SCHEDULED && activity.activityType?.name === activityType,
@@ -75,7 +75,7 @@ function findActivityWait({ raw }: WorkflowExecutionDescription, activityType: s
   return toMs(waiting?.scheduledTime);
 }
 
-/** A duration as one says it: in the largest unit of which it has two or more. */
+/** A duration in words: in the largest unit of which it has two or more. Pure. */
 function inWords(ms: number): string {
   const seconds = Math.floor(ms / SECOND_MS);
   for (const [unit, length] of [

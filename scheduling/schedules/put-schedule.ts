@@ -10,21 +10,21 @@ import type { RunJobInput } from '../../domain/run/workflow-contract.ts';
 import { ComparingScheduleClient } from '../temporal/comparing-schedule-client.ts';
 import { scheduleOptions } from './schedule-options.ts';
 
-/** What became of a schedule. */
+/** The result of `putSchedule`. */
 export type PutResult =
-  /** It was made; or changed, and read back. */
+  /** It was created, or it was updated and read back. */
   | { kind: 'written'; specHash: string }
-  /** It was what it should be already. */
+  /** It matched the job already. */
   | { kind: 'kept'; specHash: string }
-  /** It was made from a newer generation of the job than this one, and left alone. */
+  /** It was of a newer generation of the job, and was left as it is. */
   | { kind: 'newer'; generation: number };
 
-/** Thrown out of an update to leave the schedule as it is. */
-class LeaveAlone extends Error {
+/** Thrown inside an update, to leave the schedule as it is: the SDK offers no other way. */
+class UpdateNotNeeded extends Error {
   readonly result: PutResult;
 
   constructor(result: PutResult) {
-    super('the schedule is left alone');
+    super('the schedule is left as it is');
     this.result = result;
   }
 }
@@ -32,10 +32,10 @@ class LeaveAlone extends Error {
 const ATTEMPTS = 3;
 
 /**
- * Makes the Temporal Schedule of a job, or brings the one that is there up to date. One of a newer generation is left
- * alone, even if it appears at this very moment; so is one that is what it should be, for an update discards starts that
- * are due and not processed yet. `runs` is how many scheduled runs the job has had, for its `maxRuns`.
- * @throws Error when Temporal can not be reached, refuses it, or does not hold it afterwards
+ * Creates the Temporal Schedule of a job, or updates the existing one. A schedule of a newer generation is left as it is,
+ * even if another process writes it at the same time. So is a schedule that matches the job, for an update discards starts
+ * that are due and not processed yet. `runs` is how many scheduled runs the job has had, for its `maxRuns`.
+ * @throws Error if Temporal cannot be reached, refuses the schedule, or does not hold it afterwards
  */
 export async function putSchedule(
   temporal: Client,
@@ -63,14 +63,15 @@ export async function putSchedule(
     try {
       await handle.update((found) => {
         const generation = generationOf(found);
-        if (generation > job.schedule_generation) throw new LeaveAlone({ kind: 'newer', generation });
-        if (isUpToDate(found) && specHash === job.spec_hash) throw new LeaveAlone({ kind: 'kept', specHash });
+        if (generation > job.schedule_generation) throw new UpdateNotNeeded({ kind: 'newer', generation });
+        if (isUpToDate(found) && specHash === job.spec_hash)
+          throw new UpdateNotNeeded({ kind: 'kept', specHash });
         return options;
       });
       if (isUpToDate(await handle.describe())) return { kind: 'written', specHash };
       exists = true;
     } catch (error) {
-      if (error instanceof LeaveAlone) return error.result;
+      if (error instanceof UpdateNotNeeded) return error.result;
       if (!(error instanceof ScheduleNotFoundError)) throw error;
       exists = false;
     }
@@ -78,13 +79,13 @@ export async function putSchedule(
   throw new Error(`the schedule did not take generation ${job.schedule_generation} in ${ATTEMPTS} attempts`);
 }
 
-/** The generation of the job that a schedule was made from. */
+/** The job's generation of which a schedule is, from the arguments of its workflow. */
 function generationOf(schedule: ScheduleDescription): number {
   const [input] = (schedule.action.args ?? []) as [RunJobInput?];
   return input?.generation ?? 0;
 }
 
-/** Deletes a Temporal Schedule, if it is there. */
+/** Deletes a Temporal Schedule, if it exists. */
 export async function deleteSchedule(temporal: Client, scheduleId: string): Promise<void> {
   try {
     await temporal.schedule.getHandle(scheduleId).delete();

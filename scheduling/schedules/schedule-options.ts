@@ -29,7 +29,7 @@ const OVERLAP: Record<Policy['overlap'], ScheduleOverlapPolicy> = {
   allowAll: ScheduleOverlapPolicy.ALLOW_ALL,
 };
 
-/** What an operator sees of a job's run in the Temporal Web UI, and can search for. */
+/** The summary and the search attributes of a job's runs, by which operators find them in the Temporal Web UI. */
 export function describeRun(job: Pick<JobRow, 'id' | 'name' | 'namespace'>) {
   return {
     staticSummary: job.name,
@@ -41,10 +41,10 @@ export function describeRun(job: Pick<JobRow, 'id' | 'name' | 'namespace'>) {
   };
 }
 
-/** When a compiled schedule fires, as Temporal takes it, its clock changes spelled out from `now` on. Pure. */
+/** A compiled schedule as a spec of Temporal, with its clock changes spelled out from `now` on. Pure. */
 export function temporalScheduleSpec(compiled: CompiledSchedule, now: number): ScheduleSpec {
   const { calendars, intervals, exclude } = toTemporalSpec(compiled, now);
-  // A schedule of instants alone ends with the last of them, for an instant is an interval that would come round again.
+  // A schedule of instants alone ends with the last one: an instant is an interval, which would fire again much later.
   const { instants } = compiled;
   const onlyInstants =
     instants.length > 0 && compiled.calendars.length === 0 && compiled.intervals.length === 0;
@@ -59,9 +59,7 @@ export function temporalScheduleSpec(compiled: CompiledSchedule, now: number): S
   };
 }
 
-/**
- * The Temporal Schedule of a job, made at `now`. `runs` is how many scheduled runs it has had, for its `maxRuns`. Pure.
- */
+/** The Temporal Schedule of a job, as of `now`. `runs` is how many scheduled runs it has had, for its `maxRuns`. Pure. */
 export function scheduleOptions(job: JobRow, runs: number, taskQueue: string, now: number) {
   const { maxRuns, jitter } = job.schedule;
   const scheduleId = scheduleIdOf(job.id);

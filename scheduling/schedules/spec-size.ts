@@ -3,14 +3,15 @@ import type { FieldError } from '../../domain/errors.ts';
 import { countSpelledOut } from './temporal-spec.ts';
 
 /**
- * Calendars and exclusions of a schedule. Each is looked at for every occurrence, here and in Temporal, and can become
- * some twenty around clock changes: Temporal warns of a schedule of 512 KiB, and refuses one of 2 MiB
+ * The limit of calendars and exclusions of a schedule. Each is examined for every occurrence, here and in Temporal, and can
+ * become some twenty around clock changes. Temporal warns of a schedule of 512 KiB, and refuses one of 2 MiB
  * (`limit.blobSize.warn`, `limit.blobSize.error`).
  */
 const MAX_CALENDARS = 300;
-/** Instants that a Temporal Schedule names one by one. */
+/** The limit of instants that a Temporal Schedule lists one by one. */
 const MAX_INSTANTS = 10_000;
-/** Finds whether a schedule is too much for a Temporal Schedule that is made of it at `now` (milliseconds since the epoch). */
+
+/** Finds whether the Temporal Schedule of a schedule, written at `now` (milliseconds since the epoch), is too large. Pure. */
 export function findTooComplex(compiled: CompiledSchedule, now: number): FieldError[] {
   const { calendars, exclude } = compiled;
   const count = calendars.length + exclude.length;

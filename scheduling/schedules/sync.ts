@@ -2,6 +2,7 @@ import { ScheduleNotFoundError, type Client, type ScheduleDescription } from '@t
 import type { Database } from '../../db/database.ts';
 import { raiseGeneration, setObserved, setSyncError } from '../../db/jobs/sync-state.ts';
 import { findJobOrTombstone } from '../../db/jobs/jobs.ts';
+import { isDatabaseError } from '../../db/unavailable.ts';
 import { countScheduledRuns } from '../../db/runs/runs.ts';
 import type { JobRow } from '../../db/schema.ts';
 import { toInstant } from '../../domain/instant.ts';
@@ -16,29 +17,29 @@ import { specVersionAt } from './spec-version.ts';
 import { describeRefusal, isInvalid, isUnreachable } from '../temporal/temporal-errors.ts';
 import { withinDeadline } from '../temporal/within-deadline.ts';
 
-/** What is needed to talk to both sides. */
+/** What it takes to work with the database and with Temporal. */
 export interface SyncDependencies {
   db: Database;
   temporal: Client;
-  /** Whether Temporal is away, as this process knows it. */
+  /** Of this process, for calls to Temporal. */
   breaker: CircuitBreaker;
   taskQueue: string;
   logger: Logger;
 }
 
-/** The process that stored something brings it to Temporal at once; after this time the reconciler does. */
+/** The process that stored a change brings it to Temporal at once. The reconciler takes over after this time. */
 export const INLINE_GRACE_MS = 5 * SECOND_MS;
 
-/** A job that Temporal refused is tried again after two seconds, then four, and so on up to this. */
+/** A job that Temporal refused is synced again after two seconds, then four, and so on up to this time. */
 const LONGEST_BACK_OFF_MS = 300 * SECOND_MS;
 
 /**
- * Makes Temporal match a job: its schedule exists as the job says, or is gone if the job was deleted or is completed.
- * Idempotent, and safe to call from anywhere at once: an older generation never takes the place of a newer one, and
- * `observed_generation` rises only to what Temporal was seen to hold. Never throws for a Temporal that is away or
- * refuses: the row then says so, and the reconciler tries again. `stored` is the job as the caller has just stored it, if
- * it has: it need not be read again then. Answers whether Temporal could be reached, the job, if Temporal matches it, and why
- * Temporal refuses it, if it says that it will never take it as it is.
+ * Makes Temporal match a job: its schedule exists as the job says, or is gone if the job is deleted or completed.
+ * Idempotent, and safe to call concurrently: an older generation never replaces a newer one, and `observed_generation`
+ * rises only to a generation that Temporal was seen to hold. If Temporal is away or refuses the job, the row says so, and
+ * the reconciler tries again. `stored` is the job, if the caller has just stored it and it need not be read.
+ * @returns whether Temporal could be reached; the job, if Temporal matches it; and why Temporal refuses it, if it always will
+ * @throws an error of the database
  */
 export async function syncJob(
   dependencies: SyncDependencies,
@@ -51,7 +52,7 @@ export async function syncJob(
   for (;;) {
     const job: JobRow | undefined = known ?? (await findJobOrTombstone(db, jobId));
     const specVersion = specVersionAt(Date.now());
-    // A schedule that was made or deleted here may have been for a job that changed in that very moment.
+    // The job may have changed while its schedule was written or deleted here.
     const isOutdated = written !== undefined && written !== job?.schedule_generation;
     if (!job || (isSynced(job, specVersion) && !isOutdated)) return { isReached: true, job };
     known = undefined;
@@ -65,7 +66,9 @@ export async function syncJob(
         );
       });
     } catch (error) {
-      logger.warn({ err: error, jobId, generation: job.generation }, 'could not bring a job to Temporal');
+      // An error of the database says nothing about the job's schedule.
+      if (isDatabaseError(error)) throw error;
+      logger.warn({ err: error, jobId, generation: job.generation }, 'could not sync a job');
       if (isUnreachable(error)) return { isReached: false };
       const backOffMs = Math.min(2 ** (job.sync_attempts + 1) * SECOND_MS, LONGEST_BACK_OFF_MS);
       const again = new Date(Date.now() + backOffMs);
@@ -87,18 +90,18 @@ export async function syncJob(
       specVersion,
       specHash: result.kind === 'deleted' ? null : result.specHash,
       putAt,
-      // What Temporal will never start is not to wait for its turn.
+      // Temporal does not start occurrences that were due before: they are materialized at once.
       ...(result.kind === 'written' && isDueSince(job, now) ? { materializeAt: now } : {}),
     });
   }
 }
 
-/** The request that a change comes from, for the log, unless each line of this logger names it. Pure. */
+/** The request that made a change, for the log, unless the logger names it already. Pure. */
 function requestOf({ origin }: JobRow, logger: Logger): { requestId?: string } {
   return origin && logger.bindings()['requestId'] !== origin.requestId ? { requestId: origin.requestId } : {};
 }
 
-/** What a job that Temporal does not take says of it, and of what happens next. Pure. */
+/** The `sync.error` of a job: why its schedule is not in force, and what happens next. Pure. */
 const describeSyncError = (error: unknown, again: Date) =>
   `The schedule is not in force: ${describeRefusal(error)}. It is tried again at ${toInstant(again.getTime())}, and with every change of the job.`;
 
@@ -107,10 +110,10 @@ function isSynced(job: JobRow, specVersion: string): boolean {
   return job.deleted_at !== null || job.state === 'completed' || (job.spec_version ?? '') >= specVersion;
 }
 
-/** How many scheduled runs a job with `maxRuns` has had. Asked before Temporal is: how the database is says nothing of it. */
+/** How many scheduled runs a job with `maxRuns` has had. */
 async function countRuns(db: Database, job: JobRow): Promise<number> {
   if (job.schedule.maxRuns === undefined || job.deleted_at || job.state === 'completed') return 0;
-  // What is due already Temporal will not start, and it counts.
+  // Temporal does not start occurrences that are due already, and they count.
   await countDueRuns(db, job, new Date());
   return (await countScheduledRuns(db, [job.id])).get(job.id) ?? 0;
 }
@@ -124,8 +127,8 @@ async function bringToTemporal({ temporal, taskQueue }: SyncDependencies, job: J
 }
 
 /**
- * Temporal holds a newer generation than we read. Usually the job has changed meanwhile; but if its row is still older,
- * the database was restored from a backup. It holds the truth, so its generation is raised above Temporal's.
+ * Handles a schedule of a newer generation than the job that was read. Usually the job has changed meanwhile. But if its row
+ * is still older, the database was restored from a backup: the database wins, and its generation is raised above Temporal's.
  */
 async function raiseAbove({ db, logger }: SyncDependencies, jobId: string, generation: number) {
   const job = await findJobOrTombstone(db, jobId);

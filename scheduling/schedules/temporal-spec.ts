@@ -14,10 +14,10 @@ import { DAY_MS, HOUR_MS, SECOND_MS } from '../../domain/milliseconds.ts';
 
 /** Clock changes are spelled out up to the end of this many years after the current one. */
 const HORIZON_YEARS = 3;
-/** More instants than these are not spelled out around one clock change. */
+/** The limit of instants that are spelled out around one clock change. */
 const MAX_INSTANTS = 1_500;
 
-/** What a Temporal Schedule is made of; its server knows no rules for clock changes. */
+/** The parts of a Temporal Schedule's spec. Temporal's server knows no rules for clock changes. */
 export interface TemporalSpec {
   calendars: Calendar[];
   intervals: Interval[];
@@ -28,12 +28,12 @@ export interface TemporalSpec {
 export const horizonOf = (now: number) => new Date(now).getUTCFullYear() + HORIZON_YEARS;
 
 /**
- * Turns a compiled schedule into one for Temporal's server that fires at exactly the same instants up to the horizon.
+ * Converts a compiled schedule into a spec by which Temporal's server fires at the same instants, up to the horizon. Pure.
  *
- * The server matches local times literally: what the clocks leave out it skips, what they show twice it fires twice, and
- * where clocks change by other than a whole hour, or at midnight, it errs (calendar.go in its source). So the hours
- * around a change are taken out of a calendar that has times in them, and these few instants are spelled out, in UTC.
- * Most schedules have none there, and stay as they are.
+ * The server matches local times literally: it skips times that the clocks leave out, fires twice at times that they show
+ * twice, and errs where clocks change by other than a whole hour, or at midnight (calendar.go in its source). So a calendar
+ * with times in the hours around a change gets these hours removed, and the few instants in them are spelled out, in UTC.
+ * Most schedules have no times there, and stay as they are.
  */
 export function toTemporalSpec(schedule: CompiledSchedule, now: number): TemporalSpec {
   const windows = windowsOf(schedule, now);
@@ -44,14 +44,14 @@ export function toTemporalSpec(schedule: CompiledSchedule, now: number): Tempora
     const alone = { calendars: entries, intervals: [], instants: [], exclude: [], timeZone };
     const isFew = windows.map(({ from, to }) => countLocal(matcher, from, to) <= MAX_INSTANTS);
     const touched = entries.map(({ calendar }) => {
-      // At midnight the server can take the wrong day of the week, so there every one counts.
+      // At midnight the server can take the wrong day of the week, so any day counts here.
       const onAnyDay = compileMatcher({ ...calendar, dayOfWeek: EVERY_DAY_OF_WEEK });
       return windows.map(({ from, to }) => nextLocal(onAnyDay, from, to) !== undefined);
     });
     windows.forEach((window, index) => {
       if (!touched.some((ofEntry) => ofEntry[index])) return;
       if (isFew[index]) for (const instant of instantsIn(alone, window)) instants.add(instant);
-      // Too many; but a time that was shifted out of a gap to its end is one that the server knows nothing of.
+      // Too many to spell out. But the server does not know a time that was shifted out of a gap, to its end.
       else if (occurrences(alone, window.change - SECOND_MS, 1)[0] === window.change)
         instants.add(window.change);
     });
@@ -68,7 +68,7 @@ export function toTemporalSpec(schedule: CompiledSchedule, now: number): Tempora
   return { calendars, intervals: [...schedule.intervals, ...once], exclude: schedule.exclude };
 }
 
-/** How many instants the spec of a schedule made at `now` spells out, at about; found without making it. */
+/** About how many instants the spec of a schedule, made at `now`, spells out; found without making it. Pure. */
 export function countSpelledOut(schedule: CompiledSchedule, now: number): number {
   const windows = windowsOf(schedule, now);
   const counts = matchersOf(schedule).flatMap(({ matcher }) =>
@@ -80,9 +80,9 @@ export function countSpelledOut(schedule: CompiledSchedule, now: number): number
 const EVERY_DAY_OF_WEEK = [{ start: 0, end: 6, step: 1 }];
 
 /**
- * One instant, as an interval from the epoch to it: no time zone, and so no clock change, can touch it. It would come
- * round again at twice that distance, in 2083 at the earliest; long before, the spec has been made anew without it.
- * An interval with the instant as its offset would not fire: the server does not look for offsets that lie ahead.
+ * One instant, as an interval from the epoch to it: independent of time zones, and so of clock changes. It would fire again
+ * at twice that distance, in 2083 at the earliest. Long before, the spec has been written again without it. An interval with
+ * the instant as its offset would not fire: the server does not search for offsets that lie ahead.
  */
 const onceAt = (instant: number): Interval => ({ everyMs: instant, offsetMs: 0 });
 
@@ -93,9 +93,7 @@ interface LocalHour {
   hour: number;
 }
 
-/**
- * The local hours around a clock change. The clock shows a time in [from, to) just at the instants in [start, end).
- */
+/** The local hours around a clock change. The clock shows a time in [from, to) exactly at the instants in [start, end). */
 interface Window {
   from: number;
   to: number;
@@ -106,7 +104,7 @@ interface Window {
   hours: LocalHour[];
 }
 
-/** From two days ago, for a schedule may still have to make up for occurrences that it missed. */
+/** Windows from two days ago on, for a schedule may still start occurrences that it missed. */
 const windowsOf = ({ timeZone }: CompiledSchedule, now: number) =>
   clockChanges(timeZone, now - 2 * DAY_MS, Date.UTC(horizonOf(now) + 1, 0, 1)).map(toWindow);
 
@@ -114,8 +112,8 @@ function toWindow(change: ClockChange): Window {
   const { instant, localFrom, localTo, direction } = change;
   const touchesMidnight =
     Math.floor(localFrom / DAY_MS) !== Math.floor(localTo / DAY_MS) || localFrom % DAY_MS === 0;
-  // Where midnight itself is missing or comes twice, whole days are spelled out; else the hours, and one on each side:
-  // where the server works out that an hour comes twice, it can mean the hour before.
+  // Where midnight itself is missing or comes twice, whole days are spelled out. Else it is the hours, and one on each
+  // side: where the server finds that an hour comes twice, it can mean the hour before.
   const [unit, margin] = touchesMidnight ? [DAY_MS, 0] : [HOUR_MS, HOUR_MS];
   const from = Math.floor(localFrom / unit) * unit - margin;
   const to = Math.ceil(localTo / unit) * unit + margin;
@@ -129,7 +127,7 @@ function toWindow(change: ClockChange): Window {
       hour: date.getUTCHours(),
     });
   }
-  // What the clock shows in the instant of the change: as it would have gone on, and as it does.
+  // What the clock would have shown at the instant of the change, and what it shows.
   const [before, after] = direction === 'forward' ? [localFrom, localTo] : [localTo, localFrom];
   return { from, to, start: instant - (before - from), end: instant + (to - after), change: instant, hours };
 }
@@ -144,23 +142,23 @@ function instantsIn(schedule: CompiledSchedule, window: Window): number[] {
   return instants;
 }
 
-/** A calendar without some hours of some days, as several calendars without any overlap. */
+/** A calendar without some hours of some days, as several calendars that do not overlap. */
 function withoutHours(calendar: Calendar, hours: LocalHour[], narrow: Narrow): Calendar[] {
   if (hours.length === 0) return [calendar];
   const years = unique(hours.map(({ year }) => year));
   const parts = [narrow(calendar, 'year', 'without', years)];
   for (const year of years) {
-    const ofYear = hours.filter((slot) => slot.year === year);
+    const ofYear = hours.filter((hour) => hour.year === year);
     const months = unique(ofYear.map(({ month }) => month));
     const inYear = narrow(calendar, 'year', 'only', [year]);
     parts.push(narrow(inYear, 'month', 'without', months));
     for (const month of months) {
-      const ofMonth = ofYear.filter((slot) => slot.month === month);
+      const ofMonth = ofYear.filter((hour) => hour.month === month);
       const days = unique(ofMonth.map(({ day }) => day));
       const inMonth = narrow(inYear, 'month', 'only', [month]);
       parts.push(narrow(inMonth, 'dayOfMonth', 'without', days));
       for (const day of days) {
-        const gone = ofMonth.filter((slot) => slot.day === day).map(({ hour }) => hour);
+        const gone = ofMonth.filter((hour) => hour.day === day).map(({ hour }) => hour);
         parts.push(narrow(narrow(inMonth, 'dayOfMonth', 'only', [day]), 'hour', 'without', gone));
       }
     }
@@ -180,7 +178,7 @@ type Narrow = (
 
 const EVERY_YEAR = [{ start: FIRST_YEAR, end: LAST_YEAR, step: 1 }];
 
-/** Hundreds of calendars are narrowed around the same few clock changes, so what was worked out once is kept. */
+/** Narrows calendars, and keeps the results: hundreds of calendars are narrowed around the same few clock changes. */
 function narrowing(): Narrow {
   const known = new Map<string, Range[]>();
   return (calendar, field, how, values) => {

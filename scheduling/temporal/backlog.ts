@@ -2,18 +2,18 @@ import type { Client } from '@temporalio/client';
 import { SECOND_MS } from '../../domain/milliseconds.ts';
 import { withinDeadline } from './within-deadline.ts';
 
-/** What waits in Temporal for workers, of one kind. */
+/** The tasks of one kind that wait in Temporal for workers. */
 export interface Backlog {
   taskType: keyof typeof TASK_QUEUE_TYPES;
   tasks: number;
-  /** Of the oldest one. */
+  /** The age of the oldest one. */
   ageSeconds: number;
 }
 
 /** As temporal.api.enums.v1.TaskQueueType numbers them. */
 const TASK_QUEUE_TYPES = { workflow: 1, activity: 2 } as const;
 
-/** What waits on a task queue, as Temporal estimates it. @throws what Temporal's client throws */
+/** The tasks that wait on a task queue, as Temporal estimates them. @throws any error of Temporal's client */
 export function findBacklog(temporal: Client, taskQueue: string): Promise<Backlog[]> {
   const { namespace } = temporal.options;
   return withinDeadline(temporal, () =>

@@ -8,10 +8,10 @@ import {
 } from '@temporalio/client';
 
 /**
- * A schedule client whose updates are made from what it described last: each sends the conflict token of that
- * description, and the server drops the update if the schedule has changed since. It does so without a word, so that
- * one has to describe the schedule again to see. The SDK's own client sends none, and the last of two updates at once
- * wins. For one update at a time.
+ * A schedule client with optimistic locking: each update sends the conflict token of the last description, and the server
+ * drops the update if the schedule has changed since. The server does not say so, so the caller has to describe the
+ * schedule again to find out. The SDK's own client sends no token, and the last of two concurrent updates wins. One
+ * instance makes one update at a time.
  */
 export class ComparingScheduleClient extends ScheduleClient {
   private conflictToken: Uint8Array | undefined;
@@ -26,7 +26,7 @@ export class ComparingScheduleClient extends ScheduleClient {
     return description;
   }
 
-  /** The SDK's own makes a TypeError of a spec that the server refuses, and leaves out that the server did. */
+  /** The SDK's own method makes a TypeError of a spec that the server refuses, without the server's answer. */
   protected override rethrowGrpcError(error: unknown, message: string, scheduleId?: string): never {
     if (isGrpcServiceError(error) && error.code === status.INVALID_ARGUMENT)
       throw new ServiceError(message, { cause: error });

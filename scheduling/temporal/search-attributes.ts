@@ -1,7 +1,7 @@
 import { Connection, type Client } from '@temporalio/client';
 import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
 
-/** By these, operators find a job's runs in the Temporal Web UI: `JobName = "weekly-report"`. */
+/** The search attributes by which operators find a job's runs in the Temporal Web UI: `JobName = "weekly-report"`. */
 export const SEARCH_ATTRIBUTES = {
   jobId: defineSearchAttributeKey('JobId', SearchAttributeType.KEYWORD),
   jobName: defineSearchAttributeKey('JobName', SearchAttributeType.KEYWORD),
@@ -12,9 +12,9 @@ export const SEARCH_ATTRIBUTES = {
 const KEYWORD = 2;
 
 /**
- * Makes sure that the namespace knows our search attributes, without which no schedule can be made. On Temporal Cloud,
- * where clients may not register any, they are made once by hand.
- * @throws Error that names the missing ones, if they can't be registered
+ * Registers the search attributes that the namespace lacks; without them, Temporal refuses every schedule. On Temporal Cloud,
+ * where clients may not register any, an operator creates them once.
+ * @throws Error that names the missing ones, if they cannot be registered
  */
 export async function ensureSearchAttributes(temporal: Client): Promise<void> {
   const { connection } = temporal;

@@ -1,15 +1,15 @@
 import { invalid } from '../../domain/errors.ts';
 import type { Target, StoredTarget } from '../../domain/target/target.ts';
 
-/** The reconciler's task queue: its own, so that no backlog of runs keeps it waiting. */
+/** The task queue of the reconciler alone, so that no backlog of runs delays it. */
 export const reconcilerTaskQueueOf = (taskQueue: string) => `${taskQueue}-reconciler`;
 
-/** The task queue of one process, for what it alone can answer. */
+/** The task queue of one process, for tasks about its in-flight calls. */
 export const callsTaskQueueOf = (taskQueue: string, processId: string) => `${taskQueue}-calls-${processId}`;
 
 /**
- * Why a target must not run, because its task queue is one of this service itself: whoever may create jobs could start
- * with it what this service trusts. Undefined: it may. Pure.
+ * Why a target must not run: its task queue belongs to this service, whose workflows and activities trust their input.
+ * Undefined if it may run. Pure.
  */
 export function findOwnQueue(target: Target | StoredTarget, taskQueue: string): string | undefined {
   if (target.type === 'http') return undefined;
@@ -21,7 +21,7 @@ export function findOwnQueue(target: Target | StoredTarget, taskQueue: string): 
     : undefined;
 }
 
-/** @throws SchedulerError `invalid` for a target on a task queue of this service itself */
+/** Refuses a target on a task queue of this service. @throws SchedulerError `invalid` */
 export function refuseOwnQueues(target: Target | StoredTarget, taskQueue: string): void {
   const message = findOwnQueue(target, taskQueue);
   if (message) throw invalid([{ path: 'target.taskQueue', code: 'reserved', message }]);

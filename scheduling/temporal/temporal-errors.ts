@@ -9,7 +9,7 @@ import {
 import { status } from '@grpc/grpc-js';
 import { ServerAwayError, type Health } from '../../platform/circuit-breaker.ts';
 
-/** CANCELLED is among them: no call is cancelled by us, and so says a server that ends a call at its deadline before we do. */
+/** CANCELLED is among them: this service cancels no calls, but a server may end a call at its deadline with this code. */
 const AWAY = [status.UNAVAILABLE, status.DEADLINE_EXCEEDED, status.CANCELLED];
 
 /** Tells whether a call failed because Temporal could not be reached in time, rather than because it refused. */
@@ -22,7 +22,7 @@ export function isUnreachable(error: unknown): boolean {
   return false;
 }
 
-/** What the SDK makes of answers of the server. */
+/** The SDK's errors for refusals by the server. */
 const ANSWERS = [
   ScheduleAlreadyRunning,
   ScheduleNotFoundError,
@@ -31,7 +31,7 @@ const ANSWERS = [
   WorkflowNotFoundError,
 ];
 
-/** What an error says of Temporal. One of the database, or of our own, says nothing, whatever is asked on the way. */
+/** What an error says about Temporal's health: nothing, if it comes from the database or from this service. Pure. */
 export function classifyTemporalError(error: unknown): Health {
   if (isUnreachable(error)) return 'away';
   for (let cause: unknown = error; cause instanceof Error; cause = cause.cause)
@@ -39,19 +39,19 @@ export function classifyTemporalError(error: unknown): Health {
   return 'unknown';
 }
 
-/** Tells whether Temporal refused what it was given for what it is, so that giving it again is of no use. */
+/** Tells whether Temporal refused a request for its content, so that sending it again is of no use. Pure. */
 export function isInvalid(error: unknown): boolean {
   for (let cause: unknown = error; cause instanceof Error; cause = cause.cause)
     if (isGrpcServiceError(cause)) return cause.code === status.INVALID_ARGUMENT;
   return false;
 }
 
-/** Longer than this, what Temporal says is cut: it may quote all of a schedule. */
+/** The longest message of Temporal that is passed on: it may quote a whole schedule. */
 const LONGEST_WORDS = 500;
 
 /**
- * Why Temporal did not take what it was given, in words for the user of a job: what the server itself says, in one line.
- * The SDK's own message says only what was attempted. Pure.
+ * Why Temporal refused a job, for the job's user: the server's own message, in one line. The SDK's message only says what
+ * was attempted. Pure.
  */
 export function describeRefusal(error: unknown): string {
   for (let cause: unknown = error; cause instanceof Error; cause = cause.cause)
@@ -64,7 +64,7 @@ export function describeRefusal(error: unknown): string {
   return `it could not be brought to Temporal: ${toWords(error instanceof Error ? error.message : String(error))}`;
 }
 
-/** One line without its full stop, and without how a server names the answer of another one. */
+/** One line without a full stop at its end, and without the prefixes that servers add to errors of others. */
 function toWords(text: string): string {
   const line = text.replace(/(?:rpc error: )?code = \w+ desc = /g, '').replace(/\s+/g, ' ');
   const cut = line.length > LONGEST_WORDS ? `${line.slice(0, LONGEST_WORDS)}…` : line;

@@ -8,6 +8,7 @@ import { fromRunner } from '../support/environment.ts';
 import { createStack, type Stack } from '../support/stack.ts';
 import { waitFor } from '../support/wait-for.ts';
 
+const logger = createLogger({ level: 'warn', name: 'test' });
 let stack: Stack;
 let db: Database;
 let api: ReturnType<typeof apiClient>;
@@ -20,7 +21,7 @@ beforeAll(async () => {
     DATABASE_URL: stack.databaseUrl,
     TEMPORAL_ADDRESS: fromRunner('temporalAddress'),
   });
-  db = createDatabase(config, createLogger({ level: 'warn', name: 'test' }), 'test');
+  db = createDatabase(config, logger, 'test');
 });
 afterAll(async () => {
   await db.destroy();
@@ -39,9 +40,9 @@ test('the second occurrence of a repeated local time is recorded once, as a skip
   });
   const noon = await api.createJob({ name: 'noon', schedule: { cron: '0 12 * * *', timeZone }, target });
   // In New York, clocks go back from 02:00 to 01:00 on 7 November 2027.
-  const before = await recordSuppressed(db, new Date('2027-11-07T05:45:00Z'));
-  const after = await recordSuppressed(db, new Date('2027-11-07T12:00:00Z'));
-  const again = await recordSuppressed(db, new Date('2027-11-08T12:00:00Z'));
+  const before = await recordSuppressed({ db, logger }, new Date('2027-11-07T05:45:00Z'));
+  const after = await recordSuppressed({ db, logger }, new Date('2027-11-07T12:00:00Z'));
+  const again = await recordSuppressed({ db, logger }, new Date('2027-11-08T12:00:00Z'));
   expect([before, after, again]).toEqual([0, 1, 0]);
   expect(
     (await api.allRuns(first.id)).map(({ state, scheduledAt, reason }) => [state, scheduledAt, reason]),

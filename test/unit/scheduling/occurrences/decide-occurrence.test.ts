@@ -81,7 +81,7 @@ describe('an occurrence that is due and of which Temporal has no workflow', () =
     expect(decide({ hasOpen: true })).toEqual(waitForRun);
   });
 
-  test('bufferOne: waits for its turn, and is skipped only if another one has waited', () => {
+  test('bufferOne: waits for the other run, and is skipped only if another one has waited', () => {
     const due = { overlap: 'bufferOne', wasOverlapped: true } as const;
     expect(decide({ ...due, buffered: 1 })).toEqual(waitForSchedule);
     expect(decide({ ...due, hasOpen: true })).toEqual(waitForRun);
@@ -97,7 +97,7 @@ describe('an occurrence that is due and of which Temporal has no workflow', () =
     expect(decide({ ...due, now: DUE + 21 * SECOND, jitterMs: 15 * SECOND })).toEqual(waitForSchedule);
   });
 
-  test('bufferAll: waits for its turn, however late that is', () => {
+  test('bufferAll: waits for the other runs, however late that is', () => {
     const late = { overlap: 'bufferAll', now: DUE + 2 * HOUR } as const;
     expect(decide({ ...late, buffered: 3 })).toEqual(waitForSchedule);
     expect(decide({ ...late, hasOpen: true })).toEqual(waitForRun);

@@ -5,7 +5,8 @@ import { insertJob, lockJob, updateJob } from '../../db/jobs/jobs.ts';
 import { insertRevision } from '../../db/jobs/revisions.ts';
 import type { JobUpdate, JobRow } from '../../db/schema.ts';
 import { compileSchedule } from '../../domain/schedule/compile-schedule.ts';
-import type { JobInput, StoredDefinition } from '../../domain/job/job.ts';
+import type { CompiledSchedule } from '../../domain/schedule/compile-schedule.ts';
+import type { JobInput } from '../../domain/job/job.ts';
 import { lastOccurrence } from '../../domain/schedule/last-occurrence.ts';
 import type { Origin } from '../../domain/run/origin.ts';
 import { extractSecrets, type ExtractedSecrets } from '../../domain/job/extract-secrets.ts';
@@ -20,45 +21,44 @@ import { nextRunAtOf } from '../occurrences/next-runs.ts';
 import { INLINE_GRACE_MS } from '../schedules/sync.ts';
 import { refuseOwnQueues } from '../temporal/task-queues.ts';
 
-/** Who writes, and when, with what secrets are encrypted, and the task queue of this service, which is no target. */
+/** Who stores a change, and when; and what this service checks and encrypts it with. */
 export interface Writer {
   by: string;
-  /** The request that writes; a change that none asked for leaves that of the last one. */
+  /** The request that makes the change. Without one, the origin of the last change stays. */
   origin?: Origin;
   now: Date;
   secrets: SecretBox;
+  /** The task queue of this service, which must not be a target's. */
   taskQueue: string;
 }
 
 /**
- * Stores a new job, its first generation, at once: in the caller's transaction, if there is one.
- * @throws SchedulerError `name_taken`, or `invalid` for what only this installation can not take
+ * Stores a new job, its first generation, in the caller's transaction, if there is one.
+ * @throws SchedulerError `name_taken`, or `invalid` for a target or secrets that this installation cannot accept
  */
-export async function createJobRow(
+export async function storeNewJob(
   db: Database,
   job: { id: string; namespace: string; definition: JobInput },
   { by, origin, now, secrets, taskQueue }: Writer,
 ): Promise<JobRow> {
   refuseOwnQueues(job.definition.target, taskQueue);
-  const taken = extractSecrets(job.definition);
-  const { definition } = taken;
+  const extracted = extractSecrets(job.definition);
+  const { definition } = extracted;
+  const { schedule } = definition;
+  const compiled = compileSchedule(schedule);
   const row: JobRow = {
     id: job.id,
     namespace: job.namespace,
     ...rowOf(definition),
-    finishes_at: finishesAt(definition, now),
-    next_run_at: nextRunAtOf({ schedule: definition.schedule, state: 'active' }, now),
+    finishes_at: finishesAt(compiled, now),
+    next_run_at: nextRunAtOf({ schedule, state: 'active' }, now, compiled),
     state: 'active',
     ...notPaused,
     generation: 1,
     schedule_generation: 1,
     schedule_since: now,
     accounted_to: now,
-    account_at: nextMaterializeAt(
-      { schedule: definition.schedule, state: 'active', paused_at: null },
-      now,
-      now,
-    ),
+    account_at: nextMaterializeAt({ schedule, state: 'active', paused_at: null }, now, now, compiled),
     observed_generation: 0,
     schedule_put_at: null,
     spec_hash: null,
@@ -75,22 +75,23 @@ export async function createJobRow(
     origin: origin ?? null,
   };
   const revision = { jobId: job.id, generation: 1, at: now, by, action: 'created' as const, changes: {} };
-  if (hasSecrets(taken))
+  if (hasSecrets(extracted))
     await inTransaction(db, async (transaction) => {
       await insertJob(transaction, row, revision);
-      await storeSecrets(transaction, job.id, taken, secrets);
+      await storeSecrets(transaction, job.id, extracted, secrets);
     });
   else await insertJob(db, row, revision);
   return row;
 }
 
 /**
- * Changes a job: one transaction with the row, its next generation, its revision, and a run for every occurrence that
- * was due until now. `decide` sees the locked row and says what to do; undefined: nothing. Returns the job as it then
- * is, and undefined if there is none.
- * @throws SchedulerError `name_taken`, `invalid` for secrets that can not be stored, and whatever `decide` throws; then nothing has changed
+ * Stores a change of a job in one transaction: the row, its next generation, its revision, and a row for every occurrence
+ * that was due until now. `decide` returns the change for the locked row; undefined: none. Returns the job as it then is;
+ * undefined if there is none.
+ * @throws SchedulerError `name_taken`, `invalid` for a target or secrets that this installation cannot accept, and any error
+ * of `decide`; then nothing has changed
  */
-export function writeJob(
+export function storeJobChange(
   db: Database,
   place: { id: string; namespace?: string },
   { by, origin, now: asked, secrets, taskQueue }: Writer,
@@ -102,21 +103,21 @@ export function writeJob(
     const decided = decide(job);
     if (!decided) return { job, changed: false };
     if (decided.definition) refuseOwnQueues(decided.definition.target, taskQueue);
-    const taken = decided.definition && extractSecrets(decided.definition);
-    const write: StoredChange = { ...decided, definition: taken?.definition };
-    // Whoever had to wait for the lock must not turn back the time of who held it.
+    const extracted = decided.definition && extractSecrets(decided.definition);
+    const change: StoredChange = { ...decided, definition: extracted?.definition };
+    // A change that had to wait for the lock is not dated before the one that held it.
     const now = new Date(Math.max(asked.getTime(), job.updated_at.getTime()));
-    const since = write.since ?? now;
+    const since = change.since ?? now;
 
     const generation = job.generation + 1;
-    const change = toChange(job, write, by, now);
-    const touched = touchesSchedule(job, write);
+    const touched = touchesSchedule(job, change);
     if (touched) await materializeUntil(transaction, job, { until: since, now });
-    const state = write.state ?? job.state;
-    const schedule = write.definition?.schedule ?? job.schedule;
+    const state = change.state ?? job.state;
+    const schedule = change.definition?.schedule ?? job.schedule;
+    const compiled = compileSchedule(schedule);
     const paused_at = state === 'paused' ? (job.paused_at ?? now) : null;
     const written = await updateJob(transaction, job, {
-      ...change,
+      ...columnsOfChange(job, change, compiled, by, now),
       generation,
       updated_at: now,
       ...(origin ? { origin: JSON.stringify(origin) } : {}),
@@ -128,25 +129,25 @@ export function writeJob(
             schedule_generation: generation,
             schedule_since: since,
             accounted_to: since,
-            account_at: write.isDeleted
+            account_at: change.isDeleted
               ? null
-              : nextMaterializeAt({ schedule, state, paused_at }, since, now),
-            next_run_at: nextRunAtOf({ schedule, state }, now),
+              : nextMaterializeAt({ schedule, state, paused_at }, since, now, compiled),
+            next_run_at: nextRunAtOf({ schedule, state }, now, compiled),
           }
-        : // Temporal holds nothing of what changed, so what it matched it still matches.
+        : // The Temporal Schedule holds nothing that changed, so it still matches if it did before.
           job.observed_generation === job.generation
           ? { observed_generation: generation }
           : {}),
     });
-    if (taken && (hasSecrets(taken) || hasSecrets(extractSecrets(definitionOf(job)))))
-      await storeSecrets(transaction, job.id, taken, secrets);
+    if (extracted && (hasSecrets(extracted) || hasSecrets(extractSecrets(definitionOf(job)))))
+      await storeSecrets(transaction, job.id, extracted, secrets);
     await insertRevision(transaction, {
       jobId: job.id,
       generation,
       at: now,
       by,
-      action: write.action,
-      changes: findChanges(job, write, taken?.given ?? []),
+      action: change.action,
+      changes: findChanges(job, change, extracted?.given ?? []),
     });
     return { job: written, changed: true };
   });
@@ -156,15 +157,17 @@ const hasSecrets = ({ given, kept }: ExtractedSecrets) => given.length + kept.le
 
 const notPaused = { pause_reason: null, paused_by: null, paused_at: null, paused_until: null };
 
-/** When a schedule will have had its last occurrence; null: never. */
-function finishesAt({ schedule }: StoredDefinition, now: Date): Date | null {
-  const last = lastOccurrence(compileSchedule(schedule), now.getTime());
+/** When a schedule has its last occurrence after `now`; null: never, or it has none. Pure. */
+function finishesAt(compiled: CompiledSchedule, now: Date): Date | null {
+  const last = lastOccurrence(compiled, now.getTime());
   return last === undefined ? null : new Date(last);
 }
 
-function toChange(
+/** The columns that a change sets, apart from those that every change sets. `compiled` is the job's schedule after it. Pure. */
+function columnsOfChange(
   job: JobRow,
   { definition, state, pause, isDeleted }: StoredChange,
+  compiled: CompiledSchedule,
   by: string,
   now: Date,
 ): JobUpdate {
@@ -174,8 +177,8 @@ function toChange(
     paused_until: pause.until,
   };
   return {
-    ...(definition ? { ...columnsOf(definition), finishes_at: finishesAt(definition, now) } : {}),
-    // Of a schedule that has had its last occurrence there is none after now, and it is to be completed still.
+    ...(definition ? { ...columnsOf(definition), finishes_at: finishesAt(compiled, now) } : {}),
+    // An unchanged schedule may have had its last occurrence already, and the job is still to be completed.
     ...(definition && isDeepStrictEqual(definition.schedule, job.schedule)
       ? { finishes_at: job.finishes_at }
       : {}),
@@ -188,7 +191,7 @@ function toChange(
   };
 }
 
-/** Tells whether a change concerns anything that the Temporal Schedule holds (schedule-options.ts). */
+/** Tells whether a change concerns anything that the Temporal Schedule holds (schedule-options.ts). Pure. */
 function touchesSchedule(job: JobRow, { definition, state, pause, isDeleted }: StoredChange): boolean {
   if (isDeleted || pause || (state !== undefined && state !== job.state)) return true;
   if (!definition) return false;
