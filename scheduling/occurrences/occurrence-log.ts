@@ -9,8 +9,7 @@ import {
 import { isConnectionLost, isDatabaseUnavailable } from '../../db/unavailable.ts';
 import { insertAbsentRuns, listKnownRuns } from '../../db/runs/runs.ts';
 import type { JobRow, NewRun } from '../../db/schema.ts';
-import { compileSchedule } from '../../domain/schedule/compile-schedule.ts';
-import type { CompiledSchedule } from '../../domain/schedule/compile-schedule.ts';
+import { compileSchedule, type CompiledSchedule } from '../../domain/schedule/compile-schedule.ts';
 import { durationMs } from '../../domain/duration.ts';
 import { HOUR_MS, SECOND_MS } from '../../domain/milliseconds.ts';
 import { iterateOccurrences, occurrences } from '../../domain/schedule/occurrences.ts';
