@@ -1,4 +1,4 @@
-import { createDatabase } from '../db/database.ts';
+import { createPool, databaseOf } from '../db/database.ts';
 import { requireCurrentSchema } from '../db/migrate.ts';
 import { createPoolMetrics } from '../db/pool-metrics.ts';
 import { watchReplica } from '../db/replica.ts';
@@ -48,15 +48,16 @@ try {
   const stopRequested = whenAskedToStop();
   const stopTracing = await startTracing(config, 'scheduler-api', logger);
 
-  const db = createDatabase(config, logger, 'scheduler-api');
+  const pool = createPool(config, logger, 'scheduler-api');
+  const db = databaseOf(pool);
   await retryUntilUp(logger, 'Postgres', () => pingDatabase(db));
   await requireCurrentSchema(db);
   await warnWithoutTimeout(db, logger);
-  const replicaDb =
+  const replicaPool =
     config.DATABASE_READ_URL === undefined
       ? undefined
-      : createDatabase({ ...config, DATABASE_URL: config.DATABASE_READ_URL }, logger, 'scheduler-api-lists');
-  const replica = replicaDb && watchReplica({ primary: db, replica: replicaDb, logger });
+      : createPool({ ...config, DATABASE_URL: config.DATABASE_READ_URL }, logger, 'scheduler-api-lists');
+  const replica = replicaPool && watchReplica({ primary: db, replica: databaseOf(replicaPool), logger });
 
   const temporal = createTemporalClient(config);
   // In the background, because the API accepts jobs without Temporal too.
@@ -72,7 +73,7 @@ try {
   const now = () => new Date();
   const runEvents = createRunEventHub({ db, logger, isStopping });
   const registry = createMetricsRegistry();
-  createPoolMetrics(registry, { primary: db, ...(replicaDb ? { replica: replicaDb } : {}) });
+  createPoolMetrics(registry, { primary: pool, ...(replicaPool ? { replica: replicaPool } : {}) });
   createStreamMetrics(registry, runEvents.countReaders);
   const apps = createApps(
     config,

@@ -1,6 +1,6 @@
 import type { Database } from './database.ts';
 
-/** Does something in the caller's transaction, or in one of its own if the caller has none. */
+/** Runs work in the caller's transaction, or in a new one if the caller has none. */
 export function inTransaction<Result>(
   db: Database,
   work: (transaction: Database) => Promise<Result>,

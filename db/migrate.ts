@@ -17,9 +17,9 @@ export async function migrate(db: Database): Promise<string[]> {
 }
 
 /**
- * Takes back every migration after the one of this name, the newest first, and returns their names: for going back to an
- * older version. What only they can hold is lost.
- * @throws Error for a name that there is not, or the error of the migration that failed
+ * Undoes every migration after the one of this name, the newest first, for an older version of the service. Data that only
+ * the newer schema can hold is lost. Returns the names of the migrations that it undid.
+ * @throws Error for an unknown name, or the error of the migration that failed
  */
 export async function migrateBackTo(db: Database, name: string): Promise<string[]> {
   if (!(name in migrations))
@@ -32,8 +32,8 @@ export async function migrateBackTo(db: Database, name: string): Promise<string[
 }
 
 /**
- * Makes sure that the database has exactly the schema that this version was written for.
- * @throws Error that says what is missing, or that the database is newer
+ * Checks that the database has exactly the schema that this version was written for.
+ * @throws Error that names the missing migrations, or the unknown ones of a newer version
  */
 export async function requireCurrentSchema(db: Database): Promise<void> {
   const tables = await db.introspection.getTables({ withInternalKyselyTables: true });
@@ -50,7 +50,7 @@ export async function requireCurrentSchema(db: Database): Promise<void> {
 }
 
 async function appliedMigrations(db: Database): Promise<string[]> {
-  // Kysely keeps this table for its migrator; it is not part of our own schema type.
+  // This table belongs to Kysely's migrator, and is not part of the schema type.
   const history = db.withTables<{ kysely_migration: { name: string } }>();
   return (await history.selectFrom('kysely_migration').select('name').execute()).map((row) => row.name);
 }

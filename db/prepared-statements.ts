@@ -5,42 +5,43 @@ import type pg from 'pg';
 const MARK = '/* prepared */';
 
 /**
- * Stands before a statement that is sent so often that its plan is to be kept, and whose columns are all named: of `*`, a
- * migration would make another statement under the feet of a running process.
+ * Marks a statement, at its beginning, as one to prepare once per session, because it is sent often. Such a statement has to
+ * name all columns: with `*`, a migration would change the result of the prepared statement in a running process.
  */
 export const PREPARED = sql.raw(MARK);
 
-/** Plans belong to a session. A name for each text, for there are but a few that are marked. */
-const names = new Map<string, string>();
-
 /**
- * For `verify` of a pool: has a new connection keep the plans of marked statements, if it leads to Postgres itself. Behind a
- * pooler, the next statement may reach another session, which does not know the plan; nothing is left there.
+ * Creates the option `verify` of a pool, which is called with each new connection: the connection prepares marked statements,
+ * if it leads to Postgres itself. Behind a pooler it prepares none, for the next statement may reach another session, which
+ * does not know them.
  */
-export function keepPlans(client: pg.PoolClient, done: (error?: Error) => void): void {
-  client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid').then(
-    ({ rows }) => {
-      // As it connected, it was told the number of its process; a pooler makes one up.
-      if (rows[0]?.pid === (client as unknown as { processID: number | null }).processID) nameMarked(client);
-      done();
-    },
-    (error: unknown) => done(error instanceof Error ? error : new Error(String(error))),
-  );
+export function createPlanKeeper(): (client: pg.PoolClient, done: (error?: Error) => void) => void {
+  // Each text is hashed once. Only a few statements are marked.
+  const names = new Map<string, string>();
+  const nameOf = (text: string) => {
+    const name = names.get(text) ?? createHash('sha256').update(text).digest('hex').slice(0, 32);
+    names.set(text, name);
+    return name;
+  };
+  return (client, done) => {
+    client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid').then(
+      ({ rows }) => {
+        // Postgres reports the process id of the session to a new connection. A pooler invents one.
+        const { processID } = client as unknown as { processID: number | null };
+        if (rows[0]?.pid === processID) prepareMarked(client, nameOf);
+        done();
+      },
+      (error: unknown) => done(error instanceof Error ? error : new Error(String(error))),
+    );
+  };
 }
 
-function nameMarked(client: pg.PoolClient): void {
+/** Has a connection send marked statements with a name, by which Postgres knows them again. */
+function prepareMarked(client: pg.PoolClient, nameOf: (text: string) => string): void {
   const query = client.query.bind(client) as (...args: unknown[]) => unknown;
   const named = (text: unknown, values: unknown, ...rest: unknown[]) =>
     typeof text === 'string' && text.startsWith(MARK)
       ? query({ name: nameOf(text), text, values }, ...rest)
       : query(text, values, ...rest);
   client.query = named as typeof client.query;
-}
-
-function nameOf(text: string): string {
-  const known = names.get(text);
-  if (known !== undefined) return known;
-  const name = createHash('sha256').update(text).digest('hex').slice(0, 32);
-  names.set(text, name);
-  return name;
 }

@@ -5,28 +5,28 @@ import type { Logger } from '../platform/logger.ts';
 import type { Database } from './database.ts';
 import { isDatabaseUnavailable, isStatementTimeout } from './unavailable.ts';
 
-/** Reads a list, which may be some seconds old. */
+/** Reads a list, which may be a few seconds old. */
 export type ReadList = <Result>(query: (db: Database) => Promise<Result>) => Promise<Result>;
 
-/** A streaming replica, as long as it is fit to read from. */
+/** A streaming replica, which is read from as long as it is fit: it answers, and does not lag. */
 export interface Replica {
   /**
-   * Answers from the replica if it holds everything that the primary held five seconds ago, and else, or when it fails,
-   * from the primary.
-   * @throws what the primary throws, or the replica for a reason that lies in the query
+   * Runs a query on the replica if it holds everything that the primary held five seconds ago. Otherwise, or if the replica
+   * fails, runs it on the primary.
+   * @throws an error of the primary, or an error of the replica that comes from the query
    */
   readList: ReadList;
-  /** Closes its connections, without waiting long for an answer that is still under way. */
+  /** Closes its connections, and waits two seconds at most for queries in progress. */
   stop: () => Promise<void>;
 }
 
-/** What is read from a replica is no older than this. */
+/** Data that is read from a replica is no older than this. */
 const MAX_LAG_MS = 5 * SECOND_MS;
 const CHECK_PERIOD_MS = SECOND_MS;
-/** So long the end of this process waits for a replica that does not answer. */
+/** The end of this process waits this long for a replica that does not answer. */
 const STOP_MS = 2 * SECOND_MS;
 
-/** The replica has not answered, and does not answer others either. */
+/** The replica has answered neither a query nor a check for some time. */
 class ReplicaSilentError extends Error {
   constructor() {
     super('it does not answer');
@@ -34,17 +34,17 @@ class ReplicaSilentError extends Error {
   }
 }
 
-/** A position in the primary's log, and a time at which everything committed until then lay before it. */
+/** A position in the primary's log, and a time: everything committed by then lies before the position. */
 interface Mark {
   at: number;
   position: bigint;
 }
 
 /**
- * Watches a replica: notes once a second where the primary's log ends, and how far the replica has got with it. The time of
- * the last replayed transaction would not do, for it is old when nothing happens; nor what the replica has received, for
- * that is all replayed while the two are cut off from each other. Until the replica holds what the primary held when this
- * was called, it is not read from; so a schema that was there then is there too.
+ * Watches a replica: notes once a second where the primary's log ends, and how far the replica has replayed it. The time of
+ * the last replayed transaction does not tell the lag, for it is old when nothing happens. Nor does the position that the
+ * replica has received, for all of that is replayed while the two are cut off from each other. The replica is not read from
+ * until it holds what the primary held when this was called, and so has the schema of that time.
  */
 export function watchReplica(dependencies: {
   primary: Database;
@@ -64,7 +64,7 @@ export function watchReplica(dependencies: {
   const check = async () => {
     const at = performance.now();
     const source = await findPrimaryPosition(primary).catch((error: unknown) => {
-      throw new Error('the primary could not be asked', { cause: error });
+      throw new Error('the primary did not answer', { cause: error });
     });
     marks.push({ at, position: source.position });
     const copy = await findReplicaPosition(replica);
@@ -73,11 +73,11 @@ export function watchReplica(dependencies: {
     const replayed = copy.position;
     const reached = marks.findLast((mark) => mark.position <= replayed);
     if (reached) completeTo = Math.max(completeTo, reached.at);
-    // A mark that is older than the one reached, or than the bound, says nothing any more.
+    // Marks older than the one reached, or than the bound, are of no more use.
     marks = marks.filter((mark) => mark.at >= Math.max(completeTo, at - MAX_LAG_MS));
   };
 
-  const note = (reason: string) => {
+  const logChange = (reason: string) => {
     const fit = isFit();
     if (fit === wasFit) return;
     wasFit = fit;
@@ -89,18 +89,18 @@ export function watchReplica(dependencies: {
     while (!abort.signal.aborted) {
       try {
         await Promise.race([check(), failSilent()]);
-        // One that has just been met may need a moment to hold what the primary holds.
+        // At the start, a replica may need a moment to catch up.
         if (isFit() || performance.now() - startedAt > MAX_LAG_MS)
-          note(`it lags by more than ${MAX_LAG_MS} ms`);
+          logChange(`it lags by more than ${MAX_LAG_MS} ms`);
       } catch (error) {
         completeTo = -Infinity;
-        note(error instanceof Error ? error.message : String(error));
+        logChange(error instanceof Error ? error.message : String(error));
       }
       await sleep(CHECK_PERIOD_MS, undefined, { signal: abort.signal }).catch(() => undefined);
     }
   })();
 
-  /** A frozen server refuses nothing; it is known by what it no longer replays. */
+  /** A frozen server refuses nothing: it is recognized by no longer replaying the log. */
   const unlessSilent = async <Result>(answer: Promise<Result>): Promise<Result> => {
     let timer: NodeJS.Timeout | undefined;
     const silent = new Promise<never>((_, reject) => {
@@ -121,7 +121,7 @@ export function watchReplica(dependencies: {
       try {
         return await unlessSilent(query(replica));
       } catch (error) {
-        if (!isOfReplica(error)) throw error;
+        if (!mayPrimarySucceed(error)) throw error;
         logger.debug({ err: error }, 'the replica could not answer; the primary does');
         return query(primary);
       }
@@ -138,11 +138,11 @@ async function failSilent(): Promise<never> {
   throw new ReplicaSilentError();
 }
 
-/** Whether the primary may do better. What took too long would take too long again. */
-const isOfReplica = (error: unknown) =>
+/** Tells whether the primary may succeed. A query that took too long would take too long again. Pure. */
+const mayPrimarySucceed = (error: unknown) =>
   error instanceof ReplicaSilentError || (isDatabaseUnavailable(error) && !isStatementTimeout(error));
 
-/** The same of a server and of its replicas, and of no other. */
+/** Equal for a server and its replicas, and different for others. */
 const IDENTITY = sql<string>`(SELECT system_identifier FROM pg_control_system()) || '/' || current_database()`;
 
 async function findPrimaryPosition(db: Database): Promise<{ identity: string; position: bigint }> {
@@ -153,7 +153,7 @@ async function findPrimaryPosition(db: Database): Promise<{ identity: string; po
   return { identity: row.identity, position: BigInt(row.position) };
 }
 
-/** The position is null if the server is no replica. */
+/** The position that a server has replayed; null if it is not a replica. */
 async function findReplicaPosition(db: Database): Promise<{ identity: string; position: bigint | null }> {
   const { rows } = await sql<{ identity: string; position: string | null }>`
     SELECT ${IDENTITY} AS identity,

@@ -3,8 +3,8 @@ import type { Logger } from '../platform/logger.ts';
 import type { Database } from './database.ts';
 
 /**
- * Says in the log if statements may take as long as they like: a pooler has dropped the timeout that `createDatabase` asked
- * for, and nobody has set one behind it.
+ * Logs a warning if no statement timeout is in force: a pooler has dropped the one that `createPool` requested, and neither
+ * the pooler nor the role sets one.
  */
 export async function warnWithoutTimeout(db: Database, logger: Logger): Promise<void> {
   const { rows } = await sql<{

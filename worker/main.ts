@@ -5,7 +5,7 @@ import { createInFlightCalls } from '../activities/attempt/in-flight-calls.ts';
 import { createActivities, createCallActivities, createReconcilerActivities } from '../activities/index.ts';
 import { createGuardedDispatcher } from '../activities/call/guarded-dispatcher.ts';
 import { createRunMetrics } from '../activities/attempt/metrics.ts';
-import { createDatabase } from '../db/database.ts';
+import { createPool, databaseOf } from '../db/database.ts';
 import { requireCurrentSchema } from '../db/migrate.ts';
 import { createPoolMetrics } from '../db/pool-metrics.ts';
 import { warnWithoutTimeout } from '../db/statement-timeout.ts';
@@ -48,7 +48,8 @@ try {
   const stopRequested = whenAskedToStop();
   const stopTracing = await startTracing(config, 'scheduler-worker', logger);
 
-  const db = createDatabase(config, logger, 'scheduler-worker');
+  const pool = createPool(config, logger, 'scheduler-worker');
+  const db = databaseOf(pool);
   await retryUntilUp(logger, 'Postgres', () => pingDatabase(db));
   await requireCurrentSchema(db);
   await warnWithoutTimeout(db, logger);
@@ -59,7 +60,7 @@ try {
   await ensureSearchAttributes(temporal);
 
   const registry = createMetricsRegistry();
-  createPoolMetrics(registry, { primary: db });
+  createPoolMetrics(registry, { primary: pool });
   createStateMetrics(registry, { db, temporal, taskQueue: config.TEMPORAL_TASK_QUEUE, logger });
 
   const secrets = createSecretBox(config.SECRET_KEYS);

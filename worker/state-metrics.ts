@@ -59,7 +59,7 @@ export function createStateMetrics(
     syncLag.set(states.syncLagSeconds);
     for (const [state, number] of Object.entries(states.openRuns)) openRuns.set({ state }, number);
     oldestQueued.set(states.oldestQueuedSeconds);
-    for (const [state, number] of Object.entries(states.turns)) turns.set({ state }, number);
+    for (const [state, number] of Object.entries(states.permits)) turns.set({ state }, number);
     unplaced.set(states.unplacedEvents);
     silent.set(states.reconcilerSilentSeconds);
     swept.set(states.sweepAgeSeconds);

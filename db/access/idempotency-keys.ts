@@ -2,15 +2,15 @@ import type { Selectable } from 'kysely';
 import type { Database } from '../database.ts';
 import type { IdempotentAnswer, Schema } from '../schema.ts';
 
-/** A key as its sender wrote it, in the sender's namespace. */
+/** A key, as the client sent it, and the client's namespace. */
 export interface KeyPlace {
   namespace: string;
   key: string;
 }
 
 /**
- * Claims a key for the caller's transaction. Waits for a transaction that is just claiming it. Answers whether the caller
- * is the first: if not, another request has used the key, and is committed.
+ * Claims a key in the caller's transaction. Waits for another transaction that is claiming it. Returns whether the caller is
+ * the first: if not, another request has used the key, and is committed.
  */
 export async function claimKey(
   transaction: Database,
@@ -34,7 +34,7 @@ export async function claimKey(
   return claimed !== undefined;
 }
 
-/** What is known of a key; undefined if nobody has used it. */
+/** The row of a key; undefined if no request has used it. */
 export function findKey(
   db: Database,
   { namespace, key }: KeyPlace,
@@ -47,7 +47,7 @@ export function findKey(
     .executeTakeFirst();
 }
 
-/** Takes over a request whose first worker has not answered in time. Answers whether nobody else has. */
+/** Takes over a request whose process has not answered in time. Returns whether it did: another one may have been first. */
 export async function takeOverKey(
   db: Database,
   { namespace, key }: KeyPlace,
@@ -65,7 +65,7 @@ export async function takeOverKey(
   return numUpdatedRows > 0n;
 }
 
-/** Keeps the answer of a request, to be given again; one that is kept already stays. */
+/** Stores the response of a request, to be sent again. A stored response stays. */
 export async function keepAnswer(
   db: Database,
   { namespace, key }: KeyPlace,

@@ -3,17 +3,17 @@ import type { JobState, SyncState } from '../../domain/job/job.ts';
 import type { Database } from '../database.ts';
 import type { JobRow } from '../schema.ts';
 
-/** A label that a job must have, whatever its value, unless that is given. */
+/** A label that a job must have, with any value if none is given. */
 export interface WantedLabel {
   key: string;
   value?: string | undefined;
 }
 
-/** Which jobs a list holds: those to which all of it applies. */
+/** Which jobs a list holds: those that match all fields. */
 export interface JobFilter {
   namespace: string;
   name?: string | undefined;
-  /** A text that the name holds, in capitals or not. */
+  /** A text that the name contains, in any case. */
   text?: string | undefined;
   labels?: readonly WantedLabel[] | undefined;
   state?: JobState | undefined;
@@ -21,8 +21,8 @@ export interface JobFilter {
 }
 
 /**
- * One page of jobs, newest first (ids of version 7 rise with time), beginning after `afterId`. A text in names is looked
- * for in one job after the other; all else has an index.
+ * One page of jobs, newest first (ids of version 7 rise with time), beginning after `afterId`. All filters have an index,
+ * except a text in names, which is compared with one job after another.
  */
 export function listJobRows(
   db: Database,
@@ -48,7 +48,7 @@ export async function findJobs(
   return new Map(jobs.map((job) => [job.id, job]));
 }
 
-/** The jobs that a list holds; what of them, and in which order, is the caller's to say. */
+/** A query for the jobs of a list. The caller adds the columns and the order. */
 export function jobsOf(db: Database, { namespace, name, text, labels = [], state, sync }: JobFilter) {
   return (
     db
@@ -59,13 +59,13 @@ export function jobsOf(db: Database, { namespace, name, text, labels = [], state
       .$if(text !== undefined, (query) => query.where('name', '~', anyCase(text as string)))
       .$if(state !== undefined, (query) => query.where('state', '=', state as JobState))
       .$if(sync !== undefined, (query) => query.where(SYNC_STATES[sync as SyncState]))
-      // The index leaves out jobs without labels, and is used where these words say that they are not meant.
+      // The index leaves out jobs without labels, and needs this condition to be used.
       .$if(labels.length > 0, (query) => query.where(sql<boolean>`labels <> '{}'`))
       .$call((query) => labels.reduce((narrowed, label) => narrowed.where(hasLabel(label)), query))
   );
 }
 
-/** Names are stored composed; those that are older than this rule may be decomposed. */
+/** Names are stored in composed form (NFC). Those of earlier versions may be decomposed. */
 const formsOf = (name: string) => [...new Set([name, name.normalize('NFC'), name.normalize('NFD')])];
 
 /** As `sync.state` is presented (api/rest/present.ts). */
@@ -81,15 +81,15 @@ const hasLabel = ({ key, value }: WantedLabel) =>
     : sql<boolean>`labels @> ${JSON.stringify({ [key]: value })}::jsonb`;
 
 /**
- * A regular expression of Postgres for a text in capitals or not. Spelt out, for a database with the locale C, which is
- * what it usually has, knows of no capitals beyond ASCII. Pure.
+ * A regular expression of Postgres for a text in any case. Each letter is spelled out, because a database with the locale C,
+ * the usual one, knows no capitals beyond ASCII. Pure.
  */
 function anyCase(text: string): string {
   return [...text]
     .map((character) => {
       const upper = character.toUpperCase();
       const cases = new Set([character, character.toLowerCase(), upper, upper.toLowerCase()]);
-      // Some letters have only pairs of letters for capitals: ß.
+      // The capitals of some letters are two letters: ß.
       const letters = [...cases].filter((letter) => [...letter].length === 1);
       return letters.length > 1 ? `[${letters.join('')}]` : character.replace(/[!-/:-@[-`{-~]/, '\\$&');
     })

@@ -3,16 +3,16 @@ import type { Database } from '../database.ts';
 import { jobsOf, type JobFilter } from './job-lists.ts';
 import type { JobToRun } from './next-runs.ts';
 
-// The list of jobs in the order of their next runs, as these are noted (next-runs.ts). Of some the noted one has passed, and
-// they are in no useful order; the others are.
+// The list of jobs in the order of their stored next runs (next-runs.ts). Jobs whose stored next run has passed are in no
+// useful order.
 
-/** A job's place in that list; null: it has no next run, and comes after all that have. */
+/** A job's position in that list. Null: it has no next run, and comes after the jobs that have one. */
 export interface NextRunPlace {
   nextRunAt: Date | null;
   id: string;
 }
 
-/** Jobs of a list whose noted next runs have passed by `now`, in the order of these, beginning after one of them. */
+/** Jobs of a list whose stored next runs have passed by `now`, in the order of these, beginning after a position. */
 export function listPassed(
   db: Database,
   filter: JobFilter,
@@ -30,7 +30,7 @@ export function listPassed(
     .execute();
 }
 
-/** The places of the other jobs of a list, in its order, beginning after one. */
+/** The positions of the other jobs of a list, in its order, beginning after a position. */
 export async function listNoted(
   db: Database,
   filter: JobFilter,

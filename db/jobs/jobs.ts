@@ -20,7 +20,7 @@ export async function insertJob(db: Database, job: JobRow, revision: NewRevision
   }
 }
 
-/** What follows INSERT INTO. The driver writes objects as JSON. */
+/** Columns and values for INSERT INTO. The driver writes objects as JSON. */
 const columnsAndValues = (row: object) =>
   sql`(${sql.join(Object.keys(row).map((column) => sql.ref(column)))}) VALUES (${sql.join(Object.values(row))})`;
 
@@ -62,13 +62,16 @@ export function lockJob(
       .where('id', '=', place.id)
       .$if(place.namespace !== undefined, (query) => query.where('namespace', '=', place.namespace as string))
       .where('deleted_at', 'is', null)
-      // Not FOR UPDATE: runs refer to the job, and whoever inserts one must not have to wait for its lock.
+      // Not FOR UPDATE: runs refer to the job, and inserting one must not wait for this lock.
       .forNoKeyUpdate()
       .executeTakeFirst()
   );
 }
 
-/** How many jobs there are in a namespace. Until the transaction ends, nobody else is told: so no two of them take the last place. */
+/**
+ * How many jobs a namespace has. Until the transaction ends, no other transaction can count them, so that no two of them
+ * create the last allowed job.
+ */
 export async function countJobsLocked(transaction: Database, namespace: string): Promise<number> {
   await sql`SELECT pg_advisory_xact_lock(hashtextextended(${`jobs of ${namespace}`}, 0))`.execute(
     transaction,
@@ -94,8 +97,8 @@ export function findJob(db: Database, namespace: string, id: string): Promise<Jo
 }
 
 /**
- * Removes a new job, of which nothing may stay, and the key of the request that made it. Answers whether it did: not if the
- * job has changed, has run, or has come to Temporal meanwhile.
+ * Removes a new job and the idempotency key of the request that created it, for a request that fails after all. Returns
+ * whether it did: not if the job has changed, has a run, or is known to Temporal by now.
  */
 export async function removeNewJob(db: Database, id: string): Promise<boolean> {
   const { rows } = await sql`

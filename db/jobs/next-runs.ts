@@ -2,13 +2,13 @@ import { sql } from 'kysely';
 import type { Database } from '../database.ts';
 import type { JobRow } from '../schema.ts';
 
-// `jobs.next_run_at` is the next run of a job as of when it was last worked out, so never later than the next one is: either
-// it lies in the future and is true, or it has passed, and the next run has to be worked out from the schedule.
+// `jobs.next_run_at` is the next run of a job as of when it was last computed, and never later than the actual next run.
+// Either it lies in the future and is right, or it has passed, and the next run has to be computed from the schedule.
 
-/** What it takes to work out when a job runs next. */
+/** The columns from which the next run of a job is computed. */
 export type JobToRun = Pick<JobRow, 'id' | 'generation' | 'schedule' | 'state'>;
 
-/** Jobs whose noted next run has passed by `until`, the longest passed first. */
+/** Jobs whose stored next run has passed by `until`, the longest passed first. */
 export function listPassedNextRuns(db: Database, until: Date, limit: number): Promise<JobToRun[]> {
   return db
     .selectFrom('jobs')
@@ -20,14 +20,14 @@ export function listPassedNextRuns(db: Database, until: Date, limit: number): Pr
     .execute();
 }
 
-/** When a job, as of a generation, runs next. */
+/** The next run of a job, as of a generation. */
 export interface NextRunNote {
   id: string;
   generation: number;
   nextRunAt: Date | null;
 }
 
-/** Notes when jobs run next, of those that did not change meanwhile. */
+/** Stores the next runs of jobs. A job that has changed meanwhile stays as it is. */
 export async function noteNextRuns(db: Database, notes: NextRunNote[]): Promise<void> {
   if (notes.length === 0) return;
   const column = <Value>(select: (note: NextRunNote) => Value) => notes.map(select);

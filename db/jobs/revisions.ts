@@ -2,7 +2,7 @@ import type { Database } from '../database.ts';
 import type { RevisionRow } from '../schema.ts';
 import type { RevisionAction, RevisionChanges } from '../../domain/job/revision.ts';
 
-/** Who changed a job, when, and how. */
+/** A revision to store: who changed a job, when, and how. */
 export interface NewRevision {
   jobId: string;
   generation: number;
@@ -12,19 +12,19 @@ export interface NewRevision {
   changes: RevisionChanges;
 }
 
-/** Notes a change of a job. To be called in the transaction of the change. */
+/** Stores a revision of a job. To be called in the transaction of the change. */
 export async function insertRevision(transaction: Database, revision: NewRevision): Promise<void> {
   await transaction.insertInto('job_revisions').values(toRevisionRow(revision)).execute();
 }
 
-/** A change of a job as it is stored. Pure. */
+/** A revision as the columns of its row. Pure. */
 export const toRevisionRow = ({ jobId, changes, ...rest }: NewRevision) => ({
   job_id: jobId,
   changes: JSON.stringify(changes),
   ...rest,
 });
 
-/** One page of a job's changes, the latest first, beginning before `beforeGeneration`. */
+/** One page of a job's revisions, the latest first, beginning before `beforeGeneration`. */
 export function listRevisions(
   db: Database,
   filter: { jobId: string; beforeGeneration?: number | undefined; limit: number },

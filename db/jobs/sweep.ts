@@ -1,12 +1,12 @@
 import type { Database } from '../database.ts';
 import type { JobRow } from '../schema.ts';
 
-// What the sweep over all schedules asks of jobs (scheduling/schedules/drift.ts).
+// Queries of the sweep that repairs drift (scheduling/schedules/drift.ts).
 
-/** What a sweep has to know of a job. */
+/** The columns of a job with which a sweep compares its schedule. */
 export type SweptJob = Pick<JobRow, 'id' | 'state' | 'schedule_generation' | 'deleted_at'>;
 
-/** Jobs, tombstones among them, of these ids. */
+/** The jobs and tombstones with these ids. */
 export async function listSwept(db: Database, ids: string[]): Promise<Map<string, SweptJob>> {
   if (ids.length === 0) return new Map();
   const rows = await db
@@ -17,7 +17,7 @@ export async function listSwept(db: Database, ids: string[]): Promise<Map<string
   return new Map(rows.map((row) => [row.id, row]));
 }
 
-/** Jobs that have a schedule in Temporal, as far as we know, and did not change after `before`; by id, after `afterId`. */
+/** One page of the jobs that are known to have a schedule in Temporal, written before `before`; by id, after `afterId`. */
 export async function listScheduled(
   db: Database,
   before: Date,

@@ -4,27 +4,27 @@ import { PREPARED } from '../prepared-statements.ts';
 import { insertRevision } from './revisions.ts';
 import type { JobRow } from '../schema.ts';
 
-// What is known of how far Temporal matches each job: what sync notes, and whom it has to take on.
+// How far Temporal matches each job: the results of syncs, and the jobs to sync.
 
-/** What sync knows of a schedule that it has seen in Temporal; null if there is to be none. */
+/** A schedule as sync has seen it in Temporal. Hash and time are null if the job has no schedule. */
 export interface Observation {
   specVersion: string;
   specHash: string | null;
   putAt: Date | null;
-  /** When to account for the job's occurrences, if that is not to stay as it is. */
+  /** When to materialize the job's occurrences; left out, that stays as it is. */
   materializeAt?: Date;
 }
 
 /**
- * Notes that Temporal matches this generation of a job; never goes back to an older one. Answers the job as it then is;
- * undefined if there is a newer generation by now, or Temporal was seen to match one.
+ * Stores that Temporal matches this generation of a job. Never goes back to an older generation. Returns the job as it then
+ * is; undefined if there is a newer generation by now, or if Temporal was seen to match one.
  */
 export async function setObserved(
   db: Database,
   job: JobRow,
   { specVersion, specHash, putAt, materializeAt }: Observation,
 ): Promise<JobRow | undefined> {
-  // What runs and the reconciler change, without another generation, is answered as it is now.
+  // These columns may have changed without another generation.
   const { rows } = await sql<Pick<JobRow, (typeof OBSERVED)[number]>>`${PREPARED}
     UPDATE jobs SET
       observed_generation = ${job.generation},
@@ -33,7 +33,7 @@ export async function setObserved(
       spec_version    = ${specVersion},
       spec_hash       = ${specHash},
       schedule_put_at = ${putAt},
-      -- For a job that has changed meanwhile, the newer write has said when.
+      -- A later change of the job has set the time itself.
       account_at      = CASE WHEN generation = ${job.generation} THEN coalesce(${materializeAt ?? null}, account_at) ELSE account_at END
     WHERE id = ${job.id} AND generation >= ${job.generation} AND observed_generation <= ${job.generation}
     RETURNING ${sql.join(OBSERVED.map((column) => sql.ref(column)))}`.execute(db);
@@ -57,7 +57,7 @@ const OBSERVED = [
   'runs_removed',
 ] as const satisfies (keyof JobRow)[];
 
-/** Notes why Temporal could not be made to match this generation, and when to try again. */
+/** Stores why Temporal could not be made to match this generation, and when to try again. */
 export async function setSyncError(
   db: Database,
   job: Pick<JobRow, 'id' | 'generation'>,
@@ -77,8 +77,8 @@ export async function setSyncError(
 }
 
 /**
- * Forgets that Temporal matches a job, so that the reconciler compares them again. With `rewrite`, the schedule is
- * written even if it seems to be what it should be; with `isGone`, it is known not to exist.
+ * Marks a job as not matched by Temporal, so that the reconciler syncs it. With `rewrite`, the schedule is written even if
+ * it seems to match; with `isGone`, it is known not to exist.
  */
 export async function forgetObserved(
   db: Database,
@@ -98,7 +98,7 @@ export async function forgetObserved(
     .execute();
 }
 
-/** Raises the generation of a job that did not change meanwhile, as a revision of its own. */
+/** Raises the generation of a job, with a revision. A job that has changed meanwhile stays as it is. */
 export async function raiseGeneration(
   db: Database,
   job: JobRow,
@@ -124,10 +124,7 @@ export async function raiseGeneration(
   });
 }
 
-/**
- * Takes on jobs and tombstones that Temporal does not match yet, the longest due first: nobody else takes them on
- * before `until`.
- */
+/** Claims jobs and tombstones to sync, the longest overdue first. No other process claims them before `until`. */
 export async function claimUnsynced(
   db: Database,
   now: Date,
@@ -152,14 +149,14 @@ export async function claimUnsynced(
     .execute();
 }
 
-/** Puts off the next attempt at a job. One whose row is locked is left as it is. */
+/** Defers the next sync of a job. A job whose row is locked stays as it is. */
 export async function deferSync(db: Database, jobId: string, until: Date): Promise<void> {
   await sql`
     UPDATE jobs SET sync_after = ${until}
     WHERE id IN (SELECT id FROM jobs WHERE id = ${jobId} FOR NO KEY UPDATE SKIP LOCKED)`.execute(db);
 }
 
-/** Gives back jobs that were taken on in vain. */
+/** Releases claimed jobs that were not synced. */
 export async function releaseUnsynced(db: Database, ids: string[], now: Date): Promise<void> {
   if (ids.length === 0) return;
   await db
@@ -170,7 +167,7 @@ export async function releaseUnsynced(db: Database, ids: string[], now: Date): P
     .execute();
 }
 
-/** Jobs whose schedules were made by an older version of specs, but for those that Temporal refused a while ago. */
+/** Active jobs whose schedules were written by an older version of specs. Deferred jobs are left out. */
 export function listOutdatedSpecs(
   db: Database,
   specVersion: string,

@@ -4,10 +4,10 @@ import type { NewRun, RunRow } from '../schema.ts';
 
 // The runs that stand for all occurrences of a job that fell into one pause.
 
-/** A run that stands for the occurrences of a pause, as far as that has been accounted for. */
+/** A run that stands for the occurrences of a pause up to `last_scheduled_at`. */
 export type PauseRun = Pick<RunRow, 'id'> & { last_scheduled_at: Date };
 
-/** The run of the pause of a job that began at `pausedAt`; undefined if none of its occurrences has been noted. */
+/** The run for the pause of a job that began at `pausedAt`; undefined if none of its occurrences is recorded. */
 export async function findPauseRun(
   db: Database,
   jobId: string,
@@ -25,7 +25,7 @@ export async function findPauseRun(
   return run?.last_scheduled_at ? { id: run.id, last_scheduled_at: run.last_scheduled_at } : undefined;
 }
 
-/** Stores the run of a pause. Returns whether it did: somebody else may have been quicker. */
+/** Stores the run of a pause. Returns whether it did: another process may have stored it first. */
 export async function insertPauseRun(db: Database, run: NewRun): Promise<boolean> {
   const { numInsertedOrUpdatedRows } = await db
     .insertInto('runs')
@@ -35,7 +35,7 @@ export async function insertPauseRun(db: Database, run: NewRun): Promise<boolean
   return numInsertedOrUpdatedRows === 1n;
 }
 
-/** Adds further occurrences to the run of a pause. Returns whether it did: somebody else may have been quicker. */
+/** Adds occurrences to the run of a pause. Returns whether it did: another process may have added some first. */
 export async function extendPauseRun(
   db: Database,
   { id, last_scheduled_at }: PauseRun,
@@ -50,7 +50,7 @@ export async function extendPauseRun(
   return numUpdatedRows === 1n;
 }
 
-/** The nominal times in (after, until] for which a job has a row of their own. */
+/** The nominal times in (after, until] for which a job has a row, in milliseconds since the epoch. */
 export async function listOccurrencesWithRow(
   db: Database,
   jobId: string,
@@ -68,7 +68,7 @@ export async function listOccurrencesWithRow(
   return rows.map(({ scheduled_at }) => scheduled_at.getTime());
 }
 
-/** Has paused jobs accounted for that an older version left alone; what has no occurrence left stays as it is. */
+/** Has paused jobs materialized that an older version did not. Jobs without further occurrences stay as they are. */
 export async function materializePaused(db: Database, now: Date): Promise<number> {
   const { numUpdatedRows } = await db
     .updateTable('jobs')

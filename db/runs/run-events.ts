@@ -2,11 +2,11 @@ import { sql } from 'kysely';
 import type { RecordedRunEvent } from '../../domain/run/run-event.ts';
 import type { Database } from '../database.ts';
 
-// The log of what becomes of runs (migration 0007). Events are committed in another order than that of their ids, so each
-// gets its place once it is there for all to see, from one process at a time: a reader who has seen a place has seen, or
-// can read, everything before it.
+// The stream of changes of runs (migration 0007). Events are committed in another order than that of their ids. So each one
+// gets its position, `place`, after it was committed, from one process at a time: a reader that has seen a position can
+// read every event before it.
 
-/** An event in its place. */
+/** An event with its position. */
 export interface PlacedRunEvent {
   place: number;
   at: Date;
@@ -15,17 +15,17 @@ export interface PlacedRunEvent {
   run: RecordedRunEvent;
 }
 
-/** Of the lock that whoever gives events their places holds: any number that nothing else uses. */
+/** The key of the advisory lock under which events get positions: any number that nothing else uses. */
 const LOCK = 7_310_579_442;
 
-/** Gives the next events their places, unless another process is about it. Returns how many it placed. */
+/** Gives the next events their positions, unless another process is doing so. Returns how many. */
 export function placeEvents(db: Database, limit: number): Promise<number> {
   return db.transaction().execute(async (transaction) => {
     const { rows } = await sql<{
       isOurs: boolean;
     }>`SELECT pg_try_advisory_xact_lock(${LOCK}) AS "isOurs"`.execute(transaction);
     if (!rows[0]?.isOurs) return 0;
-    // A statement of its own: it sees what was committed before the lock was had.
+    // A second statement, so that it sees what was committed before the lock was taken.
     const { numAffectedRows } = await sql`
       UPDATE run_events SET place = placed.place
       FROM (SELECT id, nextval('run_events_place') AS place
@@ -35,7 +35,7 @@ export function placeEvents(db: Database, limit: number): Promise<number> {
   });
 }
 
-/** The first place that is kept, and the last; zero if there is none. */
+/** The first and the last position that are kept; zero if there is none. */
 export async function findPlaces(db: Database): Promise<{ first: number; last: number }> {
   const { rows } = await sql<{ first: string; last: string }>`
     SELECT coalesce((SELECT min(place) FROM run_events), 0) AS first,
@@ -44,13 +44,13 @@ export async function findPlaces(db: Database): Promise<{ first: number; last: n
   return { first: Number(rows[0]?.first ?? 0), last: Number(rows[0]?.last ?? 0) };
 }
 
-/** The last place; zero if there is none. */
+/** The last position; zero if there is none. */
 export async function findLastPlace(db: Database): Promise<number> {
   const { rows } = await sql<{ last: string | null }>`SELECT max(place) AS last FROM run_events`.execute(db);
   return Number(rows[0]?.last ?? 0);
 }
 
-/** The events after a place, in order: of one job, or of all jobs of a namespace. */
+/** The events after a position, in order: of one job, or of all jobs of a namespace. */
 export async function listRunEvents(
   db: Database,
   of: { namespace: string; jobId?: string | undefined },
@@ -75,7 +75,7 @@ export async function listRunEvents(
   }));
 }
 
-/** Removes events from before `before`, of those that have their place. Returns how many that were. */
+/** Removes events before `before` that have a position. Returns how many it removed. */
 export async function removeOldRunEvents(db: Database, before: Date, limit: number): Promise<number> {
   const { numAffectedRows } = await sql`
     DELETE FROM run_events WHERE id IN (

@@ -1,14 +1,14 @@
 import { sql } from 'kysely';
 import type { Database } from '../database.ts';
 
-// Jobs that a step of the reconciler failed to deal with. Each is put off, longer with each failure, and comes after those
-// that have not failed: so however many fail, and for however long, the others have their turn. In the database, for
-// another process may go on.
+// Jobs that a step of the reconciler has failed on. Each is deferred, longer with each failure, and comes after jobs that have
+// not failed, so that failing jobs never keep the others from being reconciled. Stored, because the next pass may run in
+// another process.
 
-/** The steps that put jobs off. */
+/** Steps that defer jobs. Stored rows hold these names. */
 export type DeferringStep = 'resumed' | 'completed' | 'renewed';
 
-/** Puts a job off: for two seconds after the first failure, then four, and so on up to five minutes. */
+/** Defers a job: for two seconds after the first failure, then four, and so on up to five minutes. */
 export async function deferJob(db: Database, step: DeferringStep, jobId: string, now: Date): Promise<void> {
   await sql`
     INSERT INTO deferrals (step, job_id, failures, retry_at)
@@ -20,13 +20,13 @@ export async function deferJob(db: Database, step: DeferringStep, jobId: string,
   );
 }
 
-/** Forgets that jobs had failed, which have been dealt with. */
+/** Removes the deferrals of jobs that have been reconciled. */
 export async function forgetDeferrals(db: Database, step: DeferringStep, jobIds: string[]): Promise<void> {
   if (jobIds.length === 0) return;
   await db.deleteFrom('deferrals').where('step', '=', step).where('job_id', 'in', jobIds).execute();
 }
 
-/** Removes what nobody has tried again for a day. Returns how many that were. */
+/** Removes deferrals that were to be retried before `before`. Returns how many it removed. */
 export async function removeOldDeferrals(db: Database, before: Date): Promise<number> {
   const { numDeletedRows } = await db
     .deleteFrom('deferrals')

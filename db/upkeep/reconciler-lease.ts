@@ -1,14 +1,14 @@
 import type { Database } from '../database.ts';
 
-// Who reconciles: one process at a time, by a lease in the one row of this table.
+// The lease of the reconciler, in the one row of its table: one process at a time holds it.
 
-/** How the reconciler stood when it was last looked at. */
+/** When the reconciler last finished a pass and a sweep. */
 export interface ReconcilerState {
   passedAt: Date;
   sweptAt: Date;
 }
 
-/** Takes or renews the lease; undefined if somebody else holds it. */
+/** Takes or renews the lease. Returns undefined if another process holds it. */
 export async function takeLease(
   db: Database,
   holder: string,
@@ -24,7 +24,7 @@ export async function takeLease(
   return row && { passedAt: row.passed_at, sweptAt: row.swept_at };
 }
 
-/** Gives the lease back. */
+/** Releases the lease. */
 export async function releaseLease(db: Database, holder: string, now: Date): Promise<void> {
   await db
     .updateTable('reconciler')
@@ -33,7 +33,7 @@ export async function releaseLease(db: Database, holder: string, now: Date): Pro
     .execute();
 }
 
-/** Notes that a pass has ended, or a sweep. */
+/** Stores when a pass, or a sweep, has ended. */
 export async function noteReconciled(
   db: Database,
   done: { passed_at: Date } | { swept_at: Date },

@@ -2,25 +2,26 @@ import { sql } from 'kysely';
 import type { JobState } from '../../domain/job/job.ts';
 import type { Database } from '../database.ts';
 
-/** How much there is of everything, and how old the oldest is that should not be there for long. */
+/** Counts of jobs, runs, permits and events by state, and the ages of what should not grow old. */
 export interface StateCounts {
   jobs: Record<JobState, number>;
-  /** Jobs that Temporal does not match yet, and those of them that it refused. */
+  /** Jobs that Temporal does not match yet: not synced, or refused by it. */
   unsynced: { pending: number; error: number };
-  /** Of the oldest change that Temporal does not know, in seconds; 0 if it knows all. */
+  /** The age of the oldest change that Temporal does not know, in seconds; 0 if it knows all. */
   syncLagSeconds: number;
   openRuns: { queued: number; running: number };
-  /** How long ago the oldest run was due that has not begun, in seconds. */
+  /** How long ago the oldest scheduled run that has not begun was due, in seconds. */
   oldestQueuedSeconds: number;
-  turns: { waiting: number; held: number };
-  /** Events of runs that have no place in the stream yet. */
+  /** Permits that are requested, and permits that are held. */
+  permits: { waiting: number; held: number };
+  /** Events of runs that have no position in the stream yet. */
   unplacedEvents: number;
-  /** Since the reconciler last ended a pass, and since all schedules were last compared with all jobs. */
+  /** The time since the reconciler last finished a pass, and a sweep. */
   reconcilerSilentSeconds: number;
   sweepAgeSeconds: number;
 }
 
-/** Counts. Each part has an index that holds no more than what is counted, but for the jobs themselves. */
+/** Counts states. Except for the jobs, each part has an index that holds no more than the rows that are counted. */
 export async function countStates(db: Database): Promise<StateCounts> {
   const { rows } = await sql<{ counts: StateCounts }>`
     SELECT json_build_object(
@@ -46,7 +47,7 @@ export async function countStates(db: Database): Promise<StateCounts> {
       'oldestQueuedSeconds', (
         SELECT greatest(0, coalesce(extract(epoch FROM now() - min(scheduled_at)), 0))
         FROM runs WHERE ended_at IS NULL AND state = 'queued' AND trigger = 'schedule'),
-      'turns', (
+      'permits', (
         SELECT json_build_object(
           'waiting', count(*) FILTER (WHERE granted_at IS NULL),
           'held', count(*) FILTER (WHERE granted_at IS NOT NULL))

@@ -1,0 +1,66 @@
+import type { ColumnType, Generated, JSONColumnType } from 'kysely';
+import type { HookCause } from '../domain/run/hook-trigger.ts';
+import type { Origin } from '../domain/run/origin.ts';
+import type { RunState } from '../domain/run/run-state.ts';
+import type { RecordedAttempt, Trigger } from '../domain/run/run.ts';
+import type { Json, Timestamp } from './column-types.ts';
+
+/** Which run it is, and why there is one. */
+interface Identity {
+  id: string;
+  job_id: string;
+  namespace: string;
+  /** The generation of the job with which the run began, or, before that, with which it was stored. */
+  job_generation: number;
+  trigger: Trigger;
+  /** The nominal time: of its occurrence, or of the request for it. */
+  scheduled_at: Timestamp;
+  backfill_id: Generated<string | null>;
+  /** The run that this one retries. */
+  retry_of: Generated<string | null>;
+  /** Why a hook is called; null for other runs. */
+  cause: JSONColumnType<HookCause | null, string | null | undefined, string | null>;
+  /** The request that asked for the run, or, once it begins, the one that last changed its job. */
+  origin: JSONColumnType<Origin | null, string | null | undefined, string | null>;
+  created_at: ColumnType<Date, never, never>;
+}
+
+/** How far the run has come. */
+interface Progress {
+  state: RunState;
+  /** In words, for people. */
+  reason: string | null;
+  /** Null without a reason, and in rows of earlier versions: read it by `reasonCodeOf` (domain/run/reasons.ts). */
+  reason_code: ColumnType<string | null, string | null | undefined, string | null>;
+  started_at: Timestamp | null;
+  ended_at: Timestamp | null;
+  attempts: Json<RecordedAttempt[]>;
+  /** When the timeout ends the run; null before it begins, and without a timeout. */
+  deadline: Generated<Date | null>;
+  /** The timeout that the deadline comes from, as a duration. */
+  timeout: Generated<string | null>;
+  /** When its cancellation was first requested. */
+  cancel_requested_at: Timestamp | null;
+}
+
+/** The workflow of the run in Temporal, and when the reconciler checks it (scheduling/runs/rescue.ts). */
+interface Workflow {
+  workflow_id: string;
+  /** Null until Temporal is known to have started the workflow. */
+  temporal_run_id: string | null;
+  /** "Started by the reconciler", in today's words: the Temporal Schedule does not know of the run. */
+  made_up: Generated<boolean>;
+  /** When to ask Temporal what has become of an open run. */
+  check_at: ColumnType<Date, Date | undefined, Date>;
+}
+
+/** Of a run that stands for the occurrences of a pause (db/runs/pause-runs.ts); else null. */
+interface PausedOccurrences {
+  /** How many occurrences there are. */
+  occurrences: ColumnType<number | null, number | undefined, number>;
+  /** The nominal time of the last one. */
+  last_scheduled_at: ColumnType<Date | null, Date | undefined, Date>;
+}
+
+/** A row for each run, and for each occurrence that never became one. */
+export type RunsTable = Identity & Progress & Workflow & PausedOccurrences;
