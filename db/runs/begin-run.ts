@@ -13,18 +13,19 @@ import { PREPARED } from '../prepared-statements.ts';
 import { HAS_LIMITS } from '../rules.ts';
 import type { JobRow, RunRow } from '../schema.ts';
 
-/** What the worker learns when it begins a run: how the run stands, and what its job wants. */
+/** A run as a worker begins it, with what its attempt needs of its job. */
 export type BegunRun = Pick<
   RunRow,
   'id' | 'trigger' | 'state' | 'reason' | 'attempts' | 'cancel_requested_at' | 'cause' | 'origin' | 'retry_of'
 > & {
   job: Pick<JobRow, 'id' | 'namespace' | 'name' | 'labels' | 'policy'>;
-  /** Of the job, or of the hook that the run calls. */
+  /** The target of the job, or of the hook that the run calls. */
   target: StoredTarget;
+  /** The retry policy of the job, or of the hook. */
   retry: Retry;
-  /** Of the job, encrypted, by their fields; null if there are none. */
+  /** The secrets of the job, encrypted, by their fields; null if there are none. */
   secrets: Record<string, SealedSecret> | null;
-  /** A run that its schedule does not know of has to end first. */
+  /** A run that the reconciler started, unknown to the Temporal Schedule, has to end first. */
   isBlocked: boolean;
   /** When its timeout ends it; undefined if it has none. */
   deadline: RunDeadline | undefined;
@@ -33,23 +34,23 @@ export type BegunRun = Pick<
 /** A reason as a value of the type `jsonb`. */
 const jsonOf = (code: ReasonCode) => sql`${JSON.stringify(reasonFor(code))}::jsonb`;
 
-/** A worker that lives ends its run at its deadline, or very soon after; then the reconciler asks what became of it. */
+/** After this time the reconciler checks a run that has reached its deadline, which a live worker ends by itself. */
 const CHECK_AFTER_DEADLINE = sql`interval '3 s'`;
 
-/** A job whose Temporal Schedule was out of date when it started a run, or was to be paused. */
+/** The Temporal Schedule that started the run was out of date, or should have been paused. */
 export type OutdatedStart = { state: 'outdated' } & Pick<
   JobRow,
   'schedule' | 'schedule_since' | 'schedule_generation'
 > & { isActive: boolean };
 
 /**
- * Begins a run, or finds it as it stands if it has begun before. Reads the job and writes the run in one statement.
- * A run of a deleted job, and an occurrence that was due before its job was paused, is recorded as skipped. An occurrence whose job has a run
- * that the schedule does not know of (`made_up`) is skipped as well, or stays queued, as the overlap policy says. A run
- * whose job has limits stays queued until it was granted its turn (permits.ts).
+ * Begins a run, or reads it if it has begun before. Reads the job and writes the run in one statement. A run of a deleted
+ * job, and an occurrence that was due before its job was paused, is recorded as skipped. An occurrence is skipped or stays
+ * queued, by the overlap policy, while a run that the reconciler started (`made_up`) is open, for the Temporal Schedule does
+ * not know of that one. A run whose job has limits stays queued until it is granted a permit (permits.ts).
  *
- * A schedule of an older generation than the job's, or of one that is paused, may start what is no occurrence any more:
- * unless its run is known, nothing is written, and the answer is `outdated`. Undefined if the job is unknown.
+ * A schedule of an older generation than the job's, or of a paused job, may start runs that are no occurrences any more. If
+ * such a run is not stored, nothing is written, and the result is `outdated`. Undefined if the job is unknown.
  */
 export async function beginRun(
   db: Database,
@@ -57,7 +58,7 @@ export async function beginRun(
     id: string;
     jobId: string;
     trigger: Trigger;
-    /** Of the job, when the Temporal Schedule that started the run was made. */
+    /** The generation of the job of which the Temporal Schedule was that started the run. */
     generation: number;
     scheduledAt: Date;
     startedAt: Date;
@@ -71,14 +72,15 @@ export async function beginRun(
   const { rows } = await sql<
     Omit<BegunRun, 'state' | 'deadline'> & Omit<OutdatedStart, 'state'> & { state: RunRow['state'] | null }
   >`${PREPARED}
+    -- The job, what the run calls, and whether the run may begin.
     WITH job AS (
       SELECT *,
-        -- One that somebody has resumed in Temporal starts what is on record as paused (scheduling/occurrences/pause-log.ts).
+        -- A schedule resumed in Temporal alone starts occurrences that are recorded as paused (scheduling/occurrences/pause-log.ts).
         ${run.trigger} = 'schedule' AND (${run.generation} < schedule_generation OR state = 'paused') AS is_outdated,
         ${run.trigger} = 'schedule' AND policy->>'overlap' <> 'allowAll' AND EXISTS (
           SELECT FROM runs
           WHERE job_id = jobs.id AND ended_at IS NULL AND made_up AND trigger = 'schedule' AND runs.id <> ${run.id}
-            -- One that waits for its turn is under way as well, to those that were due later.
+            -- A queued run that was started waits for a permit, and comes before later occurrences.
             AND (runs.state = 'running' OR temporal_run_id IS NOT NULL AND scheduled_at < ${run.scheduledAt})
         ) AS is_blocked,
         ${isHook(run.trigger)}::boolean AS is_hook,
@@ -87,7 +89,9 @@ export async function beginRun(
         CASE ${run.trigger} WHEN 'onFailure' THEN on_failure->'retry' WHEN 'onRecovery' THEN on_recovery->'retry'
              ELSE retry END AS call_retry
       FROM jobs WHERE id = ${run.jobId}
-    ), judged AS (
+    ),
+    -- Why the run is skipped, and whether it lacks a permit.
+    gated AS (
       SELECT *,
         CASE
           WHEN deleted_at IS NOT NULL THEN ${jsonOf('jobDeleted')}
@@ -99,12 +103,16 @@ export async function beginRun(
           SELECT FROM permits WHERE run_id = ${run.id} AND granted_at IS NOT NULL AND released_at IS NULL
         ) AS lacks_permit
       FROM job
-    ), begun AS (
+    ),
+    -- The state in which the run begins. No row: the start was outdated, and the run is not stored.
+    begun AS (
       SELECT *,
         CASE WHEN skip_reason IS NOT NULL THEN 'skipped' WHEN is_blocked OR lacks_permit THEN 'queued' ELSE 'running' END AS run_state
-      FROM judged
+      FROM gated
       WHERE NOT is_outdated OR EXISTS (SELECT FROM runs WHERE id = ${run.id})
-    ), run AS (
+    ),
+    -- Stores the run. A run that is not queued any more keeps what it has.
+    run AS (
       INSERT INTO runs (id, job_id, namespace, job_generation, trigger, scheduled_at, started_at, ended_at, state, reason,
                         reason_code, workflow_id, temporal_run_id, deadline, timeout, check_at, origin)
       SELECT ${run.id}, id, namespace, generation, ${run.trigger}, ${run.scheduledAt},
@@ -113,14 +121,14 @@ export async function beginRun(
              run_state, skip_reason->>'reason', skip_reason->>'reasonCode', ${run.workflowId}, ${run.temporalRunId},
              ${deadline?.at ?? null}::timestamptz, ${timeout}::text,
              least(now() + interval '30 s', ${deadline?.at ?? null}::timestamptz + ${CHECK_AFTER_DEADLINE}),
-             -- What somebody asked for has the origin that it was stored with, or none.
+             -- A requested run keeps the origin that it was stored with.
              CASE WHEN NOT ${isAskedFor(run.trigger)}::boolean THEN origin END
       FROM begun
       ON CONFLICT (id) DO UPDATE SET
         job_generation  = CASE WHEN runs.state = 'queued' THEN excluded.job_generation ELSE runs.job_generation END,
         started_at      = CASE WHEN runs.state = 'queued' THEN excluded.started_at ELSE runs.started_at END,
         ended_at        = CASE WHEN runs.state = 'queued' THEN excluded.ended_at ELSE runs.ended_at END,
-        -- What it waits for it says until it waits no more.
+        -- A run that waits keeps its reason until it waits no more.
         reason          = CASE WHEN runs.state = 'queued' AND excluded.state <> 'queued' THEN excluded.reason ELSE runs.reason END,
         reason_code     = CASE WHEN runs.state = 'queued' AND excluded.state <> 'queued' THEN excluded.reason_code ELSE runs.reason_code END,
         state           = CASE WHEN runs.state = 'queued' THEN excluded.state ELSE runs.state END,

@@ -5,10 +5,11 @@ import { workflowIdOfRun } from '../../domain/run/ids.ts';
 import type { Database } from '../database.ts';
 import { RELEASED } from './permits.ts';
 import { PREPARED } from '../prepared-statements.ts';
+import { IS_UNSTARTED } from '../rules.ts';
 
-// How a run makes its attempts and ends. Each is one statement, for these are what a worker does all day.
+// Attempts and ends of runs. Each is one statement, for a worker does little else.
 
-/** A time of the database as this service writes instants, for JSON. */
+/** A time of the database in the format of this service's instants, for JSON. */
 const instantText = (time: RawBuilder<unknown>) =>
   sql`replace(to_char(${time} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'), '.000Z', 'Z')`;
 
@@ -17,12 +18,12 @@ export type RunEnd = {
   state: 'succeeded' | 'failed' | 'cancelled' | 'timedOut' | 'skipped' | 'missed';
 } & (Reason | { reason: null; reasonCode: null });
 
-/** The end of a run that somebody wanted to end. */
+/** The end of a run whose cancellation was requested. */
 export const CANCELLED: RunEnd & Reason = { state: 'cancelled', ...reasonFor('cancelled') };
 
 /**
- * Adds an attempt to a running run, gives its turn back, and ends the run if this was its last one. Doing it again changes nothing. `goneUrl`
- * is given if the target there answered that it is gone for good: its job is paused, unless it has another URL by now.
+ * Adds an attempt to a running run, releases its permit, and ends the run if this was its last attempt. Idempotent. `goneUrl`
+ * is the URL of a target that answered that it is gone for good: the job is paused, unless it has another URL by now.
  */
 export async function recordAttempt(
   db: Database,
@@ -47,7 +48,7 @@ export async function recordAttempt(
   );
 }
 
-/** Notes what an open run waits for; null: for nothing. */
+/** Stores what an open run waits for; null: nothing. */
 export async function setReason(db: Database, runId: string, waitsFor: Reason | null): Promise<void> {
   const reason = waitsFor?.reason ?? null;
   await sql`
@@ -55,14 +56,13 @@ export async function setReason(db: Database, runId: string, waitsFor: Reason | 
     WHERE id = ${runId} AND ended_at IS NULL AND reason IS DISTINCT FROM ${reason}`.execute(db);
 }
 
-/** Ends an occurrence that nobody has started; one that was started in this very moment is left alone. */
+/** Ends a run that Temporal has not started, as far as is known. A run that was started meanwhile stays as it is. */
 export async function endUnstarted(db: Database, runId: string, end: RunEnd, endedAt: Date): Promise<void> {
   await db
     .updateTable('runs')
     .set({ state: end.state, reason: end.reason, reason_code: end.reasonCode, ended_at: endedAt })
     .where('id', '=', runId)
-    .where('state', '=', 'queued')
-    .where('temporal_run_id', 'is', null)
+    .where(IS_UNSTARTED)
     .execute();
 }
 
@@ -78,9 +78,9 @@ export async function endRun(db: Database, runId: string, end: RunEnd, endedAt: 
 }
 
 /**
- * Updates a run, and gives its turn back. If that ended a scheduled run, counts the job's failures in a row, and queues
- * the call of a hook when they are so many as its author said, or when they are over. Pauses the job when its policy
- * says so, or when its target is gone: another generation, with its revision.
+ * Updates a run, and releases its permit. If a scheduled run ended, counts the job's failures in a row, and queues the call
+ * of a hook when they reach the hook's threshold, or when a run succeeds again. Pauses the job when its policy says so, or
+ * when its target is gone: that is another generation, with its revision.
  */
 async function updateAndCountFailures(
   db: Database,
@@ -89,15 +89,21 @@ async function updateAndCountFailures(
   goneUrl: string | null = null,
 ): Promise<void> {
   await sql`${PREPARED}
+    -- The run, if the update changed it.
     WITH run AS (${update} RETURNING id, job_id, trigger, state, reason, reason_code, scheduled_at),
+    -- Releases its permit.
     freed AS (
       UPDATE permits SET ${RELEASED} FROM run WHERE permits.run_id = run.id AND released_at IS NULL
-    ), counted AS (
+    ),
+    -- Whether the run counts for the failures in a row: a scheduled run that has ended.
+    counted AS (
       SELECT *,
              trigger = 'schedule' AND state IN ('succeeded', 'failed', 'timedOut') AS counts,
              state <> 'succeeded' AS failed
       FROM run
-    ), failing AS (
+    ),
+    -- The job, locked: its new count of failures, whether a hook is called, and by which rule it is paused.
+    failing AS (
       SELECT jobs.id,
              counts AND failed AND NOT jobs.is_alerted AND (jobs.on_failure IS NOT NULL OR jobs.on_recovery IS NOT NULL)
                AND jobs.consecutive_failures + 1 >= coalesce((jobs.on_failure->>'after')::integer, 1) AS alerts,
@@ -112,37 +118,44 @@ async function updateAndCountFailures(
                     THEN 'policy.pauseAfterFailures' END AS rule
       FROM jobs JOIN counted ON counted.job_id = jobs.id
       WHERE ${goneUrl}::text IS NOT NULL OR counts AND (failed OR jobs.consecutive_failures > 0 OR jobs.is_alerted)
-      -- Whoever changes the job in this moment is waited for, and judged by.
+      -- Waits for a concurrent change of the job, and sees it.
       FOR NO KEY UPDATE OF jobs
-    ), judged AS (
+    ),
+    -- Whether the job is paused, and why.
+    ruled AS (
       SELECT *, rule IS NOT NULL AS pauses,
              CASE rule WHEN 'status 410' THEN 'the target answered 410: it is gone for good'
                        ELSE failures || ' scheduled runs failed in a row' END AS pause_reason
       FROM failing
-    ), changed AS (
+    ),
+    -- Updates the job; a pause raises its generation.
+    changed AS (
       UPDATE jobs SET
-        consecutive_failures = judged.failures,
-        is_alerted   = (jobs.is_alerted OR judged.alerts) AND NOT judged.recovers,
-        state        = CASE WHEN judged.pauses THEN 'paused' ELSE jobs.state END,
-        pause_reason = CASE WHEN judged.pauses THEN judged.pause_reason ELSE jobs.pause_reason END,
-        paused_by    = CASE WHEN judged.pauses THEN judged.rule ELSE jobs.paused_by END,
-        -- What was recorded late must not turn back the time of a change: a pause begins after the one before it.
-        paused_at    = CASE WHEN judged.pauses THEN greatest(${at}::timestamptz, jobs.updated_at) ELSE jobs.paused_at END,
-        updated_at   = CASE WHEN judged.pauses THEN greatest(${at}::timestamptz, jobs.updated_at) ELSE jobs.updated_at END,
-        sync_after   = CASE WHEN judged.pauses THEN ${at}::timestamptz ELSE jobs.sync_after END,
-        generation   = jobs.generation + judged.pauses::integer,
-        schedule_generation = CASE WHEN judged.pauses THEN jobs.generation + 1 ELSE jobs.schedule_generation END,
-        schedule_since      = CASE WHEN judged.pauses THEN greatest(${at}::timestamptz, jobs.updated_at) ELSE jobs.schedule_since END
-      FROM judged WHERE jobs.id = judged.id
-      RETURNING jobs.id, jobs.namespace, jobs.generation, jobs.pause_reason, jobs.paused_by, judged.pauses, judged.cause,
+        consecutive_failures = ruled.failures,
+        is_alerted   = (jobs.is_alerted OR ruled.alerts) AND NOT ruled.recovers,
+        state        = CASE WHEN ruled.pauses THEN 'paused' ELSE jobs.state END,
+        pause_reason = CASE WHEN ruled.pauses THEN ruled.pause_reason ELSE jobs.pause_reason END,
+        paused_by    = CASE WHEN ruled.pauses THEN ruled.rule ELSE jobs.paused_by END,
+        -- A late record does not date a change before the last one: a pause begins after the pause before it.
+        paused_at    = CASE WHEN ruled.pauses THEN greatest(${at}::timestamptz, jobs.updated_at) ELSE jobs.paused_at END,
+        updated_at   = CASE WHEN ruled.pauses THEN greatest(${at}::timestamptz, jobs.updated_at) ELSE jobs.updated_at END,
+        sync_after   = CASE WHEN ruled.pauses THEN ${at}::timestamptz ELSE jobs.sync_after END,
+        generation   = jobs.generation + ruled.pauses::integer,
+        schedule_generation = CASE WHEN ruled.pauses THEN jobs.generation + 1 ELSE jobs.schedule_generation END,
+        schedule_since      = CASE WHEN ruled.pauses THEN greatest(${at}::timestamptz, jobs.updated_at) ELSE jobs.schedule_since END
+      FROM ruled WHERE jobs.id = ruled.id
+      RETURNING jobs.id, jobs.namespace, jobs.generation, jobs.pause_reason, jobs.paused_by, ruled.pauses, ruled.cause,
                 CASE WHEN jobs.deleted_at IS NOT NULL THEN NULL
-                     WHEN judged.alerts AND jobs.on_failure IS NOT NULL THEN 'onFailure'
-                     WHEN judged.recovers AND jobs.on_recovery IS NOT NULL THEN 'onRecovery' END AS hook
-    ), hook AS (
+                     WHEN ruled.alerts AND jobs.on_failure IS NOT NULL THEN 'onFailure'
+                     WHEN ruled.recovers AND jobs.on_recovery IS NOT NULL THEN 'onRecovery' END AS hook
+    ),
+    -- Queues the call of the hook.
+    hook AS (
       INSERT INTO runs (id, job_id, namespace, job_generation, trigger, scheduled_at, state, workflow_id, cause, check_at)
       SELECT run_id, id, namespace, generation, hook, ${at}, 'queued', ${workflowIdOfRun('')}::text || run_id, cause, ${at}
       FROM (SELECT *, gen_random_uuid() AS run_id FROM changed WHERE hook IS NOT NULL) AS called
     )
+    -- Stores the revision of the pause.
     INSERT INTO job_revisions (job_id, generation, at, by, action, changes)
     SELECT id, generation, ${at}, paused_by, 'paused',
            json_build_object('state', json_build_object('before', 'active', 'after', 'paused'),
