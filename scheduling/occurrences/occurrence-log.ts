@@ -9,66 +9,36 @@ import {
 import { isConnectionLost, isDatabaseUnavailable } from '../../db/unavailable.ts';
 import { insertAbsentRuns, listKnownRuns } from '../../db/runs/runs.ts';
 import type { JobRow, NewRun } from '../../db/schema.ts';
-import { compileSchedule, type CompiledSchedule } from '../../domain/schedule/compile-schedule.ts';
-import { durationMs } from '../../domain/duration.ts';
-import { HOUR_MS, SECOND_MS } from '../../domain/milliseconds.ts';
-import { iterateOccurrences, occurrences } from '../../domain/schedule/occurrences.ts';
+import { SECOND_MS } from '../../domain/milliseconds.ts';
 import { forEachIsolated } from '../../platform/for-each-isolated.ts';
 import type { Logger } from '../../platform/logger.ts';
 import { dueWithinMaxRuns, isUsedUp } from './due-within-max-runs.ts';
-import { recordPause, lastOfPause } from './pause-log.ts';
+import {
+  earlier,
+  findDue,
+  LEAST_PERIOD_MS,
+  materializableTo,
+  nextMaterializeAt,
+  pauseOf,
+  pauseRecordableTo,
+} from './due-occurrences.ts';
+import { recordPause } from './pause-log.ts';
 import { occurrenceRun } from './queued-run.ts';
 
 // The occurrence log: every occurrence that is due gets a row in `runs`, whether or not it becomes a run. Usually a worker
 // inserts the row when the run begins. Rows that are missing are materialized here, as queued, for rescue.ts to decide on.
 
-/** An occurrence may be without a row for this time after it was due: its run may be about to begin. */
-const GRACE_MS = 10 * SECOND_MS;
 /** A materialized occurrence is not checked sooner than this: its run may be about to begin. */
 const CHECK_AFTER_MS = 3 * SECOND_MS;
 /** Each occurrence that is due at once postpones the checks: most runs are late, not lost, and checks slow them down. */
 const CHECK_LATER_EACH_MS = 45;
 /** Checks are postponed by this time at most. */
 const CHECK_AFTER_AT_MOST_MS = 12 * SECOND_MS;
-/** A job is materialized no more often than this, however often it fires. */
-const LEAST_PERIOD_MS = 15 * SECOND_MS;
 /** A job that could not be materialized is tried again after this time. */
 const FAILED_PERIOD_MS = 300 * SECOND_MS;
-/** Occurrences of one job in one statement. */
-const OCCURRENCES_AT_ONCE = 1_000;
 
-/** The record of a pause is extended whenever the pause has become longer by this share, and at least once an hour. */
-const PAUSE_SHARE = 0.1;
-/** A job is materialized at least this often, as long as it has occurrences. */
-const LONGEST_PERIOD_MS = HOUR_MS;
 /** Occurrences of one paused job in one call of `materializeDue`. */
 const PAUSED_AT_ONCE = 20_000;
-
-/** When to materialize a job next, if that is done up to `materializedTo`; null if it has no more occurrences. Pure. */
-export function nextMaterializeAt(
-  job: Pick<JobRow, 'schedule' | 'state' | 'paused_at'>,
-  materializedTo: Date,
-  now: Date,
-  compiled: CompiledSchedule = compileSchedule(job.schedule),
-): Date | null {
-  if (job.state === 'completed') return null;
-  const [next] = occurrences(compiled, materializedTo.getTime(), 1);
-  if (next === undefined) return null;
-  const isPaused = job.state === 'paused';
-  const pausedMs = isPaused ? now.getTime() - (job.paused_at ?? now).getTime() : 0;
-  const periodMs = Math.min(Math.max(LEAST_PERIOD_MS, pausedMs * PAUSE_SHARE), LONGEST_PERIOD_MS);
-  return new Date(Math.max(next + (isPaused ? 0 : jitterOf(job)) + GRACE_MS, now.getTime() + periodMs));
-}
-
-/** The jitter of a job in milliseconds: each start may come this much later. Pure. */
-export const jitterOf = ({ schedule }: Pick<JobRow, 'schedule'>) =>
-  schedule.jitter === undefined ? 0 : durationMs(schedule.jitter);
-
-/** Tells whether an active job has occurrences up to now that are not materialized. Pure. */
-export function isDueSince(job: JobRow, now: Date): boolean {
-  const [next] = occurrences(compileSchedule(job.schedule), job.accounted_to.getTime(), 1);
-  return job.state === 'active' && next !== undefined && next <= now.getTime();
-}
 
 /** The rows of occurrences that are due. Pure. */
 function queuedRuns(job: JobRow, instants: number[], checkAt: Date): NewRun[] {
@@ -79,18 +49,6 @@ function queuedRuns(job: JobRow, instants: number[], checkAt: Date): NewRun[] {
 function checkTimeOf(count: number, now: Date): Date {
   const waitMs = Math.min(CHECK_AFTER_MS + count * CHECK_LATER_EACH_MS, CHECK_AFTER_AT_MOST_MS);
   return new Date(now.getTime() + waitMs);
-}
-
-/** The occurrences of a job up to `until` that are not materialized, one batch, and up to where that is all of them. Pure. */
-function findDue(job: JobRow, until: Date): { instants: number[]; materializedTo: Date } {
-  const instants: number[] = [];
-  if (until <= job.accounted_to) return { instants, materializedTo: job.accounted_to };
-  for (const instant of iterateOccurrences(compileSchedule(job.schedule), job.accounted_to.getTime())) {
-    if (instant > until.getTime()) break;
-    instants.push(instant);
-    if (instants.length === OCCURRENCES_AT_ONCE) return { instants, materializedTo: new Date(instant) };
-  }
-  return { instants, materializedTo: until };
 }
 
 /**
@@ -146,12 +104,6 @@ async function writeAllRows(
   }
   return count;
 }
-
-/** When the pause of a job began; undefined if it is not paused. */
-const pauseOf = (job: JobRow) => (job.state === 'paused' ? (job.paused_at ?? undefined) : undefined);
-
-/** The earlier of two instants. */
-const earlier = (one: Date, other: Date | undefined) => (other !== undefined && other < one ? other : one);
 
 /**
  * Materializes all occurrences of a job up to `until`. To be called before a job is paused, resumed, changed or deleted, in
@@ -252,19 +204,8 @@ async function materializeJob(
 /** Records the occurrences of a job in its present pause. Returns up to where, and whether that is all of them. */
 async function recordPauseUntilNow(db: Database, job: JobRow, now: Date) {
   const pausedAt = pauseOf(job);
-  const until = earlier(
-    new Date(now.getTime() - GRACE_MS),
-    job.paused_until === null ? undefined : lastOfPause(job.paused_until),
-  );
+  const until = pauseRecordableTo(job, now);
   if (!pausedAt || until <= pausedAt) return { materializedTo: job.accounted_to, isAll: true };
   const materializedTo = await recordPause(db, job, pausedAt, until, PAUSED_AT_ONCE);
   return { materializedTo, isAll: materializedTo >= until };
-}
-
-/** Up to when occurrences may be materialized: their workers are not about to insert them, and they are in no pause. */
-function materializableTo(job: JobRow, now: Date): Date {
-  const aWhileAgo = now.getTime() - GRACE_MS - jitterOf(job);
-  // Temporal does not start occurrences that were due before the schedule was written: those need not wait for a worker.
-  const beforeSchedule = Math.min(now.getTime(), job.schedule_put_at?.getTime() ?? 0);
-  return earlier(new Date(Math.max(aWhileAgo, beforeSchedule)), pauseOf(job));
 }

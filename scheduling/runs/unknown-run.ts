@@ -15,7 +15,7 @@ import { DAY_MS, SECOND_MS } from '../../domain/milliseconds.ts';
 import { reasonFor } from '../../domain/run/reasons.ts';
 import { decideOccurrence, type DueOccurrence } from '../occurrences/decide-occurrence.ts';
 import { isUsedUp } from '../occurrences/due-within-max-runs.ts';
-import { jitterOf } from '../occurrences/occurrence-log.ts';
+import { jitterOf } from '../occurrences/due-occurrences.ts';
 import { findSchedule, type SyncDependencies } from '../schedules/sync.ts';
 import { startBackfill } from './backfill.ts';
 import { LATEST_CHECK_MS, LONGEST_WAIT_MS, NEXT_CHECK_MS, SOONEST_CHECK_MS, WAIT_MS } from './check-times.ts';
