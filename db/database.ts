@@ -9,8 +9,9 @@ import type { Schema } from './schema.ts';
 export type Database = Kysely<Schema>;
 
 /**
- * Opens a pool of connections. It connects with the first query, and again by itself after the connection was lost. A pooler
- * may lend sessions for one transaction at a time, so queries must leave no state in a session, nor expect any.
+ * Opens a pool of connections. It connects with the first query, and again by itself after the connection was
+ * lost. A pooler may lend sessions for one transaction at a time, so queries must leave no state in a
+ * session, nor expect any.
  */
 export function createPool(config: DatabaseConfig, logger: Logger, name: string): pg.Pool {
   const pool = new pg.Pool({
@@ -24,7 +25,8 @@ export function createPool(config: DatabaseConfig, logger: Logger, name: string)
   });
   // An idle connection that breaks must not end the process; the next query opens a new one.
   pool.on('error', (error) => logger.warn({ err: error }, 'lost an idle database connection'));
-  // Nor must one that breaks between two queries of a transaction. The next query fails, and its caller sees the error.
+  // Nor must a connection that breaks between two queries of a transaction. The next query fails, and its
+  // caller sees the error.
   pool.on('connect', (client) => client.on('error', () => undefined));
   return pool;
 }
@@ -38,9 +40,10 @@ export const createDatabase = (config: DatabaseConfig, logger: Logger, name: str
   databaseOf(createPool(config, logger, name));
 
 /**
- * The statement timeout, as a parameter of the connection. A pooler may ignore the parameter: then the pooler or the role has
- * to set a timeout, and `warnWithoutTimeout` logs if neither does. No timeout, which only migrations want, is requested in a
- * way that poolers refuse: migrations hold a lock of the session, and must not go through a pooler.
+ * The statement timeout, as a parameter of the connection. A pooler may ignore the parameter: then the pooler
+ * or the role has to set a timeout, and `warnWithoutTimeout` logs if neither does. No timeout, which only
+ * migrations want, is requested in a way that poolers refuse: migrations hold a lock of the session, and must
+ * not go through a pooler.
  */
 const timeoutOptions = (timeoutMs: number): Pick<pg.PoolConfig, 'statement_timeout' | 'options'> =>
   timeoutMs === 0 ? { options: '-c statement_timeout=0' } : { statement_timeout: timeoutMs };

@@ -23,7 +23,7 @@ interface Identity {
   origin: JSONColumnType<Origin | null, string | null | undefined, string | null>;
 }
 
-/** What the author of the job has defined. Targets are without their secrets, which are in `job_secrets`. */
+/** The definition of the job. The secrets of targets are in `job_secrets`. */
 interface Definition {
   name: string;
   description: string;

@@ -4,9 +4,10 @@ import { configureOrExit, failStart } from '../platform/shutdown.ts';
 import { createDatabase } from './database.ts';
 import { migrate, migrateBackTo } from './migrate.ts';
 
-// npm run migrate: brings the database to the newest schema, and exits. npm run migrate -- back-to 0007-run-events: undoes the
-// migrations after that one, for an older version of the service. Without a statement timeout: it may have to wait for
-// another process that migrates, and building an index may take long.
+// npm run migrate: brings the database to the newest schema, and exits. npm run migrate -- back-to
+// 0007-run-events: undoes the migrations after that one, for an older version of the service. Without a
+// statement timeout: it may have to wait for another process that migrates, and building an index may take
+// long.
 const config = configureOrExit(() => ({
   ...readDatabaseConfig(process.env),
   DATABASE_STATEMENT_TIMEOUT_MS: 0,

@@ -17,8 +17,8 @@ export async function migrate(db: Database): Promise<string[]> {
 }
 
 /**
- * Undoes every migration after the one of this name, the newest first, for an older version of the service. Data that only
- * the newer schema can hold is lost. Returns the names of the migrations that it undid.
+ * Undoes every migration after the one of this name, the newest first, for an older version of the service.
+ * Data that only the newer schema can hold is lost. Returns the names of the migrations that it undid.
  * @throws Error for an unknown name, or the error of the migration that failed
  */
 export async function migrateBackTo(db: Database, name: string): Promise<string[]> {

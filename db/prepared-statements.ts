@@ -5,15 +5,16 @@ import type pg from 'pg';
 const MARK = '/* prepared */';
 
 /**
- * Marks a statement, at its beginning, as one to prepare once per session, because it is sent often. Such a statement has to
- * name all columns: with `*`, a migration would change the result of the prepared statement in a running process.
+ * Marks a statement, at its beginning, as one to prepare once per session, because it is sent often. Such a
+ * statement has to name all columns: with `*`, a migration would change the result of the prepared statement
+ * in a running process.
  */
 export const PREPARED = sql.raw(MARK);
 
 /**
- * Creates the option `verify` of a pool, which is called with each new connection: the connection prepares marked statements,
- * if it leads to Postgres itself. Behind a pooler it prepares none, for the next statement may reach another session, which
- * does not know them.
+ * Creates the option `verify` of a pool, which is called with each new connection: the connection prepares
+ * marked statements, if it leads to Postgres itself. Behind a pooler it prepares none, for the next statement
+ * may reach another session, which does not know them.
  */
 export function createPlanKeeper(): (client: pg.PoolClient, done: (error?: Error) => void) => void {
   // Each text is hashed once. Only a few statements are marked.

@@ -11,8 +11,8 @@ export type ReadList = <Result>(query: (db: Database) => Promise<Result>) => Pro
 /** A streaming replica, which is read from as long as it is fit: it answers, and does not lag. */
 export interface Replica {
   /**
-   * Runs a query on the replica if it holds everything that the primary held five seconds ago. Otherwise, or if the replica
-   * fails, runs it on the primary.
+   * Runs a query on the replica if it holds everything that the primary held five seconds ago. Otherwise, or
+   * if the replica fails, runs it on the primary.
    * @throws an error of the primary, or an error of the replica that comes from the query
    */
   readList: ReadList;
@@ -41,10 +41,11 @@ interface Mark {
 }
 
 /**
- * Watches a replica: notes once a second where the primary's log ends, and how far the replica has replayed it. The time of
- * the last replayed transaction does not tell the lag, for it is old when nothing happens. Nor does the position that the
- * replica has received, for all of that is replayed while the two are cut off from each other. The replica is not read from
- * until it holds what the primary held when this was called, and so has the schema of that time.
+ * Watches a replica: notes once a second where the primary's log ends, and how far the replica has replayed
+ * it. The time of the last replayed transaction does not tell the lag, for it is old when nothing happens.
+ * Nor does the position that the replica has received, for all of that is replayed while the two are cut off
+ * from each other. The replica is not read from until it holds what the primary held when this was called,
+ * and so has the schema of that time.
  */
 export function watchReplica(dependencies: {
   primary: Database;

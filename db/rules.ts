@@ -1,9 +1,9 @@
 import { sql } from 'kysely';
 import { STATES_WITHOUT_RUN } from '../domain/run/run-state.ts';
 
-// Rules of the domain that queries decide by, each written once. A rule that TypeScript decides by as well names its twin;
-// test/integration/rules-in-sql.test.ts compares the two. Columns are not qualified: use a rule where they belong to one
-// table only. Constants are literals, so that partial indexes apply.
+// Rules of the domain that queries decide by, each written once. A rule that TypeScript decides by as well
+// names its twin; test/integration/rules-in-sql.test.ts compares the two. Columns are not qualified: use a
+// rule where they belong to one table only. Constants are literals, so that partial indexes apply.
 
 /** Of a row of `jobs`: its runs may have to wait for permits. `hasLimits` of domain/job/limits.ts. */
 export const HAS_LIMITS = sql<boolean>`(policy->'maxConcurrent' IS NOT NULL OR policy->'rateLimit' IS NOT NULL)`;

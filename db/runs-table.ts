@@ -20,7 +20,7 @@ interface Identity {
   retry_of: Generated<string | null>;
   /** Why a hook is called; null for other runs. */
   cause: JSONColumnType<HookCause | null, string | null | undefined, string | null>;
-  /** The request that asked for the run, or, once it begins, the one that last changed its job. */
+  /** The request for the run, or, once the run begins, the request that last changed its job. */
   origin: JSONColumnType<Origin | null, string | null | undefined, string | null>;
   created_at: ColumnType<Date, never, never>;
 }

@@ -115,7 +115,10 @@ interface DeferralsTable {
   retry_at: Timestamp;
 }
 
-/** One row: the lease of the reconciler, and when it last finished a pass and a sweep (db/upkeep/reconciler-lease.ts). */
+/**
+ * One row: the lease of the reconciler, and when it last finished a pass and a sweep
+ * (db/upkeep/reconciler-lease.ts).
+ */
 interface ReconcilerTable {
   single: Generated<boolean>;
   holder: string | null;
@@ -125,8 +128,8 @@ interface ReconcilerTable {
 }
 
 /**
- * The tables, as Kysely sees them. `db/migrations` creates them. Some columns keep an older word, for running versions read
- * them: their comments say today's one.
+ * The tables, as Kysely sees them. `db/migrations` creates them. Some columns keep an older word, for running
+ * versions read them: their comments say today's one.
  */
 export interface Schema {
   jobs: JobsTable;

@@ -3,8 +3,8 @@ import type { Logger } from '../platform/logger.ts';
 import type { Database } from './database.ts';
 
 /**
- * Logs a warning if no statement timeout is in force: a pooler has dropped the one that `createPool` requested, and neither
- * the pooler nor the role sets one.
+ * Logs a warning if no statement timeout is in force: a pooler has dropped the one that `createPool`
+ * requested, and neither the pooler nor the role sets one.
  */
 export async function warnWithoutTimeout(db: Database, logger: Logger): Promise<void> {
   const { rows } = await sql<{

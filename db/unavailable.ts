@@ -3,8 +3,8 @@ import pg from 'pg';
 import type { Database } from './database.ts';
 
 /**
- * SQLSTATEs of errors that may pass: connection exceptions, shutdown and start-up, too many connections, read-only standby,
- * statement and lock timeouts, deadlocks and serialization failures.
+ * SQLSTATEs of errors that may pass: connection exceptions, shutdown and start-up, too many connections,
+ * read-only standby, statement and lock timeouts, deadlocks and serialization failures.
  */
 const SQLSTATES = /^(08...|57P0[1-3]|53300|25006|57014|55P03|40P01|40001)$/;
 const NETWORK = [
@@ -21,7 +21,10 @@ const NETWORK = [
 const MESSAGES =
   /timeout exceeded when trying to connect|Connection terminated|Client has encountered a connection error/;
 
-/** Tells whether a query failed because Postgres could not be reached or was not ready, not because of the query. Pure. */
+/**
+ * Tells whether a query failed because Postgres could not be reached or was not ready, not because of the
+ * query. Pure.
+ */
 export function isDatabaseUnavailable(error: unknown): boolean {
   if (error instanceof pg.DatabaseError) return SQLSTATES.test(error.code ?? '');
   if (error instanceof AggregateError) return error.errors.some(isDatabaseUnavailable);

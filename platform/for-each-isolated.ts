@@ -12,8 +12,8 @@ export interface Isolation<Item> {
 }
 
 /**
- * Calls `work` with each item, so that the failure of one keeps none of the others from being worked on. Returns how many
- * items were begun.
+ * Calls `work` with each item, so that the failure of one keeps none of the others from being worked on.
+ * Returns how many items were begun.
  * @throws the first fatal error, once the work in progress has ended
  */
 export async function forEachIsolated<Item>(

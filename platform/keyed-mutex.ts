@@ -2,8 +2,9 @@
 export type KeyedMutex = <Result>(key: string, work: () => Promise<Result>) => Promise<Result>;
 
 /**
- * Creates a mutex by key for this process. Work with the same key runs in the order in which it was asked for. Work that
- * would have to wait for a lock elsewhere waits here instead, and holds no connection meanwhile.
+ * Creates a mutex by key for this process. Work with the same key runs in the order in which it was asked
+ * for. Work that would have to wait for a lock elsewhere waits here instead, and holds no connection
+ * meanwhile.
  */
 export function createKeyedMutex(): KeyedMutex {
   const last = new Map<string, Promise<unknown>>();

@@ -3,7 +3,7 @@ import type { Database } from '../database.ts';
 import type { ApiKeyRow } from '../schema.ts';
 import { violatesUnique } from '../unique-violation.ts';
 
-/** A key's last use is noted no more often than this. */
+/** The last use of a key is stored no more often than this. */
 const NOTE_USE_EVERY_MS = 60_000;
 
 /**
@@ -66,7 +66,7 @@ export function listApiKeyRows(
     .execute();
 }
 
-/** Revokes a key. One that was revoked before stays as it was. Undefined if there is no such key. */
+/** Revokes a key. A revoked key stays as it is. Undefined if there is no such key. */
 export function markApiKeyRevoked(
   db: Database,
   place: { id: string; namespace?: string | undefined },
@@ -86,7 +86,7 @@ export function markApiKeyRevoked(
     .executeTakeFirst();
 }
 
-/** Notes when a key was last used, to the minute. */
+/** Stores when a key was last used, to the minute. */
 export async function noteUse(db: Database, id: string, now: Date): Promise<void> {
   await db
     .updateTable('api_keys')

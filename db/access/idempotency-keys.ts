@@ -9,8 +9,8 @@ export interface KeyPlace {
 }
 
 /**
- * Claims a key in the caller's transaction. Waits for another transaction that is claiming it. Returns whether the caller is
- * the first: if not, another request has used the key, and is committed.
+ * Claims a key in the caller's transaction. Waits for another transaction that is claiming it. Returns
+ * whether the caller is the first: if not, another request has used the key, and is committed.
  */
 export async function claimKey(
   transaction: Database,
@@ -47,7 +47,10 @@ export function findKey(
     .executeTakeFirst();
 }
 
-/** Takes over a request whose process has not answered in time. Returns whether it did: another one may have been first. */
+/**
+ * Takes over a request whose process has not answered in time. Returns whether it did: another one may have
+ * been first.
+ */
 export async function takeOverKey(
   db: Database,
   { namespace, key }: KeyPlace,

@@ -21,8 +21,8 @@ export interface JobFilter {
 }
 
 /**
- * One page of jobs, newest first (ids of version 7 rise with time), beginning after `afterId`. All filters have an index,
- * except a text in names, which is compared with one job after another.
+ * One page of jobs, newest first (ids of version 7 rise with time), beginning after `afterId`. All filters
+ * have an index, except a text in names, which is compared with one job after another.
  */
 export function listJobRows(
   db: Database,
@@ -81,8 +81,8 @@ const hasLabel = ({ key, value }: WantedLabel) =>
     : sql<boolean>`labels @> ${JSON.stringify({ [key]: value })}::jsonb`;
 
 /**
- * A regular expression of Postgres for a text in any case. Each letter is spelled out, because a database with the locale C,
- * the usual one, knows no capitals beyond ASCII. Pure.
+ * A regular expression of Postgres for a text in any case. Each letter is spelled out, because a database
+ * with the locale C, the usual one, knows no capitals beyond ASCII. Pure.
  */
 function anyCase(text: string): string {
   return [...text]

@@ -3,8 +3,8 @@ import type { Database } from '../database.ts';
 import { jobsOf, type JobFilter } from './job-lists.ts';
 import type { JobToRun } from './next-runs.ts';
 
-// The list of jobs in the order of their stored next runs (next-runs.ts). Jobs whose stored next run has passed are in no
-// useful order.
+// The list of jobs in the order of their stored next runs (next-runs.ts). Jobs whose stored next run has
+// passed are in no useful order.
 
 /** A job's position in that list. Null: it has no next run, and comes after the jobs that have one. */
 export interface NextRunPlace {

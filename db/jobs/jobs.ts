@@ -69,8 +69,8 @@ export function lockJob(
 }
 
 /**
- * How many jobs a namespace has. Until the transaction ends, no other transaction can count them, so that no two of them
- * create the last allowed job.
+ * How many jobs a namespace has. Until the transaction ends, no other transaction can count them, so that no
+ * two of them create the last allowed job.
  */
 export async function countJobsLocked(transaction: Database, namespace: string): Promise<number> {
   await sql`SELECT pg_advisory_xact_lock(hashtextextended(${`jobs of ${namespace}`}, 0))`.execute(
@@ -97,8 +97,8 @@ export function findJob(db: Database, namespace: string, id: string): Promise<Jo
 }
 
 /**
- * Removes a new job and the idempotency key of the request that created it, for a request that fails after all. Returns
- * whether it did: not if the job has changed, has a run, or is known to Temporal by now.
+ * Removes a new job and the idempotency key of the request that created it, for a request that fails after
+ * all. Returns whether it did: not if the job has changed, has a run, or is known to Temporal by now.
  */
 export async function removeNewJob(db: Database, id: string): Promise<boolean> {
   const { rows } = await sql`

@@ -2,8 +2,9 @@ import { sql } from 'kysely';
 import type { Database } from '../database.ts';
 import type { JobRow } from '../schema.ts';
 
-// `jobs.next_run_at` is the next run of a job as of when it was last computed, and never later than the actual next run.
-// Either it lies in the future and is right, or it has passed, and the next run has to be computed from the schedule.
+// `jobs.next_run_at` is the next run of a job as of when it was last computed, and never later than the
+// actual next run. Either it lies in the future and is right, or it has passed, and the next run has to be
+// computed from the schedule.
 
 /** The columns from which the next run of a job is computed. */
 export type JobToRun = Pick<JobRow, 'id' | 'generation' | 'schedule' | 'state'>;

@@ -17,7 +17,10 @@ export async function listSwept(db: Database, ids: string[]): Promise<Map<string
   return new Map(rows.map((row) => [row.id, row]));
 }
 
-/** One page of the jobs that are known to have a schedule in Temporal, written before `before`; by id, after `afterId`. */
+/**
+ * One page of the jobs that are known to have a schedule in Temporal, written before `before`; by id, after
+ * `afterId`.
+ */
 export async function listScheduled(
   db: Database,
   before: Date,

@@ -16,8 +16,8 @@ export interface Observation {
 }
 
 /**
- * Stores that Temporal matches this generation of a job. Never goes back to an older generation. Returns the job as it then
- * is; undefined if there is a newer generation by now, or if Temporal was seen to match one.
+ * Stores that Temporal matches this generation of a job. Never goes back to an older generation. Returns the
+ * job as it then is; undefined if there is a newer generation by now, or if Temporal was seen to match one.
  */
 export async function setObserved(
   db: Database,
@@ -77,8 +77,8 @@ export async function setSyncError(
 }
 
 /**
- * Marks a job as not matched by Temporal, so that the reconciler syncs it. With `rewrite`, the schedule is written even if
- * it seems to match; with `isGone`, it is known not to exist.
+ * Marks a job as not matched by Temporal, so that the reconciler syncs it. With `rewrite`, the schedule is
+ * written even if it seems to match; with `isGone`, it is known not to exist.
  */
 export async function forgetObserved(
   db: Database,

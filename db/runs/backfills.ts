@@ -35,8 +35,8 @@ export async function findBackfill(
 }
 
 /**
- * The nominal times in [from, to] for which a job has a run, or is about to have one: scheduled, of a backfill or retried.
- * In milliseconds since the epoch.
+ * The nominal times in [from, to] for which a job has a run, or is about to have one: scheduled, of a
+ * backfill or retried. In milliseconds since the epoch.
  */
 export async function listInstantsWithRun(
   db: Database,

@@ -44,13 +44,15 @@ export type OutdatedStart = { state: 'outdated' } & Pick<
 > & { isActive: boolean };
 
 /**
- * Begins a run, or reads it if it has begun before. Reads the job and writes the run in one statement. A run of a deleted
- * job, and an occurrence that was due before its job was paused, is recorded as skipped. An occurrence is skipped or stays
- * queued, by the overlap policy, while a run that the reconciler started (`made_up`) is open, for the Temporal Schedule does
- * not know of that one. A run whose job has limits stays queued until it is granted a permit (permits.ts).
+ * Begins a run, or reads it if it has begun before. Reads the job and writes the run in one statement. A run
+ * of a deleted job, and an occurrence that was due before its job was paused, is recorded as skipped. An
+ * occurrence is skipped or stays queued, by the overlap policy, while a run that the reconciler started
+ * (`made_up`) is open, for the Temporal Schedule does not know of that one. A run whose job has limits stays
+ * queued until it is granted a permit (permits.ts).
  *
- * A schedule of an older generation than the job's, or of a paused job, may start runs that are no occurrences any more. If
- * such a run is not stored, nothing is written, and the result is `outdated`. Undefined if the job is unknown.
+ * A schedule of an older generation than the job's, or of a paused job, may start runs that are no
+ * occurrences any more. If such a run is not stored, nothing is written, and the result is `outdated`.
+ * Undefined if the job is unknown.
  */
 export async function beginRun(
   db: Database,
@@ -58,7 +60,7 @@ export async function beginRun(
     id: string;
     jobId: string;
     trigger: Trigger;
-    /** The generation of the job of which the Temporal Schedule was that started the run. */
+    /** The generation of the job from which the Temporal Schedule was written that started the run. */
     generation: number;
     scheduledAt: Date;
     startedAt: Date;

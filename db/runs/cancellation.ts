@@ -4,8 +4,8 @@ import { CANCELLED } from './run-progress.ts';
 import type { RunRow } from '../schema.ts';
 
 /**
- * Ends a run that Temporal has not started, as far as is known. If Temporal starts it after all, its worker finds it ended.
- * Undefined if there is no such run.
+ * Ends a run that Temporal has not started, as far as is known. If Temporal starts it after all, its worker
+ * finds it ended. Undefined if there is no such run.
  */
 export function cancelUnstarted(
   db: Database,
@@ -30,8 +30,8 @@ export function cancelUnstarted(
 }
 
 /**
- * Notes that a started run is to end, and has the reconciler check it by `checkAt`. Undefined if there is no such run, or if
- * it has ended.
+ * Notes that a started run is to end, and has the reconciler check it by `checkAt`. Undefined if there is no
+ * such run, or if it has ended.
  */
 export function requestCancel(
   db: Database,

@@ -3,13 +3,13 @@ import type { Limits } from '../../domain/job/limits.ts';
 import type { Database } from '../database.ts';
 import type { RunRow } from '../schema.ts';
 
-// Permits of attempts whose job has limits. A run's request inserts a row. The row waits in the queue of its scope until
-// it is granted, is held until it is released, and counts for a rate limit for some time after that. Permits are granted
-// under the lock of the scope, so that no two processes grant the same room.
+// Permits of attempts whose job has limits. A run's request inserts a row. The row waits in the queue of its
+// scope until it is granted, is held until it is released, and counts for a rate limit for some time after
+// that. Permits are granted under the lock of the scope, so that no two processes grant the same room.
 
 /**
- * A call arrives at its target within this time after its permit was started: connecting may take ten seconds, and a process
- * may be slow. `rateLimit` is about when calls arrive.
+ * A call arrives at its target within this time after its permit was started: connecting may take ten
+ * seconds, and a process may be slow. `rateLimit` is about when calls arrive.
  */
 const ARRIVAL = sql`interval '15 s'`;
 
@@ -32,8 +32,8 @@ export async function lockScope(transaction: Database, scope: string): Promise<v
 }
 
 /**
- * Puts a run into the queue of its scope, or leaves it where it is. A permit that the run has started before is released,
- * for its call has arrived by now, and the run requests another one from the same position.
+ * Puts a run into the queue of its scope, or leaves it where it is. A permit that the run has started before
+ * is released, for its call has arrived by now, and the run requests another one from the same position.
  */
 export async function requestPermit(transaction: Database, runId: string, limits: Limits): Promise<void> {
   const { rows } = await sql<{ asked_at: Date }>`
@@ -53,7 +53,10 @@ export async function requestPermit(transaction: Database, runId: string, limits
       remind_at  = CASE WHEN permits.scope = excluded.scope THEN permits.remind_at END`.execute(transaction);
 }
 
-/** Until when a permit counts for a rate limit. One that is held counts from when its call has arrived at the latest. */
+/**
+ * Until when a permit counts for a rate limit. For a held permit, it is as if its call arrived as late as
+ * possible.
+ */
 const COUNTS_UNTIL = sql`
   CASE WHEN released_at IS NOT NULL THEN counts_until
        WHEN started_at IS NULL THEN 'infinity'
@@ -102,7 +105,10 @@ export async function startPermit(transaction: Database, runId: string): Promise
   return numAffectedRows === 1n;
 }
 
-/** Removes the permit, or the request, of a run that makes no call with it. Returns its scope; undefined if it had none. */
+/**
+ * Removes the permit, or the request, of a run that makes no call with it. Returns its scope; undefined if it
+ * had none.
+ */
 export async function removePermit(db: Database, runId: string): Promise<string | undefined> {
   const removed = await db
     .deleteFrom('permits')
@@ -157,8 +163,8 @@ export async function findQueuePosition(
 }
 
 /**
- * A lower bound of the milliseconds until a rate limit grants a permit, even if all other runs leave the queue; 0 if it may
- * grant one now. A permit that is held counts as if its call had arrived already.
+ * A lower bound of the milliseconds until a rate limit grants a permit, even if all other runs leave the
+ * queue; 0 if it may grant one now. A permit that is held counts as if its call had arrived already.
  */
 export async function findEarliestGrant(
   transaction: Database,
@@ -210,8 +216,8 @@ export async function takeReminders(db: Database, limit: number): Promise<Grante
 }
 
 /**
- * Has runs that hold permits for which others wait checked within ten seconds: their workflows may have ended without a
- * record.
+ * Has runs that hold permits for which others wait checked within ten seconds: their workflows may have ended
+ * without a record.
  */
 export async function checkHoldersSoon(db: Database, limit: number): Promise<void> {
   await sql`

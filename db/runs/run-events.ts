@@ -2,9 +2,9 @@ import { sql } from 'kysely';
 import type { RecordedRunEvent } from '../../domain/run/run-event.ts';
 import type { Database } from '../database.ts';
 
-// The stream of changes of runs (migration 0007). Events are committed in another order than that of their ids. So each one
-// gets its position, `place`, after it was committed, from one process at a time: a reader that has seen a position can
-// read every event before it.
+// The stream of changes of runs (migration 0007). Events are committed in another order than that of their
+// ids. So each one gets its position, `place`, after it was committed, from one process at a time: a reader
+// that has seen a position can read every event before it.
 
 /** An event with its position. */
 export interface PlacedRunEvent {

@@ -23,9 +23,10 @@ interface RunFilter {
 }
 
 /**
- * One page of runs, the latest nominal time first, beginning after the given position. Reads about as many rows as the page
- * has, whatever the table holds, for filters have an index in the list's order. Two filters have none, and read the rows
- * that they leave out: a trigger together with states, and the trigger `schedule`, which most runs have.
+ * One page of runs, the latest nominal time first, beginning after the given position. Reads about as many
+ * rows as the page has, whatever the table holds, for filters have an index in the list's order. Two filters
+ * have none, and read the rows that they leave out: a trigger together with states, and the trigger
+ * `schedule`, which most runs have.
  */
 export function listRunRows(
   db: Database,
@@ -44,8 +45,8 @@ export function listRunRows(
   if (mayReachFrom) scans.push(selectReachingFrom(db, filter, page.after, filter.from as Date));
   const [first, ...others] = scans as [RunQuery, ...RunQuery[]];
   if (others.length === 0) return inOrder(first).execute();
-  // Each state is one scan along its index, and the scans are merged. With `state IN (…)` the planner could only sort all of
-  // these runs, or read all the others too.
+  // Each state is one scan along its index, and the scans are merged. With `state IN (…)` the planner could
+  // only sort all of these runs, or read all the others too.
   const part = (query: RunQuery) => db.selectFrom(inOrder(query).as('run')).selectAll();
   return others
     .reduce((union, scan) => union.unionAll(part(scan)), part(first))

@@ -22,8 +22,9 @@ export type RunEnd = {
 export const CANCELLED: RunEnd & Reason = { state: 'cancelled', ...reasonFor('cancelled') };
 
 /**
- * Adds an attempt to a running run, releases its permit, and ends the run if this was its last attempt. Idempotent. `goneUrl`
- * is the URL of a target that answered that it is gone for good: the job is paused, unless it has another URL by now.
+ * Adds an attempt to a running run, releases its permit, and ends the run if this was its last attempt.
+ * Idempotent. `goneUrl` is the URL of a target that answered that it is gone for good: the job is paused,
+ * unless it has another URL by now.
  */
 export async function recordAttempt(
   db: Database,
@@ -78,9 +79,9 @@ export async function endRun(db: Database, runId: string, end: RunEnd, endedAt: 
 }
 
 /**
- * Updates a run, and releases its permit. If a scheduled run ended, counts the job's failures in a row, and queues the call
- * of a hook when they reach the hook's threshold, or when a run succeeds again. Pauses the job when its policy says so, or
- * when its target is gone: that is another generation, with its revision.
+ * Updates a run, and releases its permit. If a scheduled run ended, counts the job's failures in a row, and
+ * queues the call of a hook when they reach the hook's threshold, or when a run succeeds again. Pauses the
+ * job when its policy says so, or when its target is gone: that is another generation, with its revision.
  */
 async function updateAndCountFailures(
   db: Database,

@@ -19,7 +19,7 @@ export function findRun(db: Database, namespace: string, id: string): Promise<Ru
     .executeTakeFirst();
 }
 
-/** What a list of jobs shows of each job's latest run. */
+/** The latest run of a job, as a list of jobs shows it. */
 export type LastRun = Pick<RunRow, 'id' | 'job_id' | 'scheduled_at' | 'state'>;
 
 /** The run with the latest nominal time of each job that has one. Calls of hooks do not count. */

@@ -1,9 +1,9 @@
 import { sql } from 'kysely';
 import type { Database } from '../database.ts';
 
-// Jobs that a step of the reconciler has failed on. Each is deferred, longer with each failure, and comes after jobs that have
-// not failed, so that failing jobs never keep the others from being reconciled. Stored, because the next pass may run in
-// another process.
+// Jobs that a step of the reconciler has failed on. Each is deferred, longer with each failure, and comes
+// after jobs that have not failed, so that failing jobs never keep the others from being reconciled. Stored,
+// because the next pass may run in another process.
 
 /** Steps that defer jobs. Stored rows hold these names. */
 export type DeferringStep = 'resumed' | 'completed' | 'renewed';

@@ -12,8 +12,10 @@ import type { Logger } from '../../platform/logger.ts';
 import type { SecretBox } from '../../platform/secret-box.ts';
 
 /**
- * Stores the secrets of a job, encrypted, in the caller's transaction. Secrets that are neither given nor kept are removed.
- * @throws SchedulerError `invalid` if a secret to be kept is not stored, or if there is no key to encrypt with
+ * Stores the secrets of a job, encrypted, in the caller's transaction. Secrets that are neither given nor
+ * kept are removed.
+ * @throws SchedulerError `invalid` if a secret to be kept is not stored, or if there is no key to encrypt
+ * with
  */
 export async function storeSecrets(
   transaction: Database,
@@ -48,8 +50,8 @@ const BEFORE_ALL = '00000000-0000-0000-0000-000000000000';
 const BATCH = 200;
 
 /**
- * Encrypts with the current key the secrets that an older key encrypts, so that the older key can be removed. Secrets that
- * cannot be decrypted are logged and stay. Returns how many it encrypted.
+ * Encrypts with the current key the secrets that an older key encrypts, so that the older key can be removed.
+ * Secrets that cannot be decrypted are logged and stay. Returns how many it encrypted.
  */
 export async function resealSecrets(db: Database, box: SecretBox, logger: Logger): Promise<number> {
   const { currentKeyId, keyIds } = box;

@@ -3,8 +3,8 @@ import { lastOfPause } from '../occurrences/pause-log.ts';
 import type { JobChange } from './job-change.ts';
 
 /**
- * The change that ends the pause of a job. If `pause.until` has passed, occurrences from that time on are to run, however late
- * the end is noticed, unless they are recorded as paused. Pure.
+ * The change that ends the pause of a job. If `pause.until` has passed, occurrences from that time on are to
+ * run, however late the end is noticed, unless they are recorded as paused. Pure.
  */
 export function resumption({ paused_until, accounted_to }: JobRow, now: Date): JobChange {
   const isLate = paused_until !== null && paused_until <= now;

@@ -85,11 +85,11 @@ export async function storeNewJob(
 }
 
 /**
- * Stores a change of a job in one transaction: the row, its next generation, its revision, and a row for every occurrence
- * that was due until now. `decide` returns the change for the locked row; undefined: none. Returns the job as it then is;
- * undefined if there is none.
- * @throws SchedulerError `name_taken`, `invalid` for a target or secrets that this installation cannot accept, and any error
- * of `decide`; then nothing has changed
+ * Stores a change of a job in one transaction: the row, its next generation, its revision, and a row for
+ * every occurrence that was due until now. `decide` returns the change for the locked row; undefined: none.
+ * Returns the job as it then is; undefined if there is none.
+ * @throws SchedulerError `name_taken`, `invalid` for a target or secrets that this installation cannot
+ * accept, and any error of `decide`; then nothing has changed
  */
 export function storeJobChange(
   db: Database,
@@ -163,7 +163,10 @@ function finishesAt(compiled: CompiledSchedule, now: Date): Date | null {
   return last === undefined ? null : new Date(last);
 }
 
-/** The columns that a change sets, apart from those that every change sets. `compiled` is the job's schedule after it. Pure. */
+/**
+ * The columns that a change sets, apart from those that every change sets. `compiled` is the job's schedule
+ * after it. Pure.
+ */
 function columnsOfChange(
   job: JobRow,
   { definition, state, pause, isDeleted }: StoredChange,

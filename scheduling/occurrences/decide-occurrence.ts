@@ -2,7 +2,10 @@ import { SECOND_MS } from '../../domain/milliseconds.ts';
 import { reasonFor, type Reason, type ReasonCode } from '../../domain/run/reasons.ts';
 import type { Policy } from '../../domain/job/policy.ts';
 
-/** The facts about an occurrence that is due and for which Temporal has no workflow. Times in milliseconds since the epoch. */
+/**
+ * The facts about an occurrence that is due and for which Temporal has no workflow. Times in milliseconds
+ * since the epoch.
+ */
 export interface DueOccurrence {
   scheduledAt: number;
   now: number;
@@ -44,8 +47,8 @@ const skipped = (code: ReasonCode, words?: string): Decision => ({
 });
 
 /**
- * Decides on an occurrence that is due and not started, as Temporal would. `isOverdue`: its schedule should have started it,
- * and did not. Pure.
+ * Decides on an occurrence that is due and not started, as Temporal would. `isOverdue`: its schedule should
+ * have started it, and did not. Pure.
  */
 export function decideOccurrence(due: DueOccurrence): Decision {
   const { overlap, scheduledAt, now, schedulePutAt } = due;

@@ -18,7 +18,10 @@ const LONGEST_PERIOD_MS = HOUR_MS;
 /** Occurrences of one job in one batch. */
 const BATCH = 1_000;
 
-/** When to materialize a job next, if that is done up to `materializedTo`; null if it has no more occurrences. Pure. */
+/**
+ * When to materialize a job next, if that is done up to `materializedTo`; null if it has no more occurrences.
+ * Pure.
+ */
 export function nextMaterializeAt(
   job: Pick<JobRow, 'schedule' | 'state' | 'paused_at'>,
   materializedTo: Date,
@@ -44,7 +47,10 @@ export function isDueSince(job: JobRow, now: Date): boolean {
   return job.state === 'active' && next !== undefined && next <= now.getTime();
 }
 
-/** The occurrences of a job up to `until` that are not materialized, one batch, and up to where that is all of them. Pure. */
+/**
+ * The occurrences of a job up to `until` that are not materialized, one batch, and up to where that is all of
+ * them. Pure.
+ */
 export function findDue(job: JobRow, until: Date): { instants: number[]; materializedTo: Date } {
   const instants: number[] = [];
   if (until <= job.accounted_to) return { instants, materializedTo: job.accounted_to };
@@ -63,10 +69,14 @@ export const pauseOf = (job: JobRow) => (job.state === 'paused' ? (job.paused_at
 export const earlier = (one: Date, other: Date | undefined) =>
   other !== undefined && other < one ? other : one;
 
-/** Up to when occurrences may be materialized: their workers are not about to insert them, and they are in no pause. Pure. */
+/**
+ * Up to when occurrences may be materialized: their workers are not about to insert them, and they are in no
+ * pause. Pure.
+ */
 export function materializableTo(job: JobRow, now: Date): Date {
   const aWhileAgo = now.getTime() - GRACE_MS - jitterOf(job);
-  // Temporal does not start occurrences that were due before the schedule was written: those need not wait for a worker.
+  // Temporal does not start occurrences that were due before the schedule was written: those need not wait
+  // for a worker.
   const beforeSchedule = Math.min(now.getTime(), job.schedule_put_at?.getTime() ?? 0);
   return earlier(new Date(Math.max(aWhileAgo, beforeSchedule)), pauseOf(job));
 }

@@ -15,9 +15,9 @@ export interface JobByNextRun {
 }
 
 /**
- * One page of jobs in the order of their next runs after `now`, beginning after a position. Jobs without a next run come
- * last. The stored next run of most jobs holds (db/jobs/next-runs.ts). Where it has passed, as for jobs that fired within
- * the last half minute or so, the next run is computed from the schedule.
+ * One page of jobs in the order of their next runs after `now`, beginning after a position. Jobs without a
+ * next run come last. The stored next run of most jobs holds (db/jobs/next-runs.ts). Where it has passed, as
+ * for jobs that fired within the last half minute or so, the next run is computed from the schedule.
  */
 export function listJobsByNextRun(
   { db, logger }: { db: Database; logger: Logger },

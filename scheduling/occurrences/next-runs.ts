@@ -10,7 +10,10 @@ import { upcomingOf } from './upcoming.ts';
 
 // The next run of each job, stored for the list that is sorted by it (db/jobs/next-runs.ts).
 
-/** A stored next run is renewed this long after it has passed: for a job that fires every second, no more often than this. */
+/**
+ * A stored next run is renewed this long after it has passed: for a job that fires every second, no more
+ * often than this.
+ */
 const PASSED_FOR_MS = 30 * SECOND_MS;
 /** Jobs whose next runs are computed before other tasks run: a schedule may take milliseconds. */
 const JOBS_PER_TICK = 10;
@@ -18,7 +21,10 @@ const JOBS_PER_TICK = 10;
 /** Stored for a job whose next run is not known: it has passed, so it is computed when the job is listed. */
 const UNKNOWN = new Date(0);
 
-/** The next run to store with a job that is written at `now`. With `maxRuns` it depends on the job's runs, so it is unknown. Pure. */
+/**
+ * The next run to store with a job that is written at `now`. With `maxRuns` it depends on the job's runs, so
+ * it is unknown. Pure.
+ */
 export function nextRunAtOf(
   job: Pick<JobRow, 'schedule' | 'state'>,
   now: Date,
@@ -65,7 +71,8 @@ export async function renewNextRuns(
   const nextRuns = await findNextRuns(dependencies, jobs, now);
   const notes = jobs.map((job): NextRunNote => {
     const next = nextRuns.get(job.id) ?? null;
-    // A job whose `maxRuns` are used up may get a run back, for a skipped run does not count: renewed until it is completed.
+    // A job whose `maxRuns` are used up may get a run back, for a skipped run does not count: renewed until
+    // it is completed.
     const isUsedUp = next === null && job.state === 'active' && job.schedule.maxRuns !== undefined;
     const nextRunAt = isUsedUp ? now : next === null ? null : new Date(next);
     return { id: job.id, generation: job.generation, nextRunAt };

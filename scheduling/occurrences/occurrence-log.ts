@@ -25,12 +25,16 @@ import {
 import { recordPause } from './pause-log.ts';
 import { occurrenceRun } from './queued-run.ts';
 
-// The occurrence log: every occurrence that is due gets a row in `runs`, whether or not it becomes a run. Usually a worker
-// inserts the row when the run begins. Rows that are missing are materialized here, as queued, for rescue.ts to decide on.
+// The occurrence log: every occurrence that is due gets a row in `runs`, whether or not it becomes a run.
+// Usually a worker inserts the row when the run begins. Rows that are missing are materialized here, as
+// queued, for rescue.ts to decide on.
 
 /** A materialized occurrence is not checked sooner than this: its run may be about to begin. */
 const CHECK_AFTER_MS = 3 * SECOND_MS;
-/** Each occurrence that is due at once postpones the checks: most runs are late, not lost, and checks slow them down. */
+/**
+ * Each occurrence that is due at once postpones the checks: most runs are late, not lost, and checks slow
+ * them down.
+ */
 const CHECK_LATER_EACH_MS = 45;
 /** Checks are postponed by this time at most. */
 const CHECK_AFTER_AT_MOST_MS = 12 * SECOND_MS;
@@ -52,8 +56,9 @@ function checkTimeOf(count: number, now: Date): Date {
 }
 
 /**
- * Inserts a row for each of these occurrences that has none, as far as the job's `maxRuns` goes. Returns how many rows it
- * inserted, and the first occurrence that waits for the outcome of others; none waits if `mayWait` is false.
+ * Inserts a row for each of these occurrences that has none, as far as the job's `maxRuns` goes. Returns how
+ * many rows it inserted, and the first occurrence that waits for the outcome of others; none waits if
+ * `mayWait` is false.
  */
 async function writeRows(
   db: Database,
@@ -85,7 +90,10 @@ async function writeRows(
   return { written, heldAt: due.heldAt };
 }
 
-/** Inserts the missing rows of a job up to `until`, or until an occurrence has to wait. Returns how many it inserted. */
+/**
+ * Inserts the missing rows of a job up to `until`, or until an occurrence has to wait. Returns how many it
+ * inserted.
+ */
 async function writeAllRows(
   db: Database,
   job: JobRow,
@@ -106,8 +114,8 @@ async function writeAllRows(
 }
 
 /**
- * Materializes all occurrences of a job up to `until`. To be called before a job is paused, resumed, changed or deleted, in
- * the transaction that does so.
+ * Materializes all occurrences of a job up to `until`. To be called before a job is paused, resumed, changed
+ * or deleted, in the transaction that does so.
  */
 export async function materializeUntil(
   transaction: Database,
@@ -128,8 +136,8 @@ export async function countDueRuns(db: Database, job: JobRow, now: Date): Promis
 }
 
 /**
- * Materializes the occurrences of a job that were due before the last of its `maxRuns`. Returns whether there were any: then
- * the job has not finished yet.
+ * Materializes the occurrences of a job that were due before the last of its `maxRuns`. Returns whether there
+ * were any: then the job has not finished yet.
  */
 export async function recordBeforeLast(db: Database, jobId: string, now: Date): Promise<boolean> {
   const job = await findJobOrTombstone(db, jobId);
@@ -139,8 +147,8 @@ export async function recordBeforeLast(db: Database, jobId: string, now: Date): 
 }
 
 /**
- * Materializes the jobs that are due for it, one batch of them, until the time is over. Returns how many jobs it began. A
- * job that fails is materialized later, and keeps none of the others from it.
+ * Materializes the jobs that are due for it, one batch of them, until the time is over. Returns how many jobs
+ * it began. A job that fails is materialized later, and keeps none of the others from it.
  * @throws the error that says that the database is away
  */
 export async function materializeDue(
@@ -175,8 +183,8 @@ export async function materializeDue(
 }
 
 /**
- * Materializes one job as far as it is due. Returns how far its occurrence log then goes, and the rows that the caller is
- * to insert before it stores that.
+ * Materializes one job as far as it is due. Returns how far its occurrence log then goes, and the rows that
+ * the caller is to insert before it stores that.
  */
 async function materializeJob(
   db: Database,

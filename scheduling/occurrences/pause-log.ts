@@ -16,12 +16,13 @@ import { iterateOccurrences, occurrences } from '../../domain/schedule/occurrenc
 import { isUsedUp } from './due-within-max-runs.ts';
 import { occurrenceRun } from './queued-run.ts';
 
-// Occurrences that fall due while a job is paused. One run stands for all occurrences of a pause, with the first and the
-// last nominal time and their number, however long the pause is and however often the job would have fired.
+// Occurrences that fall due while a job is paused. One run stands for all occurrences of a pause, with the
+// first and the last nominal time and their number, however long the pause is and however often the job would
+// have fired.
 
 const PAUSED = reasonFor('paused');
 
-/** Another process may record the same pause: the one that comes second reads the record again. */
+/** Another process may record the same pause. The second one then reads the record again, this often at most. */
 const ATTEMPTS = 3;
 
 /** The last instant of a pause with `pause.until`: an occurrence due at its end is to run. Pure. */
@@ -35,8 +36,8 @@ interface DueInPause {
 }
 
 /**
- * Records the occurrences of a paused job from the beginning of its pause up to `until` that are not recorded yet. Stops
- * after about `atMost` occurrences. Returns up to when all are recorded.
+ * Records the occurrences of a paused job from the beginning of its pause up to `until` that are not recorded
+ * yet. Stops after about `atMost` occurrences. Returns up to when all are recorded.
  * @throws Error if other processes keep recording the same pause
  */
 export async function recordPause(
@@ -90,7 +91,10 @@ async function countUpTo(compiled: CompiledSchedule, after: number, until: numbe
   return { count, to };
 }
 
-/** The occurrences in (after, to] without a row of their own: one that started as the pause began may have one. */
+/**
+ * The occurrences in (after, to] without a row of their own. An occurrence that started as the pause began
+ * has one.
+ */
 async function withoutRow(
   db: Database,
   job: JobRow,

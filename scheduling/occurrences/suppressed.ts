@@ -18,9 +18,9 @@ const LOOK_BACK_MS = 2 * DAY_MS;
 const BATCH = 200;
 
 /**
- * Records, as skipped runs, the local times that came a second time when clocks went back, and at which a job did not fire.
- * Has work only on the days after a clock change. Idempotent. Returns how many it recorded. A job that fails is logged, and
- * keeps none of the others from it.
+ * Records, as skipped runs, the local times that came a second time when clocks went back, and at which a job
+ * did not fire. Has work only on the days after a clock change. Idempotent. Returns how many it recorded. A
+ * job that fails is logged, and keeps none of the others from it.
  */
 export async function recordSuppressed(
   { db, logger }: { db: Database; logger: Logger },
@@ -51,7 +51,10 @@ export async function recordSuppressed(
   return recorded;
 }
 
-/** The rows of the local times between two instants that came a second time, and at which a job did not fire. Pure. */
+/**
+ * The rows of the local times between two instants that came a second time, and at which a job did not fire.
+ * Pure.
+ */
 function suppressedRuns(job: JobRow, after: number, until: number): NewRun[] {
   const { reason, reasonCode } = reasonFor('repeatedLocalTime');
   const since = Math.max(after, job.created_at.getTime());

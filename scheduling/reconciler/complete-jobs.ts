@@ -8,7 +8,10 @@ import { forEachJob } from './each-job.ts';
 import type { ReconcileDependencies } from './reconcile-dependencies.ts';
 import type { Round } from './run-steps.ts';
 
-/** While this many occurrences wait for a worker, completing jobs is postponed: occurrences that are due come first. */
+/**
+ * While this many occurrences wait for a worker, completing jobs is postponed: occurrences that are due come
+ * first.
+ */
 const MANY_WAITING = 20;
 /** Completing a job is postponed by this time at most. */
 const POSTPONE_MS = MINUTE_MS;
@@ -27,8 +30,8 @@ export async function completeFinished(
 }
 
 /**
- * Completes jobs whose `maxRuns` are used up and of which a run ended after `since`, one batch of them. Returns how many
- * jobs it began.
+ * Completes jobs whose `maxRuns` are used up and of which a run ended after `since`, one batch of them.
+ * Returns how many jobs it began.
  */
 export async function completeUsedUp(
   dependencies: ReconcileDependencies,

@@ -7,8 +7,8 @@ import type { Logger } from '../../platform/logger.ts';
 const CONCURRENCY = 4;
 
 /**
- * Does a step's work for each job. A job that fails is deferred, longer with each failure, and keeps none of the others
- * from being worked on. Returns how many jobs were begun before the step's time was over.
+ * Does a step's work for each job. A job that fails is deferred, longer with each failure, and keeps none of
+ * the others from being worked on. Returns how many jobs were begun before the step's time was over.
  * @throws the error that says that the database is away
  */
 export async function forEachJob(

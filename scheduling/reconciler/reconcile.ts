@@ -10,8 +10,8 @@ const LEASE_MS = 10 * SECOND_MS;
 const RENEW_MS = 3 * SECOND_MS;
 
 /**
- * One pass of the reconciler: runs all steps of steps.ts. One process at a time does so, under a lease. Returns undefined
- * if another process holds the lease.
+ * One pass of the reconciler: runs all steps of steps.ts. One process at a time does so, under a lease.
+ * Returns undefined if another process holds the lease.
  * @throws if the database is away when the lease is taken, or when the end of the pass is noted
  */
 export async function reconcile(dependencies: ReconcileDependencies): Promise<PassResult | undefined> {

@@ -5,8 +5,8 @@ import { reconcilerTaskQueueOf } from '../temporal/task-queues.ts';
 import { withinDeadline } from '../temporal/within-deadline.ts';
 
 /**
- * Makes sure that the reconciler's own Temporal Schedule exists, and that one of its workflows is under way. Each of
- * them goes on for about a minute, and the next one follows it.
+ * Creates the reconciler's own Temporal Schedule if it does not exist, and starts one of its workflows if
+ * none is in progress. Each workflow goes on for about a minute, and the next one follows it.
  */
 export async function ensureReconciler(temporal: Client, taskQueue: string): Promise<void> {
   await withinDeadline(temporal, async () => {
@@ -21,7 +21,7 @@ export async function ensureReconciler(temporal: Client, taskQueue: string): Pro
           workflowId: RECONCILER_SCHEDULE_ID,
           taskQueue: reconcilerTaskQueueOf(taskQueue),
           workflowExecutionTimeout: '10 minutes',
-          staticSummary: 'Brings jobs and Temporal together, and looks after open runs',
+          staticSummary: 'Makes Temporal match the jobs, and rescues open runs',
         },
       });
     } catch (error) {

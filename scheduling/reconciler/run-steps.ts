@@ -2,8 +2,9 @@ import { SECOND_MS } from '../../domain/milliseconds.ts';
 import type { Logger } from '../../platform/logger.ts';
 import { isUnreachable } from '../temporal/temporal-errors.ts';
 
-// How a pass of the reconciler runs its steps. A step that fails keeps none of the others from running. Time is shared
-// out, so that a step with much to do delays the others by a bounded time, and every step does something in every pass.
+// How a pass of the reconciler runs its steps. A step that fails keeps none of the others from running. Time
+// is shared out, so that a step with much to do delays the others by a bounded time, and every step does
+// something in every pass.
 
 /** One call of a step. */
 export interface Round {
@@ -15,8 +16,9 @@ export interface Round {
 /** One kind of work of the reconciler. */
 export interface Step<Context> {
   /**
-   * A value of the label `step` of `scheduler_reconciled_total`. Dashboards of running installations hold these names, so
-   * they stay, whatever words the code uses today. Steps of the same name are counted together.
+   * A value of the label `step` of `scheduler_reconciled_total`. Dashboards of running installations hold
+   * these names, so they stay, whatever words the code uses today. Steps of the same name are counted
+   * together.
    */
   name: string;
   /** Tells whether the step runs in this pass; without it, the step runs in every pass. */
@@ -27,7 +29,10 @@ export interface Step<Context> {
   run: (context: Context, round: Round) => Promise<number>;
 }
 
-/** How many items each step took care of in a pass; a step without any is absent. `failed` counts steps that failed. */
+/**
+ * How many items each step took care of in a pass; a step without any is absent. `failed` counts steps that
+ * failed.
+ */
 export type PassResult = Record<string, number>;
 
 /** How long a pass and its steps may take. */
@@ -41,8 +46,8 @@ export interface PassLimits {
 const PASS_LIMITS: PassLimits = { passMs: 20 * SECOND_MS, stepMs: 10 * SECOND_MS };
 
 /**
- * Runs steps one after another, each as often as it finds a full batch and has time. Each step is called at least once,
- * unless the lease is lost. Never throws: an error of a step is logged and counted.
+ * Runs steps one after another, each as often as it finds a full batch and has time. Each step is called at
+ * least once, unless the lease is lost. Never throws: an error of a step is logged and counted.
  */
 export async function runSteps<Context>(
   steps: readonly Step<Context>[],
@@ -72,7 +77,7 @@ export async function runSteps<Context>(
         isFull = batch !== 'all' && count >= batch && !isOver() && clock() < passEnd;
       }
     } catch (error) {
-      // Whoever finds Temporal away logs it once; it is no fault of the step.
+      // That Temporal is away is logged elsewhere, once. It is no fault of the step.
       if (isUnreachable(error)) logger.debug({ err: error, step: name }, 'Temporal cannot be reached');
       else logger.error({ err: error, step: name }, 'a step of the reconciler failed');
       add('failed', 1);

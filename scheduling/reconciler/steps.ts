@@ -36,7 +36,10 @@ const REMOVED_ROWS = 1_000;
 
 /** A run may be recorded this long after it ended. */
 const LATE_RECORD_MS = MINUTE_MS;
-/** After a sweep that failed, or whose process died, the next one begins after this time, or the interval if shorter. */
+/**
+ * After a sweep that failed, or whose process died, the next one begins after this time, or the interval if
+ * shorter.
+ */
 const SWEEP_AGAIN_MS = MINUTE_MS;
 /** How long idempotency keys are kept. */
 const KEY_RETENTION_MS = DAY_MS;
@@ -140,7 +143,10 @@ export const STEPS: readonly Step<Pass>[] = [
   },
 ];
 
-/** Compares all Temporal Schedules with all jobs. It takes the time that it takes, for it has to see every schedule. */
+/**
+ * Compares all Temporal Schedules with all jobs. It takes the time that it takes, for it has to see every
+ * schedule.
+ */
 async function sweep(pass: Pass, { now }: Round): Promise<number> {
   const { db, logger, sweepIntervalMs } = pass;
   // Noted before it begins: a sweep that fails is not begun again in every pass.

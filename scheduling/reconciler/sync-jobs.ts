@@ -27,7 +27,10 @@ export async function syncUnsynced(
   return jobs.length - left.size;
 }
 
-/** Writes schedules again that were made by an older version of specs, one batch. Returns how many jobs reached Temporal. */
+/**
+ * Writes schedules again that were made by an older version of specs, one batch. Returns how many jobs
+ * reached Temporal.
+ */
 export async function renewSpecs(
   dependencies: SyncDependencies,
   round: Round,

@@ -22,9 +22,9 @@ import { withinDeadline } from '../temporal/within-deadline.ts';
 const COUNTED_AT_MOST = 100_000;
 
 /**
- * Stores a backfill of a job that the caller's transaction has locked: one queued run for each occurrence from `from` to
- * `to`, both included; with `onlyMissing`, for each that has no run. An occurrence that is not materialized yet is not
- * missing, for its run may still start. Returns how many runs there are.
+ * Stores a backfill of a job that the caller's transaction has locked: one queued run for each occurrence
+ * from `from` to `to`, both included; with `onlyMissing`, for each that has no run. An occurrence that is not
+ * materialized yet is not missing, for its run may still start. Returns how many runs there are.
  * @throws SchedulerError `too_many`, which says how many there would have been
  */
 export async function insertRunsOfBackfill(
@@ -79,8 +79,8 @@ const tooMany = ({ from, to, onlyMissing }: BackfillInput, number: string) =>
 
 /**
  * Starts the workflow of a stored backfill. It may have been started before.
- * @returns whether the workflow is still in progress; or else was cancelled, and its runs with it; or is over, and leaves
- * open runs to the reconciler
+ * @returns whether the workflow is still in progress; or else was cancelled, and its runs with it; or is
+ * over, and leaves open runs to the reconciler
  */
 export async function startBackfill(
   { db, temporal, taskQueue }: SyncDependencies,

@@ -8,9 +8,9 @@ import { cancelWorkflow } from './run-workflow.ts';
 const CHECK_AFTER_MS = 2 * SECOND_MS;
 
 /**
- * Ends a run: at once if it has not started, else by asking Temporal, which aborts the in-flight call. If Temporal cannot be
- * reached, the reconciler asks it later, and no further attempt begins meanwhile. Returns the run as it then is; undefined
- * if there is none, or if it has ended.
+ * Ends a run: at once if it has not started, else by asking Temporal, which aborts the in-flight call. If
+ * Temporal cannot be reached, the reconciler asks it later, and no further attempt begins meanwhile. Returns
+ * the run as it then is; undefined if there is none, or if it has ended.
  */
 export async function requestCancellation(
   dependencies: SyncDependencies,

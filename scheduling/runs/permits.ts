@@ -30,15 +30,18 @@ import type { KeyedMutex } from '../../platform/keyed-mutex.ts';
 import type { Logger } from '../../platform/logger.ts';
 import { withinDeadline } from '../temporal/within-deadline.ts';
 
-// The semaphore of each scope of limits. A run whose job has limits acquires a permit before each attempt, and releases it
-// with the attempt's record. A release grants permits to the runs that wait, in the order of the queue, and a signal tells
-// each of them. The reconciler does what a process left undone that died in between.
+// The semaphore of each scope of limits. A run whose job has limits acquires a permit before each attempt,
+// and releases it with the attempt's record. A release grants permits to the runs that wait, in the order of
+// the queue, and a signal tells each of them. The reconciler makes up for processes that died in between.
 
 export interface PermitDependencies {
   db: Database;
   temporal: Client;
   logger: Logger;
-  /** One for the process, by scope. A task that waits for it holds no connection, unlike one that waits for the lock. */
+  /**
+   * Of this process, by scope. Waiting for it holds no database connection; waiting for the lock of the scope
+   * does.
+   */
   permitMutex: KeyedMutex;
 }
 
@@ -133,7 +136,10 @@ export async function grantWaiting(dependencies: PermitDependencies, scope: stri
   return granted.length;
 }
 
-/** Releases the permit of a run that makes no call with it, or takes the run out of the queue, and grants the next ones. */
+/**
+ * Releases the permit of a run that makes no call with it, or takes the run out of the queue, and grants the
+ * next ones.
+ */
 export async function releasePermit(dependencies: PermitDependencies, runId: string): Promise<void> {
   const scope = await removePermit(dependencies.db, runId);
   if (scope !== undefined) await grantWaiting(dependencies, scope);
@@ -161,8 +167,9 @@ async function signalGranted(
 const BATCH = 100;
 
 /**
- * Releases the permits of runs that have ended, grants permits where there is room, and signals again runs that have not
- * begun. Returns how many permits that were. A scope that fails keeps none of the others from it.
+ * Releases the permits of runs that have ended, grants permits where there is room, and signals again runs
+ * that have not begun. Returns how many permits that were. A scope that fails keeps none of the others from
+ * it.
  * @throws the error that says that the database is away
  */
 export async function repairPermits(

@@ -31,7 +31,10 @@ export function timedOut(job: JobRow, run: RunRow): RunEnd {
   return { state: 'timedOut', ...reasonFor('timeoutReached', words) };
 }
 
-/** The end of a run by the result of its workflow: it was no occurrence, or its record was lost when a backup was restored. */
+/**
+ * The end of a run by the result of its workflow: it was no occurrence, or its record was lost when a backup
+ * was restored.
+ */
 async function findResult(
   temporal: Client,
   { workflowId, runId }: WorkflowExecutionDescription,

@@ -19,8 +19,8 @@ import { cancelWorkflow, describeWorkflow } from './run-workflow.ts';
 import { rescueUnknownRun } from './unknown-run.ts';
 import { findWaitForWorker } from './waiting-for-worker.ts';
 
-// The rescue of open runs: asks Temporal about every run that has not ended by our records, and records what became of it,
-// whichever process died.
+// The rescue of open runs: asks Temporal about every run that has not ended by our records, and records what
+// became of it, whichever process died.
 
 /** Jobs whose runs are rescued at once. */
 const CONCURRENCY = 8;
@@ -30,8 +30,8 @@ const RECORD_GRACE_MS = 5 * SECOND_MS;
 const OVERDUE_MS = 5 * SECOND_MS;
 
 /**
- * Rescues the open runs whose check is due, one batch of them, until the time is over. Returns how many runs it began. A
- * run that fails is checked later, and keeps none of the others from being rescued.
+ * Rescues the open runs whose check is due, one batch of them, until the time is over. Returns how many runs
+ * it began. A run that fails is checked later, and keeps none of the others from being rescued.
  * @throws the error that says that the database or Temporal is away
  */
 export async function rescueOpenRuns(

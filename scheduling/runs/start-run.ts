@@ -87,7 +87,10 @@ export async function startRun(
   return handle.firstExecutionRunId;
 }
 
-/** How long a run may take. A run that is started again has the rest of its time; the call of a hook has no timeout. Pure. */
+/**
+ * How long a run may take. A run that is started again has the rest of its time; the call of a hook has no
+ * timeout. Pure.
+ */
 function timeoutOf(job: JobRow, { trigger, deadline, timeout }: RunRow, now: number) {
   const text = timeout ?? job.timeout;
   if (text === null || isHook(trigger)) return { input: {}, options: {} };
@@ -99,7 +102,10 @@ function timeoutOf(job: JobRow, { trigger, deadline, timeout }: RunRow, now: num
   };
 }
 
-/** Starts a run that was just stored. If Temporal cannot be reached, it stays queued, and the reconciler starts it later. */
+/**
+ * Starts a run that was just stored. If Temporal cannot be reached, it stays queued, and the reconciler
+ * starts it later.
+ */
 export async function tryStartRun(dependencies: SyncDependencies, job: JobRow, run: RunRow): Promise<RunRow> {
   try {
     const temporalRunId = await dependencies.breaker.attempt(() => startRun(dependencies, job, run));

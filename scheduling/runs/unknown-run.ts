@@ -26,7 +26,10 @@ import { startRun } from './start-run.ts';
 
 /** Temporal forgets closed workflows after its retention: a run that began before this time is not started again. */
 const FORGOTTEN_AFTER_MS = DAY_MS;
-/** The time between our record of a run's end and the end of its workflow, which is the one that Temporal goes by. */
+/**
+ * The longest time from our record of a run's end to the end of its workflow, by which Temporal decides on
+ * overlaps.
+ */
 const CLOSING_MS = 10 * SECOND_MS;
 
 /**
@@ -81,7 +84,10 @@ async function rescueRequestedRun(
   return endRun(db, run.id, { state: 'cancelled', ...reasonFor('backfillCancelled') }, now);
 }
 
-/** Decides on an occurrence that Temporal has not started: starts it, lets it wait, or records it as skipped or missed. */
+/**
+ * Decides on an occurrence that Temporal has not started: starts it, lets it wait, or records it as skipped
+ * or missed.
+ */
 async function rescueOccurrence(
   dependencies: SyncDependencies,
   job: JobRow,

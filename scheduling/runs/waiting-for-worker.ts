@@ -7,7 +7,10 @@ import { withinDeadline } from '../temporal/within-deadline.ts';
 /** A run that has waited for less than this does not say so, for a worker usually takes a task at once. */
 const PATIENCE_MS = 10 * SECOND_MS;
 
-/** Types of task queues, and the state of a task that no worker has taken, as `temporal.api.enums.v1` numbers them. */
+/**
+ * Types of task queues, and the state of a task that no worker has taken, as `temporal.api.enums.v1` numbers
+ * them.
+ */
 const WORKFLOW_QUEUE = 1;
 const ACTIVITY_QUEUE = 2;
 const SCHEDULED = 1;
@@ -19,8 +22,8 @@ const toMs = (time: Time | null | undefined) =>
   time ? Number(String(time.seconds ?? 0)) * SECOND_MS : undefined;
 
 /**
- * The reason of a run whose workflow or activity no worker has taken: its task queue has no worker, or none that is free, and
- * for how long. Null: it does not wait for a worker.
+ * The reason of a run whose workflow or activity no worker has taken: its task queue has no worker, or none
+ * that is free, and for how long. Null: it does not wait for a worker.
  */
 export async function findWaitForWorker(
   temporal: Client,

@@ -30,9 +30,9 @@ export interface Swept {
 }
 
 /**
- * Compares all Temporal Schedules of this service with all jobs, both ways. Deletes schedules without a job, and marks
- * for sync the jobs whose schedule is gone or of another generation. Schedules of others, whose ids begin otherwise,
- * are left alone. A comparison that fails keeps none of the others from being made.
+ * Compares all Temporal Schedules of this service with all jobs, both ways. Deletes schedules without a job,
+ * and marks for sync the jobs whose schedule is gone or of another generation. Schedules of others, whose ids
+ * begin otherwise, are left alone. A comparison that fails keeps none of the others from being made.
  * @throws the error that says that Temporal or the database is away
  */
 export async function repairDrift(dependencies: SyncDependencies, now: Date): Promise<Swept> {

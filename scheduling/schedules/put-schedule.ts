@@ -32,9 +32,10 @@ class UpdateNotNeeded extends Error {
 const ATTEMPTS = 3;
 
 /**
- * Creates the Temporal Schedule of a job, or updates the existing one. A schedule of a newer generation is left as it is,
- * even if another process writes it at the same time. So is a schedule that matches the job, for an update discards starts
- * that are due and not processed yet. `runs` is how many scheduled runs the job has had, for its `maxRuns`.
+ * Creates the Temporal Schedule of a job, or updates the existing one. A schedule of a newer generation is
+ * left as it is, even if another process writes it at the same time. So is a schedule that matches the job,
+ * for an update discards starts that are due and not processed yet. `runs` is how many scheduled runs the job
+ * has had, for its `maxRuns`.
  * @throws Error if Temporal cannot be reached, refuses the schedule, or does not hold it afterwards
  */
 export async function putSchedule(
@@ -79,7 +80,7 @@ export async function putSchedule(
   throw new Error(`the schedule did not take generation ${job.schedule_generation} in ${ATTEMPTS} attempts`);
 }
 
-/** The job's generation of which a schedule is, from the arguments of its workflow. */
+/** The generation of the job from which a schedule was written, by the arguments of its workflow. Pure. */
 function generationOf(schedule: ScheduleDescription): number {
   const [input] = (schedule.action.args ?? []) as [RunJobInput?];
   return input?.generation ?? 0;

@@ -1,9 +1,10 @@
 import type { JobRow } from '../../db/schema.ts';
 
-// The note of a Temporal Schedule, which the Temporal Web UI shows beside it. It carries the generation, for it is the only
-// part of a schedule that a list of schedules returns and that an update can change: the list leaves out the workflow's
-// arguments, and Temporal cannot update a schedule's memo (temporalio/temporal issue 8581). Only the sweep reads it, and
-// only to choose which schedules to compare with their jobs. The comparison itself goes by the workflow's arguments.
+// The note of a Temporal Schedule, which the Temporal Web UI shows beside it. It carries the generation, for
+// it is the only part of a schedule that a list of schedules returns and that an update can change: the list
+// leaves out the workflow's arguments, and Temporal cannot update a schedule's memo (temporalio/temporal
+// issue 8581). Only the sweep reads it, and only to choose which schedules to compare with their jobs. The
+// comparison itself goes by the workflow's arguments.
 
 const NOTE = /^generation (\d+)(?:, paused: |$)/;
 

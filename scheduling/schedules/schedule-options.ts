@@ -44,7 +44,8 @@ export function describeRun(job: Pick<JobRow, 'id' | 'name' | 'namespace'>) {
 /** A compiled schedule as a spec of Temporal, with its clock changes spelled out from `now` on. Pure. */
 export function temporalScheduleSpec(compiled: CompiledSchedule, now: number): ScheduleSpec {
   const { calendars, intervals, exclude } = toTemporalSpec(compiled, now);
-  // A schedule of instants alone ends with the last one: an instant is an interval, which would fire again much later.
+  // A schedule of instants alone ends with the last one: an instant is an interval, which would fire again
+  // much later.
   const { instants } = compiled;
   const onlyInstants =
     instants.length > 0 && compiled.calendars.length === 0 && compiled.intervals.length === 0;
@@ -59,7 +60,10 @@ export function temporalScheduleSpec(compiled: CompiledSchedule, now: number): S
   };
 }
 
-/** The Temporal Schedule of a job, as of `now`. `runs` is how many scheduled runs it has had, for its `maxRuns`. Pure. */
+/**
+ * The Temporal Schedule of a job, as of `now`. `runs` is how many scheduled runs it has had, for its
+ * `maxRuns`. Pure.
+ */
 export function scheduleOptions(job: JobRow, runs: number, taskQueue: string, now: number) {
   const { maxRuns, jitter } = job.schedule;
   const scheduleId = scheduleIdOf(job.id);

@@ -3,15 +3,18 @@ import type { FieldError } from '../../domain/errors.ts';
 import { countSpelledOut } from './temporal-spec.ts';
 
 /**
- * The limit of calendars and exclusions of a schedule. Each is examined for every occurrence, here and in Temporal, and can
- * become some twenty around clock changes. Temporal warns of a schedule of 512 KiB, and refuses one of 2 MiB
- * (`limit.blobSize.warn`, `limit.blobSize.error`).
+ * The limit of calendars and exclusions of a schedule. Each is examined for every occurrence, here and in
+ * Temporal, and can become some twenty around clock changes. Temporal warns of a schedule of 512 KiB, and
+ * refuses one of 2 MiB (`limit.blobSize.warn`, `limit.blobSize.error`).
  */
 const MAX_CALENDARS = 300;
 /** The limit of instants that a Temporal Schedule lists one by one. */
 const MAX_INSTANTS = 10_000;
 
-/** Finds whether the Temporal Schedule of a schedule, written at `now` (milliseconds since the epoch), is too large. Pure. */
+/**
+ * Finds whether the Temporal Schedule of a schedule, written at `now` (milliseconds since the epoch), is too
+ * large. Pure.
+ */
 export function findTooComplex(compiled: CompiledSchedule, now: number): FieldError[] {
   const { calendars, exclude } = compiled;
   const count = calendars.length + exclude.length;

@@ -35,11 +35,13 @@ export const INLINE_GRACE_MS = 5 * SECOND_MS;
 const LONGEST_BACK_OFF_MS = 300 * SECOND_MS;
 
 /**
- * Makes Temporal match a job: its schedule exists as the job says, or is gone if the job is deleted or completed.
- * Idempotent, and safe to call concurrently: an older generation never replaces a newer one, and `observed_generation`
- * rises only to a generation that Temporal was seen to hold. If Temporal is away or refuses the job, the row says so, and
- * the reconciler tries again. `stored` is the job, if the caller has just stored it and it need not be read.
- * @returns whether Temporal could be reached; the job, if Temporal matches it; and why Temporal refuses it, if it always will
+ * Makes Temporal match a job: its schedule exists as the job says, or is gone if the job is deleted or
+ * completed. Idempotent, and safe to call concurrently: an older generation never replaces a newer one, and
+ * `observed_generation` rises only to a generation that Temporal was seen to hold. If Temporal is away or
+ * refuses the job, the row says so, and the reconciler tries again. `stored` is the job, if the caller has
+ * just stored it and it need not be read.
+ * @returns whether Temporal could be reached; the job, if Temporal matches it; and why Temporal refuses it,
+ * if it always will
  * @throws an error of the database
  */
 export async function syncJob(
@@ -128,8 +130,9 @@ async function bringToTemporal({ temporal, taskQueue }: SyncDependencies, job: J
 }
 
 /**
- * Handles a schedule of a newer generation than the job that was read. Usually the job has changed meanwhile. But if its row
- * is still older, the database was restored from a backup: the database wins, and its generation is raised above Temporal's.
+ * Handles a schedule of a newer generation than the job that was read. Usually the job has changed meanwhile.
+ * But if its row is still older, the database was restored from a backup: the database wins, and its
+ * generation is raised above Temporal's.
  */
 async function raiseAbove({ db, logger }: SyncDependencies, jobId: string, generation: number) {
   const job = await findJobOrTombstone(db, jobId);

@@ -28,12 +28,13 @@ export interface TemporalSpec {
 export const horizonOf = (now: number) => new Date(now).getUTCFullYear() + HORIZON_YEARS;
 
 /**
- * Converts a compiled schedule into a spec by which Temporal's server fires at the same instants, up to the horizon. Pure.
+ * Converts a compiled schedule into a spec by which Temporal's server fires at the same instants, up to the
+ * horizon. Pure.
  *
- * The server matches local times literally: it skips times that the clocks leave out, fires twice at times that they show
- * twice, and errs where clocks change by other than a whole hour, or at midnight (calendar.go in its source). So a calendar
- * with times in the hours around a change gets these hours removed, and the few instants in them are spelled out, in UTC.
- * Most schedules have no times there, and stay as they are.
+ * The server matches local times literally: it skips times that the clocks leave out, fires twice at times
+ * that they show twice, and errs where clocks change by other than a whole hour, or at midnight (calendar.go
+ * in its source). So a calendar with times in the hours around a change gets these hours removed, and the few
+ * instants in them are spelled out, in UTC. Most schedules have no times there, and stay as they are.
  */
 export function toTemporalSpec(schedule: CompiledSchedule, now: number): TemporalSpec {
   const windows = windowsOf(schedule, now);
@@ -80,9 +81,10 @@ export function countSpelledOut(schedule: CompiledSchedule, now: number): number
 const EVERY_DAY_OF_WEEK = [{ start: 0, end: 6, step: 1 }];
 
 /**
- * One instant, as an interval from the epoch to it: independent of time zones, and so of clock changes. It would fire again
- * at twice that distance, in 2083 at the earliest. Long before, the spec has been written again without it. An interval with
- * the instant as its offset would not fire: the server does not search for offsets that lie ahead.
+ * One instant, as an interval from the epoch to it: independent of time zones, and so of clock changes. It
+ * would fire again at twice that distance, in 2083 at the earliest. Long before, the spec has been written
+ * again without it. An interval with the instant as its offset would not fire: the server does not search for
+ * offsets that lie ahead.
  */
 const onceAt = (instant: number): Interval => ({ everyMs: instant, offsetMs: 0 });
 
@@ -93,7 +95,10 @@ interface LocalHour {
   hour: number;
 }
 
-/** The local hours around a clock change. The clock shows a time in [from, to) exactly at the instants in [start, end). */
+/**
+ * The local hours around a clock change. The clock shows a time in [from, to) exactly at the instants in
+ * [start, end).
+ */
 interface Window {
   from: number;
   to: number;
@@ -112,8 +117,8 @@ function toWindow(change: ClockChange): Window {
   const { instant, localFrom, localTo, direction } = change;
   const touchesMidnight =
     Math.floor(localFrom / DAY_MS) !== Math.floor(localTo / DAY_MS) || localFrom % DAY_MS === 0;
-  // Where midnight itself is missing or comes twice, whole days are spelled out. Else it is the hours, and one on each
-  // side: where the server finds that an hour comes twice, it can mean the hour before.
+  // Where midnight itself is missing or comes twice, whole days are spelled out. Else it is the hours, and
+  // one on each side: where the server finds that an hour comes twice, it can mean the hour before.
   const [unit, margin] = touchesMidnight ? [DAY_MS, 0] : [HOUR_MS, HOUR_MS];
   const from = Math.floor(localFrom / unit) * unit - margin;
   const to = Math.ceil(localTo / unit) * unit + margin;

@@ -8,10 +8,10 @@ import {
 } from '@temporalio/client';
 
 /**
- * A schedule client with optimistic locking: each update sends the conflict token of the last description, and the server
- * drops the update if the schedule has changed since. The server does not say so, so the caller has to describe the
- * schedule again to find out. The SDK's own client sends no token, and the last of two concurrent updates wins. One
- * instance makes one update at a time.
+ * A schedule client with optimistic locking: each update sends the conflict token of the last description,
+ * and the server drops the update if the schedule has changed since. The server does not say so, so the
+ * caller has to describe the schedule again to find out. The SDK's own client sends no token, and the last of
+ * two concurrent updates wins. One instance makes one update at a time.
  */
 export class ComparingScheduleClient extends ScheduleClient {
   private conflictToken: Uint8Array | undefined;

@@ -12,8 +12,8 @@ export const SEARCH_ATTRIBUTES = {
 const KEYWORD = 2;
 
 /**
- * Registers the search attributes that the namespace lacks; without them, Temporal refuses every schedule. On Temporal Cloud,
- * where clients may not register any, an operator creates them once.
+ * Registers the search attributes that the namespace lacks; without them, Temporal refuses every schedule. On
+ * Temporal Cloud, where clients may not register any, an operator creates them once.
  * @throws Error that names the missing ones, if they cannot be registered
  */
 export async function ensureSearchAttributes(temporal: Client): Promise<void> {

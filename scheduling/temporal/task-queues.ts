@@ -8,8 +8,8 @@ export const reconcilerTaskQueueOf = (taskQueue: string) => `${taskQueue}-reconc
 export const callsTaskQueueOf = (taskQueue: string, processId: string) => `${taskQueue}-calls-${processId}`;
 
 /**
- * Why a target must not run: its task queue belongs to this service, whose workflows and activities trust their input.
- * Undefined if it may run. Pure.
+ * Why a target must not run: its task queue belongs to this service, whose workflows and activities trust
+ * their input. Undefined if it may run. Pure.
  */
 export function findOwnQueue(target: Target | StoredTarget, taskQueue: string): string | undefined {
   if (target.type === 'http') return undefined;

@@ -9,7 +9,10 @@ import {
 import { status } from '@grpc/grpc-js';
 import { ServerAwayError, type Health } from '../../platform/circuit-breaker.ts';
 
-/** CANCELLED is among them: this service cancels no calls, but a server may end a call at its deadline with this code. */
+/**
+ * CANCELLED is among them: this service cancels no calls, but a server may end a call at its deadline with
+ * this code.
+ */
 const AWAY = [status.UNAVAILABLE, status.DEADLINE_EXCEEDED, status.CANCELLED];
 
 /** Tells whether a call failed because Temporal could not be reached in time, rather than because it refused. */
@@ -50,8 +53,8 @@ export function isInvalid(error: unknown): boolean {
 const LONGEST_WORDS = 500;
 
 /**
- * Why Temporal refused a job, for the job's user: the server's own message, in one line. The SDK's message only says what
- * was attempted. Pure.
+ * Why Temporal refused a job, for the job's user: the server's own message, in one line. The SDK's message
+ * only says what was attempted. Pure.
  */
 export function describeRefusal(error: unknown): string {
   for (let cause: unknown = error; cause instanceof Error; cause = cause.cause)
