@@ -8,26 +8,26 @@ export const Scope = z.enum(['jobs:read', 'jobs:write', 'runs:read', 'runs:write
 });
 export type Scope = z.infer<typeof Scope>;
 
-/** The namespace of whoever is not told to be in another one. */
+/** The namespace of keys and tokens that name no other. */
 export const DEFAULT_NAMESPACE = 'default';
 
-/** The name of a namespace. There is no list of them: one exists as soon as something is in it. */
+/** The name of a namespace. Namespaces are not declared: one exists as soon as something is in it. */
 export const NamespaceName = z
   .string()
   .regex(/^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/, {
     error:
-      'a namespace has 1 to 63 lower-case letters, digits and hyphens, and begins and ends with no hyphen',
+      'a namespace has 1 to 63 lower-case letters, digits and hyphens, and does not begin or end with a hyphen',
   })
   .meta({ description: 'Whose jobs and runs these are.', example: DEFAULT_NAMESPACE });
 
-/** Whoever sends a request. */
+/** The authenticated sender of a request. */
 export interface Caller {
-  /** As revisions name them. */
+  /** As it stands in a job's revisions. */
   name: string;
   namespace: string;
   scopes: readonly Scope[];
 }
 
-/** Tells whether a caller may do what needs this scope. */
+/** Whether a caller has a scope. `admin` includes every other. Pure. */
 export const allows = ({ scopes }: Pick<Caller, 'scopes'>, scope: Scope): boolean =>
   scopes.includes(scope) || scopes.includes('admin');

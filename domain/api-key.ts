@@ -15,23 +15,23 @@ const shape = {
     .meta({ example: ['jobs:read', 'jobs:write'] }),
 };
 
-/** What is said of a key to make one. */
+/** The body of a request that creates a key. */
 export const ApiKeyInput = z
   .strictObject({
     ...shape,
     expiresAt: Instant.optional().meta({
-      description: 'From then on the key is refused; left out, it does not expire.',
+      description: 'The key is refused from this instant on. Without it, the key does not expire.',
       example: '2099-01-01T00:00:00Z',
     }),
   })
   .meta({ id: 'ApiKeyInput', example: { name: 'billing-service', scopes: ['jobs:read', 'jobs:write'] } });
 export type ApiKeyInput = z.infer<typeof ApiKeyInput>;
 
-const answer = {
+const response = {
   id: z.uuid(),
   namespace: NamespaceName,
   ...shape,
-  hint: z.string().meta({ description: 'How the key begins, to tell it from others.' }),
+  hint: z.string().meta({ description: 'The first characters of the key, to tell it from others.' }),
   createdAt: Instant,
   createdBy: z.string(),
   expiresAt: Instant.nullable(),
@@ -54,16 +54,16 @@ const example = {
   revokedBy: null,
 };
 
-/** A key as it is answered: the key itself is never shown again. */
-export const ApiKey = z.strictObject(answer).meta({ id: 'ApiKey', example });
+/** A key in responses, without the key itself, which is shown only once. */
+export const ApiKey = z.strictObject(response).meta({ id: 'ApiKey', example });
 export type ApiKey = z.infer<typeof ApiKey>;
 
-/** A key as it is answered to whoever made it, this once. */
+/** The response to the creation of a key: the only one that holds the key itself. */
 export const NewApiKey = z
   .strictObject({
-    ...answer,
+    ...response,
     key: z.string().meta({
-      description: 'The key, shown this once. It is sent as `Authorization: Bearer <key>`.',
+      description: 'The key, shown only this once. Send it as `Authorization: Bearer <key>`.',
     }),
   })
   .meta({

@@ -6,7 +6,7 @@ type Unit = keyof typeof UNIT_MS;
 const DURATION = /^(?:\d{1,12}(?:ms|[smhd]))+$/;
 const PART = /(\d+)(ms|[smhd])/g;
 
-/** Milliseconds of a duration such as `"30s"`, `"15m"` or `"1h30m"`; undefined if the text is none. */
+/** Milliseconds of a duration such as `"30s"`, `"15m"` or `"1h30m"`; undefined if the text is not a duration. Pure. */
 export function parseDuration(text: string): number | undefined {
   if (text.length > 64 || !DURATION.test(text)) return undefined;
   let totalMs = 0;
@@ -14,14 +14,17 @@ export function parseDuration(text: string): number | undefined {
   return totalMs;
 }
 
-/** Milliseconds of a duration that a schema has already accepted. */
+/**
+ * Milliseconds of a duration that a schema has already accepted. Pure.
+ * @throws Error if the text is not a duration
+ */
 export function durationMs(text: string): number {
   const ms = parseDuration(text);
   if (ms === undefined) throw new Error(`"${text}" is not a duration`);
   return ms;
 }
 
-/** A duration as text, in the largest units that give it exactly: 5400000 → `"1h30m"`. */
+/** Formats milliseconds in the largest units that give them exactly: 5400000 → `"1h30m"`. Pure. */
 export function formatDuration(totalMs: number): string {
   let rest = totalMs;
   let text = '';
@@ -33,7 +36,7 @@ export function formatDuration(totalMs: number): string {
   return text === '' ? '0s' : text;
 }
 
-/** A zod schema for durations between two bounds (in milliseconds, both allowed). */
+/** A zod schema for durations between two bounds, both included. */
 export function durationSchema(limits: { minMs: number; maxMs: number; wholeSeconds?: boolean }) {
   return z
     .string()

@@ -1,11 +1,11 @@
-/** One thing that is wrong with an input: where (`schedule.cron`), which kind, and what would be right. */
+/** One error in an input: its path (`schedule.cron`), a code, and a message that says what would be right. */
 export interface FieldError {
   path: string;
   code: string;
   message: string;
 }
 
-/** Every way a request can be refused. `api/rest/problem.ts` gives each its status and title. */
+/** Why a request is refused. `api/rest/problem.ts` maps each code to its HTTP status and title. */
 export type ErrorCode =
   | 'not_http'
   | 'not_json'
@@ -34,7 +34,7 @@ export type ErrorCode =
   | 'unavailable'
   | 'internal';
 
-/** The one error class of the service. Its message is shown to the caller; its `cause` is only logged. */
+/** The only error class of the service. Its message is shown to the caller, its `cause` is only logged. */
 export class SchedulerError extends Error {
   readonly code: ErrorCode;
   readonly errors: FieldError[];
@@ -47,7 +47,7 @@ export class SchedulerError extends Error {
   }
 }
 
-/** The error for input with wrong fields: all of them at once. */
+/** The error for an input with invalid fields. It lists all of them. */
 export function invalid(errors: FieldError[]): SchedulerError {
   const first = errors[0];
   const more = errors.length > 1 ? ` (and ${errors.length - 1} more)` : '';

@@ -7,12 +7,12 @@ const notAnInstant = (input: string) =>
   `${JSON.stringify(input.slice(0, 64))} is not an instant; write RFC 3339 with an offset, such as "2026-12-24T18:00:00+01:00"`;
 
 const notATime = (input: string) =>
-  `${JSON.stringify(input.slice(0, 64))} is not a time; write RFC 3339 with an offset, such as "2026-12-24T18:00:00+01:00", or without one, which is local time in timeZone`;
+  `${JSON.stringify(input.slice(0, 64))} is not a time; write RFC 3339 with an offset, such as "2026-12-24T18:00:00+01:00", or without one for local time in timeZone`;
 
-/** What is wrong with where an instant lies; undefined: nothing. */
-function misplaced(text: string, epochMs: number): string | undefined {
-  if (epochMs < FIRST) return `${text} lies before the year 1900, the first that is taken`;
-  if (epochMs >= END) return `${text} lies after the year 2100, the last that is taken (in UTC)`;
+/** Says why an instant is out of range; undefined if it is not. */
+function describeOutOfRange(text: string, epochMs: number): string | undefined {
+  if (epochMs < FIRST) return `${text} lies before the year 1900, the earliest that is accepted`;
+  if (epochMs >= END) return `${text} lies after the year 2100, the latest that is accepted (in UTC)`;
   return undefined;
 }
 
@@ -21,46 +21,46 @@ export const Instant = z.iso
   .datetime({
     offset: true,
     abort: true,
-    // What is no text at all is told so as everywhere.
+    // Undefined leaves zod's own message, for an input that is not a string.
     error: ({ input }) => (typeof input === 'string' ? notAnInstant(input) : undefined),
   })
-  .refine((text) => misplaced(text, Date.parse(text)) === undefined, {
-    error: ({ input }) => misplaced(String(input), Date.parse(String(input))),
+  .refine((text) => describeOutOfRange(text, Date.parse(text)) === undefined, {
+    error: ({ input }) => describeOutOfRange(String(input), Date.parse(String(input))),
   });
 
 const DateTime = z.iso.datetime({ offset: true, local: true });
 const epochOf = (text: string) => Date.parse(isLocalTime(text) ? `${text}Z` : text);
 
-/** An instant, or a local time: the same without an offset, such as `"2026-12-24T18:00:00"`. */
+/** A zod schema for an instant, or for a local time: the same without an offset, such as `"2026-12-24T18:00:00"`. */
 export const InstantOrLocalTime = z
   .string()
   .refine((text) => DateTime.safeParse(text).success, {
     abort: true,
     error: ({ input }) => notATime(String(input)),
   })
-  .refine((text) => misplaced(text, epochOf(text)) === undefined, {
-    error: ({ input }) => misplaced(String(input), epochOf(String(input))),
+  .refine((text) => describeOutOfRange(text, epochOf(text)) === undefined, {
+    error: ({ input }) => describeOutOfRange(String(input), epochOf(String(input))),
   })
-  // No date-time of JSON Schema, which always has an offset.
+  // Not the format date-time of JSON Schema, which requires an offset.
   .meta({ pattern: '^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d' });
 
-/** An instant in a query, where a plus sign that was not escaped arrives as a blank: `18:00:00 01:00`. */
+/** An instant in a query string, where an unescaped plus sign arrives as a space: `18:00:00 01:00`. */
 export const QueryInstant = z.preprocess(
   (text) => (typeof text === 'string' ? text.replace(/ (?=\d\d:\d\d$)/, '+') : text),
   Instant,
 );
 
-/** Whether a text that a schema has accepted names no offset from UTC. */
+/** Whether a text that `InstantOrLocalTime` has accepted is a local time. Pure. */
 export function isLocalTime(text: string): boolean {
   return !/(?:Z|[+-]\d\d:?\d\d)$/i.test(text);
 }
 
-/** The first whole second that is not before the instant, in milliseconds since the epoch: schedules have no finer grain. */
+/** An instant rounded up to a whole second, the resolution of schedules, in milliseconds since the epoch. Pure. */
 export function ceilToSecond(instant: string): number {
   return Math.ceil(Date.parse(instant) / 1_000) * 1_000;
 }
 
-/** An instant as this service writes it: RFC 3339 in UTC, without milliseconds where they are zero. */
+/** Formats an instant as RFC 3339 in UTC, without milliseconds if they are zero. Pure. */
 export function toInstant(epochMs: number): string {
   return new Date(epochMs).toISOString().replace('.000Z', 'Z');
 }

@@ -1,29 +1,28 @@
 import { z } from 'zod';
 
-// Written without flags, for JSON Schema knows none.
-// eslint-disable-next-line no-control-regex -- control characters are what it is about
+// Without flags, because JSON Schema has none.
+// eslint-disable-next-line no-control-regex -- it matches control characters
 const NO_CONTROL_CHARACTERS = /^[^\x00-\x1f\x7f-\x9f]*$/;
-/** Lines may be broken, but neither may a terminal be told anything, nor the direction of what follows be turned. */
+/** Allows line breaks and tabs, but neither terminal escapes nor controls of the text direction. */
 const FREE_TEXT =
-  // eslint-disable-next-line no-control-regex -- control characters are what it is about
+  // eslint-disable-next-line no-control-regex -- it matches control characters
   /^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]*$/;
 
 /**
- * What nobody sees: format characters (zero-width ones, controls of text direction), what Unicode says is to be ignored
- * where it is not known, separators of lines, blank symbols, and what Unicode gives no look.
+ * Invisible characters: format characters (zero-width, text direction), default-ignorable code points, line and paragraph
+ * separators, blank symbols, and private-use and unassigned code points.
  */
 const INVISIBLE = /[\p{Cf}\p{Default_Ignorable_Code_Point}\p{Zl}\p{Zp}\p{Co}\p{Cn}\u2800\u{1d159}]/u;
-/** An emoji is told from a symbol by it: not invisible where it follows one. */
+/** U+FE0F after a symbol makes it an emoji; there it is not invisible. */
 const EMOJI = /\p{Extended_Pictographic}\uFE0F/gu;
 
-/** A blank that is as wide as others, or wider, and another character: U+00A0, U+2003, …. */
-const ODD_BLANK = /[^\P{Zs} ]/u;
+/** Spaces other than U+0020, such as U+00A0 and U+2003. */
+const OTHER_SPACE = /[^\P{Zs} ]/u;
 
-/** Says what nobody sees in a text, or takes for a plain blank; undefined if there is nothing. Pure. */
+/** Names an invisible character in a text, or a space other than U+0020; undefined if there is none. Pure. */
 export function findInvisible(text: string): string | undefined {
-  const [blank] = ODD_BLANK.exec(text) ?? [];
-  if (blank !== undefined)
-    return `holds the blank ${codeOf(blank)}; the only one that is allowed is U+0020: leave it out`;
+  const [space] = OTHER_SPACE.exec(text) ?? [];
+  if (space !== undefined) return `holds the blank ${codeOf(space)}; only U+0020 is allowed`;
   const [invisible] = INVISIBLE.exec(text.replace(EMOJI, '')) ?? [];
   if (invisible === undefined) return undefined;
   return `holds ${codeOf(invisible)}, which is invisible or changes the direction of text; leave it out`;
@@ -32,14 +31,14 @@ export function findInvisible(text: string): string | undefined {
 const codeOf = (character: string) =>
   `U+${(character.codePointAt(0) as number).toString(16).toUpperCase().padStart(4, '0')}`;
 
-/** Says what makes a text look like another one; undefined if nothing does. Pure. */
+/** Says why a text could look the same as another one; undefined if it cannot. Pure. */
 function findLookalike(text: string): string | undefined {
   if (/^\p{M}/u.test(text)) return 'must not begin with a combining mark, which needs a letter before it';
-  if (text.trim() !== text) return 'must not begin or end with a blank, which nobody sees';
+  if (text.trim() !== text) return 'must not begin or end with a blank';
   return undefined;
 }
 
-/** A zod schema for a text of one line that operators read: it holds nothing that they cannot see. */
+/** A zod schema for one line of text without invisible characters, for texts that operators read. */
 export const singleLine = (maxLength: number) =>
   z
     .string()
@@ -50,7 +49,7 @@ export const singleLine = (maxLength: number) =>
       if (message !== undefined) context.addIssue({ code: 'custom', message });
     });
 
-/** A zod schema for a text of any lines that operators read: it must not show another way than it is written. */
+/** A zod schema for text of several lines, without characters that change how the rest is displayed. */
 export const freeText = (maxLength: number) =>
   z.string().max(maxLength).regex(FREE_TEXT, {
     error:
@@ -58,14 +57,14 @@ export const freeText = (maxLength: number) =>
   });
 
 /**
- * A zod schema for a text by which things are told apart: one line, in Unicode's normal form NFC, without what makes two
- * texts look the same.
+ * A zod schema for names: one line, converted to Unicode's normal form NFC, so that two different names do not look the
+ * same.
  */
 export const nameText = (maxLength: number) =>
   singleLine(maxLength)
     .normalize('NFC')
     .superRefine((text, context) => {
-      // In a few scripts the normal form is longer than what was sent.
+      // In a few scripts, NFC is longer than the text that was sent.
       const message =
         text.length > maxLength
           ? `must be at most ${maxLength} characters long in Unicode's normal form NFC`

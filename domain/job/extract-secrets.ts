@@ -2,35 +2,35 @@ import { HOOKS, type HookName } from '../run/hook-trigger.ts';
 import type { HttpTarget, StoredHttpTarget } from '../target/http-target.ts';
 import type { JobInput, StoredDefinition } from './job.ts';
 
-/** Where a secret of a job belongs: the name of its field in the database, and its path in the input. */
+/** The location of a secret: its field name in the database, and its path in the input. */
 export interface SecretPlace {
   field: string;
   path: string;
 }
 
-/** A definition as it is stored, and what was taken out of it. */
+/** A definition without its secrets, and the secrets. */
 export interface ExtractedSecrets {
   definition: StoredDefinition;
-  /** Secrets that were given, to be stored encrypted. */
+  /** New secrets, to be stored encrypted. */
   given: (SecretPlace & { text: string })[];
-  /** Places of which the stored secret is to be kept. */
+  /** The locations whose stored secrets are kept. */
   kept: SecretPlace[];
 }
 
-/** Whose call a secret belongs to. */
+/** The call that a secret belongs to: that of the target or of a hook. */
 export type SecretOwner = 'target' | HookName;
 
 const fieldOf = (owner: SecretOwner, field: string) => (owner === 'target' ? field : `${owner}.${field}`);
 
-/** The field of a header's secret; the names of headers do not distinguish upper and lower case. */
+/** The field name of a header's secret. Header names are case-insensitive. */
 export const headerField = (owner: SecretOwner, name: string) =>
   fieldOf(owner, `headers.${name.toLowerCase()}`);
 
-/** The field of a signing secret. */
+/** The field name of a signing secret. */
 export const signingField = (owner: SecretOwner, name: 'secret' | 'previousSecret') =>
   fieldOf(owner, `signing.${name}`);
 
-/** Takes the secrets out of a definition; of one that is stored, all are to be kept. Pure. */
+/** Separates a definition from its secrets. In a stored definition, all secrets are kept ones. Pure. */
 export function extractSecrets(definition: JobInput | StoredDefinition): ExtractedSecrets {
   const given: ExtractedSecrets['given'] = [];
   const kept: SecretPlace[] = [];
@@ -42,17 +42,17 @@ export function extractSecrets(definition: JobInput | StoredDefinition): Extract
   const { target, ...rest } = definition;
   const stored: StoredDefinition = {
     ...(rest as Omit<StoredDefinition, 'target'>),
-    target: target.type === 'http' ? takeFrom(target, 'target', take) : target,
+    target: target.type === 'http' ? extractFrom(target, 'target', take) : target,
   };
   for (const name of HOOKS) {
     const hook = definition[name];
-    // The two hooks have types of their own, but their targets are alike.
-    if (hook) Object.assign(stored, { [name]: { ...hook, target: takeFrom(hook.target, name, take) } });
+    // Object.assign, because the two hooks have different types, but the same type of target.
+    if (hook) Object.assign(stored, { [name]: { ...hook, target: extractFrom(hook.target, name, take) } });
   }
   return { definition: stored, given, kept };
 }
 
-function takeFrom(
+function extractFrom(
   target: HttpTarget | StoredHttpTarget,
   owner: SecretOwner,
   take: (secret: string | true, place: SecretPlace) => true,

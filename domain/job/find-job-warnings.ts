@@ -3,15 +3,15 @@ import type { StoredHttpTarget } from '../target/http-target.ts';
 import type { StoredDefinition } from './job.ts';
 import type { JobWarning } from './job-warning.ts';
 
-/** What the author of a job may not have meant; of its schedule, see `findWarnings`. Pure. */
+/** Warns of what the author of a job may not have meant. For its schedule, see `findWarnings`. Pure. */
 export function findJobWarnings(job: Pick<StoredDefinition, 'target' | HookName>): JobWarning[] {
   const calls = HOOKS.map((name) => [`${name}.target`, job[name]?.target] as const);
   return [['target', job.target] as const, ...calls].flatMap(([path, target]) =>
-    target?.type === 'http' ? findInCall(path, target) : [],
+    target?.type === 'http' ? warnOfJsonText(path, target) : [],
   );
 }
 
-function findInCall(path: string, { body, headers }: StoredHttpTarget): JobWarning[] {
+function warnOfJsonText(path: string, { body, headers }: StoredHttpTarget): JobWarning[] {
   const hasType = Object.keys(headers).some((name) => name.toLowerCase() === 'content-type');
   if (hasType || typeof body !== 'string' || !holdsJson(body)) return [];
   const message =
@@ -19,7 +19,7 @@ function findInCall(path: string, { body, headers }: StoredHttpTarget): JobWarni
   return [{ path: `${path}.body`, code: 'json_as_text', message }];
 }
 
-/** Tells whether a text is a JSON object or array, once its placeholders are filled in. */
+/** Whether a text is a JSON object or array once its placeholders are filled in. */
 function holdsJson(text: string): boolean {
   const filled = text.trim().replace(/\{\{[^{}]*\}\}/g, '0');
   if (!/^[[{]/.test(filled)) return false;

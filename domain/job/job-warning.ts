@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-/** Something in a job, besides its schedule, that its author may not have meant. */
+/** A hint that a job may not do what its author meant. A schedule has warnings of its own. */
 export const JobWarning = z
   .strictObject({ path: z.string(), code: z.enum(['json_as_text']), message: z.string() })
   .meta({

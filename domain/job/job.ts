@@ -13,21 +13,18 @@ import { RunState } from '../run/run-state.ts';
 import { Schedule, ScheduleAnswer } from '../schedule/schedule.ts';
 import { Target, StoredTarget } from '../target/target.ts';
 
-/** How many labels a job may have. */
+/** The most labels that a job may have. */
 export const MAX_LABELS = 64;
 
-/** A job's name: unique in its namespace. */
 export const JobName = nameText(200).min(1).meta({
   description: 'Unique in the namespace; stored in Unicode’s normal form NFC.',
   example: 'weekly-report',
 });
 
-/** The key of a label. */
 export const LabelKey = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$/, {
-  error: 'a label key has 1 to 63 letters, digits, ".", "_", "/" or "-", and begins with a letter or digit',
+  error: 'a label key has 1 to 63 letters, digits, ".", "_", "/" or "-", and begins with a letter or a digit',
 });
 
-/** The value of a label. */
 export const LabelValue = nameText(200);
 
 const Labels = z
@@ -37,11 +34,10 @@ const Labels = z
   })
   .meta({ ...propertyNames(LabelKey, MAX_LABELS), example: { team: 'billing' } });
 
-/** The state a job can be in. */
 export const JobState = z.enum(['active', 'paused', 'completed']).meta({ id: 'JobState' });
 export type JobState = z.infer<typeof JobState>;
 
-/** Whether the Temporal Schedule is known to match the job. */
+/** Whether the Temporal Schedule is known to match the job's row. */
 export const SyncState = z.enum(['pending', 'synced', 'error']).meta({ id: 'SyncState' });
 export type SyncState = z.infer<typeof SyncState>;
 
@@ -57,7 +53,7 @@ const definition = {
     .optional()
     .meta({
       description:
-        'Of one whole run, with all its attempts, and its wait for its turn; left out, it has none. A run whose next attempt would come later ends at once.',
+        'Limits a whole run, with all attempts and the wait for a permit. By default there is none. A run whose next attempt would come too late ends at once.',
       example: '1h',
     }),
   ...hooks,
@@ -69,18 +65,18 @@ const exampleInput = {
   target: { type: 'http', url: 'https://example.com/hooks/report', body: { report: 'weekly' } },
 };
 
-/** What a caller sends to make a job. */
+/** The body of a request that creates a job. */
 export const JobInput = z.strictObject(definition).meta({ id: 'JobInput', example: exampleInput });
 export type JobInput = z.infer<typeof JobInput>;
 
-/** The same as it is stored and answered, without its secrets. */
+/** A job's definition as stored and in responses, without secrets. */
 export type StoredDefinition = Omit<JobInput, 'target' | HookName> & {
   target: StoredTarget;
   onFailure?: FailureHook | undefined;
   onRecovery?: RecoveryHook | undefined;
 };
 
-/** A job as the API answers it. */
+/** A job in responses. */
 export const Job = z
   .strictObject({
     id: z.uuid(),
@@ -93,34 +89,36 @@ export const Job = z
     pause: z
       .strictObject({ reason: z.string(), at: Instant, by: z.string(), until: Instant.nullable() })
       .nullable()
-      .meta({ description: 'Since when, why and by whom the job is paused; null if it is not.' }),
+      .meta({ description: 'When, why and by whom the job was paused; null if it is not paused.' }),
     status: z.strictObject({
       nextRunAt: Instant.nullable().meta({ description: 'The next occurrence; null if there is none.' }),
-      upcoming: z.array(Instant).meta({ description: 'The next occurrences, five at most.' }),
+      upcoming: z.array(Instant).meta({ description: 'The next occurrences, at most five.' }),
       lastRun: z
         .strictObject({ id: z.uuid(), scheduledAt: Instant, state: RunState })
         .nullable()
         .meta({ description: 'The run with the latest nominal time.' }),
-      consecutiveFailures: z.int().meta({ description: 'Scheduled runs that failed since one succeeded.' }),
+      consecutiveFailures: z
+        .int()
+        .meta({ description: 'The number of scheduled runs that have failed since the last success.' }),
     }),
     sync: z
       .strictObject({
         state: SyncState,
-        generation: z.int().meta({ description: 'Rises by one with every change of the job.' }),
+        generation: z.int().meta({ description: 'Increases by one with every change of the job.' }),
         observedGeneration: z
           .int()
           .meta({ description: 'The generation that the Temporal Schedule is known to match.' }),
         error: z.string().nullable().meta({
           description:
-            'Why Temporal does not take the schedule, and when the service tries again; or why the service cannot evaluate the schedule. Null if neither is the case.',
+            'Why Temporal does not accept the schedule, and when the service tries again; or why the service cannot evaluate the schedule. Null if neither is the case.',
         }),
       })
-      .meta({ description: 'Whether Temporal matches the job already.' }),
+      .meta({ description: 'Whether Temporal already matches the job.' }),
     createdAt: Instant,
     updatedAt: Instant,
     warnings: z.array(JobWarning).optional().meta({
       description:
-        'What its author may not have meant, besides the schedule, which has warnings of its own; left out in lists.',
+        'Hints that the job may not do what its author meant; left out in lists. The schedule has warnings of its own.',
       example: [],
     }),
   })

@@ -1,22 +1,22 @@
 import { durationMs } from '../duration.ts';
 import type { Policy } from './policy.ts';
 
-/** What keeps a run waiting for its turn. */
+/** The limits on a job's attempts: a semaphore (`maxConcurrent`) and a rate limit. Runs wait for a permit under them. */
 export interface Limits {
-  /** Whose limits they are: those of all jobs of a namespace with one key, or of one job. */
+  /** Identifies the jobs that share the limits: those of a namespace with one concurrency key, or a single job. */
   scope: string;
-  /** The same in words. */
+  /** The same as text, for reasons. */
   shared: string;
   maxConcurrent: number | undefined;
   rateMax: number | undefined;
   ratePerMs: number | undefined;
 }
 
-/** Tells whether runs may have to wait for their turn. Pure. */
+/** Whether attempts under a policy need a permit. Pure. */
 export const hasLimits = ({ maxConcurrent, rateLimit }: Policy) =>
   maxConcurrent !== undefined || rateLimit !== undefined;
 
-/** The limits that a job's policy sets; undefined if it sets none. Pure. */
+/** The limits of a job's policy; undefined if it has none. Pure. */
 export function limitsOf(job: { id: string; namespace: string; policy: Policy }): Limits | undefined {
   const { concurrencyKey, maxConcurrent, rateLimit } = job.policy;
   if (!hasLimits(job.policy)) return undefined;

@@ -3,7 +3,7 @@ import { durationSchema } from '../duration.ts';
 import { nameText } from '../text.ts';
 import { DAY_MS, SECOND_MS } from '../milliseconds.ts';
 
-/** How many attempts may arrive at a target in any stretch of time. */
+/** The most attempts in any sliding window of the length `per`. */
 const RateLimit = z
   .strictObject({
     max: z.int().min(1).max(10_000).meta({ example: 10 }),
@@ -11,7 +11,7 @@ const RateLimit = z
   })
   .meta({ id: 'RateLimit' });
 
-/** How a job deals with runs that overlap, come late or fail, and with its own end. */
+/** What happens when runs overlap, are late or fail, when a limit is reached, and when the job is completed. */
 export const Policy = z
   .strictObject({
     overlap: z
@@ -19,33 +19,35 @@ export const Policy = z
       .default('skip')
       .meta({
         description:
-          'When an occurrence is due while a run goes on: skip it; start one (bufferOne) or all (bufferAll) afterwards; end the other run, asking (cancelOther) or not (terminateOther); or run both (allowAll).',
+          'What happens when an occurrence is due while a run is open: skip it; start one (bufferOne) or all (bufferAll) afterwards; cancel (cancelOther) or terminate (terminateOther) the open run; or run both (allowAll).',
       }),
     catchupWindow: durationSchema({ minMs: 10_000, maxMs: 365 * DAY_MS })
       .default('1h')
-      .meta({ description: 'How late an occurrence may still start; later it is missed.', example: '1h' }),
+      .meta({
+        description: 'How late an occurrence may still start; after that it is missed.',
+        example: '1h',
+      }),
     pauseAfterFailures: z
       .int()
       .min(1)
       .max(1_000)
       .optional()
-      .meta({ description: 'The job is paused after so many failed scheduled runs in a row.', example: 3 }),
+      .meta({ description: 'The job is paused after this many failed scheduled runs in a row.', example: 3 }),
     onCompletion: z
       .enum(['keep', 'delete'])
       .default('keep')
-      .meta({ description: 'What becomes of the job after its last occurrence.' }),
+      .meta({ description: 'What happens to the job after its last occurrence.' }),
     concurrencyKey: nameText(200).min(1).optional().meta({
       description:
-        'Jobs of one namespace with the same key share `maxConcurrent` and `rateLimit`; without a key, they are those of this job alone.',
+        'Jobs of a namespace with the same key share `maxConcurrent` and `rateLimit`. Without a key, they apply to this job alone.',
       example: 'billing-api',
     }),
     maxConcurrent: z.int().min(1).max(10_000).optional().meta({
-      description: 'At most so many attempts with the key are under way at once; others wait for their turn.',
+      description: 'The most attempts with the key at the same time; others wait for a permit.',
       example: 3,
     }),
     rateLimit: RateLimit.optional().meta({
-      description:
-        'At most so many attempts with the key arrive in any such time; others wait for their turn.',
+      description: 'The most attempts with the key in any window of this length; others wait for a permit.',
     }),
   })
   .refine(

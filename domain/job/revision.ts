@@ -1,13 +1,11 @@
 import { z } from 'zod';
 import { Instant } from '../instant.ts';
 
-/** What a change did to a job. */
 export const RevisionAction = z
   .enum(['created', 'changed', 'paused', 'resumed', 'completed', 'deleted', 'restored', 'imported'])
   .meta({ id: 'RevisionAction' });
 export type RevisionAction = z.infer<typeof RevisionAction>;
 
-/** The fields that a change touched, each with its value before and after. */
 export const RevisionChanges = z.record(
   z.string(),
   z.strictObject({ before: z.unknown().optional(), after: z.unknown().optional() }),
@@ -17,7 +15,7 @@ export type RevisionChanges = z.infer<typeof RevisionChanges>;
 /** One change of a job: who made it, when, and what it changed. */
 export const Revision = z
   .strictObject({
-    generation: z.int().meta({ description: 'Of the job, after the change.' }),
+    generation: z.int().meta({ description: 'The generation of the job after the change.' }),
     at: Instant,
     by: z.string().meta({ description: 'Who made the change: a caller, or a rule of the job.' }),
     action: RevisionAction,

@@ -8,9 +8,9 @@ import type { StoredTarget } from '../target/target.ts';
 const ENDS_OTHERS: readonly Policy['overlap'][] = ['cancelOther', 'terminateOther'];
 
 /**
- * Tells whether the runs of a job begin their first call in a local activity, which costs Temporal much less. For its first
- * seconds nobody can break off such a call, so that it is none for jobs whose runs Temporal may end by itself; nor does it
- * wait for a turn. Pure.
+ * Whether the runs of a job make their first call in a local activity, which costs Temporal much less. Nothing can cancel
+ * such a call in its first seconds, so jobs whose runs Temporal may end by itself do not use it. Neither do jobs with
+ * limits, because a local activity cannot wait for a permit. Pure.
  */
 export function usesLocalActivity(job: {
   target: Pick<StoredTarget, 'type'>;
@@ -26,12 +26,12 @@ export function usesLocalActivity(job: {
 }
 
 /**
- * So long Temporal waits for a workflow task before it gives it to another worker: by then a call that its worker has begun
- * is over, or broken off (activities/attempt/in-flight-calls.ts).
+ * After this time, Temporal gives a workflow task to another worker. By then, a call that the first worker has begun is
+ * over or aborted (activities/attempt/in-flight-calls.ts).
  */
 const TASK_TIMEOUT_MS = 15 * SECOND_MS;
 
-/** The workflow of the runs of a job, but for calls of its hooks, and how long one of its tasks may take. Pure. */
+/** The workflow type and options for the runs of a job, except for calls of its hooks. Pure. */
 export const workflowOf = (job: Parameters<typeof usesLocalActivity>[0]) =>
   usesLocalActivity(job)
     ? { type: RUN_HTTP_JOB_WORKFLOW, options: { workflowTaskTimeout: TASK_TIMEOUT_MS } }

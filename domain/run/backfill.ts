@@ -1,38 +1,38 @@
 import { z } from 'zod';
 import { Instant } from '../instant.ts';
 
-/** More occurrences than these are not backfilled by one request. */
+/** The most occurrences that one request can backfill. */
 export const MAX_BACKFILL = 1_000;
 
-/** How the runs of a backfill follow each other. */
+/** Whether the runs of a backfill start one after another or all at once. */
 export const BackfillOverlap = z.enum(['bufferAll', 'allowAll']).meta({ id: 'BackfillOverlap' });
 export type BackfillOverlap = z.infer<typeof BackfillOverlap>;
 
-/** Which past occurrences of a job are to run. */
+/** The body of a request that runs past occurrences of a job. */
 export const BackfillInput = z
   .strictObject({
-    from: Instant.meta({ description: 'The first instant that counts.', example: '2026-11-01T00:00:00Z' }),
+    from: Instant.meta({ description: 'The first instant, included.', example: '2026-11-01T00:00:00Z' }),
     to: Instant.meta({
-      description: 'The last instant that counts; not in the future.',
+      description: 'The last instant, included; must not be in the future.',
       example: '2026-11-08T00:00:00Z',
     }),
     overlap: BackfillOverlap.default('bufferAll').meta({
       description: 'One run after another (bufferAll), or all at once (allowAll).',
     }),
     onlyMissing: z.boolean().default(false).meta({
-      description: 'Only occurrences that have no run: neither one of the schedule nor one of a backfill.',
+      description: 'Only occurrences that have no run, neither from the schedule nor from a backfill.',
     }),
   })
   .meta({ id: 'BackfillInput' });
 export type BackfillInput = z.infer<typeof BackfillInput>;
 
-/** A backfill that was accepted. */
+/** An accepted backfill. */
 export const Backfill = z
   .strictObject({
     id: z.uuid(),
     jobId: z.uuid(),
     overlap: BackfillOverlap,
-    count: z.int().meta({ description: 'How many runs it has made, all queued.' }),
+    count: z.int().meta({ description: 'The number of runs that it created, all queued.' }),
   })
   .meta({
     id: 'Backfill',

@@ -7,11 +7,11 @@ import { RunState } from './run-state.ts';
 export const HOOKS = ['onFailure', 'onRecovery'] as const;
 export type HookName = (typeof HOOKS)[number];
 
-/** Tells whether a run with this trigger calls a hook, and not the target of its job. Pure. */
+/** Whether a run with this trigger calls a hook rather than the target of its job. Pure. */
 export const isHook = (trigger: string): trigger is HookName =>
   (HOOKS as readonly string[]).includes(trigger);
 
-/** Why a hook was called: the scheduled run whose end it tells of. */
+/** The scheduled run whose end caused a hook to be called. */
 export const HookCause = z
   .strictObject({
     runId: z.uuid(),
@@ -21,7 +21,9 @@ export const HookCause = z
     reasonCode: ReasonCode.nullable()
       .optional()
       .meta({ description: 'Missing from causes that an earlier version recorded.' }),
-    consecutiveFailures: z.int().meta({ description: 'Scheduled runs that had failed in a row.' }),
+    consecutiveFailures: z
+      .int()
+      .meta({ description: 'The number of scheduled runs that had failed in a row.' }),
   })
-  .meta({ id: 'HookCause', description: 'The run whose end a hook tells of.' });
+  .meta({ id: 'HookCause', description: 'The run whose end caused the hook to be called.' });
 export type HookCause = z.infer<typeof HookCause>;

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-/** Where a run stands. All but the first two are final. */
+/** The state of a run. All but `queued` and `running` are final. */
 export const RunState = z
   .enum(['queued', 'running', 'succeeded', 'failed', 'cancelled', 'timedOut', 'skipped', 'missed'])
   .meta({ id: 'RunState' });

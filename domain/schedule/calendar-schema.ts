@@ -3,7 +3,7 @@ import { FIRST_YEAR, LAST_YEAR, numbers, toRanges, type Calendar } from './calen
 import { DAY_NAMES, FULL_DAY_NAMES, FULL_MONTH_NAMES, MONTH_NAMES } from './cron/fields.ts';
 import { singleLine } from '../text.ts';
 
-/** The fields of a calendar: their bounds, the names that they understand, and what they are when they are left out. */
+/** The fields of a calendar: their bounds, the names that they accept, and their default. */
 const FIELDS = {
   second: { min: 0, max: 59, names: [], fallback: [0] },
   minute: { min: 0, max: 59, names: [], fallback: [0] },
@@ -22,7 +22,7 @@ interface FieldOptions {
   fallback: number[] | '*';
 }
 
-/** What a list in a calendar field holds; a value is `*`, a number, or a name. */
+/** A value is a number or a name; an entry of a field is a value or a range. */
 type Value = number | string;
 type Entry = Value | { start: Value; end?: Value | undefined; step?: number | undefined };
 
@@ -48,7 +48,7 @@ function fieldSchema(key: keyof typeof FIELDS) {
   return z.union([z.literal('*'), entry, z.array(entry).min(1).max(100)]).optional();
 }
 
-/** Local times, as an AND of fields; Temporal's own structured calendar. */
+/** A set of local times, as in a structured calendar of a Temporal Schedule: all fields must match. */
 export const CalendarInput = z
   .strictObject({
     second: fieldSchema('second'),
@@ -68,20 +68,20 @@ export const CalendarInput = z
   });
 export type CalendarInput = z.infer<typeof CalendarInput>;
 
-/** Whether a text is one of a field's names, short or in full, in any case. */
+/** Whether a text is a short or full name of a field's value, ignoring case. */
 function isName(key: keyof typeof FIELDS, text: string): boolean {
   const { names, fullNames = [] }: FieldOptions = FIELDS[key];
   return [...names, ...fullNames].includes(text.toUpperCase());
 }
 
-/** By the first three letters alone: so names were once accepted, and jobs are stored with such. */
+/** Reads only the first three letters of a name, because stored jobs may hold names that are refused today. */
 function valueOf(key: keyof typeof FIELDS, value: Value): number | undefined {
   if (typeof value === 'number') return value;
   const index = (FIELDS[key].names as readonly string[]).indexOf(value.slice(0, 3).toUpperCase());
   return index < 0 ? undefined : index + FIELDS[key].min;
 }
 
-/** The calendar that an accepted input stands for; `fallbacks` replaces what fields left out mean. */
+/** The calendar of an accepted input. `fallbacks` overrides the defaults of missing fields. Pure. */
 export function toCalendar(
   input: CalendarInput,
   fallbacks: Partial<Record<keyof typeof FIELDS, '*'>> = {},
@@ -106,14 +106,14 @@ export function toCalendar(
   };
 }
 
-/** Marks the values of an entry, which may overlap with others. */
+/** Marks the values of an entry; entries may overlap. */
 function markValues(key: keyof typeof FIELDS, entry: Entry, isIn: Uint8Array): void {
   if (typeof entry !== 'object') {
     isIn[valueOf(key, entry) as number] = 1;
     return;
   }
   const start = valueOf(key, entry.start) as number;
-  // With a step and no end, as cron's 5/10: up to the last value.
+  // A step without an end runs to the last value, as 5/10 does in cron.
   const end =
     entry.end === undefined
       ? entry.step === undefined

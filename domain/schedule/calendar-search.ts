@@ -20,29 +20,31 @@ interface DaySet {
   years: Set<number> | undefined;
 }
 
-/** For each value the first of a set that is not below it, or -1. It has one place more than there are values. */
+/** For each value, the first value of a set that is not below it, or -1. It has one entry more than there are values. */
 type NextValues = Int8Array;
 
 /**
- * Calendars with the same times of the day, made ready for searching as one: they differ in their days. Written for
- * schedules of hundreds of calendars that fire every second, or hardly ever: whatever is asked costs some operations a
- * month.
+ * Calendars with the same times of day, compiled into bit sets so that they are searched as one. A search costs a few
+ * operations per month, also for schedules of hundreds of calendars that fire every second or hardly ever.
  */
 export interface Matcher {
   seconds: NextValues;
   minutes: NextValues;
   hours: NextValues;
   days: DaySet[];
-  /** Of each month the days that match, once they have been asked for; -1 before. */
+  /** A cache: the matching days of each month as bits, or `NOT_COMPUTED`. */
   daysByMonth: Int32Array;
 }
 
-const NOT_ASKED_YET = -1;
+const NOT_COMPUTED = -1;
 
-/** Makes a calendar ready for searching. */
+/** Compiles a calendar for searching. */
 export const compileMatcher = (calendar: Calendar): Matcher => compileTogether(calendar, [calendar]);
 
-/** A matcher for each group of entries that fire at the same times of the day; `first` is the first of the group. */
+/**
+ * Groups entries that fire at the same times of day, and compiles one matcher for each group. Entries are in one group
+ * only if `besides` gives the same text for them. `first` is the first entry of its group.
+ */
 export function matchersByTimeOfDay<Entry>(
   entries: readonly Entry[],
   calendarOf: (entry: Entry) => Calendar,
@@ -63,7 +65,7 @@ export function matchersByTimeOfDay<Entry>(
   }));
 }
 
-/** The same for the calendars of a schedule: those of a group also follow the same rules when clocks change. */
+/** Groups the calendars of a schedule by their times of day and their rules for clock changes. */
 export const matchersOf = ({ calendars }: Pick<CompiledSchedule, 'calendars'>) =>
   matchersByTimeOfDay(
     calendars,
@@ -82,7 +84,7 @@ function compileTogether({ second, minute, hour }: Calendar, calendars: Calendar
       daysOfWeek: toBits(dayOfWeek, 0),
       years: year && new Set(toValues(year)),
     })),
-    daysByMonth: new Int32Array(MONTH_COUNT).fill(NOT_ASKED_YET),
+    daysByMonth: new Int32Array(MONTH_COUNT).fill(NOT_COMPUTED),
   };
 }
 
@@ -104,11 +106,11 @@ function toNextValues(ranges: Range[], count: number): NextValues {
 
 const sizeOf = (next: NextValues) => next.reduce((sum, value, index) => sum + (value === index ? 1 : 0), 0);
 
-/** How many times of the day match. */
+/** How many seconds of a matching day match. */
 export const timesADay = ({ hours, minutes, seconds }: Matcher): number =>
   sizeOf(hours) * sizeOf(minutes) * sizeOf(seconds);
 
-/** How many local times match in whole hours, from one to before another. */
+/** How many local times match in [from, to), which must begin and end on whole hours. */
 export function countLocal(matcher: Matcher, from: number, to: number): number {
   let hours = 0;
   for (let local = from; local < to; local += HOUR_MS) {
@@ -121,7 +123,7 @@ export function countLocal(matcher: Matcher, from: number, to: number): number {
 
 function daysIn(matcher: Matcher, month: number): number {
   const known = matcher.daysByMonth[month] as number;
-  if (known !== NOT_ASKED_YET) return known;
+  if (known !== NOT_COMPUTED) return known;
   const [year, monthBit] = [yearOf(month), 1 << (month % 12)];
   let days = 0;
   for (const set of matcher.days) {
@@ -132,7 +134,7 @@ function daysIn(matcher: Matcher, month: number): number {
   return days;
 }
 
-/** The first matching day from `from` on, both counted since 1970-01-01; undefined if there is none to the end of 2100. */
+/** The first matching day that is not before `from`, counted since 1970-01-01; undefined if there is none until 2100. */
 export function nextDay(matcher: Matcher, from: number): number | undefined {
   if (from >= END_OF_DAYS) return undefined;
   const day = Math.max(from, FIRST_DAY);
@@ -142,18 +144,18 @@ export function nextDay(matcher: Matcher, from: number): number | undefined {
     if (++month === MONTH_COUNT) return undefined;
     days = daysIn(matcher, month);
   }
-  // The place of the lowest bit.
+  // The index of the lowest bit.
   return (FIRST_DAYS[month] as number) + 31 - Math.clz32(days & -days);
 }
 
-/** Tells whether a day, counted since 1970-01-01, matches. */
+/** Whether a day matches, counted since 1970-01-01. */
 export function matchesDay(matcher: Matcher, day: number): boolean {
   if (day < FIRST_DAY || day >= END_OF_DAYS) return false;
   const month = monthOf(day);
   return (daysIn(matcher, month) & (1 << (day - (FIRST_DAYS[month] as number)))) !== 0;
 }
 
-/** The first matching local time in [from, end), all written as the UTC milliseconds of the same clock reading. */
+/** The first matching local time in [from, end). Local times are the UTC milliseconds of the same clock reading. */
 export function nextLocal(matcher: Matcher, from: number, end: number): number | undefined {
   if (from >= end) return undefined;
   const today = Math.floor(from / DAY_MS);
@@ -169,7 +171,7 @@ export function nextLocal(matcher: Matcher, from: number, end: number): number |
   return found < end ? found : undefined;
 }
 
-/** Tells whether a second of a day (0–86,399) matches. */
+/** Whether a second of the day (0–86,399) matches. */
 export function matchesTimeOfDay({ hours, minutes, seconds }: Matcher, time: number): boolean {
   const [hour, minute, second] = partsOf(time);
   return seconds[second] === second && minutes[minute] === minute && hours[hour] === hour;
@@ -181,7 +183,7 @@ const partsOf = (time: number): [hour: number, minute: number, second: number] =
   time % 60,
 ];
 
-/** The first matching second of the day from `from` on (0–86,399); -1 if the day has none left. */
+/** The first matching second of the day (0–86,399) that is not before `from`; -1 if there is none. */
 function nextTimeOfDay({ hours, minutes, seconds }: Matcher, from: number): number {
   const [hour, minute, second] = partsOf(from);
   if (hours[hour] === hour) {

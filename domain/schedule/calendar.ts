@@ -1,4 +1,4 @@
-/** A run of values: start, start + step, … up to and with end. */
+/** An arithmetic series: start, start + step, … up to and including end. */
 export interface Range {
   start: number;
   end: number;
@@ -6,8 +6,8 @@ export interface Range {
 }
 
 /**
- * A set of local times: all fields must match (they are ANDed). It says the same as a structured calendar of a
- * Temporal Schedule; everything that cron can express is compiled to one or several of them.
+ * A set of local times: all fields must match. It is equivalent to a structured calendar of a Temporal Schedule. A cron
+ * expression is compiled to one or more calendars.
  * Months are 1–12, days of the week 0 (Sunday) – 6; a missing year matches every year.
  */
 export interface Calendar {
@@ -20,15 +20,15 @@ export interface Calendar {
   year?: Range[];
 }
 
-/** The years that a Temporal calendar can name. */
+/** The years that a structured calendar of Temporal supports. */
 export const FIRST_YEAR = 2000;
 export const LAST_YEAR = 2100;
 
-/** The whole numbers from one to another, both included. */
+/** The integers from `from` to `to`, both included. */
 export const numbers = (from: number, to: number): number[] =>
   Array.from({ length: Math.max(0, to - from + 1) }, (_, index) => from + index);
 
-/** All values of a set as few ranges: arithmetic series of three or more become one range with a step. */
+/** Combines values into few ranges, ascending: a series of three or more becomes one range with a step. */
 export function toRanges(values: readonly number[]): Range[] {
   const isAscending = values.every((value, index) => index === 0 || value > (values[index - 1] as number));
   const sorted = isAscending ? values : [...new Set(values)].sort((a, b) => a - b);

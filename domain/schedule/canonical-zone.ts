@@ -1,7 +1,7 @@
 import { isTimeZone } from './time-zone.ts';
 import { ZONE_NAMES } from './tz-database-names.ts';
 
-/** Names that Node may know from ICU alone, and those of the tz database that mean the same. In small letters. */
+/** Lower-case names that only ICU knows, and the equivalent names of the tz database. */
 const REPLACEMENTS: Readonly<Record<string, string>> = {
   'us/pacific-new': 'America/Los_Angeles',
   'canada/east-saskatchewan': 'America/Regina',
@@ -22,7 +22,7 @@ const REPLACEMENTS: Readonly<Record<string, string>> = {
 
 let byLowerCase: Map<string, string> | undefined;
 
-/** Zones that are younger than our list are those that the runtime knows besides. */
+/** The names of our list, and newer ones that only the runtime knows. */
 function knownNames(): Map<string, string> {
   byLowerCase ??= new Map(
     [...Intl.supportedValuesOf('timeZone').filter((name) => !name.startsWith('SystemV/')), ...ZONE_NAMES].map(
@@ -33,15 +33,15 @@ function knownNames(): Map<string, string> {
 }
 
 /**
- * A time zone's name in the case of the tz database: `europe/berlin` → `Europe/Berlin`. Undefined for what is no zone, and
- * for the names that ICU alone knows, such as `US/Pacific-New`: Temporal's server matches names exactly, and refuses both.
+ * The name of a time zone in the case of the tz database: `europe/berlin` → `Europe/Berlin`. Undefined if there is no such
+ * zone, or if only ICU knows it, such as `US/Pacific-New`. Temporal's server compares names exactly and refuses such names.
  */
 export function canonicalZone(name: string): string | undefined {
   const known = knownNames().get(name.toLowerCase());
   return known !== undefined && isTimeZone(known) ? known : undefined;
 }
 
-/** The name of the tz database for what ICU alone knows; undefined if there is none. */
+/** The equivalent name of the tz database for a name that only ICU knows; undefined if there is none. */
 export function equivalentZone(name: string): string | undefined {
   const listed = REPLACEMENTS[name.toLowerCase()];
   if (listed !== undefined) return listed;
@@ -52,5 +52,5 @@ export function equivalentZone(name: string): string | undefined {
   }
 }
 
-/** The zone that a stored schedule means: it may have been accepted under a name that is refused today. */
+/** The canonical name of a stored schedule's zone, which may be a name that is refused today. */
 export const resolveZone = (name: string): string => canonicalZone(name) ?? equivalentZone(name) ?? name;

@@ -11,8 +11,8 @@ import { iterateOccurrences } from './occurrences.ts';
 import type { Schedule } from './schedule.ts';
 
 /**
- * What keeps a new schedule from ever firing after `now` (milliseconds since the epoch): nothing, if the list is empty.
- * Of the instants of an `at`, those that the schedule `before` it had already may be past.
+ * Checks that a new schedule has an occurrence after `now` (milliseconds since the epoch), and does not exclude too many
+ * in a row. An instant of an `at` may be in the past if the previous schedule, `before`, already had it. Pure.
  */
 export function checkWillFire(
   schedule: Schedule,
@@ -51,7 +51,7 @@ export function checkWillFire(
   return [neverFires('calendar' in schedule ? 'schedule.calendar' : 'schedule', 'the schedule')];
 }
 
-/** Whether one of several crons has a day to fire on. */
+/** Whether a cron expression matches any day from today on. */
 const matchesDays = (cron: string, dayMatch: DayMatch = 'cron', now: number) =>
   compileCron(parseCron(cron), dayMatch).some(
     (calendar) => nextDay(compileMatcher(calendar), Math.floor(now / DAY_MS)) !== undefined,

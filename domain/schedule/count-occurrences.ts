@@ -5,20 +5,20 @@ import { DAY_MS, SECOND_MS } from '../milliseconds.ts';
 import { iterateOccurrences } from './occurrences.ts';
 import { zoneSegmentAt } from './time-zone.ts';
 
-/** So many occurrences are counted one by one in a step at most. */
-const STEP = 1_000;
+/** The most occurrences that one step counts one by one. */
+const MAX_PER_STEP = 1_000;
 const END_OF_TIME = Date.UTC(LAST_YEAR + 1, 0, 1);
 
-/** How many occurrences there are from where the last step ended up to `to`, in milliseconds since the epoch. */
+/** The number of occurrences after the end of the last step, up to `to` (milliseconds since the epoch, included). */
 export interface CountStep {
   count: number;
   to: number;
 }
 
 /**
- * Counts the occurrences of a schedule in (after, until], in steps that take a moment each, so that whoever counts can let
- * others have their turn, or stop. Days on which the same calendars match, and no clock changes, have the same number of
- * occurrences: each kind is counted through once, so that a year of them takes hardly longer than its kinds of days.
+ * Counts the occurrences of a schedule in (after, until]. It counts in short steps, so that the caller can yield to other
+ * work in between, or stop. Days on which the same calendars match and no clock changes have the same number of
+ * occurrences. The days of each such kind are counted once, so a year takes hardly longer than its kinds of days.
  */
 export function* countOccurrences(
   schedule: CompiledSchedule,
@@ -55,14 +55,14 @@ function* countOneByOne(schedule: CompiledSchedule, start: number, end: number):
   let count = 0;
   for (const instant of iterateOccurrences(schedule, start - 1)) {
     if (instant >= end) break;
-    if (++count < STEP) continue;
+    if (++count < MAX_PER_STEP) continue;
     yield { count, to: instant };
     count = 0;
   }
   yield { count, to: end - 1 };
 }
 
-/** The rest of the local day that an instant lies in, as far as local time runs evenly. */
+/** The rest of an instant's local day, up to the next clock change. */
 function restOfDay(timeZone: string, start: number) {
   const segment = zoneSegmentAt(timeZone, start);
   const localStart = start + segment.offset;
@@ -70,7 +70,7 @@ function restOfDay(timeZone: string, start: number) {
   return { segmentStart: segment.start, localStart, next: Math.min(nextDay, segment.end) };
 }
 
-/** Names the kind of a whole local day: two of the same kind have the same number of occurrences. */
+/** Returns a function that names the kind of a whole local day. Days of the same kind have the same number of occurrences. */
 function kindsOfDays({ calendars, exclude, intervals, instants }: CompiledSchedule) {
   const matchers = [...calendars.map(({ calendar }) => calendar), ...exclude].map((calendar) =>
     compileMatcher(calendar),

@@ -2,12 +2,12 @@ import { LAST_YEAR } from './calendar.ts';
 import { DAY_MS } from '../milliseconds.ts';
 
 // Days are counted since 1970-01-01, and are negative before; months are counted since January 1900. A set of days of
-// one month is a number with bit 0 for its first day, so that sets are combined by single operations.
+// a month is a number whose bit 0 is the first day, so that a single operation combines two sets.
 
-/** The first year that calendars are searched in: no instant before it is taken. */
+/** The first year that calendars are searched in. No earlier instant is accepted. */
 const BASE_YEAR = 1900;
 
-/** How many months there are, to the end of 2100. */
+/** The number of months from 1900 to the end of 2100. */
 export const MONTH_COUNT = (LAST_YEAR + 1 - BASE_YEAR) * 12;
 
 /** The first day of each month, and of the month after the last. */
@@ -16,10 +16,10 @@ export const FIRST_DAYS = Int32Array.from(
   (_, month) => Date.UTC(BASE_YEAR, month, 1) / DAY_MS,
 );
 
-/** The first day that calendars are searched in. */
+/** The first day that calendars are searched in: 1900-01-01. */
 export const FIRST_DAY = FIRST_DAYS[0] as number;
 
-/** The day after the last that calendars are searched in. */
+/** The day after the last day that calendars are searched in: 2101-01-01. */
 export const END_OF_DAYS = FIRST_DAYS[MONTH_COUNT] as number;
 
 const MONTHS = new Uint16Array(END_OF_DAYS - FIRST_DAY);
@@ -30,13 +30,16 @@ for (let month = 0; month < MONTH_COUNT; month++)
     (FIRST_DAYS[month + 1] as number) - FIRST_DAY,
   );
 
-/** The month of a day from FIRST_DAY to before END_OF_DAYS. */
+/** The month of a day in [FIRST_DAY, END_OF_DAYS). */
 export const monthOf = (day: number): number => MONTHS[day - FIRST_DAY] as number;
 
 /** The year of a month. */
 export const yearOf = (month: number): number => BASE_YEAR + Math.floor(month / 12);
 
-/** The weekdays, as a set of seven bits with Sunday first, laid out over a month that begins with a given weekday. */
+/**
+ * The days of a month of 31 days that fall on some weekdays. The index is the weekday of the first day (bits 7 and up)
+ * and the set of weekdays (bits 0–6, Sunday first).
+ */
 const WEEKDAYS_IN_MONTH = Int32Array.from({ length: 7 * 128 }, (_, index) => {
   const [first, weekdays] = [index >> 7, index & 127];
   let days = 0;
@@ -44,7 +47,7 @@ const WEEKDAYS_IN_MONTH = Int32Array.from({ length: 7 * 128 }, (_, index) => {
   return days;
 });
 
-/** The days of a month that fall on some weekdays: a set of seven bits, with Sunday first. */
+/** The days of a month that fall on some weekdays, which are a set of seven bits with Sunday first. */
 export function daysOnWeekdays(month: number, weekdays: number): number {
   const firstDay = FIRST_DAYS[month] as number;
   const length = (FIRST_DAYS[month + 1] as number) - firstDay;

@@ -4,16 +4,15 @@ import type { CompiledSchedule } from './compile-schedule.ts';
 import type { FieldError } from '../errors.ts';
 import { DAY_MS } from '../milliseconds.ts';
 
-/** A million takes Temporal's server some seconds. */
+/** Temporal's server needs some seconds to pass over a million. */
 const MAX_EXCLUDED = 100_000;
 const HOURS = 24;
 const END = Date.UTC(LAST_YEAR + 1, 0, 1) / DAY_MS;
 
 /**
- * Finds whether exclusions rule out too much in a row after `now` (milliseconds since the epoch). Temporal's server
- * passes excluded instants one by one, and holds up all schedules of its namespace while it does: so a schedule that
- * fires often may not be excluded for long. Counts day by day what would fire, and looks at whole days alone: less
- * than a day is never too much.
+ * Finds out whether exclusions rule out too many occurrences in a row after `now` (milliseconds since the epoch).
+ * Temporal's server passes over excluded instants one by one, and meanwhile delays every schedule of its namespace. So a
+ * frequent schedule must not be excluded for long. Only whole days count: less than a day is never too much. Pure.
  */
 export function findExcessiveExclusion(
   { calendars, intervals, exclude }: CompiledSchedule,
@@ -41,13 +40,13 @@ export function findExcessiveExclusion(
   return [];
 }
 
-/** Tells of a day (since 1970-01-01) whether all of its minutes are excluded; undefined if no day can be. */
+/** Returns a test whether a day (since 1970-01-01) is wholly excluded; undefined if no day can be. */
 function wholeDaysOf(exclude: Calendar[]): ((day: number) => boolean) | undefined {
   const parts = matchersByTimeOfDay(exclude, (calendar) => calendar)
     .map(({ matcher, first }) => ({ matcher, minutes: minutesOf(first) }))
     .filter((part): part is DayPart => part.minutes !== undefined);
   if (!coverDay(parts)) return undefined;
-  // Which parts a day has decides it, and most days have the same.
+  // The result depends only on which parts match a day, and most days have the same parts.
   const known = new Map<number, boolean>();
   return (day) => {
     let key = 0;
@@ -62,7 +61,7 @@ function wholeDaysOf(exclude: Calendar[]): ((day: number) => boolean) | undefine
   };
 }
 
-/** What an exclusion rules out of a day: of each hour the minutes, as two sets of 30 bits. */
+/** The minutes of a day that an exclusion rules out: two sets of 30 bits for each hour. */
 interface DayPart {
   matcher: Matcher;
   minutes: Int32Array;
@@ -70,7 +69,7 @@ interface DayPart {
 
 const HALF_HOUR = 0x3fff_ffff;
 
-/** Undefined if it rules out no whole minute. */
+/** The whole minutes that a calendar matches; undefined if it matches no whole minute. */
 function minutesOf({ second, minute, hour }: Calendar): Int32Array | undefined {
   if (toValues(second).length < 60) return undefined;
   const minutes = new Int32Array(2 * HOURS);

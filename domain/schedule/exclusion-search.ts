@@ -3,9 +3,9 @@ import { matchersByTimeOfDay, matchesDay, matchesTimeOfDay } from './calendar-se
 import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from '../milliseconds.ts';
 
 /**
- * Makes exclusions ready for searching: the function tells until when a local time is excluded, undefined if it is not.
- * What rules out a whole minute, hour or several days is passed in one step, but never past `limit`. Local times are
- * written as the UTC milliseconds of the same clock reading. It is quick for times that ascend.
+ * Compiles exclusions for searching. The returned function gives the end of the exclusion that covers a local time, at
+ * most `limit`; undefined if the time is not excluded. Excluded minutes, hours and days are passed over in one step. Local
+ * times are the UTC milliseconds of the same clock reading. The function is fastest when times ascend.
  */
 export function prepareExclusions(
   exclude: readonly Calendar[],
@@ -32,7 +32,7 @@ export function prepareExclusions(
   };
 }
 
-/** The longest stretch of the clock that a calendar matches wholly whenever it matches in it. */
+/** The largest unit (day, hour, minute or second, in milliseconds) that a calendar matches wholly or not at all. */
 function unitOf({ second, minute, hour }: Calendar): number {
   if (!isFull(second, 60)) return SECOND_MS;
   if (!isFull(minute, 60)) return MINUTE_MS;

@@ -13,7 +13,7 @@ const CalendarDate = z.iso
     error: ({ input }) =>
       typeof input !== 'string'
         ? undefined
-        : `${JSON.stringify(input.slice(0, 40))} is not a date; write such as "2026-12-25"`,
+        : `${JSON.stringify(input.slice(0, 40))} is not a date; write one such as "2026-12-25"`,
   })
   .refine((text) => text >= '2000-01-01' && text <= '2100-12-31', {
     error: 'the date must lie from 2000 to 2100',
@@ -27,7 +27,7 @@ const DateRange = z
     error: `the range must not be longer than ${MAX_RANGE_YEARS} years`,
   });
 
-/** Local times at which a schedule does not fire: a date, dates from … to (both included), a cron, or a calendar. */
+/** Local times at which a schedule does not fire: a date, a range of dates, a cron, or a calendar. */
 export const Exclusion = z
   .union([
     z.strictObject({ date: CalendarDate }),
@@ -50,7 +50,7 @@ const wholeDay = {
   dayOfWeek: [{ start: 0, end: 6, step: 1 }],
 };
 
-/** The calendars whose local times an exclusion rules out. */
+/** Compiles an exclusion to the calendars that match the local times it rules out. Pure. */
 export function compileExclusion(exclusion: Exclusion): Calendar[] {
   if ('date' in exclusion) return compileDates(exclusion.date, exclusion.date);
   if ('from' in exclusion) return compileDates(exclusion.from, exclusion.to);
@@ -62,7 +62,7 @@ export function compileExclusion(exclusion: Exclusion): Calendar[] {
   );
 }
 
-/** A few calendars for dates from one to another: one for the whole years, one for the whole months of another year, … */
+/** As few calendars as possible for a range of dates: one for whole years, one for whole months of a year, … */
 function compileDates(from: string, to: string): Calendar[] {
   const [firstYear, firstMonth, firstDay] = from.split('-').map(Number) as [number, number, number];
   const [lastYear, lastMonth, lastDay] = to.split('-').map(Number) as [number, number, number];

@@ -1,15 +1,17 @@
 import { compileSchedule, type CompiledSchedule } from './compile-schedule.ts';
 import { toInstant } from '../instant.ts';
+import { DAY_MS, SECOND_MS } from '../milliseconds.ts';
 import { occurrences } from './occurrences.ts';
 import type { Schedule } from './schedule.ts';
 import type { Warning } from './schedule-warning.ts';
 import { warnOfClockChange } from './warn-of-clock-change.ts';
 import { warnOfDays } from './warn-of-days.ts';
 
-const YEAR_MS = 366 * 86_400_000;
-const SHORTEST_MS = 10_000;
+const YEAR_MS = 366 * DAY_MS;
+/** A schedule with shorter intervals is called frequent. */
+const FREQUENT_MS = 10 * SECOND_MS;
 
-/** What is worth a second look in a schedule, as it would fire from `now` on (milliseconds since the epoch). */
+/** Warns of what the author of a schedule may not have meant, as it would fire after `now` (milliseconds since the epoch). */
 export function findWarnings(
   schedule: Schedule,
   now: number,
@@ -23,7 +25,7 @@ export function findWarnings(
   ];
 }
 
-/** An interval that begins at `startAt`, but does not fire then. */
+/** Warns if an interval has a `startAt` that is not one of its occurrences. */
 function warnOfAnchor(schedule: Schedule, { startAt, intervals }: CompiledSchedule): Warning[] {
   const [interval] = intervals;
   if (!('every' in schedule) || schedule.anchor !== undefined) return [];
@@ -41,7 +43,7 @@ function warnOfAnchor(schedule: Schedule, { startAt, intervals }: CompiledSchedu
 function warnOfFrequency(compiled: CompiledSchedule, now: number): Warning[] {
   const instants = occurrences(compiled, now, 60);
   const distances = instants.slice(1).map((instant, index) => instant - (instants[index] as number));
-  if (distances.some((distance) => distance < SHORTEST_MS)) {
+  if (distances.some((distance) => distance < FREQUENT_MS)) {
     return [{ code: 'frequent', message: 'It fires more often than once in 10 seconds.' }];
   }
   const recurring = compiled.instants.length === 0 && compiled.endAt === undefined;

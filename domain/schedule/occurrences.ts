@@ -7,17 +7,16 @@ import { clockChangeAtStart, zoneSegmentAt } from './time-zone.ts';
 import { DAY_MS, SECOND_MS } from '../milliseconds.ts';
 
 /**
- * The search ends where so many occurrences in a row are excluded one by one. What rules out whole minutes, hours or
- * days is passed in one step each, so only exclusions to the second come near it: a fortnight of every minute.
+ * The search gives up after this many steps of excluded occurrences in a row. Excluded minutes, hours and days take one
+ * step each, so only exclusions with seconds come near it: a fortnight of every minute.
  */
 const MAX_EXCLUDED_IN_A_ROW = 20_000;
-/** After it nothing fires: Temporal's calendars end with this year. */
+/** The last instant at which a schedule can fire: Temporal's calendars end with this year. */
 const LAST_INSTANT = Date.UTC(LAST_YEAR + 1, 0, 1) - 1;
 
 /**
- * The first `limit` instants (milliseconds since the epoch, ascending, each once) after `after` at which a schedule
- * fires. The instant `after` itself is not among them. Pure: the same input gives the same instants, as long as the
- * time-zone data is the same.
+ * The first `limit` occurrences after `after` (exclusive), in milliseconds since the epoch, ascending and distinct. Pure,
+ * as long as the time-zone data stays the same.
  */
 export function occurrences(schedule: CompiledSchedule, after: number, limit: number): number[] {
   const instants: number[] = [];
@@ -29,8 +28,8 @@ export function occurrences(schedule: CompiledSchedule, after: number, limit: nu
 }
 
 /**
- * The instants after `after` at which a schedule fires, one by one. Ends only where the schedule does, or where its
- * exclusions rule out so much that it can not be searched.
+ * Iterates over the occurrences after `after`. It ends with the schedule, or where exclusions rule out more occurrences in
+ * a row than can be searched.
  */
 export function* iterateOccurrences(schedule: CompiledSchedule, after: number): Generator<number> {
   const { timeZone } = schedule;
@@ -39,7 +38,7 @@ export function* iterateOccurrences(schedule: CompiledSchedule, after: number): 
   const first =
     Math.floor(Math.max(after, (schedule.startAt ?? -Infinity) - 1) / SECOND_MS) * SECOND_MS + SECOND_MS;
   const sources = sourcesOf(schedule);
-  // Each source keeps the next instant that it has: only those that were passed have to look for another.
+  // The next instant of each source. Only a source whose instant was passed searches again.
   const heads = sources.map((next) => next(first));
   let excludedInARow = 0;
   for (;;) {
@@ -62,7 +61,7 @@ export function* iterateOccurrences(schedule: CompiledSchedule, after: number): 
   }
 }
 
-/** Finds the first instant from `from` on that one part of a schedule fires at; Infinity if there is none. */
+/** Finds the first instant of one part of a schedule that is not before `from`; Infinity if there is none. */
 type Source = (from: number) => number;
 
 function sourcesOf(schedule: CompiledSchedule): Source[] {
@@ -89,9 +88,9 @@ function nextInInterval({ everyMs, offsetMs }: Interval, from: number): number {
 }
 
 /**
- * The first instant from `from` on at which a calendar fires; Infinity if there is none.
- * Between two changes of a zone's offset, local time runs evenly: so each stretch is searched as if it were UTC. A
- * local time that the clocks leave out lies in no stretch, and one that they show twice lies in two.
+ * The first instant of a calendar that is not before `from`; Infinity if there is none. Between two changes of a zone's
+ * offset, local time runs evenly, so each segment is searched as if it were UTC. A local time that the clocks leave out
+ * lies in no segment, and one that they show twice lies in two.
  */
 function nextInCalendar(matcher: Matcher, rules: ClockChangeRules, timeZone: string, from: number): number {
   let instant = from;
@@ -106,15 +105,15 @@ function nextInCalendar(matcher: Matcher, rules: ClockChangeRules, timeZone: str
       localFrom = Math.max(localFrom, change.localTo);
     const local = nextLocal(matcher, localFrom, Infinity);
     if (local !== undefined && local < segment.end + segment.offset) return local - segment.offset;
-    // No clock shows anything that matches for long before: no zone is further than a day from UTC.
+    // Skips to shortly before the next match: no zone is more than a day away from UTC.
     instant = Math.max(segment.end, (local ?? Infinity) - 2 * DAY_MS);
   }
   return Infinity;
 }
 
 /**
- * The instants in (after, until] at which a repeated local time comes by a second time and does not fire, because the
- * schedule fires only at the first (`repeat: "first"`).
+ * The instants in (after, until] at which a matching local time is repeated and does not fire, because the schedule fires
+ * only the first time (`repeat: "first"`). Pure.
  */
 export function suppressedOccurrences(schedule: CompiledSchedule, after: number, until: number): number[] {
   const both = schedule.calendars.map((entry) => ({ ...entry, repeat: 'both' as const }));

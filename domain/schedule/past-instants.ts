@@ -4,8 +4,8 @@ import { isLocalTime, toInstant } from '../instant.ts';
 import type { AtSchedule, Schedule } from './schedule.ts';
 
 /**
- * The entries of an `at` that lie before `now`, or in a gap of the clocks that fires nothing. An entry that had passed as
- * part of the schedule `before` is none of them: a job that has had its first instant can still be changed.
+ * The entries of an `at` that are in the past, or that fall into a gap of the clocks and are skipped. An entry that was
+ * already part of the previous schedule, `before`, is no error: a job whose first instant has passed can still be changed.
  */
 export function findPastInstants(schedule: AtSchedule, now: number, before?: Schedule): FieldError[] {
   const passed = new Set<number>();

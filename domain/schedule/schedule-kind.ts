@@ -4,8 +4,8 @@ import type { z } from 'zod';
 const KINDS = ['cron', 'every', 'at', 'calendar'] as const;
 
 /**
- * Says of a schedule as it was sent what the schema of its kind could not say: that it has several, or fields that are
- * null, or local times without a zone. Whatever it is, it is handed on as it is.
+ * Reports errors that the schema of a single kind could not report well: several kinds at once, fields that are null, and
+ * local times without a time zone. Returns the input unchanged.
  */
 export function checkKind(input: unknown, context: z.core.$RefinementCtx): unknown {
   if (typeof input !== 'object' || input === null || Array.isArray(input)) return input;

@@ -8,25 +8,25 @@ import { durationMs } from '../duration.ts';
 import { toInstant } from '../instant.ts';
 import type { Schedule } from './schedule.ts';
 
-/** Nobody reads more expressions than these in one sentence. */
-const MAX_IN_WORDS = 10;
+/** The most expressions that a summary spells out. */
+const MAX_LISTED = 10;
 
-/** The schedule in plain words, such as "At 09:00, only on Monday, Europe/Berlin". */
+/** Describes a schedule in English, such as "At 09:00, only on Monday, Europe/Berlin". Pure. */
 export function summarizeSchedule(schedule: Schedule): string {
-  return `${inWords(schedule)}${limitsInWords(schedule)}`;
+  return `${describeTimes(schedule)}${describeBounds(schedule)}`;
 }
 
-function inWords(schedule: Schedule): string {
+function describeTimes(schedule: Schedule): string {
   if ('cron' in schedule) {
     const named = toArray(schedule.cron)
-      .slice(0, MAX_IN_WORDS)
-      .map((expression) => cronInWords(expression, schedule.dayMatch));
+      .slice(0, MAX_LISTED)
+      .map((expression) => describeCron(expression, schedule.dayMatch));
     return `${named.join('; ')}${andMore(toArray(schedule.cron))}, ${schedule.timeZone}`;
   }
   if ('calendar' in schedule) {
     const named = schedule.calendar
-      .slice(0, MAX_IN_WORDS)
-      .map((calendar) => calendar.comment?.trim() || calendarInWords(calendar));
+      .slice(0, MAX_LISTED)
+      .map((calendar) => calendar.comment?.trim() || describeCalendar(calendar));
     return `${[...new Set(named)].join('; ')}${andMore(schedule.calendar)}, ${schedule.timeZone}`;
   }
   if ('every' in schedule) {
@@ -39,48 +39,47 @@ function inWords(schedule: Schedule): string {
     : `${instants.length} times, first at ${instants[0] ?? 'no instant'}`;
 }
 
-const andMore = ({ length }: unknown[]) =>
-  length > MAX_IN_WORDS ? `; and ${length - MAX_IN_WORDS} more` : '';
+const andMore = ({ length }: unknown[]) => (length > MAX_LISTED ? `; and ${length - MAX_LISTED} more` : '');
 
-function limitsInWords({ startAt, endAt, exclude }: Schedule): string {
+function describeBounds({ startAt, endAt, exclude }: Schedule): string {
   const from = startAt === undefined ? '' : `, from ${toInstant(Date.parse(startAt))}`;
   const until = endAt === undefined ? '' : `, until ${toInstant(Date.parse(endAt))}`;
   const count = exclude?.length ?? 0;
   return `${from}${until}${count === 0 ? '' : `, with ${count} ${count === 1 ? 'exclusion' : 'exclusions'}`}`;
 }
 
-function cronInWords(expression: string, dayMatch: DayMatch = 'cron'): string {
+function describeCron(expression: string, dayMatch: DayMatch = 'cron'): string {
   try {
     return cronstrue.toString(expression, {
       use24HourTimeFormat: true,
       logicalAndDayFields: bothDaysMustMatch(parseCron(expression), dayMatch),
     });
   } catch {
-    // A few forms that are right here, such as ranges that wrap, have no words there.
+    // cronstrue does not know some valid forms, such as ranges that wrap.
     return `cron ${expression}${dayMatch === 'cron' ? '' : `, days by "${dayMatch}"`}`;
   }
 }
 
-/** A calendar in words: those of the cron, with years, that it is. */
-function calendarInWords(input: CalendarInput): string {
+/** Describes a calendar as the equivalent cron expression with years. */
+function describeCalendar(input: CalendarInput): string {
   const { second, minute, hour, dayOfMonth, month, dayOfWeek, year } = toCalendar(input);
   const fields = [
-    inCron(second, 60),
-    inCron(minute, 60),
-    inCron(hour, 24),
-    inCron(dayOfMonth, 31),
-    inCron(month, 12),
-    inCron(dayOfWeek, 7),
+    toCronField(second, 60),
+    toCronField(minute, 60),
+    toCronField(hour, 24),
+    toCronField(dayOfMonth, 31),
+    toCronField(month, 12),
+    toCronField(dayOfWeek, 7),
   ];
-  const years = year ? [inCron(year, Infinity)] : [];
+  const years = year ? [toCronField(year, Infinity)] : [];
   return cronstrue.toString([...fields, ...years].join(' '), {
     use24HourTimeFormat: true,
     logicalAndDayFields: true,
   });
 }
 
-/** The ranges of a field as cron writes them; "*" where they hold all of its values. */
-function inCron(ranges: Range[], count: number): string {
+/** The ranges of a field in cron syntax; "*" if they hold all of its values. */
+function toCronField(ranges: Range[], count: number): string {
   const [first] = ranges;
   if (first && first.step === 1 && first.end - first.start + 1 === count) return '*';
   return ranges

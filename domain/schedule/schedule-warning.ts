@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-/** Something that the author of a schedule may not have meant. */
+/** A hint that a schedule may not do what its author meant. */
 export const Warning = z
   .strictObject({
     code: z.enum(['or_days', 'clock_change', 'missing_day', 'rare', 'frequent', 'counts_from_1970']),
@@ -11,7 +11,7 @@ export const Warning = z
     example: {
       code: 'or_days',
       message:
-        '"0 0 13 * 5" fires on day 13 and on Fridays: either field is enough. dayMatch "and" wants both.',
+        '"0 0 13 * 5" restricts the day of month and the day of week: it fires when either matches. With dayMatch "and" both must.',
     },
   });
 export type Warning = z.infer<typeof Warning>;

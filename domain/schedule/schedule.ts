@@ -16,7 +16,7 @@ const TimeZone = z
   .refine((name) => canonicalZone(name) !== undefined, { error: ({ input }) => unknownZone(String(input)) })
   .overwrite((name) => canonicalZone(name) ?? name)
   .meta({
-    description: 'Name of the tz database; kept in its case, `europe/berlin` as `Europe/Berlin`.',
+    description: 'A name of the tz database. Case is ignored: `europe/berlin` is stored as `Europe/Berlin`.',
     example: 'Europe/Berlin',
   });
 
@@ -25,11 +25,11 @@ function unknownZone(name: string): string {
   const advice =
     right === undefined
       ? 'write an IANA name such as "Europe/Berlin"'
-      : `it is none of the tz database’s names; write ${JSON.stringify(right)}`;
+      : `it is not a name of the tz database; write ${JSON.stringify(right)}`;
   return `${JSON.stringify(name.slice(0, 64))} is not a known time zone; ${advice}`;
 }
 
-/** What every kind of schedule may say besides. */
+/** The fields that every kind of schedule has. */
 const common = {
   timeZone: TimeZone.default('UTC'),
   startAt: Instant.optional().meta({
@@ -45,33 +45,32 @@ const common = {
     .min(1)
     .max(1_000_000_000)
     .optional()
-    .meta({ description: 'The job is completed after so many scheduled runs.', example: 10 }),
+    .meta({ description: 'The job is completed after this many scheduled runs.', example: 10 }),
   jitter: durationSchema({ minMs: 1_000, maxMs: DAY_MS, wholeSeconds: true }).optional().meta({
-    description: 'Each start is put off by a random time up to this, never past the next occurrence.',
+    description: 'Each start is delayed by a random time up to this, but never past the next occurrence.',
     example: '30s',
   }),
   exclude: z
     .array(Exclusion)
     .max(MAX_ENTRIES)
     .optional()
-    .meta({ description: 'Local times of the time zone at which it does not fire.' }),
+    .meta({ description: 'Local times of the time zone at which the schedule does not fire.' }),
 };
 
 const ClockChange = z
   .strictObject({
     gap: z.enum(['shift', 'skip']).optional().meta({
       description:
-        'A local time that the clocks leave out fires at the first instant after the gap (shift), or not (skip).',
+        'Whether a local time that the clocks leave out fires at the first instant after the gap (shift) or not at all (skip).',
     }),
-    repeat: z
-      .enum(['first', 'both'])
-      .optional()
-      .meta({ description: 'A local time that comes twice fires the first time, or both times.' }),
+    repeat: z.enum(['first', 'both']).optional().meta({
+      description: 'Whether a local time that the clocks show twice fires the first time only or both times.',
+    }),
   })
   .meta({
     id: 'ClockChange',
     description:
-      'What happens when clocks change. By default as Debian’s cron does it: fixed times shift and fire first; where the hour or the minute begins with "*", the schedule follows the real clock (skip, both).',
+      'What happens when the clocks change. The default is that of Debian’s cron: a fixed time uses shift and first; a schedule whose hour or minute begins with "*" uses skip and both.',
   });
 
 const dst = ClockChange.optional();
@@ -84,7 +83,7 @@ const CronTexts = z
   .max(MAX_ENTRIES)
   .refine((crons) => crons.join('').length <= MAX_CRON_TEXT, {
     error: ({ input }) =>
-      `the expressions have ${(input as string[]).join('').length} characters together, more than ${MAX_CRON_TEXT}`,
+      `the expressions have ${(input as string[]).join('').length} characters in total, more than ${MAX_CRON_TEXT}`,
   });
 
 const CronSchedule = z
@@ -92,7 +91,7 @@ const CronSchedule = z
     cron: z.union([CronText, CronTexts]),
     dayMatch: z.enum(['and', 'or']).optional().meta({
       description:
-        'How day of month and day of week are combined. By default both must match if either begins with "*", else either.',
+        'How day of month and day of week are combined. By default, both must match if either begins with "*"; otherwise one of them is enough.',
     }),
     dst,
     ...common,
@@ -132,7 +131,7 @@ export type EverySchedule = z.infer<typeof EverySchedule>;
 const AtSchedule = z
   .strictObject({
     at: z.union([InstantOrLocalTime, z.array(InstantOrLocalTime).min(1).max(MAX_ENTRIES)]).meta({
-      description: 'With an offset, or without one: a local time in the time zone, which must then be named.',
+      description: 'Instants with an offset, or local times without one, for which timeZone is required.',
       example: '2030-12-24T18:00:00+01:00',
     }),
     dst,
@@ -144,7 +143,7 @@ const AtSchedule = z
   });
 export type AtSchedule = z.infer<typeof AtSchedule>;
 
-/** When a job fires: by the clock (`cron`, `calendar`), at a fixed distance (`every`), or at given instants (`at`). */
+/** When a job fires: at local times (`cron`, `calendar`), at a fixed interval (`every`), or at given instants (`at`). */
 export const Schedule = z
   .preprocess(checkKind, z.union([CronSchedule, EverySchedule, AtSchedule, CalendarSchedule]))
   .superRefine((schedule, context) => {
@@ -162,7 +161,7 @@ export const Schedule = z
       context.addIssue({ code: 'custom', path: ['anchor'], message });
     }
     const [offsetMs, everyMs] = [schedule.offset, schedule.every].map(parseDuration);
-    // A duration that is none has been named already.
+    // An invalid duration has been reported already.
     if (offsetMs !== undefined && everyMs !== undefined && offsetMs >= everyMs) {
       context.addIssue({
         code: 'custom',
@@ -176,22 +175,22 @@ export type Schedule = z.infer<typeof Schedule>;
 
 const summary = z
   .string()
-  .meta({ description: 'The schedule in plain words.', example: 'At 09:00, only on Monday, Europe/Berlin' });
+  .meta({ description: 'The schedule in English.', example: 'At 09:00, only on Monday, Europe/Berlin' });
 
-const answered = {
+const responseFields = {
   summary,
   warnings: z.array(Warning).optional().meta({
-    description: 'What its author may not have meant; left out in lists.',
+    description: 'Hints that the schedule may not do what its author meant; left out in lists.',
     example: [],
   }),
 };
 
-/** A schedule as the API answers it: with its summary, and, but in lists, with warnings. */
+/** A schedule in responses: with its summary, and, except in lists, with warnings. */
 export const ScheduleAnswer = z
   .union([
-    CronSchedule.extend(answered).meta({ id: 'CronScheduleAnswer' }),
-    EverySchedule.extend(answered).meta({ id: 'EveryScheduleAnswer' }),
-    AtSchedule.extend(answered).meta({ id: 'AtScheduleAnswer' }),
-    CalendarSchedule.extend(answered).meta({ id: 'CalendarScheduleAnswer' }),
+    CronSchedule.extend(responseFields).meta({ id: 'CronScheduleAnswer' }),
+    EverySchedule.extend(responseFields).meta({ id: 'EveryScheduleAnswer' }),
+    AtSchedule.extend(responseFields).meta({ id: 'AtScheduleAnswer' }),
+    CalendarSchedule.extend(responseFields).meta({ id: 'CalendarScheduleAnswer' }),
   ])
   .meta({ id: 'ScheduleAnswer' });

@@ -1,15 +1,15 @@
 import { Temporal } from 'temporal-polyfill';
 
-/** A stretch of time in which a zone's offset from UTC stays the same. All in milliseconds; `end` is not part of it. */
+/** A span of time in which a zone's offset from UTC stays the same: [start, end), all in milliseconds. */
 export interface ZoneSegment {
   start: number;
   end: number;
   offset: number;
 }
 
-/** Tells whether the runtime knows a time zone by this IANA name. */
+/** Whether the runtime knows a time zone by this IANA name. Pure. */
 export function isTimeZone(name: string): boolean {
-  // Offsets such as "+02:00" are no zones: they know no daylight saving, and Temporal's server does not take them.
+  // Excludes offsets such as "+02:00", which Temporal's server refuses.
   if (!/^[A-Za-z][A-Za-z0-9_+\-/]{0,63}$/.test(name)) return false;
   try {
     zonedAt(name, 0);
@@ -22,12 +22,12 @@ export function isTimeZone(name: string): boolean {
 const zonedAt = (zone: string, instant: number) =>
   Temporal.Instant.fromEpochMilliseconds(instant).toZonedDateTimeISO(zone);
 
-/** An instant as RFC 3339 with the offset that a zone has then: `2026-11-23T09:00:00+01:00`. */
+/** Formats an instant as RFC 3339 with the offset of a zone: `2026-11-23T09:00:00+01:00`. Pure. */
 export function toLocalTime(zone: string, instant: number): string {
   return zonedAt(zone, instant).toString({ timeZoneName: 'never', smallestUnit: 'second' });
 }
 
-/** Segments per zone as far as they have been asked for: finding one costs far more than reading it again. */
+/** A cache of the segments of each zone: computing one is slow. */
 const known = new Map<string, ZoneSegment[]>();
 
 /** The segment that holds an instant (milliseconds since the epoch). */
@@ -38,7 +38,7 @@ export function zoneSegmentAt(zone: string, instant: number): ZoneSegment {
   if (found) return found;
   const zoned = zonedAt(zone, instant);
   const segment = {
-    // A zone's transition list is asked for from the instant after, so that a transition exactly at `instant` counts.
+    // Searches from the next millisecond, so that a transition exactly at `instant` counts as the start.
     start: zonedAt(zone, instant + 1).getTimeZoneTransition('previous')?.epochMilliseconds ?? -Infinity,
     end: zoned.getTimeZoneTransition('next')?.epochMilliseconds ?? Infinity,
     offset: zoned.offsetNanoseconds / 1e6,
@@ -48,8 +48,8 @@ export function zoneSegmentAt(zone: string, instant: number): ZoneSegment {
 }
 
 /**
- * A change of a zone's clocks. Local times are written as the UTC milliseconds of the same clock reading. Forward, the
- * clocks leave out `localFrom` up to `localTo`; back, they show `localFrom` up to `localTo` a second time.
+ * A change of a zone's clocks. Local times are the UTC milliseconds of the same clock reading. When the clocks go
+ * forward, they leave out [localFrom, localTo); when they go back, they show [localFrom, localTo) a second time.
  */
 export interface ClockChange {
   instant: number;
@@ -58,7 +58,7 @@ export interface ClockChange {
   localTo: number;
 }
 
-/** The clock change with which the segment of an instant begins, if it begins with one that can be seen on a clock. */
+/** The clock change at the start of a segment; undefined if its offset does not change there. */
 export function clockChangeAtStart(zone: string, segment: ZoneSegment): ClockChange | undefined {
   if (!Number.isFinite(segment.start)) return undefined;
   const before = zoneSegmentAt(zone, segment.start - 1).offset;
@@ -69,7 +69,7 @@ export function clockChangeAtStart(zone: string, segment: ZoneSegment): ClockCha
     : { instant: segment.start, direction: 'back', localFrom: localTo, localTo: localFrom };
 }
 
-/** The clock changes of a zone after one instant and up to another, in order. */
+/** The clock changes of a zone in (after, until], ascending. */
 export function clockChanges(zone: string, after: number, until: number): ClockChange[] {
   const changes: ClockChange[] = [];
   let { end } = zoneSegmentAt(zone, after);

@@ -11,7 +11,7 @@ import { clockChanges, zoneSegmentAt, type ClockChange } from './time-zone.ts';
 
 const LOOK_AHEAD_MS = 366 * DAY_MS;
 
-/** The next clock change that touches a time at which the schedule would fire. */
+/** Warns of the next clock change that affects a time of the schedule, within a year of `now`. */
 export function warnOfClockChange(schedule: Schedule, compiled: CompiledSchedule, now: number): Warning[] {
   if ('at' in schedule) {
     const rules = clockChangeRules(false, schedule.dst);
@@ -34,8 +34,8 @@ export function warnOfClockChange(schedule: Schedule, compiled: CompiledSchedule
 }
 
 /**
- * Whether a local time that is not excluded lies where the clocks change. A time that is shifted out of a gap counts
- * where it is shifted to.
+ * Whether a clock change affects a local time that matches and is not excluded. A time that is shifted out of a gap is
+ * excluded by what covers the time that it is shifted to.
  */
 function touches(
   { localFrom, localTo, direction }: ClockChange,

@@ -7,10 +7,10 @@ import { parseCron } from './cron/parse-cron.ts';
 import type { Schedule } from './schedule.ts';
 import type { Warning } from './schedule-warning.ts';
 
-/** Days of each month, in a year that is no leap year. */
+/** The length of each month in a common year. */
 const LENGTHS = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
 
-/** What may not have been meant by the days that a schedule names. */
+/** Warns of days that the author of a schedule may not have meant. */
 export function warnOfDays(schedule: Schedule): Warning[] {
   if ('calendar' in schedule) {
     return schedule.calendar.flatMap((input, index) => {
@@ -29,14 +29,14 @@ export function warnOfDays(schedule: Schedule): Warning[] {
       message: `${shown} restricts the day of month and the day of week: it fires when either matches. With dayMatch "and" both must.`,
     };
     const restrictsBoth = isEither && !dayOfMonth.star && !dayOfWeek.star;
-    // Where a rule or the day of the week is enough as well, it fires in every month.
+    // With a rule such as L, or if the day of the week alone is enough, it fires in every month.
     const late = dayOfMonth.rules.length > 0 || isEither ? [] : dayOfMonth.values;
     const hint = ' "L" is the last day of every month.';
     return [...(restrictsBoth ? [orDays] : []), ...warnOfMissingDay(shown, late, month.values, hint)];
   });
 }
 
-/** Only days 29–31: in shorter months nothing fires. Where another day is named besides, one was aware of it. */
+/** Warns if only days 29–31 are named, because nothing fires in shorter months. */
 function warnOfMissingDay(shown: string, days: number[], months: number[], hint: string): Warning[] {
   const first = Math.min(...days);
   const without = months.filter((month) => (LENGTHS[month - 1] as number) < first);

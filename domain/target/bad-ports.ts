@@ -1,6 +1,6 @@
 /**
- * Ports of other protocols than HTTP (mail, DNS, NFS, X11 …), some of which can be spoken to with a
- * well-chosen HTTP request: the list of the Fetch standard, https://fetch.spec.whatwg.org/#port-blocking.
+ * Ports of other protocols, such as mail and DNS, some of which can be attacked with a crafted HTTP request (SSRF). The
+ * list is that of the Fetch standard: https://fetch.spec.whatwg.org/#port-blocking.
  */
 const BAD_PORTS = new Set([
   0, 1, 7, 9, 11, 13, 15, 17, 19, 20, 21, 22, 23, 25, 37, 42, 43, 53, 69, 77, 79, 87, 95, 101, 102, 103, 104,
@@ -9,7 +9,7 @@ const BAD_PORTS = new Set([
   3659, 4045, 4190, 5060, 5061, 6000, 6566, 6665, 6666, 6667, 6668, 6669, 6679, 6697, 10080,
 ]);
 
-/** Whether HTTP must not be spoken on the port of a URL; an empty port is the one of its scheme, and fine. */
+/** Whether calls to the port of a URL are blocked. An empty port is the default of its scheme, and is allowed. Pure. */
 export function isBadPort(port: string): boolean {
   return port !== '' && BAD_PORTS.has(Number(port));
 }

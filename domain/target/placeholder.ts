@@ -1,6 +1,6 @@
-// What may stand for something in a target, such as `{{runId}}`, and is filled in for each call.
+// Placeholders in a target, such as `{{runId}}`, which are filled in for each call.
 
-/** The placeholders, and what stands for them in a call. */
+/** The values of the placeholders in one call. */
 export interface PlaceholderValues {
   /** The nominal time of the run, RFC 3339 in UTC. */
   scheduledAt: string;
@@ -10,7 +10,7 @@ export interface PlaceholderValues {
   attempt: string;
 }
 
-/** Those that may stand in every target. */
+/** The placeholders of every target. */
 export const PLACEHOLDERS: readonly string[] = [
   'scheduledAt',
   'jobId',
@@ -18,13 +18,13 @@ export const PLACEHOLDERS: readonly string[] = [
   'attempt',
 ] satisfies (keyof PlaceholderValues)[];
 
-/** The same, and what a hook knows besides (domain/job/hook.ts). */
+/** The same with those of hooks (domain/job/hook.ts). */
 export type AnyPlaceholderValues = PlaceholderValues & Record<string, string>;
 
-/** A backslash before the braces takes their meaning away. */
+/** A backslash before the braces escapes them. */
 const PLACEHOLDER = /\\?\{\{([^{}]*)\}\}/g;
 
-/** The names in double braces, within a text or anywhere in a JSON value, that stand for nothing. Pure. */
+/** The unknown placeholders in a text, or anywhere in a JSON value. Pure. */
 export function findUnknownPlaceholders(value: unknown, known = PLACEHOLDERS): string[] {
   if (typeof value === 'string') {
     return [...value.matchAll(PLACEHOLDER)]
@@ -36,12 +36,12 @@ export function findUnknownPlaceholders(value: unknown, known = PLACEHOLDERS): s
   return Object.values(value).flatMap((entry) => findUnknownPlaceholders(entry, known));
 }
 
-/** Says what is wrong with names that stand for nothing. Pure. */
+/** The error message for unknown placeholders. Pure. */
 export const describeUnknownPlaceholders = (names: string[], known = PLACEHOLDERS) =>
   `there is no placeholder ${[...new Set(names)].map((name) => `{{${name.slice(0, 64)}}}`).join(', ')}; ` +
   `there are ${known.map((name) => `{{${name}}}`).join(', ')}, and \\{{ is sent as {{`;
 
-/** Fills in the placeholders of a text, each value written by `write`. What stands for nothing stays. Pure. */
+/** Fills in the placeholders of a text; `write` encodes each value. Unknown placeholders are left. Pure. */
 export function fillInText(
   text: string,
   values: AnyPlaceholderValues,
@@ -54,7 +54,7 @@ export function fillInText(
   });
 }
 
-/** Fills in the placeholders in every text of a JSON value, but not in the names of its fields. Pure. */
+/** Fills in the placeholders in every string of a JSON value, but not in its keys. Pure. */
 export function fillIn(value: unknown, values: AnyPlaceholderValues): unknown {
   if (typeof value === 'string') return fillInText(value, values);
   if (Array.isArray(value)) return value.map((entry) => fillIn(entry, values));

@@ -1,13 +1,13 @@
 import { z } from 'zod';
 
-/** How an answer shows a secret: that there is one. */
+/** A secret in responses: only that there is one. */
 export const HiddenSecret = z
   .literal(true)
-  .meta({ description: 'There is a secret; it is never shown.', example: true });
+  .meta({ description: 'There is a secret, which is never shown.', example: true });
 
-/** A secret as its author gives it. `true`, which is what answers show, stands for the one that is stored. */
+/** The schema of a secret in requests: its text, or `true` to keep the stored one. */
 export const secretOf = (text: z.ZodString) =>
   z.union([text, z.literal(true)]).meta({
     description:
-      'Stored encrypted, and never shown: answers say `true`. `true` keeps the one that is stored.',
+      'Stored encrypted and never shown: responses hold `true`. Send `true` to keep the stored secret.',
   });

@@ -29,12 +29,12 @@ const signingWith = <Secret extends z.ZodType>(secret: Secret) =>
     previousSecret: secret.optional(),
   });
 
-/** With what the calls of a job are signed, as its author gives it. */
+/** The secrets that sign the calls of a job, in requests. */
 export const Signing = signingWith(secretOf(SigningSecret)).meta({
   description:
-    'Each call is signed after Standard Webhooks 1.0 (HMAC-SHA256). While the receiver changes over from one secret to another, `previousSecret` signs as well.',
+    'Each call is signed as specified by Standard Webhooks 1.0 (HMAC-SHA256). While the receiver rotates its secret, `previousSecret` signs as well.',
   example: { secret: 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw' },
 });
 
-/** The same as it is stored and answered. */
+/** The same as stored and in responses. */
 export const StoredSigning = signingWith(HiddenSecret).meta({ example: { secret: true } });

@@ -4,21 +4,21 @@ import { singleLine } from '../text.ts';
 import { DAY_MS, SECOND_MS } from '../milliseconds.ts';
 import { describeUnknownPlaceholders, findUnknownPlaceholders } from './placeholder.ts';
 
-// Targets that are the user's own: a Temporal workflow or activity, in any language, on a task queue of the user's.
+// Targets of the user's own: a Temporal workflow or activity, in any language, on the user's task queue.
 
 const MAX_NAME_BYTES = 1_000;
 
-/** A name in Temporal, as its server takes them. */
+/** A name that Temporal's server accepts. */
 const TemporalName = singleLine(MAX_NAME_BYTES)
   .min(1)
   .refine((name) => Buffer.byteLength(name) <= MAX_NAME_BYTES, {
     error: `must be at most ${MAX_NAME_BYTES} bytes long`,
   });
 
-/** Temporal keeps task queues of its own, for its system workflows and for the caches of workers. */
+/** Excludes the task queues of Temporal itself, for its system workflows and sticky caches. */
 const TaskQueue = TemporalName.regex(/^(?!temporal-sys-|\/_sys\/)/, {
   error: 'this task queue belongs to Temporal itself; name the one that your worker polls',
-}).meta({ description: 'The task queue that your own worker polls.', example: 'reports' });
+}).meta({ description: 'The task queue that your worker polls.', example: 'reports' });
 
 const Args = z
   .array(z.unknown())
@@ -31,16 +31,15 @@ const Args = z
   .default([])
   .meta({
     description:
-      'The arguments, as JSON. `{{scheduledAt}}`, `{{jobId}}`, `{{runId}}` and `{{attempt}}` in their texts are filled in. Operators see them in the Temporal Web UI: put no secrets here.',
+      'The arguments, as JSON. `{{scheduledAt}}`, `{{jobId}}`, `{{runId}}` and `{{attempt}}` in strings are filled in. Operators can read the arguments in the Temporal Web UI, so put no secrets here.',
     example: [{ report: 'weekly', run: '{{runId}}' }],
   });
 
-/** A workflow of the user's own. */
 export const WorkflowTarget = z
   .strictObject({
     type: z.literal('workflow'),
     workflowType: TemporalName.meta({
-      description: 'Its name, as its worker registers it.',
+      description: 'Its name as registered with your worker.',
       example: 'makeReport',
     }),
     taskQueue: TaskQueue,
@@ -48,7 +47,7 @@ export const WorkflowTarget = z
     timeout: durationSchema({ minMs: SECOND_MS, maxMs: 365 * DAY_MS })
       .optional()
       .meta({
-        description: 'Of one attempt; left out, a workflow may take as long as it likes.',
+        description: 'Limits one attempt. By default there is no limit.',
         example: '1h',
       }),
   })
@@ -59,12 +58,11 @@ export const WorkflowTarget = z
   });
 export type WorkflowTarget = z.infer<typeof WorkflowTarget>;
 
-/** An activity of the user's own. */
 export const ActivityTarget = z
   .strictObject({
     type: z.literal('activity'),
     activityType: TemporalName.meta({
-      description: 'Its name, as its worker registers it.',
+      description: 'Its name as registered with your worker.',
       example: 'sendReport',
     }),
     taskQueue: TaskQueue,
@@ -73,11 +71,12 @@ export const ActivityTarget = z
       .default('10m')
       .meta({
         description:
-          'Of one attempt, from when a worker takes it. What a dead worker had begun is noticed then.',
+          'Limits one attempt, from when a worker takes it. Without heartbeats, the death of a worker is noticed only then.',
         example: '10m',
       }),
     heartbeatTimeout: durationSchema({ minMs: SECOND_MS, maxMs: DAY_MS }).optional().meta({
-      description: 'For an activity that sends heartbeats: a dead worker is noticed after so long a silence.',
+      description:
+        'For an activity that sends heartbeats: the worker is taken for dead when none arrives for this long.',
       example: '30s',
     }),
   })

@@ -10,7 +10,7 @@ const ALL_YEARS = numbers(FIRST_YEAR, LAST_YEAR);
 const LEAP_YEARS = toRanges(ALL_YEARS.filter(isLeap));
 const COMMON_YEARS = toRanges(ALL_YEARS.filter((year) => !isLeap(year)));
 
-/** The months of each length: what counts from a month's end is another day in each of these. */
+/** The months by length: a rule that counts from the end of the month is a different day in each of these. */
 const MONTHS_BY_LENGTH: { length: number; months: number[]; year?: Range[] }[] = [
   { length: 31, months: [1, 3, 5, 7, 8, 10, 12] },
   { length: 30, months: [4, 6, 9, 11] },
@@ -18,13 +18,13 @@ const MONTHS_BY_LENGTH: { length: number; months: number[]; year?: Range[] }[] =
   { length: 28, months: [FEBRUARY], year: COMMON_YEARS },
 ];
 
-/** How the day of month and the day of week are combined: as cron does it, or by force. */
+/** How day of month and day of week are combined: as cron does it, or explicitly. */
 export type DayMatch = 'cron' | 'and' | 'or';
 
 /**
- * Compiles a cron expression to calendars that together match exactly its times, no two of them the same day.
- * `cron` combines day of month and day of week as Debian's cron does it (crontab(5)): if either field begins with `*`,
- * both must match, else either one.
+ * Compiles a cron expression to calendars that together match exactly its times. No two of them match the same day.
+ * With `cron`, day of month and day of week are combined as in Debian's cron (crontab(5)): if either field begins with
+ * `*`, both must match; otherwise one of them is enough. Pure.
  */
 export function compileCron(cron: CronExpression, dayMatch: DayMatch): Calendar[] {
   const times = {
@@ -41,7 +41,7 @@ export function compileCron(cron: CronExpression, dayMatch: DayMatch): Calendar[
   }));
 }
 
-/** Days of the month that count when they fall on one of some weekdays (bits, Sunday first), in some months and years. */
+/** Days of the month that match if they fall on certain weekdays (bits, Sunday first), in certain months and years. */
 interface DaySet {
   dayOfMonth: number[];
   dayOfWeek: number;
@@ -50,7 +50,7 @@ interface DaySet {
   year?: Range[];
 }
 
-/** However many rules a cron has: for each length of a month, each day of it has its weekdays, and those alike are one set. */
+/** For each length of month, finds the weekdays on which each day matches, and combines days with the same weekdays. */
 function daysOf(cron: CronExpression, dayMatch: DayMatch): DaySet[] {
   const both = bothDaysMustMatch(cron, dayMatch);
   const sets = new Map<string, DaySet[]>();
@@ -74,7 +74,7 @@ function daysOf(cron: CronExpression, dayMatch: DayMatch): DaySet[] {
   return [...sets.values()].flatMap(mergeMonths);
 }
 
-/** Puts sets of the same days together: in one set, but for a February that counts only in leap years, or never in these. */
+/** Merges sets of the same days into one, except for a February that matches only in leap years, or only in common years. */
 function mergeMonths(sets: DaySet[]): DaySet[] {
   const ofFebruary = sets.filter(({ year }) => year !== undefined);
   const everyYear = sets.filter((set) => ofFebruary.length === 2 || set.year === undefined);
@@ -85,12 +85,12 @@ function mergeMonths(sets: DaySet[]): DaySet[] {
   return ofFebruary.length === 1 ? [...merged, ...ofFebruary] : merged;
 }
 
-/** Whether the day of month and the day of week must both match, or either. */
+/** Whether day of month and day of week must both match, rather than one of them. Pure. */
 export function bothDaysMustMatch(cron: CronExpression, dayMatch: DayMatch): boolean {
   return dayMatch === 'and' || (dayMatch === 'cron' && (cron.dayOfMonth.star || cron.dayOfWeek.star));
 }
 
-/** Of each day of a month (1–31) the weekdays on which the day of month lets it count. */
+/** For each day of a month (1–31), the weekdays on which the day-of-month field matches. */
 function weekdaysByDayOfMonth({ values, rules }: CronExpression['dayOfMonth'], length: number): Uint8Array {
   const weekdays = new Uint8Array(DAYS + 1);
   for (const value of values) weekdays[value] = EVERY_WEEKDAY;
@@ -105,7 +105,7 @@ function weekdaysByDayOfMonth({ values, rules }: CronExpression['dayOfMonth'], l
     }
     const day = rule.kind === 'lastWeekday' ? length : rule.day;
     if (day > length) continue;
-    // The weekday nearest to a day, never leaving the month: on a Saturday the Friday before, on a Sunday the Monday after.
+    // The nearest weekday in the same month: the Friday before a Saturday, the Monday after a Sunday.
     add(day, ...numbers(MONDAY, FRIDAY));
     if (day === 1) add(3, MONDAY);
     else add(day - 1, FRIDAY);
@@ -115,7 +115,7 @@ function weekdaysByDayOfMonth({ values, rules }: CronExpression['dayOfMonth'], l
   return weekdays;
 }
 
-/** Of each day of a month (1–31) the weekdays on which the day of week lets it count. */
+/** For each day of a month (1–31), the weekdays on which the day-of-week field matches. */
 function weekdaysByDayOfWeek({ values, rules }: CronExpression['dayOfWeek'], length: number): Uint8Array {
   const always = values.reduce((bits, value) => bits | (1 << value), 0);
   const weekdays = new Uint8Array(DAYS + 1).fill(always);

@@ -14,6 +14,6 @@ export const CronText = z
   })
   .meta({
     description:
-      'Five fields, or six with seconds first, as crontab(5) with L, W, # and ? besides; or a macro such as @daily.',
+      'Five fields, or six with seconds first, as in crontab(5), with L, W, # and ? as in Quartz; or a macro such as @daily.',
     example: '0 9 * * MON',
   });

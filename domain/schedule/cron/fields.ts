@@ -1,10 +1,10 @@
-/** One of the six places of a cron expression: its name in messages, its bounds, and the names it understands. */
+/** A field of a cron expression: its label in messages, its bounds, and the names that it accepts. */
 export interface FieldDefinition {
   key: 'second' | 'minute' | 'hour' | 'dayOfMonth' | 'month' | 'dayOfWeek';
   label: string;
   min: number;
   max: number;
-  /** How many values there are before the field repeats: 7 for the days of the week, although 7 is allowed for Sunday. */
+  /** The number of distinct values: 7 for the day of week, where 7 is Sunday as well as 0. */
   cycle: number;
   names: readonly string[];
 }
@@ -84,10 +84,10 @@ const DAY_OF_WEEK: FieldDefinition = {
   names: DAY_NAMES,
 };
 
-/** The five fields in the order in which cron writes them. */
+/** The five fields in the order of a cron expression. */
 export const FIVE_FIELDS = [MINUTE, HOUR, DAY_OF_MONTH, MONTH, DAY_OF_WEEK] as const;
 
-/** What the macros stand for. `@reboot` has no meaning for a service, and is refused. */
+/** The expressions that macros stand for. `@reboot` is refused, because it has no meaning for a service. */
 export const MACROS: Readonly<Record<string, string>> = {
   '@yearly': '0 0 1 1 *',
   '@annually': '0 0 1 1 *',

@@ -1,13 +1,13 @@
 import { FIVE_FIELDS, MACROS, SECOND, type FieldDefinition } from './fields.ts';
 
-/** A day of month that depends on the month: the last day less an offset, the last weekday, or the weekday nearest to a day. */
+/** A day that depends on the month: the last day minus an offset, the last weekday, or the weekday nearest to a day. */
 type DayOfMonthRule =
   { kind: 'lastDay'; offset: number } | { kind: 'lastWeekday' } | { kind: 'nearestWeekday'; day: number };
 
-/** A day of week that depends on the month: its last one, or its nth one. */
+/** A weekday that depends on the month: the last one, or the nth one. */
 type DayOfWeekRule = { kind: 'last'; day: number } | { kind: 'nth'; day: number; nth: number };
 
-/** The values that one field allows, ascending. `star` tells whether the field begins with `*` or is `?`. */
+/** The values of a field, ascending. `star` is true if the field begins with `*` or is `?`. */
 interface CronField {
   star: boolean;
   values: number[];
@@ -23,7 +23,7 @@ export interface CronExpression {
   dayOfWeek: CronField & { rules: DayOfWeekRule[] };
 }
 
-/** What is wrong with a cron expression. `position` is that of the faulty character, counted from 1. */
+/** An error in a cron expression. `position` is that of the wrong character, counted from 1. */
 export class CronError extends Error {
   readonly position: number;
 
@@ -39,15 +39,15 @@ const MAX_LENGTH = 1_000;
 
 interface Token {
   text: string;
-  /** Of the first character, counted from 1. */
+  /** The position of the first character, counted from 1. */
   position: number;
 }
 
 /**
  * Parses a cron expression: five fields, or six with seconds first, or a macro such as `@daily`.
- * The grammar is that of Debian's cron (crontab(5)), with `?`, `L`, `W` and `#` as Quartz writes them and ranges
- * that wrap. Runs in time linear in the length of the text.
- * @throws CronError naming the fault, the value, its range and its position
+ * The grammar is that of Debian's cron (crontab(5)), with `?`, `L`, `W` and `#` as in Quartz, and ranges that wrap. Takes
+ * time linear in the length of the text. Pure.
+ * @throws CronError with the wrong value, its range and its position
  */
 export function parseCron(expression: string): CronExpression {
   if (expression.length > MAX_LENGTH) {
@@ -64,7 +64,7 @@ export function parseCron(expression: string): CronExpression {
   if (first && /^(?:CRON_)?TZ=/i.test(first.text)) {
     const zone = JSON.stringify(first.text.slice(first.text.indexOf('=') + 1, 80) || 'Europe/Berlin');
     throw new CronError(
-      `a cron names no time zone; write "timeZone": ${zone} beside it in the schedule, and the fields alone here,`,
+      `a cron names no time zone; write "timeZone": ${zone} beside it in the schedule, and only the fields here,`,
       expression,
       first.position,
     );
@@ -112,7 +112,7 @@ function expandMacro(macro: Token, tokens: Token[], expression: string): string 
   return expanded;
 }
 
-/** Cuts a token at each of the separators, remembering where each piece stands. */
+/** Splits a token at each of the separators, and keeps the position of each piece. */
 function split(text: string, separators: string, origin: Token): Token[] {
   const pieces: Token[] = [];
   let start = 0;
@@ -196,10 +196,7 @@ class FieldParser {
       );
       this.#dayOfWeekRules.push({ kind: 'nth', day, nth });
     } else if (text === 'L') {
-      this.#fail(
-        'day of week "L" names no day; write such as "5L" or "FRIL" for the last Friday',
-        item.position,
-      );
+      this.#fail('day of week "L" names no day; write "5L" or "FRIL" for the last Friday', item.position);
     } else if (text.endsWith('L')) {
       const day = this.#value({ text: text.slice(0, -1), position: item.position }) % 7;
       this.#dayOfWeekRules.push({ kind: 'last', day });
@@ -261,7 +258,7 @@ class FieldParser {
   }
 }
 
-/** start, start + step, … up to end, each brought back into the field's cycle (a range may wrap past its last value). */
+/** start, start + step, … up to end, each wrapped into the cycle of the field. */
 function series(start: number, end: number, step: number, min: number, cycle: number): number[] {
   const values: number[] = [];
   for (let value = start; value <= end; value += step) values.push(((value - min) % cycle) + min);
