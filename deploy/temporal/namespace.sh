@@ -1,12 +1,12 @@
 #!/bin/sh
 # Creates the service's namespace, and the search attributes by which operators find a job's runs; waits for the server.
-# Safe to run again. Runs in temporalio/admin-tools. Wants TEMPORAL_ADDRESS and TEMPORAL_NAMESPACE, and knows
-# NAMESPACE_RETENTION, which is for a new namespace; the temporal CLI reads its TEMPORAL_TLS_… itself.
+# Safe to run again. Runs in temporalio/admin-tools. Requires TEMPORAL_ADDRESS and TEMPORAL_NAMESPACE. NAMESPACE_RETENTION is
+# optional, for a new namespace. The temporal CLI reads its TEMPORAL_TLS_… itself.
 set -eu
 
 : "${TEMPORAL_ADDRESS:?is not set}" "${TEMPORAL_NAMESPACE:?is not set}"
 export TEMPORAL_ADDRESS TEMPORAL_NAMESPACE
-# The CLI looks for its own configuration there, and gives up without one: a container with a user of its own may have none.
+# The CLI needs a home directory for its configuration, which a container with its own user may not have.
 export HOME="${HOME:-/tmp}"
 
 # Runs a command until it succeeds, for two minutes.
@@ -20,9 +20,9 @@ patiently() {
 }
 
 patiently temporal operator cluster health
-# Commands for namespaces do not read TEMPORAL_NAMESPACE, and would take "default".
+# Commands for namespaces ignore TEMPORAL_NAMESPACE, and would use "default".
 if ! temporal operator namespace describe --namespace "$TEMPORAL_NAMESPACE" >/dev/null 2>&1; then
-  # Another one may have created it in this very moment.
+  # Another process may have created it at this moment.
   temporal operator namespace create --namespace "$TEMPORAL_NAMESPACE" --retention "${NAMESPACE_RETENTION:-7d}" ||
     temporal operator namespace describe --namespace "$TEMPORAL_NAMESPACE" >/dev/null
 fi

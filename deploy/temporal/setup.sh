@@ -1,8 +1,8 @@
 #!/bin/sh
-# Creates Temporal's two databases, and brings their schemas to what this version of temporal-sql-tool needs, with the
-# schemas that it has built in. Safe to run again, at each start; run it before the servers of a new version start.
-# Runs in temporalio/admin-tools. Wants SQL_HOST, SQL_USER and SQL_PASSWORD, and knows SQL_PORT, SQL_TLS and
-# SQL_TLS_CA_FILE, which temporal-sql-tool reads itself.
+# Creates Temporal's two databases, and migrates their schemas to those that are built into this version of
+# temporal-sql-tool. Safe to run again, at each start; run it before the servers of a new version start.
+# Runs in temporalio/admin-tools. Requires SQL_HOST, SQL_USER and SQL_PASSWORD. temporal-sql-tool itself reads SQL_PORT, SQL_TLS
+# and SQL_TLS_CA_FILE, which are optional.
 set -eu
 
 : "${SQL_HOST:?is not set}" "${SQL_USER:?is not set}" "${SQL_PASSWORD:?is not set}"
@@ -12,7 +12,7 @@ export SQL_PLUGIN=postgres12_pgx
 prepare() {
   database=$1
   schema=$2
-  # Where the user may not create databases, an administrator has done so: connecting tells.
+  # If the user may not create databases, an administrator must have done so; connecting shows that.
   if ! SQL_DATABASE=$database temporal-sql-tool setup-schema -v 0.0 2>/dev/null; then
     SQL_DATABASE=$database temporal-sql-tool create-database
     SQL_DATABASE=$database temporal-sql-tool setup-schema -v 0.0

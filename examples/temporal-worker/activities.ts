@@ -1,8 +1,8 @@
 import { appendFile } from 'node:fs/promises';
 import { Context } from '@temporalio/activity';
 
-/** Where this example writes down what it did; your activities would send mail, or write to a database. */
-const LEDGER = process.env['LEDGER'] ?? 'reports.log';
+/** The file to which this example appends. Your activities would send mail, or write to a database. */
+const REPORTS_FILE = process.env['REPORTS_FILE'] ?? 'reports.log';
 
 export interface Report {
   report: string;
@@ -12,15 +12,15 @@ export interface Report {
   run: string;
 }
 
-/** Makes a report. It may run again after a crash, so what it does can be repeated. */
+/** Makes a report. It can run twice if a worker dies, so it must be safe to repeat. */
 export async function makeReport({ report, due }: Report): Promise<string> {
   return `${report} of ${due}`;
 }
 
-/** Sends a report. A job can call it by itself, too, as a target of the type `activity`. */
+/** Sends a report. A job can also call it directly, with a target of the type `activity`. */
 export async function sendReport({ report, due, run }: Report): Promise<{ sent: string }> {
-  // With a heartbeat a worker that dies is noticed early: see `heartbeatTimeout` of the target.
+  // Heartbeats let Temporal notice a dead worker early: see `heartbeatTimeout` of the target.
   Context.current().heartbeat();
-  await appendFile(LEDGER, `${JSON.stringify({ report, due, run })}\n`);
+  await appendFile(REPORTS_FILE, `${JSON.stringify({ report, due, run })}\n`);
   return { sent: report };
 }

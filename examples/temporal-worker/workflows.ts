@@ -6,10 +6,10 @@ const { makeReport, sendReport } = proxyActivities<typeof activities>({
   heartbeatTimeout: '10 seconds',
 });
 
-/** A workflow that a job starts: each occurrence of the job is one execution of it. */
+/** A workflow that a job executes at each of its occurrences. */
 export async function weeklyReport(input: activities.Report): Promise<string> {
   const made = await makeReport(input);
-  // A workflow may wait for as long as it likes, and survives the death of its worker meanwhile.
+  // A workflow can wait for any time, and survives the death of its worker meanwhile.
   await sleep('500 ms');
   await sendReport(input);
   return made;

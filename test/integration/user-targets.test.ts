@@ -48,7 +48,7 @@ async function startExample(taskQueue: string, script = 'examples/temporal-worke
       TEMPORAL_ADDRESS: fromRunner('temporalAddress'),
       TEMPORAL_NAMESPACE: NAME,
       TASK_QUEUE: taskQueue,
-      LEDGER: reportFile,
+      REPORTS_FILE: reportFile,
     },
     logFile: path.join(fromRunner('folder'), `${NAME}-example.log`),
     onLine: (line) => void (line.startsWith('polls') && isUp()),

@@ -1,9 +1,9 @@
-{{/* A value of config as text. Helm reads numbers as floating point, and would write 10000000 as 1e+07. */}}
+{{/* A value of config as a string. Helm reads numbers as floating point, and would write 10000000 as 1e+07. */}}
 {{- define "scheduler.text" -}}
 {{ if kindIs "float64" . }}{{ printf "%.0f" . }}{{ else }}{{ . }}{{ end }}
 {{- end }}
 
-{{/* Of (list $ component): the variables of config that it reads. */}}
+{{/* The variables of config that a component reads. Argument: (list $ component). */}}
 {{- define "scheduler.config" -}}
 {{- $ofApi := "^(AUTH|ALLOWED_HOSTS|CORS_ORIGINS|INTERNAL_ACCESS|MAX_JOBS_|MIN_INTERVAL_|JWT_|RATE_LIMIT_)" -}}
 {{- $ofWorker := "^(HTTP_TARGET_ALLOW|NO_PROXY|TARGET_PROXY_RESOLVES)$" -}}
@@ -15,7 +15,7 @@
 {{- end }}
 {{- end }}
 
-{{/* Of (list variable secret key): a variable out of a Secret. With "optional", the key may be missing. */}}
+{{/* A variable from a Secret. Argument: (list variable secret key). With "optional", the key may be missing. */}}
 {{- define "scheduler.fromSecret" -}}
 - name: {{ index . 0 }}
   valueFrom:
@@ -76,7 +76,7 @@
 {{- end }}
 {{- end }}
 
-{{/* The variables that the migration has as well. */}}
+{{/* The variables that the migration shares with API and worker. */}}
 {{- define "scheduler.commonEnv" -}}
 {{- if .Values.database.caSecret }}
 - name: DATABASE_CA_FILE
@@ -87,7 +87,7 @@
 {{- end }}
 {{- end }}
 
-{{/* Of (list $ component): which Secrets and ConfigMaps are mounted under /etc/scheduler, as JSON: { files: [{ name, secret or configMap }] } */}}
+{{/* The Secrets and ConfigMaps that are mounted under /etc/scheduler, as JSON: { files: [{ name, secret or configMap }] }. Argument: (list $ component). */}}
 {{- define "scheduler.files" -}}
 {{- $ := index . 0 -}}
 {{- $component := index . 1 -}}

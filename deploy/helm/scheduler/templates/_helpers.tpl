@@ -1,11 +1,11 @@
-{{/* Room is left in the 63 characters of a name for the longest ending, "-dashboards". */}}
+{{/* Leaves room in the 63 characters of a name for the longest suffix, "-dashboards". */}}
 {{- define "scheduler.fullname" -}}
 {{- $name := .Release.Name }}
 {{- if not (contains .Chart.Name $name) }}{{ $name = printf "%s-%s" $name .Chart.Name }}{{ end }}
 {{- .Values.fullnameOverride | default $name | trunc 50 | trimSuffix "-" }}
 {{- end }}
 
-{{/* Of (list $ component): what selects its pods. Never changes, for a Deployment's selector can not. */}}
+{{/* The selector of a component's pods. It never changes, because a Deployment's selector cannot. Argument: (list $ component). */}}
 {{- define "scheduler.selectorLabels" -}}
 {{- $ := index . 0 -}}
 app.kubernetes.io/name: {{ $.Chart.Name }}
@@ -13,7 +13,7 @@ app.kubernetes.io/instance: {{ $.Release.Name }}
 app.kubernetes.io/component: {{ index . 1 }}
 {{- end }}
 
-{{/* Of (list $ component): the labels of an object. */}}
+{{/* The labels of an object. Argument: (list $ component). */}}
 {{- define "scheduler.labels" -}}
 {{- $ := index . 0 -}}
 {{ include "scheduler.selectorLabels" . }}
@@ -33,7 +33,7 @@ helm.sh/chart: {{ printf "%s-%s" $.Chart.Name $.Chart.Version | replace "+" "_" 
 {{ ternary "HTTPS" "HTTP" (ne .Values.api.tls.existingSecret "") }}
 {{- end }}
 
-{{/* Where /docs, /openapi.json and /metrics are: JSON with the Service, its port, and the name of the port. */}}
+{{/* Where /docs, /openapi.json and /metrics are, as JSON: the Service, its port, and the name of the port. */}}
 {{- define "scheduler.internal" -}}
 {{- $name := .Values.api.service.name -}}
 {{- if .Values.api.internalPort -}}
@@ -43,7 +43,7 @@ helm.sh/chart: {{ printf "%s-%s" $.Chart.Name $.Chart.Version | replace "+" "_" 
 {{- end -}}
 {{- end }}
 
-{{/* The port of a URL: its own, or that of its scheme. */}}
+{{/* The port of a URL, or the default of its scheme. */}}
 {{- define "scheduler.portOf" -}}
 {{- $url := urlParse . -}}
 {{ regexFind "[0-9]+$" (regexFind ":[0-9]+$" $url.host) | default (ternary "443" "80" (eq $url.scheme "https")) }}

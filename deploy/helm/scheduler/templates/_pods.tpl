@@ -1,4 +1,4 @@
-{{/* Of (list $ component) */}}
+{{/* Argument: (list $ component). */}}
 {{- define "scheduler.volumes" -}}
 {{- with (include "scheduler.files" . | fromJson).files }}
 volumes:
@@ -15,7 +15,7 @@ volumes:
 {{- end }}
 {{- end }}
 
-{{/* Of (list $ component). Nothing else need be writable: no part of the service writes files. */}}
+{{/* The service writes no files, so nothing else is writable. Argument: (list $ component). */}}
 {{- define "scheduler.container" -}}
 {{- $ := index . 0 -}}
 image: {{ include "scheduler.image" $ | quote }}
@@ -35,7 +35,7 @@ volumeMounts:
 {{- end }}
 {{- end }}
 
-{{/* What all pods have. Variables of Services are off: one named temporal would set TEMPORAL_PORT to an address. */}}
+{{/* What all pods share. Service variables are off: a Service named temporal would set TEMPORAL_PORT to an address. */}}
 {{- define "scheduler.pod" -}}
 enableServiceLinks: false
 automountServiceAccountToken: false
@@ -58,7 +58,7 @@ tolerations:
 {{- end }}
 {{- end }}
 
-{{/* Of (list $ component): what stays up, and is therefore spread over zones and nodes. */}}
+{{/* Pods of a Deployment, spread over zones and nodes. Argument: (list $ component). */}}
 {{- define "scheduler.servingPod" -}}
 {{- $ := index . 0 -}}
 {{- $labels := include "scheduler.selectorLabels" . -}}
@@ -73,17 +73,17 @@ topologySpreadConstraints:
   - topologyKey: {{ . }}
     maxSkew: 1
     whenUnsatisfiable: ScheduleAnyway
-    # The pods of this revision alone, so that a rolling update ends well spread.
+    # Only the pods of this revision, so that a rolling update ends well spread.
     matchLabelKeys: [pod-template-hash]
     labelSelector:
       matchLabels:
         {{- $labels | nindent 8 }}
   {{- end }}
-# Processes end within 30 s of SIGTERM.
+# Processes exit within 30 s of SIGTERM.
 terminationGracePeriodSeconds: 40
 {{- end }}
 
-{{/* Of (list $ component): rolls the pods when their configuration changes. */}}
+{{/* Restarts the pods when their configuration changes. Argument: (list $ component). */}}
 {{- define "scheduler.podMetadata" -}}
 {{- $ := index . 0 -}}
 annotations:
@@ -98,11 +98,11 @@ labels:
   {{- end }}
 {{- end }}
 
-{{/* Of (list scheme port) */}}
+{{/* Argument: (list scheme port). */}}
 {{- define "scheduler.probes" -}}
 {{- $scheme := index . 0 -}}
 {{- $port := index . 1 -}}
-# A process waits a minute for its servers before it listens; it is not to be killed meanwhile.
+# A process waits up to a minute for its servers before it listens, and must not be killed meanwhile.
 startupProbe:
   httpGet: { path: /livez, port: {{ $port }}, scheme: {{ $scheme }} }
   periodSeconds: 2
@@ -113,7 +113,7 @@ livenessProbe:
   periodSeconds: 10
   timeoutSeconds: 5
   failureThreshold: 6
-# It gives Postgres and Temporal two seconds to answer.
+# Postgres and Temporal have two seconds to respond.
 readinessProbe:
   httpGet: { path: /readyz, port: {{ $port }}, scheme: {{ $scheme }} }
   periodSeconds: 5
