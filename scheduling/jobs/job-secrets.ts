@@ -29,10 +29,10 @@ export async function storeSecrets(
     .map(({ path }) => ({
       path,
       code: 'no_secret',
-      message: 'there is no stored secret to keep; give the secret itself',
+      message: 'no secret is stored here to keep; give the secret itself',
     }));
   if (box.currentKeyId === undefined) {
-    const message = 'this service can keep no secrets, for its operator has given it no key (SECRET_KEYS)';
+    const message = 'this service cannot store secrets: its operator has configured no key (SECRET_KEYS)';
     faults.push(...given.map(({ path }) => ({ path, code: 'no_key', message })));
   }
   if (faults.length > 0) throw invalid(faults);
