@@ -1,9 +1,8 @@
 import { defaultPayloadConverter, type Payload, type PayloadConverter } from '@temporalio/common';
 
 /**
- * Temporal's own conversion of values, but for what it can not read: the result or the failure of a user's workflow in
- * another language may be in an encoding that is not known here. Failing on it would fail the step of the workflow that
- * receives it, for ever; so a note takes its place.
+ * Temporal's default conversion, except that a note replaces a value that cannot be decoded. The result of a user's workflow in
+ * another language may have an unknown encoding. An error here would fail the workflow task that receives it again and again.
  */
 export const payloadConverter: PayloadConverter = {
   toPayload: (value) => defaultPayloadConverter.toPayload(value),
@@ -11,9 +10,9 @@ export const payloadConverter: PayloadConverter = {
     try {
       return defaultPayloadConverter.fromPayload<Value>(payload);
     } catch {
-      return UNREADABLE as Value;
+      return UNDECODABLE as Value;
     }
   },
 };
 
-const UNREADABLE = '(a value in an encoding that is not known here)';
+const UNDECODABLE = '(a value in an encoding that is not known here)';

@@ -7,7 +7,7 @@ const { reconcileJobs } = proxyActivities<ReconcilerActivities>({
   retry: { initialInterval: '1 second', backoffCoefficient: 1 },
 });
 
-/** The reconciler, for about a minute: its schedule starts the next one as soon as this one has ended. */
+/** Runs the reconciler for about a minute. Its Temporal Schedule starts the next one as soon as this one has ended. */
 export async function reconcile(): Promise<Record<string, number>> {
   return await reconcileJobs();
 }

@@ -8,7 +8,7 @@ import {
 import type { RunBackfillInput, RunJobInput } from '../domain/run/workflow-contract.ts';
 import { runJob } from './run-job.ts';
 
-/** Carries out the runs of a backfill, each as a workflow of its own. Runs that fail do not keep the others from running. */
+/** Carries out the runs of a backfill, each in a child workflow. A run that fails does not stop the others. */
 export async function runBackfill(input: RunBackfillInput): Promise<{ succeeded: number; failed: number }> {
   const result = { succeeded: 0, failed: 0 };
   const carryOut = async ({ runId, workflowId, scheduledAt }: RunBackfillInput['runs'][number]) => {
@@ -27,13 +27,13 @@ export async function runBackfill(input: RunBackfillInput): Promise<{ succeeded:
       });
       result.succeeded++;
     } catch {
-      // Its own record says why.
+      // The run's own record says why.
       result.failed++;
     }
   };
   if (input.overlap === 'allowAll') await Promise.all(input.runs.map(carryOut));
   else for (const run of input.runs) await carryOut(run);
-  // Cancelled, it must not seem to be complete: then others would start what it left.
+  // A cancelled backfill must not look complete: the reconciler would start the runs that are left.
   if (CancellationScope.current().consideredCancelled)
     throw new CancelledFailure('the backfill was cancelled');
   return result;

@@ -15,20 +15,21 @@ import {
 import { TypedSearchAttributes, WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import type { DelegatedAttempt, DelegatedOutcome } from '../domain/run/workflow-contract.ts';
 
-/** How long a run that is cancelled waits for the end of what it has started; then it ends all the same. */
+/** How long a cancelled run waits for the end of its delegated attempt. Then it ends anyway. */
 const CANCEL_GRACE = '30 seconds';
-/** Characters of a result that are handed on to be recorded. */
+/** Characters of a result that are recorded at most. */
 const RESULT_LENGTH = 2_000;
 
 /**
- * Makes one attempt of a run whose target is a workflow or an activity of the user's own. Never fails: whatever goes
- * wrong is an outcome. A failure that its author calls non-retryable is final, and so is an end that somebody made in
- * Temporal.
+ * Makes a delegated attempt: executes a workflow or an activity of the user. Never fails: a failure is an outcome, too. A failure
+ * that the user's code calls non-retryable is final, and so is a workflow that was terminated in Temporal.
  */
-export async function runUserTarget(step: DelegatedAttempt): Promise<DelegatedOutcome> {
-  const { number } = step;
+export async function runUserTarget(attempt: DelegatedAttempt): Promise<DelegatedOutcome> {
+  const { number } = attempt;
   const startedAt = new Date().toISOString();
-  const end = (outcome: Pick<DelegatedOutcome, 'verdict'> & Partial<DelegatedOutcome>): DelegatedOutcome => ({
+  const toOutcome = (
+    outcome: Pick<DelegatedOutcome, 'verdict'> & Partial<DelegatedOutcome>,
+  ): DelegatedOutcome => ({
     error: null,
     result: null,
     ...outcome,
@@ -37,30 +38,37 @@ export async function runUserTarget(step: DelegatedAttempt): Promise<DelegatedOu
     endedAt: new Date().toISOString(),
   });
   try {
-    const result = await untilDeadline(step, () => Promise.race([execute(step), graceAfterCancel()]));
-    return end({ verdict: 'succeeded', result: JSON.stringify(result)?.slice(0, RESULT_LENGTH) ?? null });
+    const result = await untilDeadline(attempt, () =>
+      Promise.race([execute(attempt), failAfterCancelGrace()]),
+    );
+    return toOutcome({
+      verdict: 'succeeded',
+      result: JSON.stringify(result)?.slice(0, RESULT_LENGTH) ?? null,
+    });
   } catch (error) {
-    if (error instanceof GraceOver) {
-      const message = `the run was cancelled; its ${step.kind} had not ended ${CANCEL_GRACE} later`;
-      return end({ verdict: 'cancelled', error: message });
+    if (error instanceof CancelGraceOver) {
+      const message = `the run was cancelled; its ${attempt.kind} had not ended ${CANCEL_GRACE} later`;
+      return toOutcome({ verdict: 'cancelled', error: message });
     }
-    // What it started is asked to end as soon as the run has.
+    // The parent close policy asks the user's workflow to end once the run has ended.
     if (error instanceof DeadlineOver)
-      return end({ verdict: CancellationScope.current().consideredCancelled ? 'cancelled' : 'timedOut' });
-    return end(judge(error, step));
+      return toOutcome({
+        verdict: CancellationScope.current().consideredCancelled ? 'cancelled' : 'timedOut',
+      });
+    return toOutcome(classifyFailure(error, attempt));
   }
 }
 
-function execute(step: DelegatedAttempt): Promise<unknown> {
-  const { name, taskQueue, args, timeoutMs } = step;
-  if (step.kind === 'workflow') {
+function execute(attempt: DelegatedAttempt): Promise<unknown> {
+  const { name, taskQueue, args, timeoutMs } = attempt;
+  if (attempt.kind === 'workflow') {
     return executeChild(name, {
-      workflowId: step.workflowId,
+      workflowId: attempt.workflowId,
       workflowIdReusePolicy: 'REJECT_DUPLICATE',
       taskQueue,
       args,
       typedSearchAttributes: searchAttributes(),
-      // A run that ends before its child, by its timeout or because it was ended in Temporal, asks it to end.
+      // Applies if the run ends first, by its timeout or because its workflow was closed in Temporal.
       parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
       cancellationType: 'WAIT_CANCELLATION_COMPLETED',
       ...(timeoutMs === undefined ? {} : { workflowExecutionTimeout: timeoutMs }),
@@ -68,41 +76,41 @@ function execute(step: DelegatedAttempt): Promise<unknown> {
   }
   const activities = proxyActivities({
     taskQueue,
-    // How often it is tried is for the job to say, and each attempt is recorded.
+    // The job decides how many attempts there are, and each one is recorded.
     retry: { maximumAttempts: 1 },
     cancellationType: 'WAIT_CANCELLATION_COMPLETED',
     ...(timeoutMs === undefined ? {} : { startToCloseTimeout: timeoutMs }),
-    ...(step.heartbeatTimeoutMs === undefined ? {} : { heartbeatTimeout: step.heartbeatTimeoutMs }),
+    ...(attempt.heartbeatTimeoutMs === undefined ? {} : { heartbeatTimeout: attempt.heartbeatTimeoutMs }),
   });
   return (activities[name] as (...args: unknown[]) => Promise<unknown>)(...args);
 }
 
-/** Those of the run, by which operators find its job; what Temporal adds to a scheduled workflow is for that alone. */
+/** The run's search attributes, without those that Temporal adds to workflows of a schedule. Operators find the job by them. */
 function searchAttributes(): TypedSearchAttributes {
   const all = workflowInfo().typedSearchAttributes.getAll();
   return new TypedSearchAttributes(all.filter(({ key }) => !key.name.startsWith('Temporal')));
 }
 
-class GraceOver extends Error {}
+class CancelGraceOver extends Error {}
 
-/** Fails when a cancelled run has waited long enough for what it started. */
-async function graceAfterCancel(): Promise<never> {
+/** Rejects CANCEL_GRACE after the run was cancelled. */
+async function failAfterCancelGrace(): Promise<never> {
   await CancellationScope.current().cancelRequested.catch(() => undefined);
   await CancellationScope.nonCancellable(() => sleep(CANCEL_GRACE));
-  throw new GraceOver();
+  throw new CancelGraceOver();
 }
 
 class DeadlineOver extends Error {}
 
-/** Fails when the run has to end. A timer only if the step says so: runs that an older version began have none. */
+/** Does work, and rejects at the deadline. Without a deadline there is no timer, as in the histories of older versions. */
 async function untilDeadline<Result>(
   { deadline }: DelegatedAttempt,
   work: () => Promise<Result>,
 ): Promise<Result> {
   if (deadline === undefined) return work();
-  // A run that is cancelled waits for what it has started, and no longer than its deadline either.
+  // Not cancellable: a cancelled run waits for its attempt until the deadline, too.
   let timer: CancellationScope | undefined;
-  const end = CancellationScope.nonCancellable(() => {
+  const deadlineOver = CancellationScope.nonCancellable(() => {
     timer = new CancellationScope();
     return timer.run(async () => {
       await sleep(Math.max(1, Date.parse(deadline) - Date.now()));
@@ -110,21 +118,22 @@ async function untilDeadline<Result>(
     });
   });
   try {
-    return await Promise.race([work(), end]);
+    return await Promise.race([work(), deadlineOver]);
   } finally {
     timer?.cancel();
   }
 }
 
-function judge(
+/** Decides by the failure of a delegated attempt whether another one may succeed. */
+function classifyFailure(
   error: unknown,
   { kind, timeoutMs, heartbeatTimeoutMs }: DelegatedAttempt,
 ): Pick<DelegatedOutcome, 'verdict' | 'error'> & Partial<DelegatedOutcome> {
   const cause =
     error instanceof ActivityFailure || error instanceof ChildWorkflowFailure ? error.cause : error;
   if (cause instanceof CancelledFailure) {
-    const wanted = CancellationScope.current().consideredCancelled;
-    return { verdict: 'cancelled', error: wanted ? null : `its ${kind} was cancelled in Temporal` };
+    const isRunCancelled = CancellationScope.current().consideredCancelled;
+    return { verdict: 'cancelled', error: isRunCancelled ? null : `its ${kind} was cancelled in Temporal` };
   }
   if (cause instanceof TerminatedFailure)
     return { verdict: 'final', error: `its ${kind} was terminated in Temporal` };
