@@ -5,8 +5,9 @@ import { withHeartbeats } from './attempt/context.ts';
 import type { InFlightCalls } from './attempt/in-flight-calls.ts';
 
 /**
- * The activity that attaches to a call in flight in this process, which start-call.ts started, and waits for its end. Aborts the
- * call when the activity is cancelled, or at once with `isCancelled`. The call ends with its process.
+ * The activity that attaches to a call in flight in this process, which start-call.ts started, and
+ * waits for its end. Aborts the call when the activity is cancelled, or at once with `isCancelled`. The
+ * call ends with its process.
  * @throws ApplicationFailure if the call is not in flight here, or if the run failed with it
  */
 export function createAwaitCall(calls: InFlightCalls) {
@@ -19,7 +20,8 @@ export function createAwaitCall(calls: InFlightCalls) {
     const call = calls.attach(runId);
     if (!call) throw ApplicationFailure.nonRetryable('this worker does not make that call', 'NoSuchCall');
     const { cancellationSignal } = context;
-    // A cancelled run is recorded as such. If Temporal has given up this activity, another one makes the call again.
+    // A cancelled run is recorded as such. If Temporal has given up this activity, another one makes
+    // the call again.
     const cancelled = { cancelRequested: true, notFound: false };
     const abort = () => call.abort(context.cancellationDetails?.cancelRequested ? cancelled : undefined);
     cancellationSignal.addEventListener('abort', abort);

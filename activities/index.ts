@@ -20,7 +20,10 @@ export function createActivities(dependencies: ActivityDependencies, calls: InFl
 
 export type Activities = ReturnType<typeof createActivities>;
 
-/** The activity that waits for calls in flight in this process, on a task queue that no other process polls. */
+/**
+ * The activity that waits for calls in flight in this process, on a task queue that no other process
+ * polls.
+ */
 export function createCallActivities(calls: InFlightCalls) {
   return { awaitCall: createAwaitCall(calls) };
 }

@@ -10,7 +10,10 @@ import { withHeartbeats } from './attempt/context.ts';
 const DURATION_MS = 55 * SECOND_MS;
 const PAUSE_MS = 2 * SECOND_MS;
 
-/** The activity that runs the reconciler, pass after pass, for about a minute. Returns the sum of the passes' results, for the Temporal Web UI. */
+/**
+ * The activity that runs the reconciler, pass after pass, for about a minute. Returns the sum of the
+ * passes' results, for the Temporal Web UI.
+ */
 export function createReconcileJobs(dependencies: ReconcileDependencies) {
   return async function reconcileJobs(): Promise<PassResult> {
     const context = Context.current();

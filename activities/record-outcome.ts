@@ -13,14 +13,14 @@ import {
 import { beginTask } from './attempt/begin.ts';
 import type { ActivityDependencies } from './attempt/context.ts';
 import { completeAttempt } from './attempt/make.ts';
-import { finish, recordResult } from './attempt/record.ts';
-import { describeDeadline, toResult, untilRetryMs } from './attempt/result.ts';
+import { describeDeadline, finish, recordResult, toResult, untilRetryMs } from './attempt/record.ts';
 import { MAX_ERROR_LENGTH, toStorable } from './call/redact.ts';
 
 // The activities that make no attempt, but record what the workflow knows.
 
 /**
- * The activity that records the outcome of a delegated attempt, and answers the step that follows. Doing it again changes nothing.
+ * The activity that records the outcome of a delegated attempt, and answers the step that follows.
+ * Doing it again changes nothing.
  * @throws ApplicationFailure if the run failed
  */
 export function createRecordOutcome(dependencies: ActivityDependencies) {
@@ -65,8 +65,8 @@ function describeOutcome(
 }
 
 /**
- * The activity that ends a cancelled run whose last call did not record that. An `unrecorded` attempt is recorded first, and may
- * end the run in its own way. Doing it again changes nothing.
+ * The activity that ends a cancelled run whose last call did not record that. An `unrecorded` attempt
+ * is recorded first, and may end the run in its own way. Doing it again changes nothing.
  */
 export function createRecordCancelled(dependencies: ActivityDependencies) {
   const { db } = dependencies;

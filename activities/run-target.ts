@@ -24,10 +24,11 @@ const RECORD_RETRY_MS = 1_000;
 const RECORD_WITHIN_MS = 100;
 
 /**
- * The activity `runHttpTarget`, which makes the next attempt of a run. It makes an HTTP call itself and records it; it delegates
- * a workflow or an activity of the user to the workflow. For another attempt it fails with the wait that the job asks for, so that
- * Temporal retries it then. After a crash it continues where it stopped: a result that Temporal keeps, in a heartbeat or as
- * `unrecorded`, is recorded instead of calling again.
+ * The activity `runHttpTarget`, which makes the next attempt of a run. It makes an HTTP call itself and
+ * records it; it delegates a workflow or an activity of the user to the workflow. For another attempt
+ * it fails with the wait that the job asks for, so that Temporal retries it then. After a crash it
+ * continues where it stopped: a result that Temporal keeps, in a heartbeat or as `unrecorded`, is
+ * recorded instead of calling again.
  */
 export function createRunTarget(dependencies: ActivityDependencies) {
   return async function runTarget(task: RunJobTask, unrecorded?: AttemptResult): Promise<StepOnWire> {
@@ -63,8 +64,9 @@ export function createRunTarget(dependencies: ActivityDependencies) {
   }
 
   /**
-   * Records a result. If that takes long or fails, a heartbeat tells Temporal the result, so that the next activity records it
-   * instead of calling again. Temporal does not retry an activity that is to be cancelled, so then this one retries the record.
+   * Records a result. If that takes long or fails, a heartbeat tells Temporal the result, so that the
+   * next activity records it instead of calling again. Temporal does not retry an activity that is to
+   * be cancelled, so then this one retries the record.
    */
   async function recordWithHeartbeats(
     context: Context,

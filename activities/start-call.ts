@@ -20,9 +20,10 @@ import { fieldsOf } from './attempt/trace.ts';
 const RECORD_WITHIN_MS = 2_000;
 
 /**
- * The local activity that makes the first call of a run (domain/job/run-workflow.ts), and records it. A call that takes longer
- * than a moment stays in flight in this process, and the activity of await-call.ts attaches to it. Everything else is left to
- * the activity of run-target.ts. Doing it again after a crash repeats nothing that is recorded.
+ * The local activity that makes the first call of a run (domain/job/run-workflow.ts), and records it. A
+ * call that takes longer than a moment stays in flight in this process, and the activity of
+ * await-call.ts attaches to it. Everything else is left to the activity of run-target.ts. Doing it
+ * again after a crash repeats nothing that is recorded.
  * @throws ApplicationFailure if the run failed
  */
 export function createStartCall(dependencies: ActivityDependencies, calls: InFlightCalls) {

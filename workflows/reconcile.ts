@@ -7,7 +7,10 @@ const { reconcileJobs } = proxyActivities<ReconcilerActivities>({
   retry: { initialInterval: '1 second', backoffCoefficient: 1 },
 });
 
-/** Runs the reconciler for about a minute. Its Temporal Schedule starts the next one as soon as this one has ended. */
+/**
+ * Runs the reconciler for about a minute. Its Temporal Schedule starts the next one as soon as this one
+ * has ended.
+ */
 export async function reconcile(): Promise<Record<string, number>> {
   return await reconcileJobs();
 }

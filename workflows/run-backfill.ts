@@ -8,7 +8,10 @@ import {
 import type { RunBackfillInput, RunJobInput } from '../domain/run/workflow-contract.ts';
 import { runJob } from './run-job.ts';
 
-/** Carries out the runs of a backfill, each in a child workflow. A run that fails does not stop the others. */
+/**
+ * Carries out the runs of a backfill, each in a child workflow. A run that fails does not stop the
+ * others.
+ */
 export async function runBackfill(input: RunBackfillInput): Promise<{ succeeded: number; failed: number }> {
   const result = { succeeded: 0, failed: 0 };
   const carryOut = async ({ runId, workflowId, scheduledAt }: RunBackfillInput['runs'][number]) => {

@@ -27,13 +27,14 @@ import {
 import { runUserTarget } from './run-user-target.ts';
 
 const { runHttpTarget } = proxyActivities<Activities>({
-  // One call takes 15 minutes at most (domain/target/http-target.ts). A dead worker is noticed much sooner, by its silence.
+  // One call takes 15 minutes at most (domain/target/http-target.ts). A dead worker is noticed much
+  // sooner, by its silence.
   startToCloseTimeout: '16 minutes',
   heartbeatTimeout: '15 seconds',
   // A run that is cancelled ends once its last call has ended.
   cancellationType: 'WAIT_CANCELLATION_COMPLETED',
-  // The job decides how many attempts there are and how far apart: the activity names the delay when it fails. These
-  // intervals are for faults of the service, such as a database that is down.
+  // The job decides how many attempts there are and how far apart: the activity names the delay when it
+  // fails. These intervals are for faults of the service, such as a database that is down.
   retry: { initialInterval: '1 second', backoffCoefficient: 2, maximumInterval: '10 seconds' },
 });
 
@@ -44,7 +45,10 @@ const { startCall } = proxyLocalActivities<Activities>({
   retry: { maximumAttempts: 1 },
 });
 
-/** The activities of the one process that has the call in flight. It aborts a call that they have not attached to in time. */
+/**
+ * The activities of the one process that has the call in flight. It aborts a call that they have not
+ * attached to in time.
+ */
 const activitiesAt = (taskQueue: string) =>
   proxyActivities<CallActivities>({
     taskQueue,
@@ -74,8 +78,9 @@ export function runJob(input: RunJobInput): Promise<RunJobResult> {
 }
 
 /**
- * Carries out one run of a job, and makes its first call in a local activity. It is a workflow of its own because workers of
- * older versions do not know it: they must not continue a run that began with other commands than theirs.
+ * Carries out one run of a job, and makes its first call in a local activity. It is a workflow of its
+ * own because workers of older versions do not know it: they must not continue a run that began with
+ * other commands than theirs.
  */
 export function runHttpJob(input: RunJobInput): Promise<RunJobResult> {
   return carryOut(input, (task) => stepOrRetry(() => startCall(task)));
@@ -124,7 +129,8 @@ async function carryOut(
     }
   } catch (error) {
     if (!CancellationScope.current().consideredCancelled || isRunFailed(error)) throw error;
-    // Temporal does not retry an activity that is to be cancelled. Whatever it failed with, the run ends here.
+    // Temporal does not retry an activity that is to be cancelled. Whatever it failed with, the run
+    // ends here.
     const record = () => (unrecorded ? recordCancelled(task, unrecorded) : recordCancelled(task));
     await CancellationScope.nonCancellable(() => record().catch(() => undefined));
     throw new CancelledFailure('the run was cancelled');
@@ -133,7 +139,10 @@ async function carryOut(
 
 type NextStepOf<Next extends NextStep['next']> = Extract<NextStep, { next: Next }>;
 
-/** The step that an activity answers. If the activity fails for another reason than its run, runHttpTarget continues. */
+/**
+ * The step that an activity answers. If the activity fails for another reason than its run,
+ * runHttpTarget continues.
+ */
 async function stepOrRetry(activity: () => Promise<StepOnWire>): Promise<NextStep> {
   try {
     return decodeStep(await activity());
@@ -143,7 +152,10 @@ async function stepOrRetry(activity: () => Promise<StepOnWire>): Promise<NextSte
   }
 }
 
-/** Waits for the end of a call that is in flight in another process. If the run is cancelled, aborts the call and records that. */
+/**
+ * Waits for the end of a call that is in flight in another process. If the run is cancelled, aborts the
+ * call and records that.
+ */
 const attach = (task: RunJobTask, taskQueue: string): Promise<NextStep> =>
   stepOrRetry(async () => {
     const { awaitCall } = activitiesAt(taskQueue);
@@ -169,7 +181,10 @@ function isRunFailed(error: unknown): boolean {
   return cause instanceof ApplicationFailure && cause.type === RUN_FAILED;
 }
 
-/** The timeout and the deadline of the run. Older versions gave the timeout to Temporal as the workflow's execution timeout. */
+/**
+ * The timeout and the deadline of the run. Older versions gave the timeout to Temporal as the
+ * workflow's execution timeout.
+ */
 function deadlineOf({ timeoutMs, deadline }: RunJobInput): Pick<RunJobTask, 'timeoutMs' | 'deadline'> {
   const { startTime, executionTimeoutMs } = workflowInfo();
   const allowedMs = timeoutMs ?? executionTimeoutMs;

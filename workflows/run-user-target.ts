@@ -21,8 +21,9 @@ const CANCEL_GRACE = '30 seconds';
 const RESULT_LENGTH = 2_000;
 
 /**
- * Makes a delegated attempt: executes a workflow or an activity of the user. Never fails: a failure is an outcome, too. A failure
- * that the user's code calls non-retryable is final, and so is a workflow that was terminated in Temporal.
+ * Makes a delegated attempt: executes a workflow or an activity of the user. Never fails: a failure is
+ * an outcome, too. A failure that the user's code calls non-retryable is final, and so is a workflow
+ * that was terminated in Temporal.
  */
 export async function runUserTarget(attempt: DelegatedAttempt): Promise<DelegatedOutcome> {
   const { number } = attempt;
@@ -85,7 +86,10 @@ function execute(attempt: DelegatedAttempt): Promise<unknown> {
   return (activities[name] as (...args: unknown[]) => Promise<unknown>)(...args);
 }
 
-/** The run's search attributes, without those that Temporal adds to workflows of a schedule. Operators find the job by them. */
+/**
+ * The run's search attributes, without those that Temporal adds to workflows of a schedule. Operators
+ * find the job by them.
+ */
 function searchAttributes(): TypedSearchAttributes {
   const all = workflowInfo().typedSearchAttributes.getAll();
   return new TypedSearchAttributes(all.filter(({ key }) => !key.name.startsWith('Temporal')));
@@ -102,7 +106,10 @@ async function failAfterCancelGrace(): Promise<never> {
 
 class DeadlineOver extends Error {}
 
-/** Does work, and rejects at the deadline. Without a deadline there is no timer, as in the histories of older versions. */
+/**
+ * Does work, and rejects at the deadline. Without a deadline there is no timer, as in the histories of
+ * older versions.
+ */
 async function untilDeadline<Result>(
   { deadline }: DelegatedAttempt,
   work: () => Promise<Result>,

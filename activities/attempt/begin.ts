@@ -10,8 +10,7 @@ import { compileSchedule } from '../../domain/schedule/compile-schedule.ts';
 import { occurrences } from '../../domain/schedule/occurrences.ts';
 import { acquirePermit, releasePermit } from '../../scheduling/runs/permits.ts';
 import { withHeartbeats, type ActivityDependencies } from './context.ts';
-import { finish, limitsFor } from './record.ts';
-import { endByDeadline, untilRetryMs } from './result.ts';
+import { endByDeadline, finish, limitsFor, untilRetryMs } from './record.ts';
 
 /** How far the clocks of workers and of Temporal may differ. */
 export const CLOCK_SKEW_MS = 1_000;
@@ -29,9 +28,10 @@ export interface ReadyAttempt {
 }
 
 /**
- * The preamble of every attempt: begins the run, and answers the attempt that it makes now, or the step that it takes instead.
- * Ends a run that was cancelled or is past its deadline, waits for the time of a retry, acquires a permit if the job has
- * limits, and waits for a run that has to end first. `unrecorded` is the result of an attempt that was made before.
+ * The preamble of every attempt: begins the run, and answers the attempt that it makes now, or the step
+ * that it takes instead. Ends a run that was cancelled or is past its deadline, waits for the time of a
+ * retry, acquires a permit if the job has limits, and waits for a run that has to end first.
+ * `unrecorded` is the result of an attempt that was made before.
  * @throws ApplicationFailure if the run has failed already
  */
 export async function beginAttempt(
@@ -80,7 +80,8 @@ async function beginWithPermit(
     if (run.state === 'queued') begun = (await beginTask(dependencies.db, task)) ?? run;
   }
   if (begun.state === 'running') return begun;
-  // The job was paused or deleted in the meantime, or another run of it has to end first: the permit is of no use now.
+  // The job was paused or deleted in the meantime, or another run of it has to end first: the permit is
+  // of no use now.
   await releasePermit(dependencies, id);
   return begun.state === 'queued' ? waitForOverlap() : finish(begun);
 }
@@ -106,8 +107,8 @@ async function endWithoutAttempt(
 }
 
 /**
- * Begins the run of the workflow that this activity is part of, or finds it as it stands. Undefined if the workflow stands for
- * no occurrence, because an outdated schedule started it.
+ * Begins the run of the workflow that this activity is part of, or finds it as it stands. Undefined if
+ * the workflow stands for no occurrence, because an outdated schedule started it.
  * @throws ApplicationFailure if the job is unknown
  */
 export function beginTask(db: Database, task: RunJobTask): Promise<BegunRun | undefined> {
@@ -135,8 +136,8 @@ async function begin(db: Database, run: Parameters<typeof beginRun>[1]): Promise
   const begun = await beginRun(db, run);
   if (!begun) throw ApplicationFailure.nonRetryable(`the job ${run.jobId} is unknown`, 'UnknownJob');
   if (begun.state !== 'outdated') return begun;
-  // An instant that the newer schedule has too is an occurrence all the same. An instant from before the change is none:
-  // the change itself wrote the rows of everything that was due until then.
+  // An instant that the newer schedule has too is an occurrence all the same. An instant from before
+  // the change is none: the change itself wrote the rows of everything that was due until then.
   const instant = run.scheduledAt.getTime();
   const isOccurrence =
     begun.isActive &&

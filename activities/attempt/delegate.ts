@@ -6,7 +6,7 @@ import { fillIn, type PlaceholderValues } from '../../domain/target/placeholder.
 import type { StoredTarget } from '../../domain/target/target.ts';
 import type { ActivityTarget, WorkflowTarget } from '../../domain/target/temporal-target.ts';
 import { findOwnQueue } from '../../scheduling/temporal/task-queues.ts';
-import { toResult } from './result.ts';
+import { toResult } from './record.ts';
 
 /** Temporal takes 2 MB in one message. Placeholders, filled in, may have made the arguments longer. */
 const MAX_ARGS_BYTES = 1_500_000;
@@ -33,7 +33,10 @@ export function delegate(
   };
 }
 
-/** The result of an attempt that must not be delegated; undefined if it may be. `ownTaskQueue` is this service's. Pure. */
+/**
+ * The result of an attempt that must not be delegated; undefined if it may be. `ownTaskQueue` is this
+ * service's. Pure.
+ */
 export function findRefusal(
   { number, args }: DelegatedAttempt,
   target: StoredTarget,

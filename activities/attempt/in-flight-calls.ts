@@ -3,12 +3,13 @@ import type { NextStep } from '../../domain/run/workflow-contract.ts';
 import type { Logger } from '../../platform/logger.ts';
 import type { CallControl } from './make.ts';
 
-// The first calls of runs, which this process makes outside of any activity. The local activity that starts a call waits for
-// it a little, and then detaches: the call stays in flight here, and another activity attaches to it, on a task queue that
-// only this process polls.
+// The first calls of runs, which this process makes outside of any activity. The local activity that
+// starts a call waits for it a little, and then detaches: the call stays in flight here, and another
+// activity attaches to it, on a task queue that only this process polls.
 
-// A call has ended or was aborted before Temporal could start it in another process: before the timeout of the workflow task
-// (domain/job/run-workflow.ts), and later before that of the activity that attaches to it (workflows/run-job.ts).
+// A call has ended or was aborted before Temporal could start it in another process: before the timeout
+// of the workflow task (domain/job/run-workflow.ts), and later before that of the activity that
+// attaches to it (workflows/run-job.ts).
 
 /** A workflow task that has taken longer than this starts no call. */
 export const START_WITHIN_MS = 3 * SECOND_MS;
@@ -21,7 +22,10 @@ export const MAX_IN_FLIGHT_CALLS = 500;
 
 /** A call in flight. */
 interface InFlightCall {
-  /** The step that follows the call. Rejects if the run failed with it, or if the call was aborted without a record. */
+  /**
+   * The step that follows the call. Rejects if the run failed with it, or if the call was aborted
+   * without a record.
+   */
   step: Promise<NextStep>;
   /** Aborts the call. With `details` that say that the run was cancelled, that is recorded. */
   abort: (details: CallControl['cancellationDetails']) => void;
@@ -35,8 +39,8 @@ export interface InFlightCalls {
   /** Tells whether this process may start another call. */
   hasCapacity: () => boolean;
   /**
-   * Starts the call of a run, unless it is in flight already, and waits for it a little. Undefined if it takes longer: then the
-   * call is detached.
+   * Starts the call of a run, unless it is in flight already, and waits for it a little. Undefined if
+   * it takes longer: then the call is detached.
    */
   start: (runId: string, make: (control: CallControl) => Promise<NextStep>) => Promise<NextStep | undefined>;
   /** The call of a run, for an activity that will wait for it; undefined if it is not in flight here. */

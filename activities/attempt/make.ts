@@ -10,8 +10,7 @@ import { callHttp, type CallOutcome } from '../call/call-http.ts';
 import { placeholdersOf, prepareCall } from '../call/prepare-call.ts';
 import { CLOCK_SKEW_MS, type ReadyAttempt } from './begin.ts';
 import type { ActivityDependencies } from './context.ts';
-import { finish, type Recorded } from './record.ts';
-import { describeDeadline, toResult, type AttemptOutcome } from './result.ts';
+import { type AttemptOutcome, describeDeadline, finish, type Recorded, toResult } from './record.ts';
 import { traceAttempt, traceCall } from './trace.ts';
 
 /**
@@ -42,8 +41,10 @@ export interface CallControl {
 }
 
 /**
- * Makes the HTTP call of one attempt: to the target of the job, or to the target of a hook. The deadline of the run aborts it.
- * @throws ApplicationFailure `Interrupted` if the worker aborted the call: that says nothing about the target
+ * Makes the HTTP call of one attempt: to the target of the job, or to the target of a hook. The
+ * deadline of the run aborts it.
+ * @throws ApplicationFailure `Interrupted` if the worker aborted the call: that says nothing about the
+ * target
  */
 export async function makeAttempt(
   dependencies: Pick<ActivityDependencies, 'dispatcher' | 'secrets' | 'metrics'>,
@@ -93,10 +94,13 @@ export async function makeAttempt(
   }
 }
 
-/** Who aborted a call: a cancellation of the run, its deadline, whoever closed its workflow in Temporal, or the worker. */
+/**
+ * Who aborted a call: a cancellation of the run, its deadline, whoever closed its workflow in Temporal,
+ * or the worker.
+ */
 type Interruption = 'cancelled' | 'deadline' | 'closedInTemporal' | 'worker';
 
-/** Finds out why a call failed if its target is not to blame; undefined if it may be. Pure. */
+/** Finds out who aborted a failed call; undefined if nobody did, so that the target is to blame. Pure. */
 export function findInterruption(
   { cancellationSignal, cancellationDetails: details }: CallControl,
   { isDeadlineOver, leftMs }: { isDeadlineOver: boolean; leftMs: number },

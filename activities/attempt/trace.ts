@@ -24,8 +24,9 @@ export function fieldsOf(run: Pick<BegunRun, 'id' | 'job' | 'origin'>) {
 }
 
 /**
- * Makes and records an attempt within a span. A run that a traced request asked for continues the trace of that request. Any
- * other run has a trace of its own, with a link to the request that created or changed its job.
+ * Makes and records an attempt within a span. A run that a traced request asked for continues the trace
+ * of that request. Any other run has a trace of its own, with a link to the request that created or
+ * changed its job.
  */
 export function traceAttempt<Result extends { result: AttemptResult }>(
   run: BegunRun,
@@ -53,7 +54,10 @@ export function traceAttempt<Result extends { result: AttemptResult }>(
   });
 }
 
-/** Makes the call of an attempt within a span, whose `traceparent` the target gets. Without tracing, makes it as prepared. */
+/**
+ * Makes the call of an attempt within a span, whose `traceparent` the target gets. Without tracing,
+ * makes it as prepared.
+ */
 export function traceCall(
   call: PreparedCall,
   attempt: number,

@@ -29,9 +29,9 @@ export type CallRules = Pick<StoredHttpTarget, 'timeout' | 'successStatus' | 'fo
   Pick<Retry, 'retryStatus'>;
 
 /**
- * Makes one HTTP call. Never throws: an error is an outcome, too. A broken connection and a timeout are retryable; an address that
- * the SSRF guard forbids is final; the rules classify a status, but an incomplete response is never a success. Secrets of the
- * call are redacted from the outcome.
+ * Makes one HTTP call. Never throws: an error is an outcome, too. A broken connection and a timeout are
+ * retryable; an address that the SSRF guard forbids is final; the rules classify a status, but an
+ * incomplete response is never a success. Secrets of the call are redacted from the outcome.
  */
 export async function callHttp(
   dispatcher: Dispatcher,
@@ -79,7 +79,10 @@ class ForbiddenUrlError extends Error {
   }
 }
 
-/** Sends a call, and follows redirects if the rules say so. Returns the last response, and why its redirect is not followed. */
+/**
+ * Sends a call, and follows redirects if the rules say so. Returns the last response, and why its
+ * redirect is not followed.
+ */
 async function sendFollowing(
   dispatcher: Dispatcher,
   first: PreparedCall,

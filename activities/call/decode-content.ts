@@ -14,8 +14,8 @@ const MAX_DECODING_MS = 5 * SECOND_MS;
 export type Decoded = { bytes: Buffer; isCut: boolean } | { fault: string };
 
 /**
- * Decodes a body by its Content-Encoding (RFC 9110, 8.4): gzip, deflate, br. Decodes only the beginning, in a libuv thread; of a
- * body that is cut off, as much as there is. Never throws.
+ * Decodes a body by its Content-Encoding (RFC 9110, 8.4): gzip, deflate, br. Decodes only the
+ * beginning, in a libuv thread; of a body that is cut off, as much as there is. Never throws.
  */
 export async function decodeContent(body: Buffer, contentEncoding: string): Promise<Decoded> {
   const encodings = contentEncoding
@@ -39,8 +39,8 @@ export async function decodeContent(body: Buffer, contentEncoding: string): Prom
   return decoded;
 }
 
-// One chunk holds everything that is needed, so a decoder is closed after its first step. Node lets few decoders work at a time,
-// and those that wait hold no window yet (up to 16 MiB for brotli).
+// One chunk holds everything that is needed, so a decoder is closed after its first step. Node lets few
+// decoders work at a time, and those that wait hold no window yet (up to 16 MiB for brotli).
 const chunkSize = MAX_DECODED_BYTES;
 // With these flushes, a body that ends too early is no error.
 const deflate = { chunkSize, finishFlush: constants.Z_SYNC_FLUSH };

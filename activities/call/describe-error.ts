@@ -22,7 +22,10 @@ type Details = Error & {
 // Not instanceof: Node's own errors can come from another realm.
 const isError = (error: unknown): error is Details => types.isNativeError(error);
 
-/** Errors of the system and of Node's resolver. The message shows the code too, because people search for it. */
+/**
+ * Errors of the system and of Node's resolver. The message shows the code too, because people search
+ * for it.
+ */
 const BY_SYSTEM_CODE: Record<string, (where: string) => string> = {
   ECONNREFUSED: (where) => `the connection${where} was refused`,
   ECONNRESET: () => 'the target closed or reset the connection before its answer was complete',

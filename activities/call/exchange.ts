@@ -36,7 +36,10 @@ export class ExchangeError extends Error {
 
 const STATUSES_WITHOUT_CONTENT = [204, 205, 304];
 
-/** Tells whether a response can have a body, whatever its headers say (RFC 9110, 6.4.1, 8.6 and 15.3.6). Pure. */
+/**
+ * Tells whether a response can have a body, whatever its headers say (RFC 9110, 6.4.1, 8.6 and 15.3.6).
+ * Pure.
+ */
 const hasContent = (method: string, statusCode: number) =>
   method !== 'HEAD' && !STATUSES_WITHOUT_CONTENT.includes(statusCode);
 
@@ -60,8 +63,9 @@ function createBodyBuffer() {
 }
 
 /**
- * Sends a request in HTTP/1.1, reads the response, and closes the connection. Connections are not reused: a target may close an
- * idle one at any moment, and nobody knows then whether it got the request.
+ * Sends a request in HTTP/1.1, reads the response, and closes the connection. Connections are not
+ * reused: a target may close an idle one at any moment, and nobody knows then whether it got the
+ * request.
  * @throws Error if there is no complete head; a response whose body is incomplete has a `fault`
  */
 export function sendHttp1(

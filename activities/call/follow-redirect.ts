@@ -11,9 +11,10 @@ const REDIRECT_STATUSES = [301, 302, 303, 307, 308];
 type Redirect = { call: PreparedCall } | { refusal: string };
 
 /**
- * The call that follows a redirect; undefined if the response is no redirect. Follows the Fetch standard ("HTTP-redirect fetch"):
- * 303 makes the next call a GET without a body. 301 and 302 after a POST would too, and the body would reach nobody, so they are
- * refused without `mayLosePost`. Another origin gets neither the author's headers nor the signature. Pure.
+ * The call that follows a redirect; undefined if the response is no redirect. Follows the Fetch
+ * standard ("HTTP-redirect fetch"): 303 makes the next call a GET without a body. 301 and 302 after a
+ * POST would too, and the body would reach nobody, so they are refused without `mayLosePost`. Another
+ * origin gets neither the author's headers nor the signature. Pure.
  */
 export function followRedirect(
   call: PreparedCall,
@@ -51,6 +52,9 @@ const describeLostPost = (statusCode: number) =>
   `the target answered ${statusCode} to a POST, and following that would make it a GET without its body; call the URL to ` +
   'which it redirects, have it answer 307 or 308, or allow this with followRedirects: "asGet"';
 
-/** Percent-encodes the non-ASCII bytes of a header, whose text has one character for each byte. Servers send UTF-8 or encodings of their own. */
+/**
+ * Percent-encodes the non-ASCII bytes of a header, whose text has one character for each byte. Servers
+ * send UTF-8 or encodings of their own.
+ */
 const percentEncode = (header: string) =>
   header.replace(/[\x80-\xff]/g, (byte) => `%${byte.charCodeAt(0).toString(16).toUpperCase()}`);

@@ -23,13 +23,16 @@ export interface OutboundSettings extends ProxySettings {
   TARGET_CA_FILE?: Buffer | undefined;
 }
 
-/** Longer than between plain connections: a proxy is slow to connect, and each attempt costs it a connection. */
+/**
+ * Longer than between plain connections: a proxy is slow to connect, and each attempt costs it a
+ * connection.
+ */
 const TUNNEL_ATTEMPT_DELAY_MS = 2_000;
 
 /**
- * A dispatcher behind the SSRF guard: it connects over TCP, and only to addresses that ssrf-guard.ts has resolved and allowed. A
- * proxy gets the checked address, unless the operator trusts it to resolve names. Loopback addresses are never called through a
- * proxy, because they mean this machine.
+ * A dispatcher behind the SSRF guard: it connects over TCP, and only to addresses that ssrf-guard.ts
+ * has resolved and allowed. A proxy gets the checked address, unless the operator trusts it to resolve
+ * names. Loopback addresses are never called through a proxy, because they mean this machine.
  */
 export function createGuardedDispatcher(
   rules: readonly AddressRule[],

@@ -18,8 +18,9 @@ interface ConnectionAttempts<Connection> {
 }
 
 /**
- * Connects over TCP to the first of several addresses that accepts (Happy Eyeballs, RFC 8305): starts with one, adds the next
- * after a short delay or a failure, and closes the losers. Has no timeout but the signal.
+ * Connects over TCP to the first of several addresses that accepts (Happy Eyeballs, RFC 8305): starts
+ * with one, adds the next after a short delay or a failure, and closes the losers. Has no timeout but
+ * the signal.
  * @throws AggregateError with the error of each address
  */
 export function connectFirst(

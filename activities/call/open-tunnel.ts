@@ -29,8 +29,8 @@ export interface ProxyAccess {
 }
 
 /**
- * Opens a tunnel through a proxy to a host (CONNECT, RFC 9110, 9.3.6). The operator chose the proxy, so the SSRF guard does not
- * check its address.
+ * Opens a tunnel through a proxy to a host (CONNECT, RFC 9110, 9.3.6). The operator chose the proxy, so
+ * the SSRF guard does not check its address.
  * @throws ProxyError
  */
 export async function openTunnel(

@@ -29,7 +29,10 @@ export interface PreparedCall {
   secrets: string[];
 }
 
-/** Headers that describe the body: a redirect that drops the body drops them (Fetch standard, "request-body-header name"). */
+/**
+ * Headers that describe the body: a redirect that drops the body drops them (Fetch standard,
+ * "request-body-header name").
+ */
 export const BODY_HEADERS = ['content-type', 'content-encoding', 'content-language', 'content-location'];
 
 /** The values of the placeholders of an attempt. Pure. */
@@ -95,8 +98,8 @@ export function prepareCall(
 const EVENTS: Record<HookName, string> = { onFailure: 'job.failing', onRecovery: 'job.recovered' };
 
 /**
- * Adds to the call of a hook the values of its own placeholders, and a body about the job and the run that caused the call, unless
- * its author wrote one. Leaves the target of a job as it is. Pure.
+ * Adds to the call of a hook the values of its own placeholders, and a body about the job and the run
+ * that caused the call, unless its author wrote one. Leaves the target of a job as it is. Pure.
  */
 function withHookBody(
   { trigger, job, cause }: Pick<BegunRun, 'trigger' | 'job' | 'cause'>,
@@ -132,7 +135,8 @@ function runHeaders({ jobId, runId, scheduledAt, attempt }: AnyPlaceholderValues
     'x-scheduler-run': runId,
     'x-scheduler-scheduled-at': scheduledAt,
     'x-scheduler-attempt': attempt,
-    // W3C Trace Context: a trace for the run, with a span for each attempt. With tracing, trace.ts replaces it.
+    // W3C Trace Context: a trace for the run, with a span for each attempt. With tracing, trace.ts
+    // replaces it.
     traceparent: `00-${traceIdOf(runId)}-${randomBytes(8).toString('hex')}-01`,
   };
 }
@@ -154,7 +158,10 @@ const ofType = (type: string) => ({ 'content-type': type });
 
 const secondsOf = (time: Date) => Math.floor(time.getTime() / 1_000);
 
-/** Signs as Standard Webhooks 1.0 does: one signature for each secret, over the bytes that are sent. Its library signs texts only. */
+/**
+ * Signs as Standard Webhooks 1.0 does: one signature for each secret, over the bytes that are sent. Its
+ * library signs texts only.
+ */
 function sign(secrets: string[], id: string, now: Date, body: string | Buffer): Record<string, string> {
   if (secrets.length === 0) return {};
   const signatures = secrets.map((secret) => {

@@ -6,11 +6,17 @@ const EXCERPT_LENGTH = 1_024;
 /** Characters of an error that are stored. */
 export const MAX_ERROR_LENGTH = 500;
 
-/** A text as PostgreSQL stores it: redacted, cut to `maxLength` characters, without NUL and unpaired surrogates. Pure. */
+/**
+ * A text as PostgreSQL stores it: redacted, cut to `maxLength` characters, without NUL and unpaired
+ * surrogates. Pure.
+ */
 export const toStorable = (text: string, secrets: string[] = [], maxLength = EXCERPT_LENGTH) =>
   redact(text, secrets).slice(0, maxLength).replaceAll('\0', '\uFFFD').toWellFormed();
 
-/** Replaces secrets in a text: as they are, without the scheme of an Authorization, and as JSON, HTML and URLs write them. Pure. */
+/**
+ * Replaces secrets in a text: as they are, without the scheme of an Authorization, and as JSON, HTML
+ * and URLs write them. Pure.
+ */
 export const redact = (text: string, secrets: readonly string[]): string =>
   writtenForms(secrets).reduce((redacted, secret) => redacted.replaceAll(secret, REDACTED), text);
 

@@ -4,8 +4,9 @@ import { decodeContent } from './decode-content.ts';
 import { toStorable } from './redact.ts';
 
 /**
- * The beginning of a response as text, with secrets redacted, decoded by its Content-Encoding and the charset of its Content-Type.
- * For a response that is no text, or cannot be decoded, words in parentheses. Never throws.
+ * The beginning of a response as text, with secrets redacted, decoded by its Content-Encoding and the
+ * charset of its Content-Type. For a response that is no text, or cannot be decoded, words in
+ * parentheses. Never throws.
  */
 export async function excerptOf({ body, headers, fault }: HttpResponse, secrets: string[]): Promise<string> {
   if (body.length === 0) return '';
@@ -66,7 +67,8 @@ function findByteOrderMark(bytes: Buffer): string | undefined {
 function findDecoder(label: string): ((bytes: Buffer) => string) | undefined {
   try {
     const decoder = new TextDecoder(label);
-    // The labels of ISO 8859-1 mean windows-1252, too. Node 20 decodes it as ISO 8859-1, which differs from 80 to 9F.
+    // The labels of ISO 8859-1 mean windows-1252, too. Node 20 decodes it as ISO 8859-1, which differs
+    // from 80 to 9F.
     if (decoder.encoding === 'windows-1252')
       return (bytes) =>
         bytes
@@ -80,6 +82,9 @@ function findDecoder(label: string): ((bytes: Buffer) => string) | undefined {
 
 const WINDOWS_1252_FROM_80 = '€\x81‚ƒ„…†‡ˆ‰Š‹Œ\x8dŽ\x8f\x90‘’“”•–—˜™š›œ\x9dž\u0178';
 
-/** Redacts secrets that the target sends back byte by byte, even if the charset is wrong and shows them in other characters. */
+/**
+ * Redacts secrets that the target sends back byte by byte, even if the charset is wrong and shows them
+ * in other characters.
+ */
 const redactBytes = (bytes: Buffer, secrets: string[]) =>
   secrets.length === 0 ? bytes : Buffer.from(redact(bytes.toString('latin1'), secrets), 'latin1');

@@ -19,9 +19,10 @@ export type Resolve = (
 ) => void;
 
 /**
- * The SSRF guard: resolves a host, and checks each of its addresses against the rules of platform/address-rules.ts (private,
- * link-local, metadata services and so on). One forbidden address is enough to refuse the name. The caller connects to one of
- * the returned addresses, and never resolves the name again, so DNS rebinding gains nothing.
+ * The SSRF guard: resolves a host, and checks each of its addresses against the rules of
+ * platform/address-rules.ts (private, link-local, metadata services and so on). One forbidden address
+ * is enough to refuse the name. The caller connects to one of the returned addresses, and never
+ * resolves the name again, so DNS rebinding gains nothing.
  * @throws ForbiddenAddressError, or the error of the resolver
  */
 export async function resolveAllowed(
@@ -46,7 +47,10 @@ export async function resolveAllowed(
 
 const shorten = (host: string) => (host.length > 100 ? `${host.slice(0, 100)}…` : host);
 
-/** Resolves a name without checking its addresses. Rejects when the signal is aborted, even if the resolver hangs. */
+/**
+ * Resolves a name without checking its addresses. Rejects when the signal is aborted, even if the
+ * resolver hangs.
+ */
 export function lookUp(host: string, resolve: Resolve, signal: AbortSignal): Promise<string[]> {
   return new Promise((found, reject) => {
     const onAbort = () => reject(abortReason(signal));
@@ -65,7 +69,10 @@ export const isLocalhost = (host: string) => /^(.+\.)?localhost\.?$/i.test(host)
 
 const LOOPBACK = ['127.0.0.1', '::1'];
 
-/** `localhost` has an address in both families (RFC 6761, 6.3), though the system may know only one. Adds the other if it is allowed. */
+/**
+ * `localhost` has an address in both families (RFC 6761, 6.3), though the system may know only one.
+ * Adds the other if it is allowed.
+ */
 function findLoopback(host: string, known: string[], rules: readonly AddressRule[]): string[] {
   if (!isLocalhost(host) || !known.some((address) => LOOPBACK.includes(address))) return [];
   return LOOPBACK.filter((address) => !known.includes(address) && !findForbidden(address, host, rules));

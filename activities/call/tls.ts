@@ -14,7 +14,8 @@ export interface TlsOptions {
 }
 
 /**
- * Starts TLS on a connection. The certificate must be valid for the host, and be issued by a trusted authority.
+ * Starts TLS on a connection. The certificate must be valid for the host, and be issued by a trusted
+ * authority.
  * @throws Error of `node:tls`, with the message of OpenSSL
  */
 export function startTls(
@@ -52,14 +53,17 @@ export function startTls(
   });
 }
 
-/** The part of a context that `createSecureContext` itself uses. It adds authorities to those of Node; the option `ca` replaces them. */
+/**
+ * The part of a context that `createSecureContext` itself uses. It adds authorities to those of Node;
+ * the option `ca` replaces them.
+ */
 interface NativeContext {
   addCACert: (certificate: string) => void;
 }
 
 /**
- * A context that trusts the authorities of Node, those of `NODE_EXTRA_CA_CERTS`, and those of a PEM file. To be shared by
- * connections: creating one is slow.
+ * A context that trusts the authorities of Node, those of `NODE_EXTRA_CA_CERTS`, and those of a PEM
+ * file. To be shared by connections: creating one is slow.
  */
 export function trustAuthorities(further?: Buffer): SecureContext {
   const secureContext = createSecureContext();

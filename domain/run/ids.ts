@@ -10,7 +10,10 @@ export const SCHEDULE_ID_PREFIX = `${ID_PREFIX}job-`;
 /** The id of the Temporal Schedule of the reconciler. */
 export const RECONCILER_SCHEDULE_ID = `${ID_PREFIX}reconciler`;
 
-/** The id of a job's Temporal Schedule. Temporal appends the nominal time to name the workflow of an occurrence. */
+/**
+ * The id of a job's Temporal Schedule. Temporal appends the nominal time to name the workflow of an
+ * occurrence.
+ */
 export const scheduleIdOf = (jobId: string) => `${SCHEDULE_ID_PREFIX}${jobId}`;
 
 /** The workflow id of a run that a request asked for. */
@@ -24,8 +27,8 @@ export const workflowIdOfTarget = (runId: string, attempt: number) =>
 export const workflowIdOfBackfill = (backfillId: string) => `${ID_PREFIX}backfill-${backfillId}`;
 
 /**
- * The id of the run of an occurrence: a UUID of version 5 (RFC 9562) over its nominal time, with the job's id as the name
- * space. Every process that starts the occurrence starts the same run.
+ * The id of the run of an occurrence: a UUID of version 5 (RFC 9562) over its nominal time, with the
+ * job's id as the name space. Every process that starts the occurrence starts the same run.
  */
 export const runIdOfOccurrence = (jobId: string, scheduledAt: Date) =>
   uuidv5(scheduledAt.toISOString(), jobId);

@@ -1,9 +1,9 @@
 import type { BackfillOverlap } from './backfill.ts';
 import type { RecordedAttempt, Trigger } from './run.ts';
 
-// What workflows, activities and Temporal say to each other. It all stands in Temporal's histories, and workers of two
-// versions exchange it during a rolling upgrade: names and values here never change. Workflows import this file, so it
-// imports types only.
+// What workflows, activities and Temporal say to each other. It all stands in Temporal's histories, and
+// workers of two versions exchange it during a rolling upgrade: names and values here never change.
+// Workflows import this file, so it imports types only.
 
 /** The workflow that carries out one run. */
 export const RUN_JOB_WORKFLOW = 'runJob';
@@ -32,7 +32,10 @@ export interface RunJobInput {
   scheduledAt?: string;
   /** The timeout of the run. Workflows of older versions have Temporal's execution timeout instead. */
   timeoutMs?: number;
-  /** RFC 3339. The end of the timeout, for a run that is started again; otherwise it counts from the workflow's start. */
+  /**
+   * RFC 3339. The end of the timeout, for a run that is started again; otherwise it counts from the
+   * workflow's start.
+   */
   deadline?: string;
 }
 
@@ -47,7 +50,10 @@ export interface RunJobResult {
   state: 'succeeded' | 'skipped';
 }
 
-/** How an attempt ended. Until it is recorded, Temporal keeps it: in a heartbeat, or in a step (`unrecorded`). */
+/**
+ * How an attempt ended. Until it is recorded, Temporal keeps it: in a heartbeat, or in a step
+ * (`unrecorded`).
+ */
 export interface AttemptResult {
   /** With a `retryAt` if another attempt follows. */
   attempt: RecordedAttempt;
@@ -55,7 +61,10 @@ export interface AttemptResult {
   goneUrl?: string;
   /** Until the next attempt, if one follows. */
   retryDelayMs: number;
-  /** Why the run times out with this attempt: the deadline ended it, or the next attempt would come after the deadline. */
+  /**
+   * Why the run times out with this attempt: the deadline ended it, or the next attempt would come
+   * after the deadline.
+   */
   timedOut?: string;
   /** Temporal closed the workflow during the attempt. How the run ended, the reconciler finds out. */
   isClosedInTemporal?: true;
@@ -97,8 +106,8 @@ export type NextStep =
   /** The run has ended. */
   | { next: 'done'; result: RunJobResult }
   /**
-   * Another activity call follows after `delayMs`. `unrecorded` is an attempt that has been made and could not be recorded.
-   * `cause` is shown in the Temporal Web UI, and does not reach the workflow.
+   * Another activity call follows after `delayMs`. `unrecorded` is an attempt that has been made and
+   * could not be recorded. `cause` is shown in the Temporal Web UI, and does not reach the workflow.
    */
   | { next: 'retry'; delayMs: number; unrecorded?: AttemptResult; cause?: RetryCause }
   /** The run waits for the signal PERMIT_SIGNAL, but no longer than `waitMs`. */
@@ -118,8 +127,8 @@ interface RetryCause {
  * A step as an activity answers it. The words of `state` are older than those of NextStep:
  *
  *     done           succeeded, skipped
- *     retry          goesOn from startCall and awaitCall; retrying from recordOutcome; from runHttpTarget it is a failure
- *                    with a nextRetryDelay, so that Temporal keeps the timer
+ *     retry          goesOn from startCall and awaitCall, retrying from recordOutcome; runHttpTarget
+ *                    fails with a nextRetryDelay instead, so that Temporal keeps the timer
  *     waitForPermit  waiting
  *     delegate       handedOver
  *     attach         goesOn, with a taskQueue
@@ -178,7 +187,10 @@ export interface RunBackfillInput {
   jobId: string;
   generation: number;
   overlap: BackfillOverlap;
-  /** The timeout of each run. Without `workflowTimeoutMs`, it is Temporal's execution timeout of each workflow. */
+  /**
+   * The timeout of each run. Without `workflowTimeoutMs`, it is Temporal's execution timeout of each
+   * workflow.
+   */
   timeoutMs?: number;
   /** Temporal's execution timeout of the workflow of each run. */
   workflowTimeoutMs?: number;

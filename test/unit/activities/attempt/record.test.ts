@@ -1,5 +1,10 @@
 import { describe, expect, test } from '@jest/globals';
-import { endByDeadline, toResult, type AttemptOutcome } from '../../../../activities/attempt/result.ts';
+import {
+  endAfter,
+  endByDeadline,
+  toResult,
+  type AttemptOutcome,
+} from '../../../../activities/attempt/record.ts';
 import { Retry } from '../../../../domain/target/retry.ts';
 
 const endedAt = new Date('2026-03-01T12:00:00.500Z');
@@ -72,4 +77,44 @@ describe('a run that goes on', () => {
         'the target answered 503; the next attempt, 10s later, would come after the timeout of the run, 6s',
       reasonCode: 'nextAttemptTooLate',
     }));
+});
+
+describe('an attempt ends its run', () => {
+  const endOf = (more: Partial<AttemptOutcome>, rules = retry('10s'), by?: typeof deadline) =>
+    endAfter(toResult(outcome(more), { retry: rules, deadline: by }));
+  test.each<[string, ReturnType<typeof endOf>, object]>([
+    ['as succeeded', endOf({ verdict: 'succeeded', error: null }), { state: 'succeeded', reason: null }],
+    [
+      'as failed, if it is final',
+      endOf({ verdict: 'final' }),
+      { state: 'failed', reasonCode: 'attemptFailed' },
+    ],
+    [
+      'as failed, if it was the last one',
+      endOf({ number: 5 }),
+      { state: 'failed', reason: 'the target answered 503' },
+    ],
+    [
+      'as cancelled',
+      endOf({ verdict: 'cancelled', error: 'x' }),
+      { state: 'cancelled', reasonCode: 'cancelled', reason: 'x' },
+    ],
+    [
+      'at its deadline',
+      endOf({ verdict: 'timedOut' }, retry('1s'), deadline),
+      { state: 'timedOut', reasonCode: 'timeoutReached' },
+    ],
+    [
+      'if the next one came too late',
+      endOf({}, retry('10s'), deadline),
+      { state: 'timedOut', reasonCode: 'nextAttemptTooLate' },
+    ],
+  ])('%s', (_, end, expected) => expect(end).toMatchObject(expected));
+
+  test('unless another one follows', () => expect(endOf({})).toBeUndefined());
+
+  test('unless Temporal closed its workflow: then the reconciler finds out how it ended', () => {
+    const result = toResult(outcome({ verdict: 'cancelled' }), { retry: retry('10s'), deadline: undefined });
+    expect(endAfter({ ...result, isClosedInTemporal: true })).toBeUndefined();
+  });
 });
