@@ -6,7 +6,7 @@ import { parseAddressRules } from '../../../../platform/address-rules.ts';
 import { callTarget } from '../../../support/call-target.ts';
 import { startRawServer, type RawServer } from '../../../support/raw-server.ts';
 
-// What targets may send, byte by byte, and what becomes of the attempt.
+// Responses of targets, byte by byte, and the outcome of the call.
 
 const servers: RawServer[] = [];
 afterEach(async () => {
@@ -36,7 +36,7 @@ async function callAnswered(bytes: string, more: object = {}, keepOpen = false) 
 
 const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok';
 
-describe('a status without a body is judged by itself, whatever length its answer claims', () => {
+describe('a status without a body is classified whatever length the response claims', () => {
   test.each([
     [204, 'succeeded'],
     [205, 'succeeded'],
@@ -49,7 +49,7 @@ describe('a status without a body is judged by itself, whatever length its answe
     }
   });
 
-  test('204 that has one all the same, or chunks, or another answer behind it', async () => {
+  test('204 with a body, with chunks, or followed by another response', async () => {
     for (const rest of [
       'Content-Length: 3\r\n\r\nabc',
       'Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n',
@@ -63,7 +63,7 @@ describe('a status without a body is judged by itself, whatever length its answe
   });
 });
 
-describe('an answer that is cut off after its head', () => {
+describe('a response that is cut off after its head', () => {
   const CUTS = {
     length: 'Content-Length: 100\r\n\r\nhalf',
     chunk: 'Transfer-Encoding: chunked\r\n\r\nff\r\nhalf',
@@ -71,7 +71,7 @@ describe('an answer that is cut off after its head', () => {
   };
   const cases = Object.keys(CUTS) as (keyof typeof CUTS)[];
 
-  test.each(cases)('keeps its status, and its half (%s)', async (cut) => {
+  test.each(cases)('keeps its status and the beginning of its body (%s)', async (cut) => {
     for (const [status, verdict] of [
       [404, 'final'],
       [410, 'gone'],
@@ -89,7 +89,7 @@ describe('an answer that is cut off after its head', () => {
     }
   });
 
-  test('by a reset, or by the time', async () => {
+  test('by a reset, or by the timeout', async () => {
     const head = 'HTTP/1.1 404 X\r\nContent-Length: 9\r\n\r\nhalf';
     const server = await start((socket) =>
       socket.write(head, () => setImmediate(() => socket.resetAndDestroy())),
@@ -106,7 +106,7 @@ describe('an answer that is cut off after its head', () => {
     });
   });
 
-  test('is followed where it redirects', async () => {
+  test('is followed if it is a redirect', async () => {
     const server = await start((socket, nth) => {
       if (server.requests.length > 1) socket.end(OK);
       else socket.end(`HTTP/1.1 307 X\r\nLocation: /next\r\nContent-Length: ${nth + 9}\r\n\r\nhalf`);
@@ -145,7 +145,7 @@ test.each(['close', 'resetAndDestroy'] as const)(
   },
 );
 
-test.each([64, 200])('an answer with %i KiB of headers is taken', async (size) => {
+test.each([64, 200])('a response with %i KiB of headers is accepted', async (size) => {
   const headers = `X-More: ${'m'.repeat(1_000)}\r\n`.repeat(size);
   expect(await callAnswered(`HTTP/1.1 200 OK\r\n${headers}Content-Length: 2\r\n\r\nok`)).toMatchObject({
     verdict: 'succeeded',
@@ -153,7 +153,7 @@ test.each([64, 200])('an answer with %i KiB of headers is taken', async (size) =
   });
 });
 
-test('a header behind thousands of others counts', async () => {
+test('a header after thousands of others counts', async () => {
   const headers = `a:\r\n`.repeat(5_000);
   expect(
     await callAnswered(`HTTP/1.1 503 X\r\n${headers}Retry-After: 7\r\nContent-Length: 0\r\n\r\n`),
@@ -165,14 +165,14 @@ test.each([
   'HTTP/1.1 100 Continue\r\nX: y\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n',
   'HTTP/1.1 102 Processing\r\n\r\n',
   'HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n',
-])('%j before an answer is passed over', async (before) => {
+])('%j before a response is skipped', async (before) => {
   expect(await callAnswered(before + OK, { body: 'x' })).toMatchObject({
     verdict: 'succeeded',
     responseExcerpt: 'ok',
   });
 });
 
-describe('what is no answer is told in words', () => {
+describe('a response that is not valid HTTP is described in words', () => {
   test.each([
     ['HTTP/1.1 101 X\r\n\r\n', /answered 101, and wants another protocol/],
     ['HTTP/1.1 101 X\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n', /answered 101/],
@@ -205,7 +205,7 @@ describe('what is no answer is told in words', () => {
   });
 });
 
-test('HEAD has an answer without a body, whatever length that claims', async () => {
+test('a response to HEAD has no body, whatever length it claims', async () => {
   const outcome = await callAnswered(
     'HTTP/1.1 200 OK\r\nContent-Type: image/png\r\nContent-Encoding: br\r\nContent-Length: 9999\r\n\r\n',
     { method: 'HEAD' },
@@ -216,7 +216,7 @@ test('HEAD has an answer without a body, whatever length that claims', async () 
   expect(outcome.requests[0]).not.toMatch(/content-(length|type)|transfer-encoding/i);
 });
 
-test('what an author says of the body goes where the body goes', async () => {
+test('headers that describe the body follow it through redirects', async () => {
   const other = await start((socket) => socket.end(OK));
   const headers = { 'Content-Encoding': 'gzip', 'Content-Type': 'a/b', 'X-Private': 'x' };
   for (const [status, goesAlong] of [
@@ -254,7 +254,7 @@ describe('bytes are sent as they are', () => {
     expect(requests.join('').split('\r\n\r\n')[1]).toBe(bytes.toString('latin1'));
   });
 
-  test('also none', async () => {
+  test('an empty body, too', async () => {
     const { requests } = await callAnswered(OK, { bodyBase64: '' });
     expect(requests.join('')).toMatch(/content-length: 0\r\n/);
   });

@@ -34,7 +34,7 @@ function call(url: string, resolve?: Resolve, rules = '127.0.0.0/8,::1', more: o
 }
 
 describe('a name with several addresses', () => {
-  test('is called at whichever answers', async () => {
+  test('is called at the first address that accepts', async () => {
     const port = await listen(answering('here'), '127.0.0.9');
     for (const addresses of [
       ['127.0.0.8', '127.0.0.9'],
@@ -46,7 +46,7 @@ describe('a name with several addresses', () => {
       });
   });
 
-  test('that all refuse says so of each', async () => {
+  test('that all refuse has the error of each address', async () => {
     const port = await listen(answering('here'), '127.0.0.9');
     const { error } = await call(`http://several.example:${port}/`, resolveTo('127.0.0.7', '127.0.0.8'));
     expect(error).toBe(
@@ -54,15 +54,15 @@ describe('a name with several addresses', () => {
     );
   });
 
-  test('does not wait for one that is silent', async () => {
+  test('does not wait for an address that is silent', async () => {
     const port = await listen(answering('here'));
-    // An address for documentation (RFC 5737): nobody answers there, or the system knows no way to it.
+    // An address for documentation (RFC 5737): nothing answers there, or the system has no route to it.
     const socket = await connectFirst(['192.0.2.1', '127.0.0.1'], port, AbortSignal.timeout(5_000));
     expect(socket.remoteAddress).toBe('127.0.0.1');
     socket.destroy();
   });
 
-  test('localhost is this machine in both families, where both are allowed', async () => {
+  test('localhost is this machine in both address families, where both are allowed', async () => {
     const port = await listen(answering('six'), '::1');
     const one = resolveTo('127.0.0.1');
     for (const host of ['localhost', 'LOCALHOST.', 'app.localhost'])
@@ -74,7 +74,7 @@ describe('a name with several addresses', () => {
   });
 });
 
-test('a call is broken off while it resolves, connects and shakes hands', async () => {
+test('a call can be aborted while it resolves, connects and negotiates TLS', async () => {
   const silent = await startRawServer(() => undefined);
   stops.push(silent.stop);
   const never: Resolve = () => undefined;
@@ -90,8 +90,8 @@ test('a call is broken off while it resolves, connects and shakes hands', async 
     });
 });
 
-describe('TLS that fails is told in one line of words', () => {
-  test('a certificate that nobody vouches for', async () => {
+describe('a TLS failure is described in one line', () => {
+  test('a self-signed certificate', async () => {
     const port = await listen(createTlsServer(SELF_SIGNED));
     expect(await call(`https://127.0.0.1:${port}/`)).toMatchObject({
       error:
@@ -99,7 +99,7 @@ describe('TLS that fails is told in one line of words', () => {
     });
   });
 
-  test('plain HTTP, and a connection that is closed', async () => {
+  test('plain HTTP, and a closed connection', async () => {
     const plain = await startRawServer((socket) => socket.end('HTTP/1.1 400 Bad\r\n\r\n'));
     const closing = await startRawServer((socket) => socket.end());
     stops.push(plain.stop, closing.stop);
@@ -111,7 +111,7 @@ describe('TLS that fails is told in one line of words', () => {
     });
   });
 
-  test('HTTP/2 alone', async () => {
+  test('a target with HTTP/2 only', async () => {
     const port = await listen(createSecureServer(SELF_SIGNED));
     const { error } = await call(`https://127.0.0.1:${port}/`);
     expect(error).toBe(
@@ -119,7 +119,7 @@ describe('TLS that fails is told in one line of words', () => {
     );
   });
 
-  test('old versions', async () => {
+  test('old versions of TLS', async () => {
     const port = await listen(
       createTlsServer({ ...SELF_SIGNED, maxVersion: 'TLSv1.1', minVersion: 'TLSv1' }),
     );
@@ -137,7 +137,7 @@ test.each<[unknown, string]>([
   ],
   [Object.assign(new Error('x'), { code: 'HPE_NEW_STATE' }), 'the answer is not valid HTTP/1.1'],
   ['thrown', 'thrown'],
-])('what nobody expects is one short line: %p', (error, words) => {
+])('an unexpected error is described in one short line: %p', (error, words) => {
   expect(describeError(error)).toBe(words);
   expect(describeError(new Error('long '.repeat(1_000))).length).toBeLessThan(300);
 });

@@ -17,13 +17,13 @@ beforeEach(() => {
 });
 afterAll(() => listener.stop());
 
-// So that no test needs the network, 127.0.0.1 is allowed here and stands for a public address; 127.0.0.2, at which the
-// same listener answers, is not.
+// 127.0.0.1 is allowed here and stands for a public address, so that no test needs the network. 127.0.0.2, where the same
+// listener answers, is forbidden.
 const ALLOWED = '127.0.0.1';
 const FORBIDDEN = '127.0.0.2';
 const PUBLIC = '93.184.216.34';
 
-/** Answers the first question with the first list of addresses, and so on; the last answer stays. */
+/** Resolves the first query to the first list of addresses, and so on. The last list is repeated. */
 function resolveInTurn(...answers: string[][]) {
   const asked: string[] = [];
   const resolve: Resolve = (host, _options, callback) => {
@@ -53,17 +53,17 @@ const FORBIDDEN_OUTCOME = {
   error: expect.stringMatching(/rebinding\.example: the address .* is not public/),
 };
 
-describe('a name that changes its address', () => {
-  test('after the check leads to the address that was checked', async () => {
+describe('a name that changes its address (DNS rebinding)', () => {
+  test('after the check is called at the checked address', async () => {
     const { resolve, asked } = resolveInTurn([ALLOWED], [FORBIDDEN]);
     const [outcome] = await call(resolve, 1);
     expect(outcome).toMatchObject({ verdict: 'succeeded' });
     expect(listener.reachedAt).toEqual([ALLOWED]);
-    // Nobody asks again between the check and the connection.
+    // The name is not resolved again between the check and the connection.
     expect(asked).toEqual(['rebinding.example']);
   });
 
-  test('before the next call leads nowhere', async () => {
+  test('before the next call is refused there', async () => {
     const { resolve } = resolveInTurn([ALLOWED], [FORBIDDEN]);
     const [first, second] = await call(resolve, 2);
     expect(first).toMatchObject({ verdict: 'succeeded' });
@@ -71,7 +71,7 @@ describe('a name that changes its address', () => {
     expect(listener.reachedAt).toEqual([ALLOWED]);
   });
 
-  test('with each question leads only to the allowed one', async () => {
+  test('with each query is only called at the allowed address', async () => {
     const answers = Array.from({ length: 20 }, (_, index) => [index % 2 === 0 ? ALLOWED : FORBIDDEN]);
     const { resolve, asked } = resolveInTurn(...answers);
     const outcomes = await call(resolve, 20);
@@ -100,7 +100,7 @@ test.each<[string, string[], RegExp]>([
   ['nothing', [], /has no address/],
   ['what is no address', ['localhost'], /"localhost" is no IP address/],
   ['an address in another spelling', ['0x7f.1'], /"0x7f.1" is no IP address/],
-])('a resolver that answers %s ends the call, and nothing else', async (_name, addresses, message) => {
+])('a resolver that answers %s fails the call, and nothing else', async (_name, addresses, message) => {
   const [outcome] = await call(resolveInTurn(addresses).resolve, 1);
   expect(outcome).toMatchObject({ error: expect.stringMatching(message) });
   expect(listener.reachedAt).toEqual([]);

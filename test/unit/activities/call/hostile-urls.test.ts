@@ -18,14 +18,14 @@ beforeEach(() => {
 });
 afterAll(() => listener.stop());
 
-/** The worst that DNS can say: every name leads to this machine. */
+/** The worst answer of DNS: every name resolves to this machine. */
 const toLoopback: Resolve = (_host, _options, callback) =>
   setImmediate(callback, null, [
     { address: '127.0.0.1', family: 4 },
     { address: '::1', family: 6 },
   ]);
 
-/** A target at an allowed address that redirects to any of the URLs. */
+/** A target at an allowed address that redirects to each of the URLs. */
 async function startRedirector(urls: string[]) {
   const server = createServer((request, response) => {
     const location = urls[Number(request.url?.slice(1))] as string;
@@ -39,7 +39,7 @@ async function startRedirector(urls: string[]) {
   };
 }
 
-/** What becomes of a URL: how it was refused at creation, or else how its call ended. */
+/** Why a URL was refused at creation, or how its call ended. */
 async function tryUrl(dispatcher: Dispatcher, url: string) {
   const parsed = HttpTarget.safeParse({ type: 'http', url, timeout: '30s', followRedirects: true });
   if (!parsed.success) {
@@ -59,14 +59,14 @@ async function tryAll(rules: string, urls: string[], resolve?: Resolve) {
   return Promise.all(urls.map((url) => tryUrl(dispatcher, url)));
 }
 
-/** Calls the listener, which is allowed here. Whoever had connected before would have been counted before. */
+/** Calls the listener, which is allowed here. A connection from before would be counted by now. */
 async function expectNobodyElse() {
   const [control] = await tryAll('127.0.0.1', [`http://127.0.0.1:${listener.port}/`]);
   expect(control).toMatchObject({ verdict: 'succeeded', error: null });
   expect(listener.reachedAt).toEqual(['127.0.0.1']);
 }
 
-/** What is refused as it is written may still come as a parser reads it: by a redirect, or written so. */
+/** A URL that is refused as written may still arrive in the form that a parser makes of it, for example by a redirect. */
 const corpus = () => {
   const written = Object.values(hostileUrls(listener.port)).flat();
   const read = written.flatMap((url) => (URL.canParse(url) ? [new URL(url).href] : []));
@@ -90,8 +90,8 @@ test('no hostile URL reaches a listener on this machine', async () => {
   }
 });
 
-test('no redirect of a target that may be called leads there either', async () => {
-  // Only these can stand in a header.
+test('no redirect from an allowed target reaches it either', async () => {
+  // Other characters cannot stand in a header.
   const urls = corpus().filter((url) => /^\w+:\/\/[\x21-\x7e]+$/.test(url));
   expect(urls.length).toBeGreaterThanOrEqual(200);
   const redirector = await startRedirector(urls);
@@ -109,7 +109,7 @@ test('no redirect of a target that may be called leads there either', async () =
   }
 });
 
-test('neither does what this machine itself takes for a name of its own', async () => {
+test('nor does a name that the system takes for this machine', async () => {
   const urls = ['localhost', 'LOCALHOST'].map((host) => `http://${host}:${listener.port}/`);
   for (const attempt of await tryAll('none', urls)) {
     expect(attempt).toMatchObject({ verdict: 'final', error: expect.stringMatching(/is not public/) });
@@ -117,8 +117,8 @@ test('neither does what this machine itself takes for a name of its own', async 
   await expectNobodyElse();
 });
 
-// Without this, the corpus could be harmless.
-test('more than fifty of them reach it when an operator allows this machine', async () => {
+// Proves that the corpus is not harmless.
+test('more than fifty of the URLs reach it if the operator allows this machine', async () => {
   const urls = corpus().filter((url) => URL.canParse(url) && new URL(url).port === String(listener.port));
   const attempts = await tryAll('127.0.0.0/8,0.0.0.0/8,::1,::', urls, toLoopback);
   const reached = attempts.filter(({ verdict }) => verdict === 'succeeded').length;

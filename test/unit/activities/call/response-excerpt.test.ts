@@ -3,7 +3,7 @@ import { describe, expect, test } from '@jest/globals';
 import { excerptOf } from '../../../../activities/call/response-excerpt.ts';
 import { findUnstorable } from '../../../../domain/text.ts';
 
-// What is kept of an answer: its beginning as text, or words that say why there is none.
+// The excerpt of a response: its beginning as text, or words that say why there is none.
 
 const MIB = 1_024 * 1_024;
 
@@ -50,7 +50,7 @@ describe('Content-Encoding', () => {
     ['deflate', deflateRawSync(long)],
     ['br', brotliCompressSync(long)],
     ['gzip, gzip', gzipSync(gzipSync(long))],
-  ])('%s that is cut off gives what there is', async (encoding, body) => {
+  ])('%s that is cut off is decoded as far as it goes', async (encoding, body) => {
     const whole = await excerpt(body, encoded(encoding));
     expect(whole).toBe(long.slice(0, 1_024));
     const half = await excerpt(body.subarray(0, 300), encoded(encoding), { fault: new Error('cut off') });
@@ -64,7 +64,7 @@ describe('Content-Encoding', () => {
     ['gzip', gzipSync(Buffer.alloc(64 * MIB, 'x'))],
     ['br', brotliCompressSync(Buffer.alloc(64 * MIB, 'x'))],
     ['gzip, gzip', gzipSync(gzipSync(Buffer.alloc(64 * MIB, 'x')))],
-  ])('a bomb of %s is decoded as far as it is kept', async (encoding, bomb) => {
+  ])('a decompression bomb of %s is decoded only as far as it is kept', async (encoding, bomb) => {
     const before = process.memoryUsage().rss;
     const many = Array.from({ length: 100 }, () => excerpt(bomb.subarray(0, 65_536), encoded(encoding)));
     expect(new Set(await Promise.all(many))).toEqual(new Set(['x'.repeat(1_024)]));
@@ -77,11 +77,11 @@ describe('Content-Encoding', () => {
     ['constructor', '(4 bytes of text/plain, encoded as "constructor", which can\'t be read here)'],
     ['gzip', '(4 bytes of text/plain, encoded as "gzip", which can\'t be decoded: incorrect header check)'],
     ['gzip,gzip,gzip,gzip,gzip,gzip', '(4 bytes of text/plain, encoded more than 5 times)'],
-  ])('%s that can not be decoded is told in words', async (encoding, words) => {
+  ])('%s that cannot be decoded is described in words', async (encoding, words) => {
     expect(await excerpt('text', encoded(encoding))).toBe(words);
   });
 
-  test('a length is told as people write it, and where it is not known, so is that', async () => {
+  test('a length is formatted for people, and says so if it is unknown', async () => {
     expect(await excerpt(Buffer.alloc(4_096), { 'content-encoding': 'zstd' })).toBe(
       '(4,096 bytes, encoded as "zstd", which can\'t be read here)',
     );
@@ -125,7 +125,7 @@ describe('the charset', () => {
   });
 });
 
-describe('what is no text', () => {
+describe('a response that is no text', () => {
   const PNG = Buffer.from('89504e470d0a1a0a0000000d49484452', 'hex');
   test.each<[string | undefined, Buffer | string, string]>([
     ['image/png', PNG, '(16 bytes of image/png)'],
@@ -141,11 +141,11 @@ describe('what is no text', () => {
     ['application/x-www-form-urlencoded', 'a=%20', 'a=%20'],
     [undefined, 'für', 'für'],
     ['no type at all', 'für', 'für'],
-  ])('of %j is told from what is some', async (type, body, text) => {
+  ])('of type %j is told from text', async (type, body, text) => {
     expect(await excerpt(body, type === undefined ? {} : { 'content-type': type })).toBe(text);
   });
 
-  test('is found out behind an encoding', async () => {
+  test('is recognized after decoding', async () => {
     expect(await excerpt(gzipSync(PNG), { 'content-encoding': 'gzip' })).toMatch(
       /^\(\d+ bytes that are no text\)$/,
     );
@@ -162,7 +162,7 @@ describe('a secret', () => {
     more: { fault?: Error } = {},
   ) => excerpt(written, { 'content-type': 'text/plain', ...headers }, { secrets, ...more });
 
-  test('is found behind each encoding and charset', async () => {
+  test('is found after each encoding and charset', async () => {
     for (const [body, headers] of [
       [gzipSync(secret), encoded('gzip')],
       [brotliCompressSync(secret), encoded('br')],
@@ -172,14 +172,14 @@ describe('a secret', () => {
       expect(await said(body, headers)).toBe('[secret]');
   });
 
-  test('is not shown in other characters where the charset is wrong', async () => {
+  test('is found even if the charset is wrong', async () => {
     const shown = await said(Buffer.from(`x: ${secret}`, 'latin1'), {
       'content-type': 'text/plain; charset=utf-16',
     });
     expect(Buffer.from(shown, 'utf16le').toString('latin1')).not.toContain('abcdefgh');
   });
 
-  test('of which an answer that is cut off holds the beginning is redacted, too', async () => {
+  test('is redacted even if the end of the excerpt cuts it off', async () => {
     const fault = new Error('cut off');
     expect(await said(`x: ${secret.slice(0, 15)}`, {}, { fault })).toBe('x: [secret]');
     expect(await said(`x: ${secret.slice(7, 15)}`, {}, { fault })).toBe('x: [secret]');
@@ -192,7 +192,7 @@ describe('a secret', () => {
     );
   });
 
-  test('is not in the words about what is no text', async () => {
+  test('is redacted from the words about a response that is no text', async () => {
     const headers = { 'content-type': 'application/abcdefgh', 'content-encoding': 'ABCDEFGH' };
     const shown = await excerpt('x', headers, { secrets: ['abcdefgh'] });
     expect(shown).toBe('(1 byte of application/[secret], encoded as "[secret]", which can\'t be read here)');

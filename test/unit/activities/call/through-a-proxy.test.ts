@@ -21,7 +21,7 @@ afterEach(async () => {
   await Promise.all(stops.splice(0).map((stop) => stop()));
 });
 
-/** A public address: proxies of these tests lead to a server of this machine for it. */
+/** A public address. The proxies of these tests connect to a server on this machine for it. */
 const PUBLIC = '93.184.216.34';
 
 async function listen(server: Server, address = '127.0.0.1'): Promise<number> {
@@ -30,7 +30,7 @@ async function listen(server: Server, address = '127.0.0.1'): Promise<number> {
   return (server.address() as AddressInfo).port;
 }
 
-/** A target that remembers the headers of each call, and redirects if it is told where to. */
+/** A target that records the headers of each call, and redirects if the test says where to. */
 async function startTarget(options: { certificate?: object; location?: string } = {}) {
   const calls: IncomingHttpHeaders[] = [];
   const { certificate, location } = options;
@@ -66,7 +66,7 @@ function call(
 }
 
 describe('a call', () => {
-  test('goes through the proxy to the address that was checked, and carries the name', async () => {
+  test('goes through the proxy to the checked address, and carries the name', async () => {
     const target = await startTarget();
     const proxy = await startProxy(target.port);
     const wayOut = through(`user:p%40ss@127.0.0.1:${proxy.port}`);
@@ -80,11 +80,11 @@ describe('a call', () => {
       },
     ]);
     expect(target.calls).toEqual([expect.objectContaining({ host: 'target.example' })]);
-    // Credentials of the proxy are none of the target's.
+    // The target must not get the credentials of the proxy.
     expect(target.calls[0]).not.toHaveProperty('proxy-authorization');
   });
 
-  test('by https is verified against the name, though the proxy is told the address', async () => {
+  test('by https is verified against the name, though the proxy gets the address', async () => {
     const target = await startTarget({ certificate: PRIVATELY_SIGNED });
     const proxy = await startProxy(target.port);
     const wayOut = through(`127.0.0.1:${proxy.port}`, { TARGET_CA_FILE: Buffer.from(PRIVATE_AUTHORITY) });
@@ -122,7 +122,7 @@ describe('a call', () => {
     }
   });
 
-  test('goes past the proxy where NO_PROXY says so, and to this machine itself', async () => {
+  test('bypasses the proxy for NO_PROXY and for this machine', async () => {
     const target = await startTarget();
     const proxy = await startProxy(target.port);
     const wayOut = through(`127.0.0.1:${proxy.port}`, {
@@ -141,7 +141,7 @@ describe('a call', () => {
     expect(proxy.requests).toEqual([]);
   });
 
-  test('tries the other addresses of a name when the proxy does not get to one', async () => {
+  test('tries the other addresses of a name if the proxy cannot connect to one', async () => {
     const target = await startTarget();
     const proxy = await startProxy(target.port, {
       status: (authority) => (authority.startsWith('[') ? 502 : 200),
@@ -156,7 +156,7 @@ describe('a call', () => {
     ]);
   });
 
-  test('reads what comes right behind the answer of the proxy', async () => {
+  test('reads bytes that follow directly after the response of the proxy', async () => {
     const silent = await startRawServer(() => undefined);
     stops.push(silent.stop);
     const proxy = await startProxy(silent.port, {
@@ -169,7 +169,7 @@ describe('a call', () => {
   });
 });
 
-describe('where no call may go, none goes through a proxy', () => {
+describe('a forbidden address is not called through a proxy either', () => {
   const FORBIDDEN = { verdict: 'final', error: expect.stringMatching(/is not public/) };
 
   test.each<[string, string[]?]>([
@@ -191,7 +191,7 @@ describe('where no call may go, none goes through a proxy', () => {
     expect(proxy.requests).toEqual([]);
   });
 
-  test('a redirect to such a place', async () => {
+  test('a redirect to a forbidden address', async () => {
     for (const location of [
       'http://10.0.0.1/',
       'http://0x7f.1/',
@@ -218,7 +218,7 @@ describe('a proxy that resolves names', () => {
     throw new Error('nobody is to ask for a name here');
   };
 
-  test('is told them, and this machine asks for none', async () => {
+  test('gets the names, and this machine resolves none', async () => {
     const target = await startTarget();
     const proxy = await startProxy(target.port);
     const wayOut = through(`127.0.0.1:${proxy.port}`, { TARGET_PROXY_RESOLVES: true });
@@ -252,7 +252,7 @@ describe('a proxy that resolves names', () => {
   );
 });
 
-describe('what a proxy does not do is told in words, without its credentials, and is no answer of the target', () => {
+describe('a failure of a proxy is described without its credentials, and is no response of the target', () => {
   const words = async (wayOut: OutboundSettings, resolve?: Resolve) => {
     const outcome = await call(`https://${PUBLIC}/`, wayOut, {
       ...(resolve ? { resolve } : {}),
@@ -275,14 +275,14 @@ describe('what a proxy does not do is told in words, without its credentials, an
     expect(proxy.requests).toHaveLength(1);
   });
 
-  test('a proxy that refuses all addresses alike is asked once', async () => {
+  test('a proxy that refuses every address is called once', async () => {
     const proxy = await startProxy(1, { status: 407 });
     const resolve = resolveTo(PUBLIC, '8.8.8.8', '2606:2800:220:1::1');
     await call('http://target.example/', through(`127.0.0.1:${proxy.port}`), { resolve });
     expect(proxy.requests).toHaveLength(1);
   });
 
-  test('none there, and one that is none', async () => {
+  test('no proxy there, and a server that is no proxy', async () => {
     const silent = await startRawServer((socket) => socket.end());
     const other = await startRawServer((socket) => socket.end('SSH-2.0-OpenSSH_9.2\r\n'));
     stops.push(silent.stop, other.stop);

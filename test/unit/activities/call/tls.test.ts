@@ -25,7 +25,7 @@ async function listen(certificate: { key: string; cert: string }) {
   return { port: (server.address() as AddressInfo).port, stop: () => server.close() };
 }
 
-test('a certificate of a private authority is taken if the authority is known, and no other', async () => {
+test('a certificate of a private authority is accepted if the authority is known, and no other', async () => {
   const { port, stop } = await listen(PRIVATELY_SIGNED);
   const call = (wayOut?: OutboundSettings) =>
     callTarget(
@@ -46,14 +46,14 @@ test('a certificate of a private authority is taken if the authority is known, a
   }
 });
 
-test('those that Node trusts are trusted still, NODE_EXTRA_CA_CERTS among them', async () => {
+test('the authorities of Node stay trusted, including NODE_EXTRA_CA_CERTS', async () => {
   const folder = mkdtempSync(path.join(os.tmpdir(), 'scheduler-authorities-'));
   const extra = path.join(folder, 'extra.pem');
   writeFileSync(extra, SELF_SIGNED.cert);
   const [ours, nodes, unknown] = await Promise.all(
     [PRIVATELY_SIGNED, SELF_SIGNED, OTHER_SELF_SIGNED].map(listen),
   );
-  // Node reads the variable when it starts.
+  // Node reads the variable at its start.
   const script = `
     import { connect } from 'node:tls';
     import { trustAuthorities } from './activities/call/tls.ts';
