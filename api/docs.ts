@@ -5,7 +5,7 @@ import type { Router } from '@koa/router';
 import type { Middleware } from 'koa';
 import type { RequestState } from './middleware/request-context.ts';
 
-// Every address is relative: a gateway may serve this under a prefix.
+// All addresses are relative, because a gateway may serve the page under a prefix.
 const PAGE = `<!doctype html>
 <html lang="en">
   <head>
@@ -32,13 +32,13 @@ const FILES: Record<string, string> = {
   'favicon-32x32.png': 'image/png',
 };
 
-// Swagger UI sets styles by itself, and draws with images that it holds as data.
+// Swagger UI sets inline styles, and its images are data URLs.
 const CONTENT_SECURITY_POLICY =
   "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; font-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /**
- * Serves the OpenAPI document, and Swagger UI from the files of its package, so that it works offline. `guards` see each
- * request first.
+ * Serves the OpenAPI document, and Swagger UI from the files of its package, so that it works offline. Each request passes
+ * the `guards` first.
  */
 export function serveDocs(
   router: Router<RequestState>,

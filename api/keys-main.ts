@@ -13,15 +13,18 @@ import { issueApiKey } from './access/issue-api-key.ts';
 import { presentApiKey } from './rest/present.ts';
 import { parseInput } from './rest/validation.ts';
 
-// npm run keys: makes, lists and revokes API keys, without an API: so the first one is made.
+// npm run keys: creates, lists and revokes API keys in the database. This is how the first key comes to be.
 const USAGE = `npm run keys -- create --name <name> --scopes <scope>[,<scope>…] [--namespace <namespace>] [--expires <instant>]
 npm run keys -- list [--namespace <namespace>]
 npm run keys -- revoke <id>
 
-Scopes: jobs:read, jobs:write, runs:read, runs:write, admin. create writes the key to standard output, and nothing else
-there. DATABASE_URL says where; API_KEY_PEPPER must be the one that the API has.`;
+Scopes: jobs:read, jobs:write, runs:read, runs:write, admin. create writes the key, and nothing else, to standard output.
+DATABASE_URL names the database; API_KEY_PEPPER must be that of the API.`;
 
 const PAGE = 200;
+
+/** A command that does not exist, or lacks its arguments. */
+class UsageError extends Error {}
 
 interface Options {
   name?: string | undefined;
@@ -42,7 +45,7 @@ try {
   });
   const [command, id, ...rest] = positionals;
   const isKnown = { create: id === undefined, list: id === undefined, revoke: id !== undefined };
-  if (rest.length > 0 || !isKnown[command as keyof typeof isKnown]) throw new TypeError('');
+  if (rest.length > 0 || !isKnown[command as keyof typeof isKnown]) throw new UsageError();
   const config = readDatabaseConfig(process.env);
   const db = createDatabase(config, createLogger({ level: 'warn', name: 'keys' }), 'scheduler-keys');
   try {
@@ -58,7 +61,7 @@ try {
   process.exitCode = 1;
 }
 
-/** Revisions and lists name whoever sat at the keyboard. */
+/** The user of this machine, as lists of keys name them. */
 function operator(): string {
   try {
     return `${userInfo().username} (npm run keys)`;
@@ -98,7 +101,7 @@ async function revoke(db: Database, id: string): Promise<void> {
   parseInput(z.uuid({ error: 'the id of a key is a UUID; list shows it' }), id);
   if (!(await markApiKeyRevoked(db, { id }, operator(), new Date())))
     throw new SchedulerError('not_found', `There is no key with the id ${id}.`);
-  console.error('Revoked. Within five seconds no process takes it any more.');
+  console.error('Revoked. All processes refuse it within five seconds.');
 }
 
 function explain(error: unknown): string {
@@ -106,7 +109,8 @@ function explain(error: unknown): string {
     return error.errors.length > 0
       ? error.errors.map(({ path, message }) => (path === '' ? message : `${path}: ${message}`)).join('\n')
       : error.message;
-  // Of parseArgs, or ours for a command that there is not.
-  if (error instanceof TypeError) return error.message === '' ? USAGE : `${error.message}\n\n${USAGE}`;
+  if (error instanceof UsageError) return USAGE;
+  // Thrown by parseArgs, for an unknown option or one without a value.
+  if (error instanceof TypeError) return `${error.message}\n\n${USAGE}`;
   return error instanceof Error ? error.message : String(error);
 }

@@ -2,7 +2,7 @@ import { createRequire } from 'node:module';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
-// package.json lies beside the folder of this file, or, when running from dist/, one level further up.
+// package.json is in the parent folder of this one, or, in dist/, one level further up.
 const candidates = ['../package.json', '../../package.json'].map((path) =>
   fileURLToPath(new URL(path, import.meta.url)),
 );

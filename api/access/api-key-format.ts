@@ -6,29 +6,31 @@ const CHECKSUM_CHARACTERS = 6;
 const BASE62 = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
 const KEY = new RegExp(`^${PREFIX}[0-9A-Za-z]{${RANDOM_CHARACTERS + CHECKSUM_CHARACTERS}}$`);
 
-/** So much of a key is kept to tell it from others. */
+/** Characters of a key that are stored in plain, to tell it from others. */
 const HINT_LENGTH = PREFIX.length + 4;
 
-/** A new key: a prefix by which scanners for leaked secrets know it, 30 random characters (178 bits), and a checksum. */
+/**
+ * A new random key: a prefix that secret scanners can find, 30 random characters (178 bits), and a checksum.
+ */
 export function makeApiKey(): string {
   const random = Array.from({ length: RANDOM_CHARACTERS }, () => BASE62[randomInt(BASE62.length)]).join('');
   return PREFIX + random + checksumOf(random);
 }
 
-/** How a key begins. */
+/** The beginning of a key, which is no secret. */
 export const hintOf = (key: string): string => key.slice(0, HINT_LENGTH);
 
-/** Tells whether a text means to be a key of this service, rather than a token. */
+/** Tells a key of this service, valid or not, from a token. */
 export const looksLikeApiKey = (text: string): boolean => text.startsWith(PREFIX);
 
-/** Tells whether this service may have made the key: what was mistyped or cut off is found without asking the database. */
+/** Checks length and checksum, so that a mistyped or truncated key is refused without a query. */
 export function isWellFormedApiKey(text: string): boolean {
   if (!KEY.test(text)) return false;
   const random = text.slice(PREFIX.length, -CHECKSUM_CHARACTERS);
   return text.endsWith(checksumOf(random));
 }
 
-/** Six characters of base 62. No secret goes into it: it finds slips, and forges nothing. */
+/** Six characters of base 62. It finds typing errors; it does not authenticate, because it holds no secret. */
 function checksumOf(random: string): string {
   const digest = createHash('sha256').update(random).digest();
   return Array.from({ length: CHECKSUM_CHARACTERS }, (_, index) => BASE62[(digest[index] ?? 0) % 62]).join(
@@ -36,6 +38,6 @@ function checksumOf(random: string): string {
   );
 }
 
-/** A key as it is stored: without the pepper, which no database holds, a stolen table can not even be tried out. */
+/** The hash under which a key is stored. Without the pepper, which is not in the database, a stolen table is of no use. */
 export const hashApiKey = (key: string, pepper: string): string =>
   createHmac('sha256', pepper).update(key).digest('hex');

@@ -9,20 +9,20 @@ import { isAllowedHost } from './safe-start.ts';
 import type { Session } from './session.ts';
 import { createTokenVerifier } from './tokens.ts';
 
-/** What of a request says who sent it. */
+/** The parts of a request that tell who sent it. */
 interface Credentials {
   /** The header `Authorization`; empty if there is none. */
   authorization: string;
   /** The header `Host`. */
   host: string;
-  /** Whom strangers from the sender's address count as. */
-  stranger: string;
+  /** The client that requests from this address count for, where there are no credentials. */
+  addressClient: string;
 }
 
-/** Finds out who sent a request. @throws SchedulerError `unauthenticated`, `forbidden` or `unavailable` */
+/** Authenticates the sender of a request. @throws SchedulerError `unauthenticated`, `forbidden` or `unavailable` */
 export type Authenticate = (credentials: Credentials) => Promise<Session>;
 
-/** Takes API keys, tokens or both, as they are configured; if none are, everybody who reaches the API may do everything. */
+/** Accepts API keys, tokens or both, as configured. With neither, everybody who reaches the API is an admin. */
 export function createAuthenticate(
   config: Config,
   dependencies: { db: Database; logger: Logger; now: () => Date },
@@ -30,34 +30,34 @@ export function createAuthenticate(
   const pepper = config.API_KEY_PEPPER;
   const verifyKey = pepper === undefined ? undefined : createKeyVerifier({ ...dependencies, pepper });
   const verifyToken = createTokenVerifier(config, dependencies.now);
-  if (!verifyKey && !verifyToken) return async (credentials) => everybody(config, credentials);
+  if (!verifyKey && !verifyToken) return async (credentials) => admitEverybody(config, credentials);
 
-  const wanted = [...(verifyKey ? ['an API key'] : []), ...(verifyToken ? ['a token'] : [])].join(' or ');
+  const accepted = [...(verifyKey ? ['an API key'] : []), ...(verifyToken ? ['a token'] : [])].join(' or ');
   return async ({ authorization }) => {
     const [, credential] = /^bearer +([^\s]+) *$/i.exec(authorization) ?? [];
     if (credential === undefined) {
       const message =
         authorization === '' ? 'The request carries no credentials' : 'The header is not understood';
-      throw new SchedulerError('unauthenticated', `${message}; send ${wanted} as Authorization: Bearer ….`);
+      throw new SchedulerError('unauthenticated', `${message}; send ${accepted} as Authorization: Bearer ….`);
     }
     const verify = looksLikeApiKey(credential) ? verifyKey : verifyToken;
-    if (!verify) throw new SchedulerError('unauthenticated', `The credentials are not ${wanted}.`);
+    if (!verify) throw new SchedulerError('unauthenticated', `The credentials are not ${accepted}.`);
     return verify(credential);
   };
 }
 
-function everybody(config: Config, { host, stranger }: Credentials): Session {
-  // A page in a browser can give its own server's name this address, and so reach what is not open to the world.
+function admitEverybody(config: Config, { host, addressClient }: Credentials): Session {
+  // Against DNS rebinding: a web page can point the name of its own server to this address.
   if (!isAllowedHost(config, host)) {
     const message =
-      'Without keys or tokens, this API answers to certain names alone: those of ALLOWED_HOSTS, or, without it, localhost and 127.0.0.1.';
+      'Without keys or tokens, this API answers only to certain host names: those of ALLOWED_HOSTS, or, without it, localhost and 127.0.0.1.';
     throw new SchedulerError('forbidden', message);
   }
   return {
     name: 'api',
     namespace: DEFAULT_NAMESPACE,
     scopes: ['admin'],
-    client: stranger,
+    client: addressClient,
     isStillValid: async () => true,
   };
 }

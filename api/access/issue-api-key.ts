@@ -8,8 +8,8 @@ import { toInstant } from '../../domain/instant.ts';
 import { hashApiKey, hintOf, makeApiKey } from './api-key-format.ts';
 
 /**
- * Makes a key and stores its hash. The key itself is known to whoever gets this answer alone.
- * @throws SchedulerError `name_taken`, or `invalid` for an end that is past
+ * Makes a key and stores its hash. Only the caller of this function ever sees the key itself.
+ * @throws SchedulerError `name_taken`, or `invalid` if `expiresAt` is in the past
  */
 export async function issueApiKey(
   db: Database,

@@ -6,31 +6,34 @@ import type { Config } from '../../platform/config.ts';
 import { requiresCredentials } from './safe-start.ts';
 
 const WINDOW_SECONDS = 60;
-/** Clients over their limit that a process remembers. */
-const REMEMBERED = 10_000;
+/** How many clients over their limit a process remembers. */
+const MAX_REMEMBERED = 10_000;
 
-/** So many requests of one client are answered in a minute, if credentials are required and nothing else is said. */
-const DEFAULTS = { reads: 6_000, writes: 1_200 };
+/** Requests of one client a minute, where credentials are required and no variable sets another limit. */
+const DEFAULT_LIMITS = { reads: 6_000, writes: 1_200 };
 
-/** Reads and writes are counted apart. */
-export type RequestKind = keyof typeof DEFAULTS;
+/** Reads and writes have limits of their own. */
+export type RequestKind = keyof typeof DEFAULT_LIMITS;
 
-/** Where a client stands with its limit. */
+/** What a client has left of its limit. */
 interface Allowance {
   limit: number;
   windowSeconds: number;
   remaining: number;
-  /** Whole seconds until the limit is whole again. */
+  /** Whole seconds until the window ends. */
   resetSeconds: number;
   isExceeded: boolean;
 }
 
-/** Counts a request of a client, in Postgres, so for all API processes together. Undefined: there is no limit. */
+/** Counts a request of a client, in Postgres and so across all API processes. Undefined: there is no limit. */
 export type CountRequest = (kind: RequestKind, client: string) => Promise<Allowance | undefined>;
 
-/** Limits of one minute that begins with a client's first request. Without Postgres each process counts by itself. */
+/**
+ * Rate limits with windows of one minute, each beginning with a client's first request. While Postgres is away, each
+ * process counts for itself.
+ */
 export function createRateLimits(config: Config, db: Database): CountRequest {
-  const defaults = requiresCredentials(config) ? DEFAULTS : { reads: 0, writes: 0 };
+  const defaults = requiresCredentials(config) ? DEFAULT_LIMITS : { reads: 0, writes: 0 };
   const limiters = {
     reads: createLimiter('reads', config.RATE_LIMIT_READS_PER_MINUTE ?? defaults.reads, db),
     writes: createLimiter('writes', config.RATE_LIMIT_WRITES_PER_MINUTE ?? defaults.writes, db),
@@ -44,7 +47,7 @@ function createLimiter(kind: RequestKind, limit: number, db: Database) {
   const limiter = new RateLimiterPostgres({
     ...options,
     storeClient: {
-      // The name of the statement is left out: a pooler between may not know of prepared ones.
+      // Without the name of the statement, because connection poolers may not support prepared statements.
       query: ({ text, values }: { text: string; values: unknown[] }) =>
         db.executeQuery(CompiledQuery.raw(text, values)),
     },
@@ -53,7 +56,7 @@ function createLimiter(kind: RequestKind, limit: number, db: Database) {
     tableCreated: true,
     insuranceLimiter: new RateLimiterMemory(options),
   });
-  /** Who is over the limit, and until when, in milliseconds since the epoch: they cost no more statements. */
+  /** Clients over their limit, and until when, in milliseconds since the epoch. They cost no queries. */
   const over = new Map<string, number>();
   return async (client: string): Promise<Allowance> => {
     const until = over.get(client) ?? 0;
@@ -66,7 +69,7 @@ function createLimiter(kind: RequestKind, limit: number, db: Database) {
       },
     );
     if (isExceeded) {
-      if (over.size >= REMEMBERED) over.clear();
+      if (over.size >= MAX_REMEMBERED) over.clear();
       over.set(client, Date.now() + result.msBeforeNext);
     }
     return toAllowance(limit, result.remainingPoints, result.msBeforeNext, isExceeded);
@@ -81,9 +84,9 @@ const toAllowance = (limit: number, remaining: number, resetMs: number, isExceed
   isExceeded,
 });
 
-/** The name under which an address is counted: IPv6 users have a whole /64. Undefined for what is no address. */
+/** The client that an address counts for. IPv6 counts by /64, because users have whole ones. Undefined if it is no address. */
 export function clientOfAddress(text: string): string | undefined {
-  // Some proxies write the port as well.
+  // Some proxies append the port.
   const address = text.replace(/^\[(.*)\](:\d+)?$/, '$1').replace(/^([\d.]+):\d+$/, '$1');
   if (!ipaddr.isValid(address)) return undefined;
   const parsed = ipaddr.process(address);

@@ -1,9 +1,9 @@
 import type { Caller } from '../../domain/access.ts';
 
-/** A caller whose credentials have been verified. */
+/** A caller with verified credentials. */
 export interface Session extends Caller {
-  /** Whose requests are counted together: a key, a subject or an address. */
+  /** Identifies the client for limits: a key, the subject of a token, or an address. */
   client: string;
-  /** Whether the credentials hold still, for answers that go on for long. @throws what the database throws */
+  /** Tells whether the credentials are still valid, for long-lived streams. @throws what the database throws */
   isStillValid: () => Promise<boolean>;
 }

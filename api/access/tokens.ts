@@ -7,11 +7,11 @@ import { SECOND_MS } from '../../domain/milliseconds.ts';
 import type { Config } from '../../platform/config.ts';
 import type { Session } from './session.ts';
 
-/** Revisions name it. */
+/** The subject of a token; revisions of jobs show it. */
 const Subject = singleLine(200).min(1);
 
-/** What says that a token is wrong, rather than that it could not be verified. */
-const FAULTS = [
+/** Errors that mean that the token is bad. Any other means that it could not be verified. */
+const BAD_TOKEN_ERRORS = [
   errors.JWTExpired,
   errors.JWTClaimValidationFailed,
   errors.JWTInvalid,
@@ -35,7 +35,7 @@ type TokenConfig = Pick<
   | 'JWT_NAMESPACE_CLAIM'
 >;
 
-/** Verifies JSON Web Tokens (RFC 7519, with the advice of RFC 8725); undefined if none are to be taken. */
+/** Verifies JSON Web Tokens (RFC 7519, with the advice of RFC 8725); undefined if tokens are not configured. */
 export function createTokenVerifier(
   config: TokenConfig,
   now: () => Date,
@@ -57,12 +57,12 @@ export function createTokenVerifier(
         currentDate: now(),
       }));
     } catch (error) {
-      // A key that lies here can always be had.
-      if (!config.JWT_JWKS_URL || FAULTS.some((fault) => error instanceof fault))
+      // With a key from a file, nothing but the token can be at fault.
+      if (!config.JWT_JWKS_URL || BAD_TOKEN_ERRORS.some((type) => error instanceof type))
         throw new SchedulerError('unauthenticated', `The token is refused: ${(error as Error).message}.`, {
           cause: error,
         });
-      throw new SchedulerError('unavailable', 'The keys that verify tokens can not be had; try again.', {
+      throw new SchedulerError('unavailable', 'The keys that verify tokens cannot be fetched; try again.', {
         cause: error,
       });
     }
@@ -71,7 +71,7 @@ export function createTokenVerifier(
     if (!subject.success)
       throw new SchedulerError(
         'unauthenticated',
-        'The token is refused: its subject is not the name of one.',
+        'The token is refused: its subject must be 1 to 200 characters on one line.',
       );
     const sub = subject.data;
     return {
@@ -85,14 +85,14 @@ export function createTokenVerifier(
 }
 
 function createKeyFinder({ JWT_JWKS_URL: url, JWT_PUBLIC_KEY_FILE: file }: TokenConfig) {
-  // Asks again for a key that it does not know, though not more often than every 30 s.
+  // Fetches the keys again when it meets an unknown one, at most every 30 seconds.
   if (url) return createRemoteJWKSet(new URL(url));
   if (!file) return undefined;
   const key = createPublicKey(file);
   return () => key;
 }
 
-/** A claim by its name, or by its path: `realm_access.roles`. A name may have dots itself, as those that are URLs do. */
+/** A claim by its name, or by its path: `realm_access.roles`. Names win, because they may have dots too, as URLs do. */
 function claimOf(payload: JWTPayload, name: string): unknown {
   if (Object.hasOwn(payload, name)) return payload[name];
   return name
@@ -106,7 +106,7 @@ function claimOf(payload: JWTPayload, name: string): unknown {
     );
 }
 
-/** As RFC 8693 has it, words in one text, or a list. Scopes of other services mean nothing here. */
+/** Scopes in one string, separated by spaces (RFC 8693), or in a list. Those of other services are ignored. */
 function scopesOf(claim: unknown): Scope[] {
   const words: unknown[] = typeof claim === 'string' ? claim.split(' ') : Array.isArray(claim) ? claim : [];
   return words.filter((word): word is Scope => Scope.safeParse(word).success);
@@ -116,5 +116,8 @@ function namespaceOf(claim: unknown): string {
   if (claim === undefined) return DEFAULT_NAMESPACE;
   const namespace = NamespaceName.safeParse(claim);
   if (namespace.success) return namespace.data;
-  throw new SchedulerError('unauthenticated', 'The token is refused: its namespace is not the name of one.');
+  throw new SchedulerError(
+    'unauthenticated',
+    'The token is refused: its namespace claim is not a valid name.',
+  );
 }

@@ -9,17 +9,19 @@ import { createKeyedMutex } from '../../platform/keyed-mutex.ts';
 import type { Logger } from '../../platform/logger.ts';
 import type { Session } from './session.ts';
 
-/** A key is asked for again after this time. With how often streams ask, it keeps the promise of five seconds. */
+/** A revoked key is refused within five seconds: this time, and the two seconds between the checks of a stream. */
 const CACHE_MS = 2 * SECOND_MS;
 const CACHE_SIZE = 10_000;
 
-interface Entry {
+interface CacheEntry {
   row: Promise<ApiKeyRow | undefined>;
-  until: number;
-  notedAt: number;
+  /** On the clock of `performance.now()`. */
+  expiresAt: number;
+  /** When the use of the key was last recorded, on the same clock. */
+  recordedAt: number;
 }
 
-/** Verifies keys against the database, and remembers for two seconds what it found. */
+/** Verifies keys against the database, and caches the result for two seconds. */
 export function createKeyVerifier({
   db,
   pepper,
@@ -31,36 +33,40 @@ export function createKeyVerifier({
   logger: Logger;
   now: () => Date;
 }): (key: string) => Promise<Session> {
-  const cache = new Map<string, Entry>();
-  const queue = createKeyedMutex();
+  const cache = new Map<string, CacheEntry>();
+  const mutex = createKeyedMutex();
 
   const find = (hash: string): Promise<ApiKeyRow | undefined> => {
-    const known = cache.get(hash);
-    if (known && known.until > performance.now()) return known.row;
-    const ask = () => findApiKeyByHash(db, hash);
-    // One after another: who tries out keys must not take the connections of those whose keys are known.
-    const row = known ? ask() : queue('unknown', ask);
-    // In the order of their last look-up, so that the oldest go first.
+    const cached = cache.get(hash);
+    if (cached && cached.expiresAt > performance.now()) return cached.row;
+    const query = () => findApiKeyByHash(db, hash);
+    // Unknown keys are looked up one at a time, so that guessing keys cannot use up the connections.
+    const row = cached ? query() : mutex('unknown', query);
+    // Insertion keeps the map in the order of look-ups, so its first entry is the oldest.
     cache.delete(hash);
     if (cache.size >= CACHE_SIZE) cache.delete(cache.keys().next().value as string);
-    const entry = { row, until: performance.now() + CACHE_MS, notedAt: known?.notedAt ?? -Infinity };
+    const entry = {
+      row,
+      expiresAt: performance.now() + CACHE_MS,
+      recordedAt: cached?.recordedAt ?? -Infinity,
+    };
     cache.set(hash, entry);
     const forget = () => {
       if (cache.get(hash) === entry) cache.delete(hash);
     };
-    // What is not there yet may be there in a moment, and a failure is no answer.
+    // Unknown keys and failures are not cached: the next request may have better luck.
     row.then(
-      (found) => (found === undefined ? forget() : isValid(found, hash) && note(entry, found)),
+      (found) => (found === undefined ? forget() : isValid(found, hash) && recordUse(entry, found)),
       forget,
     );
     return row;
   };
 
-  const note = (entry: Entry, { id }: ApiKeyRow) => {
-    if (performance.now() - entry.notedAt < MINUTE_MS) return;
-    entry.notedAt = performance.now();
+  const recordUse = (entry: CacheEntry, { id }: ApiKeyRow) => {
+    if (performance.now() - entry.recordedAt < MINUTE_MS) return;
+    entry.recordedAt = performance.now();
     noteUse(db, id, now()).catch((error: unknown) => {
-      logger.debug({ err: error }, 'could not note the use of a key');
+      logger.debug({ err: error }, 'could not record the use of an API key');
     });
   };
 

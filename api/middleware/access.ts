@@ -6,15 +6,15 @@ import { clientOfAddress, type CountRequest, type RequestKind } from '../access/
 import type { Session } from '../access/session.ts';
 import type { RequestState } from './request-context.ts';
 
-/** Who may do what, and how often. */
+/** Authentication, and the rate limits. */
 export interface AccessControl {
   authenticate: Authenticate;
   countRequest: CountRequest;
 }
 
 /**
- * Lets a request pass if its caller is known, has the scope, and has not asked too often; before anything of its body is
- * read. Without a scope, whoever is known may pass; without a kind, it is not counted unless it is refused.
+ * Refuses a request before its body is read, unless its credentials are valid, its client is within its rate limit, and its
+ * caller has the scope. Without `scope`, any scope will do. Without `kind`, only requests with bad credentials are counted.
  */
 export function requireAccess(
   { authenticate, countRequest }: AccessControl,
@@ -37,23 +37,26 @@ export function requireAccess(
   };
 }
 
-/** Who asks. Whoever can not say so is counted by the address. */
+/**
+ * Authenticates the caller. Requests with bad credentials count towards the read limit of their address.
+ * @throws SchedulerError `unauthenticated`, `forbidden`, `rate_limited` or `unavailable`
+ */
 async function identify(
   context: ParameterizedContext<RequestState>,
   authenticate: Authenticate,
   countRequest: CountRequest,
 ): Promise<Session> {
-  const stranger =
+  const addressClient =
     clientOfAddress(context.ip) ?? clientOfAddress(context.req.socket.remoteAddress ?? '') ?? '';
   try {
     return await authenticate({
       authorization: context.get('authorization'),
       host: context.get('host'),
-      stranger,
+      addressClient,
     });
   } catch (error) {
     if (!(error instanceof SchedulerError)) throw error;
-    await requireAllowance(context, countRequest, 'reads', stranger);
+    await requireAllowance(context, countRequest, 'reads', addressClient);
     if (error.code !== 'unauthenticated') throw error;
     const isGiven = context.get('authorization') !== '';
     context.set('WWW-Authenticate', isGiven ? 'Bearer error="invalid_token"' : 'Bearer');
@@ -61,7 +64,10 @@ async function identify(
   }
 }
 
-/** The headers are those of draft-ietf-httpapi-ratelimit-headers. @throws SchedulerError `rate_limited` */
+/**
+ * Counts the request, and tells the client of its limit (draft-ietf-httpapi-ratelimit-headers).
+ * @throws SchedulerError `rate_limited`
+ */
 async function requireAllowance(
   context: ParameterizedContext<RequestState>,
   countRequest: CountRequest,

@@ -7,11 +7,11 @@ import { readJson } from '../rest/read-json.ts';
 export const MAX_BODY_BYTES = 1_048_576;
 
 /**
- * Reads a JSON body into `context.request.body`, and refuses everything that could not be kept as it was sent. An
- * `optional` body that is not there is an empty object. `types` are the content types that are taken.
+ * Reads a JSON body into `context.request.body`. Refuses JSON that would lose something on the way to the database. A
+ * missing `optional` body counts as an empty object. `types` are the accepted media types.
  */
 export function jsonBody({ optional, types }: { optional: boolean; types: readonly string[] }): Middleware {
-  // Latin-1 gives each byte a character of its own, so that the bytes can be looked at.
+  // Latin-1 keeps each byte as one character, so that readJson gets the bytes as they were sent.
   const readBytes = koaBody({
     json: false,
     urlencoded: false,
@@ -26,7 +26,7 @@ export function jsonBody({ optional, types }: { optional: boolean; types: readon
   });
   return async (context, next) => {
     const request = context.request as { body?: unknown };
-    // null: there is no body at all.
+    // `is` returns null if the request has no body.
     const isEmpty = context.get('content-length') === '0' || context.is([...types]) === null;
     if (isEmpty && optional) {
       request.body = {};
@@ -51,9 +51,9 @@ function requireJsonType(context: Context, types: readonly string[]): void {
     if (charset)
       throw new SchedulerError(
         'unsupported_media_type',
-        `The body is said to be ${JSON.stringify(charset.value.slice(0, 40))}; JSON is sent as UTF-8 (RFC 8259, 8.1).`,
+        `The Content-Type names the charset ${JSON.stringify(charset.value.slice(0, 40))}; send JSON as UTF-8 (RFC 8259, 8.1).`,
       );
-    // What reads the bytes takes fewer ways of writing it.
+    // koa-body does not accept every valid spelling of the header.
     context.req.headers['content-type'] = mediaType.type;
     return;
   }
@@ -76,7 +76,7 @@ function toRefusal(error: Error & { type?: string; status?: number }): Scheduler
   if (error.status === 415)
     return new SchedulerError(
       'unsupported_media_type',
-      'The Content-Encoding of the body is none that is understood; send gzip, deflate, br or none.',
+      'The Content-Encoding of the body is not supported; send gzip, deflate, br or none.',
       { cause: error },
     );
   return new SchedulerError('not_json', `The body cannot be read as JSON: ${error.message.split('\n')[0]}`, {

@@ -3,8 +3,8 @@ import type { Middleware } from 'koa';
 const PREFIX = /^(?:\/[A-Za-z0-9._~-]+)+$/;
 
 /**
- * Puts the prefix under which a gateway serves this API (`X-Forwarded-Prefix: /scheduler`) before the paths of the
- * headers `Location` and `Link`, so that clients find what they name. Without a trusted proxy, the header means nothing.
+ * Prepends the prefix under which a gateway serves this API (`X-Forwarded-Prefix: /scheduler`) to the paths in the headers
+ * `Location` and `Link`. Ignores the prefix unless a trusted proxy is configured.
  */
 export function pathPrefix(): Middleware {
   return async (context, next) => {

@@ -3,23 +3,20 @@ import { SchedulerError } from '../../domain/errors.ts';
 import { PROBLEMS, toProblem, toSchedulerError } from '../rest/problem.ts';
 import type { RequestState } from './request-context.ts';
 
-/** Answers every error, and every path that nothing answered, as application/problem+json. */
+/** Answers every error, and every path without a route, as application/problem+json (RFC 9457). */
 export function problems(): Middleware<RequestState> {
   return async (context, next) => {
     try {
       if (context.state.hasBadTarget)
-        throw new SchedulerError('not_http', 'The target of the request is no path and no URL.');
+        throw new SchedulerError('not_http', 'The target of the request is neither a path nor a URL.');
       await next();
       if (context.body !== undefined) return;
       if (context.status === 404) {
-        throw new SchedulerError(
-          'not_found',
-          `There is nothing at ${context.path}; /docs shows what there is.`,
-        );
+        throw new SchedulerError('not_found', `There is nothing at ${context.path}; /docs lists all paths.`);
       }
-      // Set by the router, which has named the methods that there are in the Allow header.
+      // The router has set the status, and the Allow header.
       if (context.status === 405 || context.status === 501) {
-        const message = `${context.path} does not know ${context.method}; the Allow header names what it knows.`;
+        const message = `${context.path} does not support ${context.method}; the Allow header names the methods that it does.`;
         throw new SchedulerError('method_not_allowed', message);
       }
     } catch (thrown) {
@@ -32,7 +29,7 @@ export function problems(): Middleware<RequestState> {
       context.type = 'application/problem+json';
       context.body = JSON.stringify(problem);
       const { retryAfterSeconds } = PROBLEMS[error.code];
-      // Whoever knows it better has said so.
+      // The rate limits have set a better one.
       if (retryAfterSeconds !== undefined && !context.res.hasHeader('Retry-After'))
         context.set('Retry-After', String(retryAfterSeconds));
     }

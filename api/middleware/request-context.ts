@@ -6,36 +6,36 @@ import type { ObserveRequest } from '../server/request-metrics.ts';
 import { currentTraceId } from '../../platform/spans.ts';
 import type { Session } from '../access/session.ts';
 
-/** What every request carries. */
+/** State of a request, which its middleware shares. */
 export interface RequestState {
   requestId: string;
   logger: Logger;
-  /** The path of the operation that answers, as the document writes it. */
+  /** The path of the operation in the OpenAPI document, such as `/jobs/{id}`; undefined if no route matches. */
   route?: string;
-  /** What the request asks for can not be read. */
+  /** The request target is neither a path nor a URL. */
   hasBadTarget: boolean;
-  /** Who asks, once that is known. */
+  /** Set once the request is authenticated. */
   caller?: Session;
 }
 
-/** A caller's own request id is taken over if it is fit for a log line. */
+/** Ids of this form in X-Request-Id are used; others could spoil a log line. */
 const REQUEST_ID = /^[A-Za-z0-9._-]{8,128}$/;
 
-/** What comes every few seconds and says nothing. */
-export const isQuiet = (path: string): boolean => ['/livez', '/readyz', '/metrics'].includes(path);
+/** Tells whether a path is one of probes and scrapes, which come every few seconds. */
+export const isProbe = (path: string): boolean => ['/livez', '/readyz', '/metrics'].includes(path);
 
-/** The job and the run that a path leads to, for the log. Pure. */
-function findSubject(path: string): { jobId?: string; runId?: string } {
+/** The id of the job or run in a path, for the log. Pure. */
+function subjectOf(path: string): { jobId?: string; runId?: string } {
   const [, kind, id] = /^\/(jobs|runs)\/([0-9a-f-]{36})(?:[/?]|$)/.exec(path) ?? [];
   if (id === undefined) return {};
   return kind === 'jobs' ? { jobId: id } : { runId: id };
 }
 
-/** Anybody may make up methods; metrics have but a few. */
-const methodOf = (method: string) =>
+/** The method as a label of metrics. Unknown ones share a label, because clients can invent any number of them. */
+const methodLabel = (method: string) =>
   ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'].includes(method) ? method : 'other';
 
-/** Gives each request an id and a logger that knows it, and writes one line when it has been answered. */
+/** Gives each request an id and a logger with that id, and logs each answer in one line. */
 export function requestContext(logger: Logger, observe: ObserveRequest): Middleware<RequestState> {
   return async (context, next) => {
     const started = performance.now();
@@ -49,11 +49,11 @@ export function requestContext(logger: Logger, observe: ObserveRequest): Middlew
     const tookMs = performance.now() - started;
     const { route = 'other' } = context.state;
     const { method, path, status } = context;
-    observe({ method: methodOf(method), route, status }, tookMs / SECOND_MS);
+    observe({ method: methodLabel(method), route, status }, tookMs / SECOND_MS);
     const durationMs = Math.round(tookMs * 10) / 10;
-    const level = isQuiet(path) ? 'debug' : 'info';
+    const level = isProbe(path) ? 'debug' : 'info';
     const location = context.res.getHeader('Location');
-    const subject = { ...findSubject(path), ...findSubject(String(location)) };
+    const subject = { ...subjectOf(path), ...subjectOf(String(location)) };
     context.state.logger[level]({ method, path, status, durationMs, ...subject }, 'request');
   };
 }

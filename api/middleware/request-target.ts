@@ -1,7 +1,10 @@
 import type { Middleware } from 'koa';
 import type { RequestState } from './request-context.ts';
 
-/** Notes whether what a request asks for can be read. Koa would throw wherever it is looked at; so it is, until it is refused, `/`. */
+/**
+ * Marks a request whose target cannot be parsed as a URL, and gives it the target `/` until `problems` refuses it. Koa would
+ * throw at any use of the original.
+ */
 export function checkRequestTarget(): Middleware<RequestState> {
   return (context, next) => {
     context.state.hasBadTarget = !URL.canParse(context.req.url ?? '', 'http://localhost');

@@ -3,8 +3,8 @@ import type { Middleware } from 'koa';
 import helmet from 'koa-helmet';
 import type { RequestState } from './request-context.ts';
 
-/** What scripts of other origins may read of an answer, and set on a request. */
-const EXPOSED = [
+/** Response headers that scripts of other origins may read. */
+const EXPOSED_HEADERS = [
   'ETag',
   'Location',
   'Link',
@@ -14,7 +14,8 @@ const EXPOSED = [
   'Retry-After',
   'X-Request-Id',
 ];
-const ALLOWED = [
+/** Request headers that scripts of other origins may set. */
+const ALLOWED_HEADERS = [
   'Authorization',
   'Content-Type',
   'Idempotency-Key',
@@ -22,27 +23,28 @@ const ALLOWED = [
   'Last-Event-ID',
   'X-Request-Id',
 ];
+/** How long browsers may cache a preflight response. */
 const PREFLIGHT_SECONDS = 600;
 
-/** Headers that tell browsers to do nothing with an answer but read it. */
+/** Headers that keep browsers from executing, framing or guessing the type of an answer. */
 export function securityHeaders(isTls: boolean): Middleware<RequestState> {
   return helmet({
     contentSecurityPolicy: {
       useDefaults: false,
       directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] },
     },
-    // It means nothing without TLS; a proxy that ends TLS sets its own.
+    // Browsers ignore it without TLS. A proxy that terminates TLS sets its own.
     strictTransportSecurity: isTls,
   }) as Middleware<RequestState>;
 }
 
-/** Lets pages of these origins call the API. They send their credentials in a header, so no cookies are allowed for. */
+/** Allows pages of these origins to call the API (CORS). Without cookies, because credentials are in a header. */
 export function allowOrigins(origins: readonly string[]): Middleware<RequestState> {
   return cors({
     origin: ({ headers }) => (origins.includes(headers.origin ?? '') ? (headers.origin as string) : ''),
     allowMethods: ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'],
-    exposeHeaders: EXPOSED,
-    allowHeaders: ALLOWED,
+    exposeHeaders: EXPOSED_HEADERS,
+    allowHeaders: ALLOWED_HEADERS,
     maxAge: PREFLIGHT_SECONDS,
   }) as Middleware<RequestState>;
 }

@@ -8,15 +8,15 @@ import {
 } from '@opentelemetry/semantic-conventions';
 import type { Middleware } from 'koa';
 import { failSpan, inSpan } from '../../platform/spans.ts';
-import { isQuiet, type RequestState } from './request-context.ts';
+import { isProbe, type RequestState } from './request-context.ts';
 
 /**
- * Gives each request a span, named by its route, that continues the trace of its `traceparent`. Probes and scrapes have none. That of
- * a stream ends when the stream begins.
+ * Traces each request, except probes and scrapes, as a span that is named after its route and continues the trace of
+ * `traceparent`. The span of a stream ends when the stream begins.
  */
 export function traceRequests(): Middleware<RequestState> {
   return async (context, next) => {
-    if (isQuiet(context.path)) {
+    if (isProbe(context.path)) {
       await next();
       return;
     }

@@ -1,22 +1,22 @@
 import { z } from 'zod';
 
-/** One kind of server-sent events. */
+/** Server-sent events with the same `event` field. */
 export interface EventKind {
-  /** Of its `data`, which is JSON; named, and with an example. */
+  /** Schema of the JSON in `data`. It needs a name and an example. */
   data: z.ZodType;
-  /** An example of its `id`, if it has one. */
+  /** An example of the `id` field, if the events have one. */
   id?: string;
 }
 
 function nameOf(schema: z.ZodType): string {
   const name = schema.meta()?.id;
-  if (name === undefined) throw new Error('A schema of the data of events has no name.');
+  if (name === undefined) throw new Error('The schema of the data of an event has no name.');
   return name;
 }
 
 /**
- * What the document says of a stream of server-sent events, by their `event:`. The schema is that of each event, as the HTML
- * standard gives it to its readers, and as OpenAPI 3.2 names its fields; 3.1 has no word of its own for this.
+ * Describes a stream of server-sent events for the OpenAPI document. The schema is that of one event, with the fields that
+ * the HTML standard and OpenAPI 3.2 give it; OpenAPI 3.1 cannot describe streams.
  */
 export function describeEvents(kinds: Record<string, EventKind>) {
   const all = Object.entries(kinds);

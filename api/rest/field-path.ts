@@ -1,4 +1,4 @@
-/** A place in the input as one would write it in code: `schedule.cron[1]`, `target.headers["a b"]`. Pure. */
+/** A path in the input as JavaScript writes it: `schedule.cron[1]`, `target.headers["a b"]`. Pure. */
 export function toPath(path: readonly PropertyKey[]): string {
   let text = '';
   for (const key of path) {

@@ -8,9 +8,8 @@ import { findTooComplex } from '../../scheduling/schedules/spec-size.ts';
 import type { ApiDependencies } from './operation.ts';
 
 /**
- * Compiles a schedule, or refuses it: one that is too much for a Temporal Schedule, never fires after `now`
- * (milliseconds since the epoch), or fires more often than this installation allows. `before` is the schedule that it
- * replaces.
+ * Compiles a schedule. Refuses one that is too large for a Temporal Schedule, never fires after `now` (milliseconds since the
+ * epoch), or fires more often than this installation allows. `before` is the schedule that it replaces.
  * @throws SchedulerError `invalid`
  */
 export function requireFitSchedule(
@@ -26,6 +25,6 @@ export function requireFitSchedule(
   if (faults.length > 0) throw invalid(faults);
   const shortest = shortestInterval(compiled, now);
   if (shortest >= limits.minIntervalMs) return compiled;
-  const message = `two of its occurrences are ${shortest / SECOND_MS} s apart; here, a job may fire every ${limits.minIntervalMs / SECOND_MS} s at most`;
+  const message = `two of its occurrences are ${shortest / SECOND_MS} s apart; this installation allows one every ${limits.minIntervalMs / SECOND_MS} s`;
   throw invalid([{ path: 'schedule', code: 'too_often', message }]);
 }

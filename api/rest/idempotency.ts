@@ -13,13 +13,13 @@ import { SchedulerError } from '../../domain/errors.ts';
 import { SECOND_MS } from '../../domain/milliseconds.ts';
 import type { Answer, ApiDependencies, Input } from './operation.ts';
 
-/** A request that is not answered after this time was taken up by a process that has died. */
+/** The process of a request that is not answered after this time is taken for dead. */
 const LOCK_MS = 10 * SECOND_MS;
 
-// Plain, or as a string of RFC 9651 as the draft has it; visible ASCII characters either way.
+// Visible ASCII characters: plain, or as a string of RFC 9651, which the draft asks for.
 const KEY = /^(?:[!#-~]{1,255}|"(?:[!#-[\]-~]|\\["\\]){1,255}")$/;
 
-/** The headers of an operation that makes something. */
+/** The headers of an operation that creates something. */
 export const IdempotencyHeaders = z.strictObject({
   'Idempotency-Key': z
     .string()
@@ -29,35 +29,32 @@ export const IdempotencyHeaders = z.strictObject({
     .optional()
     .meta({
       description:
-        'Makes it safe to send the request again (draft-ietf-httpapi-idempotency-key-header): for 24 hours, the same key with the same request gives the same answer, marked with `Idempotency-Replayed: true`. The same key with another request is refused (422); so is one whose first request is still under way (409). A request that was refused leaves no key behind.',
+        'Makes the request safe to repeat (draft-ietf-httpapi-idempotency-key-header). For 24 hours, the same key with the same request gets the same response, marked with `Idempotency-Replayed: true`. The same key with another request is refused (422), and so is a key whose first request is still in flight (409). A refused request does not use up its key.',
       example: '8e03978e-40d5-43dd-bc93-6894a57f9324',
     }),
 });
 type IdempotencyHeaders = z.infer<typeof IdempotencyHeaders>;
 
-/** The errors that come with the header. */
+/** The errors of operations that take the header. */
 export const IDEMPOTENCY_ERRORS = ['idempotency_in_flight', 'idempotency_mismatch'] as const;
 
-/** For the document: the header that marks an answer as given again. */
-export const REPLAYED_HEADER = { 'Idempotency-Replayed': '`true` if this answer was given before.' };
+/** The response header of repeated requests, for the OpenAPI document. */
+export const REPLAYED_HEADER = { 'Idempotency-Replayed': '`true` if this response was sent before.' };
 
-/** What a request does, in steps. */
+/** The steps of a request that creates something. */
 interface Steps<Made> {
-  /**
-   * Stores what is asked for, under this id: at once, and in the transaction that it is given, if it is given one. What it
-   * throws leaves no key behind.
-   */
+  /** Stores the new resource under this id. `db` may be a transaction; an error rolls back the idempotency key too. */
   make: (db: Database, id: string) => Promise<Made>;
-  /** Does what is left to do, and answers. */
+  /** Does what is left after the commit, and answers. */
   answer: (made: Made) => Promise<Answer>;
-  /** Answers from what the id stands for by now, for a request whose first process died before it answered. */
+  /** Answers in place of a process that died after the commit, from the present state of the resource. */
   answerLate: (id: string) => Promise<Answer>;
 }
 
 /**
- * Makes something once, however often and wherever the request arrives. The key is stored in the transaction that makes
- * the thing, so that there is one if and only if there is the other.
- * @throws SchedulerError `idempotency_in_flight`, `idempotency_mismatch`, and whatever the steps throw
+ * Creates a resource once, no matter how often and to which process the request is sent. The idempotency key is stored in the
+ * same transaction as the resource, so that neither exists without the other.
+ * @throws SchedulerError `idempotency_in_flight`, `idempotency_mismatch`, and what the steps throw
  */
 export async function answerOnce<Made>(
   input: Pick<
@@ -79,14 +76,13 @@ export async function answerOnce<Made>(
     const isFirst = await claimKey(transaction, place, { fingerprint, resourceId: id, now: at, lockedUntil });
     return isFirst ? { made: await steps.make(transaction, id) } : undefined;
   });
-  if (first) return keep(place, dependencies, await steps.answer(first.made));
+  if (first) return storeAnswer(place, dependencies, await steps.answer(first.made));
 
   const known = await findKey(db, place);
-  // It was a day old, and has been removed this moment.
+  // The key was a day old, and has just been deleted.
   if (!known) return answerOnce(input, dependencies, steps);
   if (known.fingerprint !== fingerprint) {
-    const message =
-      'This Idempotency-Key was used for another request; use a new key for each thing that is to be made.';
+    const message = 'This Idempotency-Key was used for another request; use a new key for each request.';
     throw new SchedulerError('idempotency_mismatch', message);
   }
   if (known.answer) {
@@ -94,18 +90,22 @@ export async function answerOnce<Made>(
   }
   const at = now();
   if (!(await takeOverKey(db, place, at, new Date(at.getTime() + LOCK_MS)))) {
-    const message = 'The first request with this Idempotency-Key is still under way; try again in a second.';
+    const message = 'The first request with this Idempotency-Key is still in flight; try again in a second.';
     throw new SchedulerError('idempotency_in_flight', message);
   }
-  return keep(place, dependencies, await steps.answerLate(known.resource_id));
+  return storeAnswer(place, dependencies, await steps.answerLate(known.resource_id));
 }
 
-/** Keeps an answer. If that fails, the answer is given all the same: what it speaks of exists. */
-async function keep(place: KeyPlace, { db, logger }: ApiDependencies, answer: Answer): Promise<Answer> {
+/** Stores an answer, for repeated requests. A failure is only logged, because the resource exists. */
+async function storeAnswer(
+  place: KeyPlace,
+  { db, logger }: ApiDependencies,
+  answer: Answer,
+): Promise<Answer> {
   try {
     await keepAnswer(db, place, { headers: {}, body: null, ...answer });
   } catch (error) {
-    logger.warn({ err: error }, 'could not keep the answer of an idempotency key');
+    logger.warn({ err: error }, 'could not store the answer of an idempotency key');
   }
   return answer;
 }
@@ -113,7 +113,7 @@ async function keep(place: KeyPlace, { db, logger }: ApiDependencies, answer: An
 const unquote = (header: string) =>
   header.startsWith('"') ? header.slice(1, -1).replace(/\\(["\\])/g, '$1') : header;
 
-/** Of the request as it was sent: defaults, which another version of the service may set otherwise, are not part of it. */
+/** Hashes the request as it was sent, without the defaults, which may differ between versions of the service. */
 function fingerprintOf({ method, url, sent }: { method: string; url: URL; sent: unknown }): string {
   return createHash('sha256')
     .update(JSON.stringify([method, url.pathname, sent ?? null]))

@@ -2,15 +2,14 @@ import { z } from 'zod';
 import type { JobRow } from '../../db/schema.ts';
 import { SchedulerError } from '../../domain/errors.ts';
 
-/** A job's strong entity tag: every change of a job raises its generation. */
+/** The strong ETag of a job: its generation, which each change raises. */
 export const etagOf = (job: JobRow) => `"${job.generation}"`;
 
-// RFC 9110, 8.8.3 and 13.1.1. Empty elements of a list count for nothing.
-// Those of ASCII alone: ours are digits.
+// RFC 9110, 8.8.3 and 13.1.1, with empty list elements, but ASCII only.
 const TAG = String.raw`(?:W/)?"[\x21\x23-\x7e]*"`;
 const IF_MATCH = new RegExp(String.raw`^(?:\*|[ \t,]*${TAG}(?:[ \t]*,[ \t,]*${TAG})*[ \t,]*)$`);
 
-/** The headers of an operation that changes a job which its caller has read before. */
+/** The headers of an operation that changes a job. */
 export const IfMatchHeaders = z.strictObject({
   'If-Match': z
     .string()
@@ -18,13 +17,13 @@ export const IfMatchHeaders = z.strictObject({
     .optional()
     .meta({
       description:
-        'The ETag under which the job was read, or several; weak ones match nothing. If the job has changed since, the answer is 412 and nothing has changed. Without it, the last write wins.',
+        'The ETag of the job when it was read, or a list of ETags; weak ones never match. If the job has changed since, the request is refused (412) and changes nothing. Without this header, the last write wins.',
       example: '"3"',
     }),
 });
 export type IfMatchHeaders = z.infer<typeof IfMatchHeaders>;
 
-/** @throws SchedulerError `precondition_failed` when the job is not one of those that the caller wants to change */
+/** @throws SchedulerError `precondition_failed` if `If-Match` does not name the present ETag of the job */
 export function requireMatch({ 'If-Match': ifMatch }: IfMatchHeaders, job: JobRow): void {
   if (ifMatch === undefined || ifMatch === '*') return;
   const etag = etagOf(job);
@@ -32,6 +31,6 @@ export function requireMatch({ 'If-Match': ifMatch }: IfMatchHeaders, job: JobRo
   if (tags.includes(etag)) return;
   throw new SchedulerError(
     'precondition_failed',
-    `The job has changed: its ETag is ${etag}, which If-Match does not name. Nothing was changed; read it again.`,
+    `The job has changed: its ETag is ${etag}, which If-Match does not name. Read the job again; this request changed nothing.`,
   );
 }

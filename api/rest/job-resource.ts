@@ -11,14 +11,14 @@ import { etagOf } from './if-match.ts';
 import type { Answer, ApiDependencies, Input } from './operation.ts';
 import { presentJob, type RunsOfJob } from './present.ts';
 
-// What the routes of a job share.
+// Shared by the routes of jobs.
 
-/** What of a request says whose resources it is about. */
-export type Asked = Pick<Input<unknown, unknown, unknown, unknown>, 'caller' | 'namespace' | 'origin'>;
+/** The parts of a request that every change of a job needs. */
+export type JobRequest = Pick<Input<unknown, unknown, unknown, unknown>, 'caller' | 'namespace' | 'origin'>;
 
-/** Who changes a job by a request, and when. */
+/** The writer of a change that a request makes. */
 export const writerOf = (
-  { caller, origin }: Pick<Asked, 'caller' | 'origin'>,
+  { caller, origin }: Pick<JobRequest, 'caller' | 'origin'>,
   { secrets, taskQueue }: ApiDependencies,
   now: Date,
 ): Writer => ({
@@ -36,10 +36,10 @@ export const JobIdParams = z.strictObject({
     .meta({ example: '019ab1c0-7e11-7cc3-98c4-dc0c0c07398f' }),
 });
 
-/** For the document: the headers of an answer that is a job. */
-export const JOB_HEADERS = { ETag: 'Generation of the job; for If-Match.' };
+/** The response headers of a job, for the OpenAPI document. */
+export const JOB_HEADERS = { ETag: 'Generation of the job, for `If-Match`.' };
 
-/** The error for a job that there is not. */
+/** The error for a job that does not exist. */
 export const noSuchJob = (id: string) =>
   new SchedulerError('not_found', `There is no job with the id ${id}.`);
 
@@ -50,10 +50,10 @@ export async function requireJob(db: Database, namespace: string, id: string): P
   return job;
 }
 
-/** What is to be said of the runs of a job that was made this moment. */
+/** The runs of a new job. */
 export const NO_RUNS: RunsOfJob = { lastRun: undefined, scheduledRuns: 0 };
 
-/** What is to be said of each job's runs. */
+/** Reads what jobs show of their runs, for many jobs at once. */
 export async function readRuns(db: Database, jobs: JobRow[]): Promise<(job: JobRow) => RunsOfJob> {
   const [lastRuns, counts] = await Promise.all([
     listLastRuns(
@@ -68,10 +68,7 @@ export async function readRuns(db: Database, jobs: JobRow[]): Promise<(job: JobR
   return ({ id }) => ({ lastRun: lastRuns.get(id), scheduledRuns: counts.get(id) ?? 0 });
 }
 
-/**
- * A job as it is answered by itself, with its ETag and its warnings, which lists have not. What is to be said of its runs is
- * read, unless it is given.
- */
+/** Answers a single job, with its ETag and its warnings. Reads what it shows of its runs, unless `runs` is given. */
 export async function answerJob(
   status: number,
   job: JobRow,
@@ -87,8 +84,8 @@ export async function answerJob(
 }
 
 /**
- * Brings a job that was just written to Temporal, and answers it as it then is.
- * @throws SchedulerError `not_found` if there was no job to write
+ * Syncs a job that was just written to Temporal, and answers it as it is afterwards.
+ * @throws SchedulerError `not_found` if `written` is undefined, because the job does not exist
  */
 export async function answerWritten(
   id: string,
@@ -97,7 +94,7 @@ export async function answerWritten(
 ): Promise<Answer> {
   if (!written) throw noSuchJob(id);
   const synced = written.changed ? await syncJob(dependencies, id, written.job) : undefined;
-  // One that was deleted meanwhile is answered as it was written.
+  // If it was deleted meanwhile, the answer is the job as it was written.
   const found = synced?.job ?? (await findJob(dependencies.db, written.job.namespace, id));
   const job = found && found.deleted_at === null ? found : written.job;
   return answerJob(200, job, dependencies);

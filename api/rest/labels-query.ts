@@ -3,7 +3,7 @@ import type { WantedLabel } from '../../db/jobs/job-lists.ts';
 import { LabelKey, LabelValue, MAX_LABELS } from '../../domain/job/job.ts';
 import { explain } from './validation.ts';
 
-/** One label that is asked for: `team=billing`, or `team` for any value. No key holds an equals sign. */
+/** A label filter: `team=billing`, or `team` for any value. Keys contain no equals sign. */
 const LabelQuery = z
   .string()
   .meta({ pattern: '^[A-Za-z0-9][A-Za-z0-9._/-]{0,62}(?:=|$)' })
@@ -18,7 +18,7 @@ const LabelQuery = z
     return z.NEVER;
   });
 
-/** A query of labels, each by its own `label=`; given as an array also if there is but one. */
+/** The label filters of a request, each in a `label` parameter of its own. */
 export const LabelsQuery = z.preprocess(
   (labels) => (typeof labels === 'string' ? [labels] : labels),
   z.array(LabelQuery).max(MAX_LABELS),

@@ -1,13 +1,13 @@
-/** No double needs more, and the time that a number takes is bounded by it. */
-const LONGEST_NUMBER = 100;
-/** So many significant digits are always kept (IEEE 754: 15), so a literal of this length is, sign and point included. */
+/** No double needs more characters. The limit bounds the time of the check. */
+const MAX_LENGTH = 100;
+/** A double keeps 15 significant digits (IEEE 754), so a literal of this length is always exact. */
 const ALWAYS_EXACT = 15;
-/** Below it a double has fewer digits. */
+/** Smaller doubles (subnormal ones) keep fewer digits. */
 const SMALLEST_NORMAL = 2.2250738585072014e-308;
-/** So many significant digits tell every double from its neighbours (IEEE 754: 17 decimal digits). */
+/** Significant digits that identify any double (IEEE 754: 17). */
 const DIGITS_OF_A_DOUBLE = 17;
 
-/** Says why a number of a JSON text would arrive as another one; undefined if it is kept. Pure. */
+/** Explains why JavaScript would change a number of a JSON text; undefined if it would not. Pure. */
 export function findNumberFault(literal: string): string | undefined {
   const value = Number(literal);
   if (!Number.isFinite(value))
@@ -15,11 +15,11 @@ export function findNumberFault(literal: string): string | undefined {
   if (literal.length <= ALWAYS_EXACT && Math.abs(value) >= SMALLEST_NORMAL) return undefined;
   const written = JSON.stringify(value);
   if (written === literal) return undefined;
-  if (literal.length > LONGEST_NUMBER)
-    return `a number of ${literal.length} characters is too long, at most ${LONGEST_NUMBER} are read; send it as a text`;
+  if (literal.length > MAX_LENGTH)
+    return `a number of ${literal.length} characters is too long, at most ${MAX_LENGTH} are read; send it as a text`;
   const sent = normalize(literal);
   const kept = sent === normalize(written);
-  // Some languages write all 17 digits of a double, such as 0.10000000000000001: it is the same double.
+  // Some languages write all 17 digits of a double, such as 0.10000000000000001, which is the same double as 0.1.
   const isSameDouble = !Number.isInteger(value) && sent === normalize(value.toPrecision(DIGITS_OF_A_DOUBLE));
   if (kept || isSameDouble) return undefined;
   return `${shorten(literal)} would be rounded to ${written}; send it as a text`;
@@ -27,7 +27,7 @@ export function findNumberFault(literal: string): string | undefined {
 
 const shorten = (literal: string) => (literal.length > 40 ? `${literal.slice(0, 40)}…` : literal);
 
-/** A decimal number in one way of writing: its digits without zeros at the ends, and the exponent of the last one. */
+/** A number in a canonical form: its digits without leading and trailing zeros, and the exponent of the last digit. */
 function normalize(literal: string): string {
   const [, sign = '', whole = '', fraction = '', exponent = '0'] =
     /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/.exec(literal) ?? [];

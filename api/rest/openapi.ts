@@ -13,17 +13,17 @@ const SECURITY_SCHEMES = {
     scheme: 'bearer',
     bearerFormat: 'sched_live_…',
     description:
-      'An API key, made by `npm run keys` or `POST /api-keys`. It belongs to a namespace and has scopes; a scope that an operation needs is named with it.',
+      'An API key, created by `npm run keys` or `POST /api-keys`. It belongs to a namespace and has scopes; each operation names the scope that it needs.',
   },
   token: {
     type: 'http',
     scheme: 'bearer',
     bearerFormat: 'JWT',
-    description: 'A JSON Web Token of the issuer that this installation trusts.',
+    description: 'A JSON Web Token from the issuer that this installation trusts.',
   },
 } as const;
 
-/** The OpenAPI 3.1 document, made from the very schemas that validate. */
+/** The OpenAPI 3.1 document, generated from the schemas that also validate requests. */
 export function createOpenApiDocument(operations: readonly Operation[], version: string) {
   const registry = new OpenAPIRegistry();
   for (const [name, scheme] of Object.entries(SECURITY_SCHEMES))
@@ -52,7 +52,7 @@ export function createOpenApiDocument(operations: readonly Operation[], version:
       summary,
       ...(description ? { description } : {}),
       tags: [tag],
-      // OpenAPI 3.1 lets every scheme name what its holder must be allowed to do.
+      // In OpenAPI 3.1, schemes other than OAuth can name scopes too.
       security:
         access === 'public'
           ? []
@@ -80,29 +80,29 @@ export function createOpenApiDocument(operations: readonly Operation[], version:
       responses: { ...errorResponses(operation), ...answerResponses(operation) },
     });
   }
-  // The texts of events only refer to what they hold.
-  const heldByEvents = operations
+  // Events refer to the schemas of their data by name alone, so these are registered here.
+  const eventSchemas = operations
     .flatMap(({ answers }) => Object.values(answers))
     .flatMap(({ events }) => Object.values(events ?? {}))
     .map(({ data }) => ({ type: 'schema' as const, schema: data }));
-  return new OpenApiGeneratorV31([...registry.definitions, ...heldByEvents]).generateDocument({
+  return new OpenApiGeneratorV31([...registry.definitions, ...eventSchemas]).generateDocument({
     openapi: '3.1.0',
     info: {
       title: 'Durable job scheduler',
       version,
       description:
-        'POST a job: a schedule and what to call. It fires on time, once per occurrence, whatever dies in between.',
+        'POST a job: a schedule and a target to call. It fires on time, once per occurrence, whatever process dies in between.',
       license: { name: 'MIT', identifier: 'MIT' },
     },
-    // Beside the document, wherever a gateway serves it.
+    // Relative to the document, so that it holds behind a gateway too.
     servers: [{ url: '.' }],
     tags: [
-      { name: 'Jobs', description: 'What is to be done, and when.' },
-      { name: 'Schedules', description: 'When something would fire.' },
-      { name: 'Runs', description: 'What was done.' },
-      { name: 'API keys', description: 'Who may use this API.' },
-      { name: 'Access', description: 'Who one is.' },
-      { name: 'Health', description: 'For probes.' },
+      { name: 'Jobs', description: 'Schedules with a target to call.' },
+      { name: 'Schedules', description: 'Previews of schedules.' },
+      { name: 'Runs', description: 'Executions of jobs.' },
+      { name: 'API keys', description: 'Credentials for this API.' },
+      { name: 'Access', description: 'The identity and scopes of a caller.' },
+      { name: 'Health', description: 'Liveness and readiness probes.' },
     ],
   });
 }

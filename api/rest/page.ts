@@ -9,8 +9,8 @@ export const pageQuery = {
     .min(1)
     .max(200)
     .default(50)
-    .meta({ description: 'Entries of a page.', example: 50 }),
-  cursor: z.string().max(500).optional().meta({ description: 'The `nextCursor` of the page before.' }),
+    .meta({ description: 'Maximum number of entries on the page.', example: 50 }),
+  cursor: z.string().max(500).optional().meta({ description: 'The `nextCursor` of the previous page.' }),
 };
 
 /** The answer of every list. */
@@ -21,16 +21,16 @@ export const pageOf = (item: z.ZodType, id: string) =>
       nextCursor: z
         .string()
         .nullable()
-        .meta({ description: 'Give it as `cursor` to get the next page; null on the last one.' }),
+        .meta({ description: 'Send it as `cursor` to get the next page. Null on the last page.' }),
     })
     .meta({ id });
 
-/** A place in a list as an opaque text. */
+/** A position in a list, as an opaque string. */
 const encodeCursor = (place: unknown): string => Buffer.from(JSON.stringify(place)).toString('base64url');
 
 /**
- * The place that a cursor stands for.
- * @throws SchedulerError `invalid` for one that this service did not make
+ * The position that a cursor stands for.
+ * @throws SchedulerError `invalid` if the cursor is not one of this list
  */
 export function decodeCursor<Place>(schema: z.ZodType<Place>, cursor: string | undefined): Place | undefined {
   if (cursor === undefined) return undefined;
@@ -47,9 +47,7 @@ export function decodeCursor<Place>(schema: z.ZodType<Place>, cursor: string | u
   }
 }
 
-/**
- * The answer for one page. `rows` are read with one more than `limit`, which tells whether there is a next page.
- */
+/** The answer for one page. `rows` holds up to `limit` + 1 entries; the extra one tells that there is a next page. */
 export function toPage<Row, Item>(
   rows: Row[],
   limit: number,

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { z } from 'zod';
 import { parseInput } from './validation.ts';
 
-/** What stands for a required text while the rest is judged. */
+/** Valid values that replace required strings while the rest is validated. */
 const STAND_INS: Record<string, string> = {
   url: 'https://example.com/',
   workflowType: 'x',
@@ -11,9 +11,9 @@ const STAND_INS: Record<string, string> = {
 };
 
 /**
- * Parses what a patch makes of an input that was accepted once, maybe by older rules. A value that the patch does not touch,
- * and that was faulty in the same way before, stays as it is; everything else is judged.
- * @throws SchedulerError `invalid` that lists all faults
+ * Parses the result of a patch. The input before it was accepted, perhaps under older rules. An unchanged value keeps a fault
+ * that it had before; everything else is validated.
+ * @throws SchedulerError `invalid` that lists the faults
  */
 export function parsePatched<Schema extends z.ZodType<object>>(
   schema: Schema,
@@ -27,15 +27,16 @@ export function parsePatched<Schema extends z.ZodType<object>>(
     .filter((issue) => issue.path.length > 0 && old.has(keyOf(issue)))
     .map(({ path }) => path)
     .filter((path) => isDeepStrictEqual(valueAt(patched, path), valueAt(before, path)));
-  const judged = structuredClone(patched);
-  for (const path of kept) replace(judged, path, STAND_INS[String(path.at(-1))]);
-  const rest = schema.safeParse(judged);
+  const withStandIns = structuredClone(patched);
+  for (const path of kept) replace(withStandIns, path, STAND_INS[String(path.at(-1))]);
+  const rest = schema.safeParse(withStandIns);
   if (!rest.success) return parseInput(schema, patched);
   const data = structuredClone(rest.data);
   for (const path of kept) replace(data, path, valueAt(before, path));
   return data;
 }
 
+/** Identifies a fault. The message belongs to it, because custom faults of one field differ in nothing else. */
 const keyOf = ({ path, code, message }: z.core.$ZodIssue) => JSON.stringify([path, code, message]);
 
 const valueAt = (value: unknown, path: readonly PropertyKey[]) =>
@@ -47,7 +48,7 @@ const valueAt = (value: unknown, path: readonly PropertyKey[]) =>
     value,
   );
 
-/** Puts a value into an object; undefined takes out what is there. */
+/** Sets the value at a path; undefined deletes it. */
 function replace(whole: object, path: readonly PropertyKey[], value: unknown): void {
   const parent = valueAt(whole, path.slice(0, -1)) as Record<PropertyKey, unknown> | undefined;
   const key = path.at(-1) as PropertyKey;

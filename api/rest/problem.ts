@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { isDatabaseUnavailable } from '../../db/unavailable.ts';
 import { SchedulerError, type ErrorCode } from '../../domain/errors.ts';
 
-/** The one place that knows which status an error has, and after how long a caller may try again. */
+/** The status and title of each error, and after how long a caller may try again. Nothing else knows statuses. */
 export const PROBLEMS: Record<ErrorCode, { status: number; title: string; retryAfterSeconds?: number }> = {
   not_http: { status: 400, title: 'The request is not HTTP' },
   not_json: { status: 400, title: 'The body is not JSON' },
@@ -12,7 +12,7 @@ export const PROBLEMS: Record<ErrorCode, { status: number; title: string; retryA
   method_not_allowed: { status: 405, title: 'Method not allowed' },
   request_timeout: { status: 408, title: 'The request took too long' },
   name_taken: { status: 409, title: 'The name is taken' },
-  idempotency_in_flight: { status: 409, title: 'The same request is under way', retryAfterSeconds: 1 },
+  idempotency_in_flight: { status: 409, title: 'The same request is in flight', retryAfterSeconds: 1 },
   completed: { status: 409, title: 'The job is completed' },
   run_ended: { status: 409, title: 'The run has ended' },
   run_under_way: { status: 409, title: 'The run has not ended' },
@@ -24,7 +24,7 @@ export const PROBLEMS: Record<ErrorCode, { status: number; title: string; retryA
   body_too_large: { status: 413, title: 'The body is too large' },
   unsupported_media_type: { status: 415, title: 'Unsupported media type' },
   invalid: { status: 422, title: 'The input is not valid' },
-  idempotency_mismatch: { status: 422, title: 'The idempotency key was used otherwise' },
+  idempotency_mismatch: { status: 422, title: 'The idempotency key was used for another request' },
   too_many: { status: 422, title: 'Too many at once' },
   headers_too_large: { status: 431, title: 'The headers are too large' },
   rate_limited: { status: 429, title: 'Too many requests', retryAfterSeconds: 60 },
@@ -32,20 +32,24 @@ export const PROBLEMS: Record<ErrorCode, { status: number; title: string; retryA
   unavailable: { status: 503, title: 'Temporarily unavailable', retryAfterSeconds: 2 },
 };
 
-/** An error as it is answered: application/problem+json, RFC 9457. */
+/** The body of an error response: application/problem+json (RFC 9457). */
 export const Problem = z
   .strictObject({
-    type: z.string().meta({ description: 'What kind of problem this is, as a URI reference.' }),
+    type: z.string().meta({ description: 'The kind of problem, as a URI reference.' }),
     title: z.string(),
     status: z.int(),
-    detail: z.string().meta({ description: 'What was wrong, where, and what would be right.' }),
-    instance: z.string().meta({ description: 'The path that was asked for.' }),
-    code: z.string().meta({ description: 'The kind of problem, for programs.' }),
-    requestId: z.string().meta({ description: 'Stands in the log lines of this request.' }),
+    detail: z
+      .string()
+      .meta({
+        description: 'What is wrong, where, and what would be right. For people: the text can change.',
+      }),
+    instance: z.string().meta({ description: 'The path of the request.' }),
+    code: z.string().meta({ description: 'The kind of problem, for programs. Codes do not change.' }),
+    requestId: z.string().meta({ description: 'Identifies the request in the logs of the service.' }),
     errors: z
       .array(z.strictObject({ path: z.string(), code: z.string(), message: z.string() }))
       .optional()
-      .meta({ description: 'Every fault of the input.' }),
+      .meta({ description: 'The faults of the input.' }),
   })
   .meta({
     id: 'Problem',
@@ -68,22 +72,22 @@ export const Problem = z
   });
 export type Problem = z.infer<typeof Problem>;
 
-/** Turns whatever was thrown into an error that can be answered; what is not ours becomes `internal`, without its text. */
+/** Turns anything thrown into an error that can be answered. The text of unknown errors stays in the log. */
 export function toSchedulerError(error: unknown): SchedulerError {
   if (error instanceof SchedulerError) return error;
   if (isDatabaseUnavailable(error)) {
-    return new SchedulerError('unavailable', 'The database can not be reached at the moment; try again.', {
+    return new SchedulerError('unavailable', 'The database cannot be reached at the moment; try again.', {
       cause: error,
     });
   }
   return new SchedulerError(
     'internal',
-    'Something went wrong here; the log holds the reason under the request id.',
+    'The service failed to handle the request; its log holds the reason under the request id.',
     { cause: error },
   );
 }
 
-/** The answer for an error. */
+/** The body of the response to an error. */
 export function toProblem(error: SchedulerError, request: { path: string; id: string }): Problem {
   const { status, title } = PROBLEMS[error.code];
   return {

@@ -2,9 +2,8 @@ import { invalid, SchedulerError } from '../../domain/errors.ts';
 import { findLosses } from './json-losses.ts';
 
 /**
- * Reads a JSON text (RFC 8259) in which nothing is lost: what JavaScript would round, merge or drop, and what PostgreSQL
- * cannot store, is refused.
- * @throws SchedulerError `not_json` for bytes that are no UTF-8 or no JSON, `invalid` with the places that cannot be kept
+ * Parses JSON (RFC 8259) without loss: refuses what JavaScript would round, merge or drop, and what PostgreSQL cannot store.
+ * @throws SchedulerError `not_json` if the bytes are not UTF-8 or not JSON, `invalid` with the paths of values that would be lost
  */
 export function readJson(bytes: Uint8Array): unknown {
   const text = decode(bytes);
@@ -14,7 +13,7 @@ export function readJson(bytes: Uint8Array): unknown {
   return value;
 }
 
-/** A byte order mark is passed over, as RFC 8259, 8.1 allows. */
+/** Skips a byte order mark, as RFC 8259, 8.1 allows. */
 function decode(bytes: Uint8Array): string {
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
@@ -31,11 +30,11 @@ function parse(text: string): unknown {
   try {
     return JSON.parse(text) as unknown;
   } catch (cause) {
-    // What the parser quotes of the body may be a secret.
-    const words = String((cause as Error).message).replace(
+    // The parser quotes the body, which may hold secrets.
+    const message = String((cause as Error).message).replace(
       /, (\.\.\.)?".*"(\.\.\.)? is not valid JSON$/s,
       '',
     );
-    throw new SchedulerError('not_json', `The body cannot be read as JSON: ${words}`, { cause });
+    throw new SchedulerError('not_json', `The body cannot be read as JSON: ${message}`, { cause });
   }
 }

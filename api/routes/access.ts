@@ -6,7 +6,10 @@ const Access = z
   .strictObject({
     caller: z
       .string()
-      .meta({ description: 'As revisions of jobs name it.', example: 'key:default/billing-service' }),
+      .meta({
+        description: 'The name of the caller in revisions of jobs.',
+        example: 'key:default/billing-service',
+      }),
     namespace: NamespaceName,
     scopes: z.array(Scope),
   })
@@ -16,14 +19,14 @@ export const getAccess = operation({
   method: 'get',
   path: '/access',
   operationId: 'getAccess',
-  summary: 'Tell whose credentials these are, and what they allow',
+  summary: 'Get the caller and scopes of the credentials',
   description:
-    'For trying a key out, and for gateways, which ask it before they let a request pass. Good credentials are not counted towards the limit of reads.',
+    'For testing a key, and for gateways that authenticate requests before they forward them. Requests with valid credentials do not count towards the rate limit.',
   tag: 'Access',
   access: 'credentials',
   answers: {
     200: {
-      description: 'The credentials are good.',
+      description: 'The credentials are valid.',
       schema: Access,
       headers: { 'X-Scheduler-Caller': 'The caller, percent-encoded, for the access log of a gateway.' },
     },

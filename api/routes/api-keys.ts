@@ -23,15 +23,15 @@ export const createApiKey = operation({
   method: 'post',
   path: '/api-keys',
   operationId: 'createApiKey',
-  summary: 'Make an API key',
+  summary: 'Create an API key',
   description:
-    'The key is shown in this answer and never again; the database holds a hash of it. It belongs to the namespace of the request.',
+    'Only this response shows the key; the database holds a hash of it. The key belongs to the namespace of the request.',
   tag: TAG,
   access: 'admin',
   body: ApiKeyInput,
   bodyExamples: {
     service: {
-      summary: 'For a service that makes jobs',
+      summary: 'For a service that creates jobs',
       value: { name: 'billing-service', scopes: ['jobs:read', 'jobs:write', 'runs:read'] },
     },
   },
@@ -41,7 +41,7 @@ export const createApiKey = operation({
   errors: ['name_taken', 'keys_off'],
   async handle({ body, caller, namespace }, { db, apiKeyPepper: pepper, now }) {
     if (pepper === undefined) {
-      const message = 'This installation takes no API keys; set API_KEY_PEPPER to switch them on.';
+      const message = 'API keys are not enabled in this installation; set API_KEY_PEPPER to enable them.';
       throw new SchedulerError('keys_off', message);
     }
     const { row, key } = await issueApiKey(db, { namespace, by: caller.name, pepper, now: now() }, body);
@@ -58,7 +58,7 @@ export const listApiKeys = operation({
   path: '/api-keys',
   operationId: 'listApiKeys',
   summary: 'List API keys, newest first',
-  description: 'Revoked ones too.',
+  description: 'Includes revoked keys.',
   tag: TAG,
   access: 'admin',
   query: z.strictObject(pageQuery),
@@ -80,11 +80,11 @@ export const getApiKey = operation({
   method: 'get',
   path: '/api-keys/{id}',
   operationId: 'getApiKey',
-  summary: 'Read what is known of an API key',
+  summary: 'Get an API key',
   tag: TAG,
   access: 'admin',
   params: KeyIdParams,
-  answers: { 200: { description: 'The key, but for the key itself.', schema: ApiKey } },
+  answers: { 200: { description: 'The key, without its secret text.', schema: ApiKey } },
   errors: ['not_found'],
   async handle({ params, namespace }, { db }) {
     const row = await findApiKey(db, namespace, params.id);
@@ -99,11 +99,11 @@ export const revokeApiKey = operation({
   operationId: 'revokeApiKey',
   summary: 'Revoke an API key',
   description:
-    'Within five seconds no process takes it any more, and streams that were opened with it end. It stays in the list; its name is free again. Revoking it again changes nothing.',
+    'Within five seconds all processes refuse the key, and end the streams that it has opened. The key stays in the list, and its name is free again. Revoking it again changes nothing.',
   tag: TAG,
   access: 'admin',
   params: KeyIdParams,
-  answers: { 200: { description: 'The key, revoked.', schema: ApiKey } },
+  answers: { 200: { description: 'The revoked key.', schema: ApiKey } },
   errors: ['not_found'],
   async handle({ params, caller, namespace }, { db, now }) {
     const row = await markApiKeyRevoked(db, { id: params.id, namespace }, caller.name, now());

@@ -9,14 +9,14 @@ import { answerOnce, IDEMPOTENCY_ERRORS, IdempotencyHeaders, REPLAYED_HEADER } f
 import { JobIdParams, noSuchJob } from '../rest/job-resource.ts';
 import { operation } from '../rest/operation.ts';
 
-/** What is wrong with the instants of a backfill: nothing, if the list is empty. */
+/** The faults of the range of a backfill. */
 function findFaults(
   { from, to, onlyMissing }: BackfillInput,
   now: number,
   runRetentionMs: number,
 ): FieldError[] {
   const faults: FieldError[] = [];
-  const remembered = now - runRetentionMs;
+  const retainedFrom = now - runRetentionMs;
   if (Date.parse(to) > now) {
     const message = `${to} is in the future; it is now ${toInstant(now)}`;
     faults.push({ path: 'to', code: 'in_the_future', message });
@@ -24,8 +24,8 @@ function findFaults(
   if (Date.parse(from) > Date.parse(to)) {
     faults.push({ path: 'to', code: 'before_from', message: `lies before from (${from})` });
   }
-  if (onlyMissing && Date.parse(from) < remembered) {
-    const message = `runs are forgotten some time after they ended, so what is missing is known from ${toInstant(remembered)} on only; begin later, or leave onlyMissing out`;
+  if (onlyMissing && Date.parse(from) < retainedFrom) {
+    const message = `older runs may have been deleted, so missing occurrences are known only from ${toInstant(retainedFrom)} on; choose a later from, or leave onlyMissing out`;
     faults.push({ path: 'from', code: 'forgotten', message });
   }
   return faults;
@@ -36,7 +36,7 @@ export const backfillJob = operation({
   path: '/jobs/{id}/backfill',
   operationId: 'backfillJob',
   summary: 'Run past occurrences of a job',
-  description: `Makes a run, with the trigger \`backfill\`, for each occurrence of the job's present schedule from \`from\` to \`to\`, both included; with \`onlyMissing\`, for each that has no run. Occurrences that were skipped, fell into a pause or were missed have none. A backfill takes ${MAX_BACKFILL} occurrences at most, and does not count for \`maxRuns\`. Also of a paused or completed job. Cancelling the backfill's workflow in Temporal cancels those of its runs that are open.`,
+  description: `Makes a run with the trigger \`backfill\` for each occurrence of the present schedule from \`from\` to \`to\`, both included. With \`onlyMissing\`, occurrences that have a run are left out; those that were skipped, fell into a pause or were missed count as missing. A backfill has ${MAX_BACKFILL} occurrences at most. Its runs do not count towards \`maxRuns\`. The job may be paused or completed. Cancelling the workflow of the backfill in Temporal cancels its open runs.`,
   tag: 'Jobs',
   access: 'runs:write',
   params: JobIdParams,
@@ -44,13 +44,13 @@ export const backfillJob = operation({
   body: BackfillInput,
   bodyExamples: {
     missing: {
-      summary: 'What was missed in an outage',
+      summary: 'What was missed during a downtime',
       value: { from: '2026-11-01T00:00:00Z', to: '2026-11-02T00:00:00Z', onlyMissing: true },
     },
   },
   answers: {
     202: {
-      description: 'The backfill. Its runs are queued.',
+      description: 'The backfill, with its runs queued.',
       schema: Backfill,
       headers: { Location: 'Path of the runs of the job.', ...REPLAYED_HEADER },
     },
@@ -68,7 +68,7 @@ export const backfillJob = operation({
         inTransaction(db, async (transaction) => {
           const { body } = input;
           const now = dependencies.now();
-          // Locked, so that two backfills at once do not both find the same occurrences missing.
+          // The lock keeps two concurrent backfills from both running the same missing occurrences.
           const job = await lockJob(transaction, { id: jobId, namespace: input.namespace });
           if (!job) throw noSuchJob(jobId);
           const faults = findFaults(body, now.getTime(), dependencies.runRetentionMs);
@@ -80,7 +80,7 @@ export const backfillJob = operation({
         if (backfill.count > 0) await tryStartBackfill(dependencies, job, backfill.id);
         return answer(backfill);
       },
-      // The reconciler has started it meanwhile, or is about to.
+      // The reconciler starts the backfill, if it has not done so already.
       answerLate: async (id) => {
         const { overlap, runs } = await findBackfill(dependencies.db, id);
         return answer({ id, overlap, count: runs.length });

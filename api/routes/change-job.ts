@@ -16,41 +16,41 @@ import {
   JobIdParams,
   noSuchJob,
   writerOf,
-  type Asked,
+  type JobRequest,
 } from '../rest/job-resource.ts';
 import { MAX_BODY_BYTES } from '../middleware/json-body.ts';
 import { operation, type ApiDependencies } from '../rest/operation.ts';
 import { parsePatched } from '../rest/parse-patched.ts';
 
-const WHAT_FOLLOWS =
-  'What changes nothing makes no new generation. A new schedule makes a completed job active again; a paused one stays paused. Runs that are under way go on as they began.';
+const EFFECTS =
+  'A request that changes nothing makes no new generation. A new schedule makes a completed job active again; a paused job stays paused. Open runs continue with the old definition.';
 
 const JobPatch = z
   .record(z.string(), z.unknown(), {
-    error: 'must be an object: the fields to change, null to take one away',
+    error: 'must be an object with the fields to change; null removes a field',
   })
   .meta({
     id: 'JobPatch',
     propertyNames: { enum: Object.keys(JobInput.shape) },
     description:
-      'A JSON merge patch (RFC 7396) of the fields of JobInput. null takes a field away, so that its default holds; objects are merged; lists are replaced.',
+      'A JSON merge patch (RFC 7396) of the fields of JobInput. Null removes a field, which then has its default; objects are merged; arrays are replaced.',
     example: { labels: { team: 'billing', obsolete: null }, policy: { overlap: 'allowAll' } },
   });
 
 const answers = { 200: { description: 'The job.', schema: Job, headers: JOB_HEADERS } };
 
-/** Gives a job the definition that `define` makes of it, under its lock; brings it to Temporal, and answers it. */
+/** Changes the definition of a job to the result of `define`, under the job's lock, syncs it to Temporal, and answers it. */
 async function changeJob(
-  { params: { id }, headers, ...asked }: Asked & { params: { id: string }; headers: IfMatchHeaders },
+  { params: { id }, headers, ...request }: JobRequest & { params: { id: string }; headers: IfMatchHeaders },
   dependencies: ApiDependencies,
   define: (job: JobRow) => JobInput,
 ) {
   const now = dependencies.now();
-  const place = { id, namespace: asked.namespace };
+  const place = { id, namespace: request.namespace };
   const written = await storeJobChange(
     dependencies.db,
     place,
-    writerOf(asked, dependencies, now),
+    writerOf(request, dependencies, now),
     (job): JobChange | undefined => {
       requireMatch(headers, job);
       const definition = define(job);
@@ -68,19 +68,19 @@ async function changeJob(
 }
 
 /**
- * A job's definition with a patch applied.
- * @throws SchedulerError `invalid` with all faults of the result
+ * The definition of a job after a patch.
+ * @throws SchedulerError `invalid` with the faults of the result
  */
 function patchDefinition(job: JobRow, patch: z.infer<typeof JobPatch>): JobInput {
   const current = definitionOf(job);
-  // Also a field that there is not and that is to be taken away is a fault: it is misspelt, or read-only.
+  // Unknown fields stay in, null or not, so that the validation reports misspelt and read-only ones.
   const unknown = Object.entries(patch).filter(([name]) => !Object.hasOwn(JobInput.shape, name));
   const merged: Record<string, unknown> = {
     ...(mergePatch(current, patch) as object),
     ...Object.fromEntries(unknown),
   };
   const definition = parseTouched(merged, current, patch);
-  // Patch by patch, a job could become larger than any request.
+  // Without this check, many patches could make a job larger than any request.
   if (sizeOf(definition) > Math.max(MAX_BODY_BYTES, sizeOf(current))) {
     const message = `with the patch, the job would be larger than ${MAX_BODY_BYTES} bytes`;
     throw invalid([{ path: '', code: 'too_large', message }]);
@@ -89,8 +89,8 @@ function patchDefinition(job: JobRow, patch: z.infer<typeof JobPatch>): JobInput
 }
 
 /**
- * What a patch does not touch stays as it is, even if one could not make it like that today: whole fields without a look,
- * and what is old within the others.
+ * Validates a patched definition. Fields that the patch does not name stay as they are, even if today's rules would refuse
+ * them, and so do unchanged values within the fields that it names.
  */
 function parseTouched(
   merged: Record<string, unknown>,
@@ -121,7 +121,7 @@ export const replaceJob = operation({
   path: '/jobs/{id}',
   operationId: 'replaceJob',
   summary: 'Replace a job',
-  description: `Gives the job a whole new definition: what the body leaves out gets its default. ${WHAT_FOLLOWS} Makes no job where there is none.`,
+  description: `Replaces the whole definition of the job; fields that the body leaves out get their defaults. ${EFFECTS} Never creates a job.`,
   tag: 'Jobs',
   access: 'jobs:write',
   params: JobIdParams,
@@ -149,7 +149,7 @@ export const patchJob = operation({
   path: '/jobs/{id}',
   operationId: 'patchJob',
   summary: 'Change fields of a job',
-  description: `Merges the body into the definition of the job (RFC 7396). Patches that arrive at once are all applied, one after another. To change the kind of a schedule, take the fields of the old kind away with null, or use PUT. ${WHAT_FOLLOWS}`,
+  description: `Merges the body into the definition of the job (RFC 7396). Concurrent patches are all applied, one after another. To change the kind of a schedule, remove the fields of the old kind with null, or use PUT. ${EFFECTS}`,
   tag: 'Jobs',
   access: 'jobs:write',
   params: JobIdParams,
@@ -157,7 +157,10 @@ export const patchJob = operation({
   body: JobPatch,
   bodyTypes: ['application/merge-patch+json', 'application/json'],
   bodyExamples: {
-    labels: { summary: 'One label more, one less', value: { labels: { team: 'billing', obsolete: null } } },
+    labels: {
+      summary: 'Add one label, remove another',
+      value: { labels: { team: 'billing', obsolete: null } },
+    },
     schedule: {
       summary: 'An interval instead of a cron',
       value: { schedule: { cron: null, dayMatch: null, dst: null, every: '15m' } },
@@ -176,16 +179,16 @@ export const deleteJob = operation({
   operationId: 'deleteJob',
   summary: 'Delete a job',
   description:
-    'From now on no run of it starts. Its runs stay readable under `/runs/{id}`, its revisions under `/jobs/{id}/revisions`, and its name is free again.',
+    'No run of the job starts any more. Its runs stay available under `/runs/{id}` and its revisions under `/jobs/{id}/revisions`. Its name is free again.',
   tag: 'Jobs',
   access: 'jobs:write',
   params: JobIdParams,
   headers: IfMatchHeaders,
   answers: { 204: { description: 'The job is deleted.' } },
   errors: ['not_found', 'precondition_failed'],
-  async handle({ params, headers, ...asked }, dependencies) {
-    const writer = writerOf(asked, dependencies, dependencies.now());
-    const place = { id: params.id, namespace: asked.namespace };
+  async handle({ params, headers, ...request }, dependencies) {
+    const writer = writerOf(request, dependencies, dependencies.now());
+    const place = { id: params.id, namespace: request.namespace };
     const tombstone = await storeJobChange(dependencies.db, place, writer, (job) => {
       requireMatch(headers, job);
       return { action: 'deleted', isDeleted: true };

@@ -34,7 +34,7 @@ export const createJob = operation({
   operationId: 'createJob',
   summary: 'Create a job',
   description:
-    'Stores the job and makes its Temporal Schedule. If Temporal can not be reached at the moment, the job is stored all the same, with `sync.state: "pending"`, and scheduled as soon as it can be. A job that Temporal refuses for what it is, is refused with what Temporal says, and nothing is stored.',
+    'Stores the job and creates its Temporal Schedule. If Temporal cannot be reached at the moment, the job is stored with `sync.state: "pending"`, and scheduled as soon as possible. If Temporal refuses the schedule, the request is refused with the message of Temporal, and nothing is stored.',
   tag: 'Jobs',
   access: 'jobs:write',
   headers: IdempotencyHeaders,
@@ -118,16 +118,16 @@ async function answerCreated(
 /** @throws SchedulerError `too_many_jobs` */
 async function requireRoom(transaction: Database, namespace: string, limit: number): Promise<void> {
   if ((await countJobsLocked(transaction, namespace)) < limit) return;
-  const message = `The namespace ${namespace} holds ${limit} jobs, as many as are allowed here; delete one first.`;
+  const message = `The namespace ${namespace} holds ${limit} jobs, the most that this installation allows; delete one first.`;
   throw new SchedulerError('too_many_jobs', message);
 }
 
-/** Names are stored in this form. */
+/** Names are stored in the normal form NFC, so the text is searched in it. */
 const TextInName = z.string().min(1).max(200).normalize('NFC');
 
 const JobPlace = z.strictObject({ id: z.uuid() });
 const Time = Instant.transform((text) => new Date(text));
-/** All pages of this list are as of the time of the first one: a job that fires meanwhile keeps its place. */
+/** All pages show the list as of the time of the first page (`asOf`), so that a job that fires meanwhile keeps its place. */
 const NextRunPlace = z.strictObject({ asOf: Time, nextRunAt: Time.nullable(), id: z.uuid() });
 
 export const listJobs = operation({
@@ -143,21 +143,21 @@ export const listJobs = operation({
       .string()
       .max(200)
       .optional()
-      .meta({ description: 'Only the job of this name, in whichever of Unicode’s forms.' }),
+      .meta({ description: 'Only the job with this name, in any normal form of Unicode.' }),
     q: TextInName.optional().meta({
-      description: 'Only jobs with this text in their name, in capitals or not; no character is a wildcard.',
+      description: 'Only jobs whose name contains this text. Ignores case; there are no wildcards.',
       example: 'report',
     }),
     label: LabelsQuery.optional().meta({
       description:
-        'Only jobs with this label: `team=billing`, or `team` whatever its value. Of several, each by its own `label=`, a job must have all.',
+        'Only jobs with this label: `team=billing`, or `team` for any value. Repeat the parameter to require several labels.',
       example: ['team=billing'],
     }),
     state: JobState.optional().meta({ description: 'Only jobs in this state.' }),
     sync: SyncState.optional().meta({ description: 'Only jobs with this `sync.state`.' }),
     sort: z.enum(['nextRunAt']).optional().meta({
       description:
-        'By `status.nextRunAt`, the next one first; jobs without a next run come last. Left out: newest first.',
+        '`nextRunAt` sorts by `status.nextRunAt`, earliest first; jobs without a next run come last. By default, the newest job comes first.',
     }),
   }),
   answers: {
@@ -193,7 +193,7 @@ export const listJobs = operation({
   },
 });
 
-/** Reads jobs of a list in one of its orders, and their places there. @throws SchedulerError `invalid` for the cursor of another order */
+/** Reads one page of jobs in one order, with the position of each job for the cursor. */
 type ListInOrder = (
   db: Database,
   filter: JobFilter,
@@ -201,6 +201,7 @@ type ListInOrder = (
   limit: number,
 ) => Promise<{ job: JobRow; place: unknown }[]>;
 
+/** @throws SchedulerError `invalid` for the cursor of another order */
 function newestFirst(cursor: string | undefined): ListInOrder {
   const after = decodeCursor(JobPlace, cursor);
   return async (db, filter, _, limit) => {
@@ -209,6 +210,7 @@ function newestFirst(cursor: string | undefined): ListInOrder {
   };
 }
 
+/** @throws SchedulerError `invalid` for the cursor of another order */
 function byNextRun(cursor: string | undefined, logger: Logger): ListInOrder {
   const after = decodeCursor(NextRunPlace, cursor);
   return async (db, filter, at, limit) => {
@@ -222,7 +224,7 @@ export const getJob = operation({
   method: 'get',
   path: '/jobs/{id}',
   operationId: 'getJob',
-  summary: 'Read a job',
+  summary: 'Get a job',
   tag: 'Jobs',
   access: 'jobs:read',
   params: JobIdParams,

@@ -8,33 +8,33 @@ import type { JobChange } from '../../scheduling/jobs/job-change.ts';
 import { resumption } from '../../scheduling/jobs/resumption.ts';
 import { storeJobChange } from '../../scheduling/jobs/store-job.ts';
 import { IfMatchHeaders, requireMatch } from '../rest/if-match.ts';
-import { answerWritten, JOB_HEADERS, JobIdParams, writerOf, type Asked } from '../rest/job-resource.ts';
+import { answerWritten, JOB_HEADERS, JobIdParams, writerOf, type JobRequest } from '../rest/job-resource.ts';
 import { operation, type ApiDependencies } from '../rest/operation.ts';
 
 const PauseInput = z
   .strictObject({
     reason: freeText(500)
       .default('')
-      .meta({ description: 'Why, for whoever looks at the job later.', example: 'maintenance' }),
+      .meta({ description: 'The reason, shown in the job.', example: 'maintenance' }),
     until: Instant.optional().meta({
-      description: 'When it resumes by itself; left out, it does not.',
+      description: 'When the job resumes by itself. By default, it stays paused.',
       example: '2099-01-01T06:00:00Z',
     }),
   })
   .meta({ id: 'PauseInput' });
 
 /**
- * Pauses or resumes a job, brings it to Temporal, and answers it.
+ * Pauses or resumes a job, syncs it to Temporal, and answers it.
  * @throws SchedulerError `not_found`, `completed` for a job that has had its last occurrence, or `precondition_failed`
  */
 async function changeState(
-  { params: { id }, headers, ...asked }: Asked & { params: { id: string }; headers: IfMatchHeaders },
+  { params: { id }, headers, ...request }: JobRequest & { params: { id: string }; headers: IfMatchHeaders },
   dependencies: ApiDependencies,
   now: Date,
   decide: (job: JobRow) => JobChange | undefined,
 ) {
-  const place = { id, namespace: asked.namespace };
-  const written = await storeJobChange(dependencies.db, place, writerOf(asked, dependencies, now), (job) => {
+  const place = { id, namespace: request.namespace };
+  const written = await storeJobChange(dependencies.db, place, writerOf(request, dependencies, now), (job) => {
     if (job.state === 'completed') {
       const message = `The job ${id} has had its last occurrence; it can neither be paused nor resumed. A new schedule makes it active again.`;
       throw new SchedulerError('completed', message);
@@ -51,7 +51,7 @@ export const pauseJob = operation({
   operationId: 'pauseJob',
   summary: 'Pause a job',
   description:
-    'From now on no occurrence starts; those that fall due meanwhile are not made up for. One run with the state `skipped` and the reason `paused` stands for all of them; its `occurrences` say which. Runs asked for by hand still start.',
+    'Until the job resumes, no occurrence starts a run, then or later. One run with the state `skipped` and the reason `paused` stands for all occurrences of the pause, and lists them in `occurrences`. Manual runs still start.',
   tag: 'Jobs',
   access: 'jobs:write',
   params: JobIdParams,
@@ -59,10 +59,13 @@ export const pauseJob = operation({
   body: PauseInput,
   bodyOptional: true,
   bodyExamples: {
-    reason: { summary: 'For a while', value: { reason: 'maintenance', until: '2099-01-01T06:00:00Z' } },
+    reason: {
+      summary: 'With a reason and an end',
+      value: { reason: 'maintenance', until: '2099-01-01T06:00:00Z' },
+    },
   },
   answers: {
-    200: { description: 'The job, paused.', schema: Job, headers: JOB_HEADERS },
+    200: { description: 'The paused job.', schema: Job, headers: JOB_HEADERS },
   },
   errors: ['not_found', 'completed', 'precondition_failed'],
   async handle(input, dependencies) {
@@ -88,13 +91,14 @@ export const resumeJob = operation({
   path: '/jobs/{id}/resume',
   operationId: 'resumeJob',
   summary: 'Resume a paused job',
-  description: 'A job that is not paused stays as it is. If Temporal has lost its schedule, it is made anew.',
+  description:
+    'A job that is not paused stays as it is. If its Temporal Schedule is missing, it is created again.',
   tag: 'Jobs',
   access: 'jobs:write',
   params: JobIdParams,
   headers: IfMatchHeaders,
   answers: {
-    200: { description: 'The job, active.', schema: Job, headers: JOB_HEADERS },
+    200: { description: 'The active job.', schema: Job, headers: JOB_HEADERS },
   },
   errors: ['not_found', 'completed', 'precondition_failed'],
   async handle(input, dependencies) {

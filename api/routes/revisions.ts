@@ -24,7 +24,7 @@ export const listRevisionsOfJob = operation({
   operationId: 'listRevisionsOfJob',
   summary: 'List the changes of a job, the latest first',
   description:
-    'Who changed what, and when. Readable of a deleted job too, as long as there are runs of it: the first entry says who deleted it.',
+    'Shows who changed what, and when. Available for a deleted job too, as long as it has runs; the first entry then tells who deleted it.',
   tag: 'Jobs',
   access: 'jobs:read',
   params: JobIdParams,

@@ -11,7 +11,7 @@ import { presentFor, requireRun, RunIdParams } from '../rest/run-resource.ts';
 
 const RunPlace = z.strictObject({ scheduledAt: Instant, id: z.uuid() });
 
-/** Written as a list with commas; given so to whoever calls, and to the document, which shows an array. */
+/** A comma-separated list in the query; an array in the handler and in the OpenAPI document. */
 const RunStates = z.preprocess(
   (text, context) => {
     const states = typeof text === 'string' ? text.split(',') : [];
@@ -29,24 +29,25 @@ const RunStates = z.preprocess(
 const RunsQuery = z
   .strictObject({
     ...pageQuery,
-    state: RunStates.optional().meta({ description: 'Only runs in one of these states: `failed,timedOut`.' }),
-    trigger: Trigger.optional().meta({ description: 'Only runs that exist for this reason.' }),
+    state: RunStates.optional().meta({
+      description: 'Only runs in one of these states, such as `failed,timedOut`.',
+    }),
+    trigger: Trigger.optional().meta({ description: 'Only runs with this trigger.' }),
     from: QueryInstant.optional().meta({
       description:
-        'Only runs with a `scheduledAt` from then on, and those that stand for occurrences from then on.',
+        'Only runs with a `scheduledAt` at or after this instant, and those that stand for such occurrences.',
     }),
-    to: QueryInstant.optional().meta({ description: 'Only runs with a `scheduledAt` before then.' }),
+    to: QueryInstant.optional().meta({ description: 'Only runs with a `scheduledAt` before this instant.' }),
   })
   .refine(({ from, to }) => from === undefined || to === undefined || Date.parse(from) < Date.parse(to), {
     path: ['to'],
-    error: 'must be after from: from is the first instant that counts, to the first that does not',
+    error: 'must be after from; the range includes from, but not to',
   });
 
 /** The query of the runs of all jobs. */
 const AllRunsQuery = RunsQuery.safeExtend({
   jobId: JobIdParams.shape.id.optional().meta({
-    description:
-      'Only runs of this job, also after it was deleted. Of a job that there never was there are none.',
+    description: 'Only runs of this job, which may have been deleted. An unknown id matches no runs.',
     example: '019ab1c0-7e11-7cc3-98c4-dc0c0c07398f',
   }),
 });
@@ -107,7 +108,7 @@ export const listRuns = operation({
   path: '/runs',
   operationId: 'listRuns',
   summary: 'List the runs of all jobs, the latest first',
-  description: 'Also those of jobs that have been deleted.',
+  description: 'Includes runs of deleted jobs.',
   tag: 'Runs',
   access: 'runs:read',
   query: AllRunsQuery,
@@ -120,7 +121,7 @@ export const getRun = operation({
   method: 'get',
   path: '/runs/{id}',
   operationId: 'getRun',
-  summary: 'Read a run',
+  summary: 'Get a run',
   tag: 'Runs',
   access: 'runs:read',
   params: RunIdParams,

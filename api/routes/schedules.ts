@@ -20,15 +20,17 @@ const from = { description: 'Only occurrences after this instant; by default aft
 
 const Upcoming = z
   .strictObject({
-    times: z.array(Instant).meta({ description: 'When it fires, in UTC: the nominal times.' }),
-    local: z.array(z.string()).meta({ description: 'The same in the time zone of the schedule.' }),
+    times: z.array(Instant).meta({ description: 'The nominal times of the occurrences, in UTC.' }),
+    local: z.array(z.string()).meta({ description: 'The same times in the time zone of the schedule.' }),
     timeZone: z.string(),
     jitter: z
       .string()
       .nullable()
-      .meta({ description: 'Each start may come later than its nominal time by up to this.' }),
+      .meta({ description: 'A run may start later than its nominal time by up to this duration.' }),
     summary: z.string().meta({ description: 'The schedule in plain words.' }),
-    warnings: z.array(Warning).meta({ description: 'What its author may not have meant.' }),
+    warnings: z
+      .array(Warning)
+      .meta({ description: 'Parts of the schedule that its author may not have meant.' }),
   })
   .meta({
     id: 'Upcoming',
@@ -62,8 +64,8 @@ export const previewSchedule = operation({
   method: 'post',
   path: '/schedules/preview',
   operationId: 'previewSchedule',
-  summary: 'Say when a schedule would fire',
-  description: 'Changes nothing. A schedule that never fires is refused, as it would be in a job.',
+  summary: 'Preview the occurrences of a schedule',
+  description: 'Stores nothing. A schedule that never fires is refused, as in a job.',
   tag: 'Schedules',
   access: 'jobs:read',
   needsStorage: false,
@@ -71,7 +73,12 @@ export const previewSchedule = operation({
     .strictObject({
       schedule: Schedule,
       from: Instant.optional().meta(from),
-      limit: z.int().min(1).max(MAX_TIMES).default(10).meta({ description: 'How many times to give.' }),
+      limit: z
+        .int()
+        .min(1)
+        .max(MAX_TIMES)
+        .default(10)
+        .meta({ description: 'Maximum number of occurrences.' }),
     })
     .meta({ id: 'PreviewInput' }),
   bodyExamples: {
@@ -86,7 +93,7 @@ export const previewSchedule = operation({
       },
     },
   },
-  answers: { 200: { description: 'When it would fire.', schema: Upcoming } },
+  answers: { 200: { description: 'The occurrences.', schema: Upcoming } },
   async handle({ body }, dependencies) {
     const after = body.from === undefined ? dependencies.now().getTime() : Date.parse(body.from);
     const compiled = requireFitSchedule(body.schedule, after, dependencies);
@@ -100,7 +107,7 @@ export const listUpcoming = operation({
   method: 'get',
   path: '/jobs/{id}/upcoming',
   operationId: 'listUpcoming',
-  summary: 'Say when a job fires next',
+  summary: 'List the next occurrences of a job',
   tag: 'Jobs',
   access: 'jobs:read',
   params: JobIdParams,
@@ -111,10 +118,10 @@ export const listUpcoming = operation({
       .min(1)
       .max(MAX_TIMES)
       .default(10)
-      .meta({ description: 'How many times to give.', example: 10 }),
+      .meta({ description: 'Maximum number of occurrences.', example: 10 }),
     from: QueryInstant.optional().meta(from),
   }),
-  answers: { 200: { description: 'When it fires.', schema: Upcoming } },
+  answers: { 200: { description: 'The occurrences.', schema: Upcoming } },
   errors: ['not_found'],
   async handle({ params, query, namespace }, dependencies) {
     const job = await requireJob(dependencies.db, namespace, params.id);

@@ -10,25 +10,25 @@ import { operation } from '../rest/operation.ts';
 import type { RunEventWatch } from '../stream/run-event-hub.ts';
 import { KEEP_ALIVE_MS, RETRY_MS, streamRunEvents } from '../stream/run-event-stream.ts';
 
-/** So often a stream asks whether its caller may still read it. */
-const CHECK_MS = 2 * SECOND_MS;
-/** And ends by itself within this time, or is ended. */
-const LINGER_MS = 500;
+/** How often a stream checks whether its credentials are still valid. */
+const CHECK_EVERY_MS = 2 * SECOND_MS;
+/** A stream that has not ended by itself this long after it should is destroyed. */
+const END_TIMEOUT_MS = 500;
 
 function endWhenRevoked(caller: Session, watch: RunEventWatch, stream: Readable): void {
   const timer = setInterval(() => {
-    // Without a database the stream ends by itself.
+    // Errors are ignored: without the database, the stream ends by itself.
     caller.isStillValid().then(
       (isValid) => {
         if (isValid) return;
         clearInterval(timer);
         watch.leave();
-        // Who does not read does not see its end either.
-        setTimeout(() => stream.destroy(), LINGER_MS).unref();
+        // A client that does not read would never see the end.
+        setTimeout(() => stream.destroy(), END_TIMEOUT_MS).unref();
       },
       () => undefined,
     );
-  }, CHECK_MS);
+  }, CHECK_EVERY_MS);
   stream.once('close', () => clearInterval(timer));
 }
 
@@ -40,17 +40,17 @@ export const streamRuns = operation({
   method: 'get',
   path: '/runs/stream',
   operationId: 'streamRuns',
-  summary: 'Follow runs live',
+  summary: 'Stream the events of runs',
   description: [
-    'Server-sent events, as the HTML standard has them: one of the type `run` for everything that becomes of a run, in one order for all readers. A client that connects again with `Last-Event-ID` misses nothing, for a day; if it was away for longer, an event of the type `gap` says so before the events that are kept. Without it, the stream begins now.',
+    'Server-sent events (HTML standard): an event of the type `run` for each change of a run, in the same order for all clients. A client that reconnects with `Last-Event-ID` within a day misses nothing. If it was away for longer, an event of the type `gap` comes before the events that are left. Without `Last-Event-ID`, the stream begins now.',
     '',
-    `The \`data\` of each event is one line of JSON: a \`RunEvent\` of a \`run\`, a \`RunGap\` of a \`gap\`. The stream begins with \`retry: ${RETRY_MS}\`. Each \`run\` has its \`id\`; a \`gap\` has none. A stream that has been silent for ${KEEP_ALIVE_MS / SECOND_MS} seconds sends an \`id\` alone, which is no event, but the place from which a client that connects again goes on. There are no comments. It ends when its process ends, its key is revoked or its token expires.`,
+    `The \`data\` of an event is one line of JSON: a \`RunEvent\` for \`run\`, a \`RunGap\` for \`gap\`. The stream begins with \`retry: ${RETRY_MS}\`. Each \`run\` has an \`id\`; a \`gap\` has none. After ${KEEP_ALIVE_MS / SECOND_MS} silent seconds the stream sends an \`id\` without an event; it is the position from which a client continues when it reconnects. There are no comments. The stream ends when its process ends, its key is revoked or its token expires.`,
   ].join('\n'),
   tag: 'Runs',
   access: 'runs:read',
   headers: z.object({
     'Last-Event-ID': EventId.optional().meta({
-      description: 'The id of the last event that the client has; `EventSource` sends it by itself.',
+      description: 'The id of the last event that the client received. `EventSource` sends it by itself.',
       example: '4711',
     }),
   }),
@@ -60,14 +60,14 @@ export const streamRuns = operation({
       example: '019ab1c0-7e11-7cc3-98c4-dc0c0c07398f',
     }),
     lastEventId: EventId.optional().meta({
-      description: 'The same as `Last-Event-ID`, for clients that can not set headers; the header wins.',
+      description: 'The same as `Last-Event-ID`, for clients that cannot set headers. The header wins.',
       example: '4711',
     }),
   }),
   answers: {
     200: {
       description:
-        'Events for as long as the client listens. The schema is that of each event; its `data` is text that holds JSON.',
+        'Events until the client disconnects. The schema is that of one event; its `data` is a string of JSON.',
       events: { run: { data: RunEvent, id: '4712' }, gap: { data: RunGap } },
     },
   },
@@ -82,7 +82,10 @@ export const streamRuns = operation({
     const last = headers['Last-Event-ID'] ?? query.lastEventId;
     const watch = runEvents.join(caller.client);
     if (!watch)
-      throw new SchedulerError('unavailable', 'Too many clients follow runs at the moment; try again.');
+      throw new SchedulerError(
+        'unavailable',
+        'Too many clients are streaming runs at the moment; try again.',
+      );
     const latest = await watch.latest().catch((error: unknown) => {
       watch.leave();
       throw error;
@@ -91,7 +94,7 @@ export const streamRuns = operation({
     const of = { namespace, jobId };
     const events = streamRunEvents(dependencies, watch, { of, after, latest });
     const stream = Readable.from(events, { objectMode: false });
-    // Also if nobody ever read from it.
+    // Even if the client never reads, and the generator never runs.
     stream.once('close', watch.leave);
     endWhenRevoked(caller, watch, stream);
     watch.whileOpen(stream);

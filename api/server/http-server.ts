@@ -11,56 +11,53 @@ import { SECOND_MS } from '../../domain/milliseconds.ts';
 import type { Certificate } from './tls.ts';
 import { refuseMalformedRequest } from './malformed-request.ts';
 
-/** A server that can end without breaking off what it has begun. */
+/** An HTTP server that shuts down gracefully. */
 export interface HttpServer {
-  /** Resolves with the port. @throws Error when it is taken */
+  /** Resolves with the port once the server listens. @throws Error if the port is taken */
   listen: (host: string, port: number) => Promise<number>;
-  /** Serves the certificate to whoever connects from now on. */
+  /** Serves this certificate to new connections. */
   useCertificate: (certificate: Certificate) => void;
-  /** Takes no more connections, answers what is under way, and resolves when the last connection is closed. */
+  /** Accepts no more connections, answers the requests in flight, and resolves when the last connection is closed. */
   stop: () => Promise<void>;
 }
 
-/**
- * So long a client may take for the headers of a request, and for the whole of it: who sends a byte now and then holds a
- * connection no longer. And so long an idle connection stays open: longer than the proxies in front keep theirs, so
- * that none sends a request into a connection that is just being closed.
- */
 const LIMITS: ServerOptions = {
+  // Against clients that send a byte now and then (slowloris).
   headersTimeout: 15 * SECOND_MS,
   requestTimeout: 30 * SECOND_MS,
   connectionsCheckingInterval: 2 * SECOND_MS,
+  // Longer than proxies keep idle connections, so that none sends a request into a connection that is just closing.
   keepAliveTimeout: 75 * SECOND_MS,
   maxHeaderSize: 16_384,
 };
 const HANDSHAKE_TIMEOUT_MS = 10 * SECOND_MS;
-/** Nothing has moved on a connection for so long in the middle of an exchange: its client does not read. */
-const STUCK_MS = 60 * SECOND_MS;
+/** A connection on which nothing moves for this long during an exchange is closed, because its client does not read. */
+const IDLE_EXCHANGE_MS = 60 * SECOND_MS;
 
-/** When the server stops, who has connected may still send a request for so long, */
-const SILENCE_MS = SECOND_MS;
-/** and who sends one may send the rest of it for so long. */
-const REST_MS = 5 * SECOND_MS;
+/** After the stop, a new connection has this long to send the headers of a request. */
+const STOP_HEADERS_MS = SECOND_MS;
+/** After the stop, a request has this long to arrive whole. */
+const STOP_REQUEST_MS = 5 * SECOND_MS;
 
-/** A connection, and what is under way on it. */
+/** The state of a connection: the request and response in flight, and whether there has been a request at all. */
 interface Exchange {
-  hasAsked: boolean;
+  hadRequest: boolean;
   request?: IncomingMessage | undefined;
   response?: ServerResponse | undefined;
 }
 
-/** An HTTP server, or HTTPS server with the certificate, that listens nowhere yet. */
+/** An HTTP server, or with a certificate an HTTPS server, that does not listen yet. */
 export function createHttpServer(handle: RequestListener, certificate?: Certificate): HttpServer {
   const exchanges = new Map<Socket, Exchange>();
   let stopping = false;
   const answer: RequestListener = (request, response) => {
     const { socket } = request;
-    const exchange = { hasAsked: true, request, response };
+    const exchange = { hadRequest: true, request, response };
     exchanges.set(socket, exchange);
     response.once('close', () => {
-      // Another one may have begun on the same connection.
-      if (exchanges.get(socket) === exchange) exchanges.set(socket, { hasAsked: true });
-      // An answer that had begun before the end could not say that it is the last of its connection.
+      // The next request on the connection may have replaced it.
+      if (exchanges.get(socket) === exchange) exchanges.set(socket, { hadRequest: true });
+      // A response that began before the stop has no `Connection: close`.
       if (stopping) socket.destroySoon();
     });
     if (stopping) response.setHeader('Connection', 'close');
@@ -70,24 +67,24 @@ export function createHttpServer(handle: RequestListener, certificate?: Certific
     ? createTlsServer({ ...LIMITS, ...certificate, handshakeTimeout: HANDSHAKE_TIMEOUT_MS }, answer)
     : undefined;
   const server = tlsServer ?? createServer(LIMITS, answer);
-  server.timeout = STUCK_MS;
+  server.timeout = IDLE_EXCHANGE_MS;
   server.on(tlsServer ? 'secureConnection' : 'connection', (socket: Socket) => {
-    exchanges.set(socket, { hasAsked: false });
+    exchanges.set(socket, { hadRequest: false });
     socket.once('close', () => exchanges.delete(socket));
   });
   server.on('clientError', refuseMalformedRequest);
 
-  const destroyIf = (isToEnd: (exchange: Exchange) => boolean) => {
-    for (const [socket, exchange] of exchanges) if (isToEnd(exchange)) socket.destroy();
+  const destroyIf = (condition: (exchange: Exchange) => boolean) => {
+    for (const [socket, exchange] of exchanges) if (condition(exchange)) socket.destroy();
   };
 
   return {
     listen: (host, port) =>
       new Promise((resolve, reject) => {
         server.once('error', (error: NodeJS.ErrnoException) => {
-          const taken = error.code === 'EADDRINUSE';
+          const isTaken = error.code === 'EADDRINUSE';
           const message = `Port ${port} on ${host} is taken; set PORT or INTERNAL_PORT to another one.`;
-          reject(taken ? new Error(message, { cause: error }) : error);
+          reject(isTaken ? new Error(message, { cause: error }) : error);
         });
         server.listen(port, host, () => resolve((server.address() as AddressInfo).port));
       }),
@@ -98,17 +95,16 @@ export function createHttpServer(handle: RequestListener, certificate?: Certific
         for (const { response } of exchanges.values())
           if (response && !response.headersSent) response.setHeader('Connection', 'close');
         const timers = [
-          // Also who is in the middle of the headers of a request.
-          setTimeout(() => destroyIf(({ response }) => !response), SILENCE_MS),
-          setTimeout(() => destroyIf(({ request }) => request?.complete === false), REST_MS),
+          setTimeout(() => destroyIf(({ response }) => !response), STOP_HEADERS_MS),
+          setTimeout(() => destroyIf(({ request }) => request?.complete === false), STOP_REQUEST_MS),
         ];
-        // Not the server's own: that would cut off answers that are still being sent, and stop to time requests out.
+        // http.Server's own close would cut off responses that are being sent, and stop its request timeouts.
         NetServer.prototype.close.call(server, (error) => {
           for (const timer of timers) clearTimeout(timer);
           if (error) reject(error);
           else resolve();
         });
-        destroyIf(({ hasAsked, response }) => hasAsked && !response);
+        destroyIf(({ hadRequest, response }) => hadRequest && !response);
       }),
   };
 }

@@ -6,15 +6,15 @@ import { SchedulerError } from '../../domain/errors.ts';
 import { SECOND_MS } from '../../domain/milliseconds.ts';
 import { PROBLEMS, toProblem } from '../rest/problem.ts';
 
-/** A client may go on sending for so long after it was refused, and read why. */
+/** After the refusal, the connection stays open this long, so that the client can read the answer. */
 const LINGER_MS = SECOND_MS;
 
-/** Answers what never became a request, as every other error is answered, and closes the connection. */
+/** Answers data that is no valid HTTP request with a problem, as every other error, and closes the connection. */
 export function refuseMalformedRequest(error: NodeJS.ErrnoException, socket: Socket): void {
-  // Node keeps the answer that is under way there; a second one would be read as part of it.
-  const { _httpMessage: begun } = socket as Socket & { _httpMessage?: ServerResponse };
-  const isShakingHands = socket instanceof TLSSocket && socket.getProtocol() === null;
-  if (isShakingHands || !socket.writable || error.code === 'ECONNRESET' || begun?.headersSent === true) {
+  // The response in flight on the socket, in Node's internal field. A second answer would corrupt it.
+  const { _httpMessage: inFlight } = socket as Socket & { _httpMessage?: ServerResponse };
+  const isInHandshake = socket instanceof TLSSocket && socket.getProtocol() === null;
+  if (isInHandshake || !socket.writable || error.code === 'ECONNRESET' || inFlight?.headersSent === true) {
     socket.destroy();
     return;
   }
@@ -32,7 +32,7 @@ export function refuseMalformedRequest(error: NodeJS.ErrnoException, socket: Soc
       '',
       body,
     ].join('\r\n'),
-    // What is still arriving of a request that was answered so must not be carried out.
+    // The rest of a request that was too slow must not be executed.
     () => refusal.code === 'request_timeout' && socket.destroy(),
   );
   setTimeout(() => socket.destroy(), LINGER_MS).unref();
@@ -43,5 +43,5 @@ function toRefusal(error: NodeJS.ErrnoException): SchedulerError {
     return new SchedulerError('headers_too_large', 'The headers are larger than 16 KiB.');
   if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT')
     return new SchedulerError('request_timeout', 'The request took too long to arrive.');
-  return new SchedulerError('not_http', 'The request can not be read as HTTP/1.1.');
+  return new SchedulerError('not_http', 'The request is not valid HTTP/1.1.');
 }

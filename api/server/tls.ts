@@ -3,22 +3,21 @@ import { createSecureContext } from 'node:tls';
 import { SECOND_MS } from '../../domain/milliseconds.ts';
 import type { Logger } from '../../platform/logger.ts';
 
-/** Of this server: PEM. */
+/** The certificate of this server, and its private key, in PEM. */
 export interface Certificate {
   cert: string;
   key: string;
 }
 
-/** So often the files are looked at. */
-const CHECK_MS = 5 * SECOND_MS;
+/** How often the files are read. */
+const READ_EVERY_MS = 5 * SECOND_MS;
 
-/** Where the certificate and its key are. */
 interface CertificateFiles {
   certFile: string;
   keyFile: string;
 }
 
-/** @throws Error if the two do not belong together, or are none */
+/** Reads the files. @throws Error if they are no certificate and key, or do not belong together */
 export function readCertificate({ certFile, keyFile }: CertificateFiles): Certificate {
   const certificate = { cert: readFileSync(certFile, 'utf8'), key: readFileSync(keyFile, 'utf8') };
   createSecureContext(certificate);
@@ -26,9 +25,9 @@ export function readCertificate({ certFile, keyFile }: CertificateFiles): Certif
 }
 
 /**
- * Hands over each new certificate that the files hold. One that can not be used, such as half of a pair while the other
- * half is being written, is left alone: the old one stays. Reads the files, for what Kubernetes mounts is swapped
- * unseen by those who watch for changes.
+ * Calls `use` with each new certificate in the files. While the files are no valid pair, such as in the middle of a change,
+ * the old certificate stays. Reads the files periodically, because file watchers miss the symbolic links that Kubernetes
+ * swaps.
  */
 export function watchCertificate(
   files: CertificateFiles,
@@ -37,20 +36,20 @@ export function watchCertificate(
   use: (certificate: Certificate) => void,
 ): void {
   let current = first;
-  let complained = '';
+  let lastFault = '';
   setInterval(() => {
     try {
       const next = readCertificate(files);
       if (next.cert === current.cert && next.key === current.key) return;
       use(next);
       current = next;
-      complained = '';
-      logger.info('took over a new TLS certificate');
+      lastFault = '';
+      logger.info('loaded a new TLS certificate');
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
-      if (message !== complained)
-        logger.warn({ err: error }, 'the TLS certificate can not be used; the old one stays');
-      complained = message;
+      if (message !== lastFault)
+        logger.warn({ err: error }, 'cannot use the TLS certificate in the files; the old one stays');
+      lastFault = message;
     }
-  }, CHECK_MS).unref();
+  }, READ_EVERY_MS).unref();
 }

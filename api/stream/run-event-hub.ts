@@ -5,81 +5,80 @@ import { findLastPlace, placeEvents } from '../../db/runs/run-events.ts';
 import type { Logger } from '../../platform/logger.ts';
 import { createKeyedMutex } from '../../platform/keyed-mutex.ts';
 
-/** Watches the log of runs on behalf of all readers of this process, as long as there are any. */
+/** Polls the events of runs for all readers of this process, as long as there are any. */
 export interface RunEventHub {
-  /** Joins the readers; undefined if there are too many already, of this client or of all. */
+  /** Adds a reader; undefined if this client, or all clients together, have too many. */
   join: (client: string) => RunEventWatch | undefined;
-  /** How many readers there are. */
   countReaders: () => number;
-  /** Breaks off streams that have not ended by themselves: their clients do not read. */
+  /** Destroys the streams that are still open. At shutdown, those are of clients that do not read. */
   abortStreams: () => void;
 }
 
-/** What one reader knows of the log. */
+/** The view of one reader on the events. An event's place is its position in the one order that all readers see. */
 export interface RunEventWatch {
-  /** The last place, once all that had happened before this question is in its place. @throws what the database throws */
+  /** The last place, once all events from before this call have theirs. @throws what the database throws */
   latest: () => Promise<number>;
-  /** Resolves with the last place when it is beyond this one, when so much time has passed, or when the process is to end. */
+  /** Resolves with the last place, when that is beyond `place`, after `timeoutMs`, or at shutdown. */
   beyond: (place: number, timeoutMs: number) => Promise<number>;
-  /** Reads for one reader after another, so that many of them leave connections to others. */
+  /** Runs the queries of all readers one at a time, so that they leave connections to requests. */
   oneAtATime: <Result>(read: () => Promise<Result>) => Promise<Result>;
-  /** Whether this reader has left, or the process is to end: there is no use in reading on. */
+  /** Tells whether this reader has left, or the process is shutting down. */
   isOver: () => boolean;
-  /** Says how to break off the reader's stream, as long as it is open. */
+  /** Registers the stream of the reader for `abortStreams`, until it closes. */
   whileOpen: (stream: Readable) => void;
-  /** Makes room for another reader, and lets what waits for this one go on. */
+  /** Removes the reader. `beyond` then resolves soon. */
   leave: () => void;
 }
 
-const PERIOD_MS = 200;
-/** Given their places in one statement. */
+const POLL_EVERY_MS = 200;
+/** Events that get their places in one statement. */
 const BATCH = 5_000;
 const MAX_READERS = 1_000;
-/** Of one client, so that none takes the place of all others. */
+/** So that one client cannot keep out all others. */
 const MAX_READERS_OF_CLIENT = 100;
 
-/** Polls Postgres, for that works through every pooler; LISTEN does not. */
+/** Polls Postgres, which works through every connection pooler; LISTEN does not. */
 export function createRunEventHub(dependencies: {
   db: Database;
   logger: Logger;
   isStopping: () => boolean;
 }): RunEventHub {
   const { db, logger, isStopping } = dependencies;
-  const queue = createKeyedMutex();
+  const mutex = createKeyedMutex();
   const open = new Set<Readable>();
   const readersOf = new Map<string, number>();
   let readers = 0;
-  let isWatching = false;
+  let isPolling = false;
   let last = 0;
-  /** Who waits for the end of a round: what was there at its beginning is then in its place, unless it failed. */
+  /** Called at the end of a poll. All events from before it then have their places, unless it failed. */
   let waiting: ((failure: Error | undefined) => void)[] = [];
 
-  const round = async () => {
+  const poll = async () => {
     while ((await placeEvents(db, BATCH)) === BATCH);
     last = await findLastPlace(db);
   };
-  const watch = async () => {
-    isWatching = true;
+  const pollWhileRead = async () => {
+    isPolling = true;
     while (readers > 0) {
       let failure: Error | undefined;
       try {
-        await round();
+        await poll();
       } catch (error) {
         failure = error instanceof Error ? error : new Error(String(error));
-        logger.debug({ err: error }, 'could not read the log of runs');
+        logger.debug({ err: error }, 'could not read the events of runs');
       }
-      tellAll(failure);
-      await sleep(PERIOD_MS);
+      resolveWaiting(failure);
+      await sleep(POLL_EVERY_MS);
     }
-    isWatching = false;
-    tellAll();
+    isPolling = false;
+    resolveWaiting();
   };
-  const tellAll = (failure?: Error) => {
-    const told = waiting;
+  const resolveWaiting = (failure?: Error) => {
+    const resolved = waiting;
     waiting = [];
-    for (const tell of told) tell(failure);
+    for (const resolve of resolved) resolve(failure);
   };
-  const nextRound = () => new Promise<Error | undefined>((resolve) => void waiting.push(resolve));
+  const nextPoll = () => new Promise<Error | undefined>((resolve) => void waiting.push(resolve));
 
   return {
     countReaders: () => readers,
@@ -91,25 +90,25 @@ export function createRunEventHub(dependencies: {
       if (readers >= MAX_READERS || own >= MAX_READERS_OF_CLIENT) return undefined;
       readers++;
       readersOf.set(client, own + 1);
-      if (!isWatching) void watch();
+      if (!isPolling) void pollWhileRead();
       let hasLeft = false;
       const isOver = () => hasLeft || isStopping();
       return {
-        oneAtATime: (read) => queue('events', read),
+        oneAtATime: (read) => mutex('events', read),
         whileOpen: (stream) => {
           open.add(stream);
           stream.once('close', () => open.delete(stream));
         },
         latest: async () => {
-          // The round that is under way may have begun before the question.
-          await nextRound();
-          const failure = await nextRound();
+          // The current poll may have begun before this call.
+          await nextPoll();
+          const failure = await nextPoll();
           if (failure !== undefined) throw failure;
           return last;
         },
         beyond: async (place, timeoutMs) => {
           const deadline = Date.now() + timeoutMs;
-          while (last <= place && Date.now() < deadline && !isOver()) await nextRound();
+          while (last <= place && Date.now() < deadline && !isOver()) await nextPoll();
           return last;
         },
         isOver,

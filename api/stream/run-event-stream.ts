@@ -7,25 +7,25 @@ import type { RunEvent, RunGap } from '../../domain/run/run-event.ts';
 import type { Logger } from '../../platform/logger.ts';
 import type { RunEventWatch } from './run-event-hub.ts';
 
-/** Events of one page. A reader that is slow holds no more than one page, and what its connection buffers. */
+/** Events of one query. A slow reader holds one page in memory, besides what its connection buffers. */
 const PAGE = 100;
-/** So often a silent stream says something, so that nobody on the way takes it for dead. */
+/** A silent stream sends something this often, so that proxies do not close it as idle. */
 export const KEEP_ALIVE_MS = 15 * SECOND_MS;
-/** What a client waits before it connects again. */
+/** How long a client waits before it reconnects. */
 export const RETRY_MS = 2 * SECOND_MS;
 
-/** What a reader reads. */
+/** The events that a reader wants. */
 export interface Reading {
   of: { namespace: string; jobId?: string | undefined };
-  /** The last place when it began. */
+  /** The last place when the stream began. */
   latest: number;
-  /** The id of the last event that it has; undefined: it begins with what comes now. */
+  /** The id of the last event that the client has; undefined: the stream begins now. */
   after: number | undefined;
 }
 
 /**
- * Server-sent events, as the HTML standard has them, from the log of runs: read page by page, as fast as the reader takes
- * them. Ends when the process is to end, or can not reach the database; a client then connects again, and misses nothing.
+ * The events of runs as server-sent events (HTML standard), read page by page, as fast as the client takes them. Ends when
+ * the process shuts down or cannot reach the database. A client that then reconnects misses nothing.
  */
 export async function* streamRunEvents(
   { db, logger }: { db: Database; logger: Logger },
@@ -40,30 +40,30 @@ export async function* streamRunEvents(
       yield writeGap(after);
       place = Math.min(after, seen);
     }
-    let said = Date.now();
+    let sentAt = Date.now();
     while (!watch.isOver()) {
       const events = await watch.oneAtATime(() => listRunEvents(db, of, place, PAGE));
       for (const event of events) {
         place = event.place;
         yield writeEvent(event);
-        said = Date.now();
+        sentAt = Date.now();
       }
       if (events.length === PAGE) continue;
-      // All up to here has been read, also what is for others: a client that connects again begins from here.
+      // Everything up to `seen` has been read, events for other readers included. A client that reconnects continues here.
       place = Math.max(place, seen);
-      // Also when there is news, but none for this reader.
-      if (Date.now() - said >= KEEP_ALIVE_MS) {
+      // Even if there are new events, but none for this reader.
+      if (Date.now() - sentAt >= KEEP_ALIVE_MS) {
         yield `id: ${place}\n\n`;
-        said = Date.now();
+        sentAt = Date.now();
       }
       seen = await watch.beyond(place, KEEP_ALIVE_MS);
     }
   } catch (error) {
-    logger.warn({ err: error }, 'a stream of runs was broken off');
+    logger.warn({ err: error }, 'a stream of runs ended early');
   }
 }
 
-/** Tells whether events after this place have been removed, or the place is none of this log. */
+/** Tells whether events after this place have been deleted, or there never was such a place. */
 async function isGone(db: Database, after: number): Promise<boolean> {
   const { first, last } = await findPlaces(db);
   return after > last || (first === 0 ? after < last : after < first - 1);
@@ -71,7 +71,7 @@ async function isGone(db: Database, after: number): Promise<boolean> {
 
 function writeGap(after: number): string {
   const gap: RunGap = {
-    message: `events after ${after} are not kept any more; GET /runs tells what became of the runs meanwhile`,
+    message: `events after ${after} are not kept any more; GET /runs shows the runs as they are now`,
   };
   return `event: gap\ndata: ${JSON.stringify(gap)}\n\n`;
 }
