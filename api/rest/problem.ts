@@ -38,11 +38,9 @@ export const Problem = z
     type: z.string().meta({ description: 'The kind of problem, as a URI reference.' }),
     title: z.string(),
     status: z.int(),
-    detail: z
-      .string()
-      .meta({
-        description: 'What is wrong, where, and what would be right. For people: the text can change.',
-      }),
+    detail: z.string().meta({
+      description: 'What is wrong, where, and what would be right. For people: the text can change.',
+    }),
     instance: z.string().meta({ description: 'The path of the request.' }),
     code: z.string().meta({ description: 'The kind of problem, for programs. Codes do not change.' }),
     requestId: z.string().meta({ description: 'Identifies the request in the logs of the service.' }),

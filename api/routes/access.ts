@@ -4,12 +4,10 @@ import { operation } from '../rest/operation.ts';
 
 const Access = z
   .strictObject({
-    caller: z
-      .string()
-      .meta({
-        description: 'The name of the caller in revisions of jobs.',
-        example: 'key:default/billing-service',
-      }),
+    caller: z.string().meta({
+      description: 'The name of the caller in revisions of jobs.',
+      example: 'key:default/billing-service',
+    }),
     namespace: NamespaceName,
     scopes: z.array(Scope),
   })
