@@ -8,12 +8,12 @@ import { hashApiKey } from '../api/access/api-key-format.ts';
 
 const NAME = 'npm start';
 
-/** Makes sure that there is a file with the key of an admin, so that one can try out a stack that requires keys. Answers where. */
+/** Ensures that a file with a valid admin key exists, to try out a stack that requires keys. Returns its path. */
 export async function ensureAdminKey(db: Database, dataDir: string, pepper: string): Promise<string> {
   const file = path.join(dataDir, 'admin-key');
-  const known = existsSync(file) ? readFileSync(file, 'utf8').trim() : '';
-  if (known !== '' && (await findApiKeyByHash(db, hashApiKey(known, pepper)))) return file;
-  // Its key is lost, or was made with another pepper.
+  const stored = existsSync(file) ? readFileSync(file, 'utf8').trim() : '';
+  if (stored !== '' && (await findApiKeyByHash(db, hashApiKey(stored, pepper)))) return file;
+  // The key in the file is lost, or was made with another pepper.
   const now = new Date();
   const [old] = (await listApiKeyRows(db, { namespace, limit: 1_000 })).filter(
     ({ name, revoked_at }) => name === NAME && revoked_at === null,

@@ -1,7 +1,7 @@
 import os from 'node:os';
 import path from 'node:path';
 
-/** Where programs that were fetched or built once are kept, in the user's cache folder. */
+/** The folder for downloaded and built programs, in the user's cache folder. */
 export function cacheFolder(): string {
   return path.join(cacheFolderOfUser(), 'durable-job-scheduler');
 }

@@ -1,6 +1,6 @@
 import { createServer } from 'node:http';
 
-/** A receiver for trying things out: it answers every call with what it was sent. Resolves when it listens. */
+/** A target for trying things out, which answers each call with the request itself. Resolves when it listens. */
 export function startEcho(port: number): Promise<{ url: string; stop: () => Promise<void> }> {
   const server = createServer((request, response) => {
     const chunks: Buffer[] = [];

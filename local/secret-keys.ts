@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 
-/** The key of the local stack for the secrets of jobs: made by its first start, and kept beside its data. */
+/** The key with which the local stack encrypts secrets of jobs. Its first start creates it, in the data folder. */
 export function ensureSecretKeys(dataDir: string): string {
   const file = path.join(dataDir, 'secret-keys');
   if (!existsSync(file))

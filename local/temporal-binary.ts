@@ -13,13 +13,13 @@ import path from 'node:path';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { buildWithGo, placeOf } from './go-program.ts';
 
-/** The version of Temporal's CLI that holds the server 1.29.1, on which this service was measured. */
+/** The version of Temporal's CLI with server 1.29.1, with which this service is tested and measured. */
 const CLI = { package: 'github.com/temporalio/cli/cmd/temporal', version: 'v1.5.1', program: 'temporal' };
 
 /**
- * The path of Temporal's CLI, which holds the development server: the one on PATH, or one kept in the user's cache
- * folder, or a download, or one built with Go; whichever comes first. Says what takes long.
- * @throws Error with the ways out, if none of these works
+ * The path of Temporal's CLI, which contains the development server: from PATH, from the user's cache folder, downloaded, or
+ * built with Go, in this order. Reports slow steps to `say`.
+ * @throws Error with the alternatives, if none of these works
  */
 export async function findTemporalBinary(say: (text: string) => void): Promise<string> {
   const onPath = findOnPath();
@@ -36,11 +36,11 @@ export async function findTemporalBinary(say: (text: string) => void): Promise<s
   }
   throw new Error(
     [
-      'There is no Temporal server to start. Three ways out:',
+      'There is no Temporal server to start. Do one of these:',
       '  - install the Temporal CLI, so that "temporal" is on PATH (https://docs.temporal.io/cli), or',
-      '  - install Go, with which it is built once, or',
+      '  - install Go, so that the server can be built once, or',
       '  - set TEMPORAL_ADDRESS to a Temporal server that runs elsewhere.',
-      'What was tried:',
+      'These attempts failed:',
       ...failures.map((failure) => `  - ${failure}`),
     ].join('\n'),
   );
@@ -59,7 +59,7 @@ function findOnPath(): string | undefined {
   return undefined;
 }
 
-/** Temporal's testing package downloads the CLI as a side effect of starting it; the file is what is wanted here. */
+/** Downloads the CLI by starting it once with Temporal's testing package, which has no other way to download it. */
 async function download(target: string, say: (text: string) => void): Promise<string> {
   say('Downloading the Temporal development server (about 100 MB, once) …');
   const downloadDir = path.join(path.dirname(target), 'download');
@@ -77,7 +77,7 @@ async function download(target: string, say: (text: string) => void): Promise<st
   } catch (error) {
     const reason =
       error instanceof Error ? (error.message.split(': ').pop() ?? error.message) : String(error);
-    say(`… it can not be downloaded here (${reason}).`);
+    say(`… the download failed (${reason}).`);
     throw new Error(`download: ${reason}`, { cause: error });
   } finally {
     rmSync(downloadDir, { recursive: true, force: true });

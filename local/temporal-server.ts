@@ -9,10 +9,10 @@ const START_TIMEOUT_MS = 90_000;
 
 const PRAGMAS = ['journal_mode=wal', 'synchronous=normal'];
 
-/** Measured, each of them: docs/decisions/0003-temporal-tuning.md. */
+/** Each setting was measured: docs/decisions/0003-temporal-tuning.md. */
 const DYNAMIC_CONFIG = [
   'worker.schedulerNamespaceStartWorkflowRPS=5000',
-  // The timeout must be a text: a number spoils the whole option, without a word.
+  // The timeout must be a string: with a number, Temporal silently ignores the whole option.
   'worker.perNamespaceWorkerOptions={"MaxConcurrentWorkflowTaskPollers":20,"StickyScheduleToStartTimeout":"300s"}',
   'matching.rps=100000',
   'history.rps=100000',
@@ -23,36 +23,36 @@ const DYNAMIC_CONFIG = [
   'system.enableActivityEagerExecution=true',
 ];
 
-/** The flags with which a development server is tuned for this service, wherever it runs. */
+/** Flags that tune a development server for this service. */
 export const TUNING_FLAGS = [
   ...PRAGMAS.map((pragma) => `--sqlite-pragma=${pragma}`),
   ...Object.values(SEARCH_ATTRIBUTES).map((key) => `--search-attribute=${key.name}=Keyword`),
   ...DYNAMIC_CONFIG.map((setting) => `--dynamic-config-value=${setting}`),
 ];
 
-/** And with which environment: fewer garbage collections, for memory that a server has anyway. */
+/** Environment variables that tune it: fewer garbage collections, at the cost of memory. */
 export const TUNING_ENVIRONMENT = { GOGC: '400' };
 
-/** A Temporal development server that runs as long as this process wants it. */
+/** A running Temporal development server. */
 export interface RunningTemporal {
   address: string;
-  /** Missing when it runs without its Web UI. */
+  /** Undefined if it runs without its Web UI. */
   uiUrl: string | undefined;
   exited: Promise<Exit>;
   pid: number;
   stop: () => Promise<void>;
 }
 
-/** Starts a Temporal development server, tuned unless it shall not be, whose state lies in a file and so outlives it. */
+/** Starts a Temporal development server, which keeps its state in a file in `dataDir`. */
 export async function startTemporalServer(options: {
   binary: string;
   dataDir: string;
   port: number;
-  /** Without it, there is no Web UI. */
+  /** Undefined: no Web UI. */
   uiPort?: number | undefined;
   /** Besides `default`. */
   namespaces?: string[];
-  /** As it comes, with none of the tuning: to compare with. */
+  /** Leaves out all tuning, for comparisons. */
   isUntuned?: boolean;
   logFile: string;
 }): Promise<RunningTemporal> {

@@ -8,17 +8,17 @@ export interface Network {
   prefix: number;
 }
 
-/** What an operator allows beyond public addresses: a network, or hosts by name. */
+/** A rule of HTTP_TARGET_ALLOW, which allows non-public addresses: a network, or hosts by name. */
 export type AddressRule = ({ kind: 'network' } & Network) | { kind: 'host'; pattern: string };
 
 const HOST_PATTERN = /^(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*$/;
-/** Such a host is read as an IPv4 address by every URL parser (URL standard, "ends in a number"). */
+/** URL parsers read such a host as an IPv4 address (URL standard, "ends in a number"). */
 const ENDS_IN_NUMBER = /(^|\.)(\d+|0x[0-9a-f]*)$/;
 
-/** Tells whether a text in lower case is a name, or `*.` and one. Pure. */
+/** Tells whether a lower-case text is a host name, or `*.` and a host name. Pure. */
 export const isHostPattern = (text: string) => HOST_PATTERN.test(text) && !ENDS_IN_NUMBER.test(text);
 
-/** Reads a list such as `127.0.0.1/32,*.svc.cluster.local`. Faults are said in words; no rule is made of a faulty entry. */
+/** Parses a list such as `127.0.0.1/32,*.svc.cluster.local` into rules, and a message for each faulty entry. */
 export function parseAddressRules(text: string): { rules: AddressRule[]; faults: string[] } {
   const rules: AddressRule[] = [];
   const faults: string[] = [];
@@ -39,8 +39,8 @@ export function parseAddressRules(text: string): { rules: AddressRule[]; faults:
 }
 
 /**
- * A network, or an address as one of itself; undefined for anything else. Takes the usual spelling alone: `10/8` would be read
- * as 0.0.0.10/8, which is not what its author meant. Pure.
+ * Parses a network, or an address as a network of one; undefined for anything else. Accepts the usual spelling only, because
+ * ipaddr.js reads `10/8` as 0.0.0.10/8, which is not what its author means. Pure.
  */
 export function parseNetwork(entry: string): Network | undefined {
   const kind = isIP(entry.replace(/\/\d+$/, ''));
@@ -48,7 +48,7 @@ export function parseNetwork(entry: string): Network | undefined {
   if (kind === 0 || !ipaddr.isValidCIDR(cidr)) return undefined;
   const [address, prefix] = ipaddr.parseCIDR(cidr);
   if (!(address instanceof ipaddr.IPv6) || !address.isIPv4MappedAddress()) return { address, prefix };
-  // Addresses are compared unwrapped, so a mapped rule is unwrapped as well. A shorter one would speak of more than IPv4.
+  // Addresses are compared unmapped, so the rule is unmapped too. A prefix below 96 would cover more than IPv4.
   return prefix < 96 ? undefined : { address: address.toIPv4Address(), prefix: prefix - 96 };
 }
 
@@ -59,12 +59,12 @@ const networks = (...texts: string[]): Network[] =>
   });
 
 /**
- * Where clouds answer a machine about itself, often with its credentials: link-local addresses (AWS, Google, Azure,
- * OpenStack, Oracle and others), and those that stand elsewhere.
+ * Metadata services of clouds, which hand out credentials: the link-local addresses (AWS, Google, Azure, OpenStack, Oracle and
+ * others), and addresses elsewhere.
  */
 const METADATA = [
   ...networks('169.254.0.0/16', 'fe80::/10'),
-  ...networks('168.63.129.16/32'), // Azure; public by its number
+  ...networks('168.63.129.16/32'), // Azure, in the public range
   ...networks('100.100.100.200/32', 'fd00:100::100:200/128'), // Alibaba
   ...networks('192.0.0.192/32', 'fd00:c1::a9fe:a9fe/128'), // Oracle
   ...networks('fd00:ec2::/32'), // AWS
@@ -73,20 +73,20 @@ const METADATA = [
   ...networks('fd00:a9fe:a9fe::/64'), // Akamai, OpenStack
 ];
 
-/** All that IANA has given out for public unicast so far (RFC 4291, 2.4; registry "IPv6 Address Space"). */
+/** The only IPv6 range that IANA has allocated for public unicast (RFC 4291, 2.4; registry "IPv6 Address Space"). */
 const GLOBAL_UNICAST = networks('2000::/3');
-/** IPv4 in IPv6 without a prefix, deprecated by RFC 4291, 2.5.5.1; `::` and `::1` have ranges of their own. */
+/** IPv4-compatible IPv6 addresses, deprecated by RFC 4291, 2.5.5.1. `::` and `::1` have ranges of their own. */
 const IPV4_COMPATIBLE = networks('::/96');
 
 /**
- * A rule for a host does not lead here: an operator who allows `*.internal` does not mean the metadata service, which
- * clouds give such a name, nor an IPv4 address that is hidden in an IPv6 one and that nobody has checked.
+ * Ranges that a rule for a host never allows. An operator who allows `*.internal` does not mean the metadata service, although
+ * clouds give it such a name, nor an unchecked IPv4 address that is embedded in an IPv6 one.
  */
-const BEYOND_HOST_RULES = ['metadata', 'ipv4Compatible', 'rfc6145', 'rfc6052', '6to4', 'teredo'];
+const NETWORK_RULES_ONLY = ['metadata', 'ipv4Compatible', 'rfc6145', 'rfc6052', '6to4', 'teredo'];
 
 /**
- * Says why an address must not be called; undefined if it may be. Public unicast addresses are allowed, all others only
- * by a rule that names their network, or the host by which they were asked for.
+ * The rule set of the SSRF guard: why an address must not be called, or undefined if it may be. Public unicast addresses are
+ * allowed; all others need a rule for their network, or for the host name that resolved to them.
  */
 export function findForbidden(
   address: string,
@@ -94,11 +94,11 @@ export function findForbidden(
   rules: readonly AddressRule[],
 ): string | undefined {
   if (isIP(address) === 0) return `${JSON.stringify(address)} is no IP address`;
-  // process() unwraps an IPv4 address that is mapped into IPv6.
+  // process() turns an IPv4-mapped IPv6 address into the IPv4 one.
   const parsed = ipaddr.process(address);
   const range = findRange(parsed);
   if (range === 'unicast') return undefined;
-  const needsNetwork = BEYOND_HOST_RULES.includes(range);
+  const needsNetwork = NETWORK_RULES_ONLY.includes(range);
   const isAllowed = rules.some((rule) =>
     rule.kind === 'network' ? contains(rule, parsed) : !needsNetwork && matchesHost(host, rule.pattern),
   );
@@ -110,8 +110,8 @@ export function findForbidden(
 }
 
 /**
- * `unicast`, or the name of the special range. ipaddr.js knows those of IANA's registries of special-purpose addresses
- * (RFC 6890); in IPv6, where most of the space is given to nobody, what is not in use is special too.
+ * `unicast`, or the name of the special range. ipaddr.js knows IANA's registries of special-purpose addresses (RFC 6890).
+ * Unallocated IPv6 space, which is most of it, counts as special too.
  */
 function findRange(address: ipaddr.IPv4 | ipaddr.IPv6): string {
   if (METADATA.some((network) => contains(network, address))) return 'metadata';
@@ -121,22 +121,22 @@ function findRange(address: ipaddr.IPv4 | ipaddr.IPv6): string {
   return IPV4_COMPATIBLE.some((network) => contains(network, address)) ? 'ipv4Compatible' : 'reserved';
 }
 
-/** Whether an address, unwrapped if it is an IPv4 one in IPv6, is of a network. Pure. */
+/** Tells whether an address is in a network. IPv4-mapped IPv6 addresses must be unmapped before. Pure. */
 export function contains(network: Network, address: ipaddr.IPv4 | ipaddr.IPv6): boolean {
   return network.address.kind() === address.kind() && address.match(network.address, network.prefix);
 }
 
-/** Tells whether an address is that of this very machine, however it is spelled. Pure. */
+/** Tells whether a text is a loopback address, in any spelling. Pure. */
 export const isLoopback = (address: string) =>
   isIP(address) !== 0 && ipaddr.process(address).range() === 'loopback';
 
 /**
- * Names that mean something in one network alone: those without a dot, and those below the domains that are set aside for it
- * (RFC 6761, 6762, 8375; ICANN's `.internal`, under which clouds have their metadata service).
+ * Host names that resolve only within a local network: those without a dot, and those in domains reserved for that (RFC 6761,
+ * 6762, 8375; ICANN's `.internal`, which clouds use for their metadata service).
  */
 const LOCAL_NAME = /^[^.]+$|(^|\.)(localhost|local|localdomain|internal|intranet|lan|corp|home|home\.arpa)$/;
 
-/** Says why a name must not be called whose addresses nobody here looks at; undefined if it may be. Pure. */
+/** Why a host name must not be called if a proxy resolves it, or undefined if it may be. Pure. */
 export function findForbiddenName(host: string, rules: readonly AddressRule[]): string | undefined {
   const name = host.toLowerCase().replace(/\.$/, '');
   const isAllowed = rules.some((rule) => rule.kind === 'host' && matchesHost(name, rule.pattern));

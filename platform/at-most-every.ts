@@ -1,15 +1,12 @@
-/**
- * Wraps what is costly to find out, so that it is asked for at most once in so many milliseconds, however often somebody
- * looks. A failure is no answer: the next one asks again.
- */
+/** Caches the result of `find` for `periodMs`. Concurrent callers share one call; errors are not cached. */
 export function atMostEvery<Value>(periodMs: number, find: () => Promise<Value>): () => Promise<Value> {
-  let known: { value: Promise<Value>; until: number } | undefined;
+  let cached: { value: Promise<Value>; expiresAt: number } | undefined;
   return () => {
-    if (known && known.until > performance.now()) return known.value;
-    const entry = { value: find(), until: performance.now() + periodMs };
-    known = entry;
+    if (cached && cached.expiresAt > performance.now()) return cached.value;
+    const entry = { value: find(), expiresAt: performance.now() + periodMs };
+    cached = entry;
     entry.value.catch(() => {
-      if (known === entry) known = undefined;
+      if (cached === entry) cached = undefined;
     });
     return entry.value;
   };

@@ -3,17 +3,17 @@ import { readFileSync } from 'node:fs';
 
 const BLOCK = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g;
 
-/** Reads the certificates of a PEM file, each as PEM; what stands between them is none. A fault is said in words. */
+/** The certificates in the content of a PEM file, each as PEM. Ignores text between them. `fault` says what is wrong. */
 export function parseCertificates(content: Buffer): { certificates: string[]; fault?: string } {
   const certificates = content.toString('latin1').match(BLOCK) ?? [];
   if (certificates.length === 0) return { certificates, fault: 'holds no certificate in PEM' };
-  const broken = certificates.findIndex((certificate) => !isReadable(certificate));
+  const broken = certificates.findIndex((certificate) => !isValid(certificate));
   return broken === -1
     ? { certificates }
-    : { certificates, fault: `certificate ${broken + 1} in it can not be read` };
+    : { certificates, fault: `certificate ${broken + 1} in it cannot be read` };
 }
 
-/** Those that Node itself was told to trust; none if they can not be read, of which it warned when it started. */
+/** The certificates of NODE_EXTRA_CA_CERTS. Empty if the file cannot be read; Node itself has warned of that at its start. */
 export function readExtraCertificates(file = process.env['NODE_EXTRA_CA_CERTS']): string[] {
   try {
     return file ? parseCertificates(readFileSync(file)).certificates : [];
@@ -22,7 +22,7 @@ export function readExtraCertificates(file = process.env['NODE_EXTRA_CA_CERTS'])
   }
 }
 
-function isReadable(certificate: string): boolean {
+function isValid(certificate: string): boolean {
   try {
     return new X509Certificate(certificate).subject !== undefined;
   } catch {

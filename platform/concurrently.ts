@@ -1,6 +1,6 @@
 /**
- * Calls `work` with every item, with no more than `limit` in-flight calls. After an error no more are begun; once those
- * under way have ended, the first error is thrown.
+ * Calls `work` with every item, at most `limit` at a time. After an error it starts no more, waits for those in flight, and
+ * throws the first error.
  */
 export async function concurrently<Item>(
   items: Iterable<Item>,
@@ -8,9 +8,9 @@ export async function concurrently<Item>(
   work: (item: Item) => Promise<void>,
 ): Promise<void> {
   const errors: unknown[] = [];
-  // All lanes take from the same iterator: whoever is free takes the next.
+  // All workers share one iterator, so each takes the next item as soon as it is free.
   const queue = items[Symbol.iterator]();
-  const lane = async () => {
+  const worker = async () => {
     for (let next = queue.next(); !next.done && errors.length === 0; next = queue.next()) {
       try {
         await work(next.value);
@@ -19,6 +19,6 @@ export async function concurrently<Item>(
       }
     }
   };
-  await Promise.all(Array.from({ length: limit }, lane));
+  await Promise.all(Array.from({ length: limit }, worker));
   if (errors.length > 0) throw errors[0];
 }

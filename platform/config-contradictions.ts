@@ -1,6 +1,6 @@
 /**
- * Finds variables that are to be given together, or not together, among those that are given: whether each is right by
- * itself or not, so that whoever starts a process learns of all faults at once. Pure.
+ * Finds variables that need or exclude one another. Independent of whether each is valid by itself, so that an operator sees
+ * all faults at once. Pure.
  */
 export function findContradictions(variables: Record<string, string | undefined>): string[] {
   const given = (name: string) => variables[name] !== undefined;
@@ -22,9 +22,9 @@ export function findContradictions(variables: Record<string, string | undefined>
     if (!hasJwt && given(name)) fault(name, 'does nothing without JWT_JWKS_URL or JWT_PUBLIC_KEY_FILE');
   }
   if (variables['AUTH'] === 'off' && (hasJwt || given('API_KEY_PEPPER')))
-    fault('AUTH', 'is off, while keys or tokens are configured: take one of the two away');
+    fault('AUTH', 'is off, while keys or tokens are configured; remove one of the two');
   return faults;
 }
 
-/** Of the API. */
+/** Default port of the API. */
 export const DEFAULT_PORT = 8_000;

@@ -6,16 +6,16 @@ const LocalEnvironment = Environment.partial({ DATABASE_URL: true, TEMPORAL_ADDR
 const ServiceEnvironment = Environment;
 const DatabaseEnvironment = Environment.partial({ TEMPORAL_ADDRESS: true });
 
-/** The configuration of the local stack, in which the addresses of the two servers may be missing: it brings its own. */
+/** The configuration of the local stack, which starts its own Postgres and Temporal unless their addresses are set. */
 export type LocalConfig = z.infer<typeof LocalEnvironment>;
 
 /** The configuration of an API or worker process. */
 export type Config = z.infer<typeof ServiceEnvironment>;
 
-/** The configuration of a process that works on the database alone. */
+/** The configuration of a process that uses the database only. */
 export type DatabaseConfig = z.infer<typeof DatabaseEnvironment>;
 
-/** One error for everything that is wrong with the environment. */
+/** Lists everything that is wrong with the environment. */
 export class ConfigError extends Error {
   constructor(faults: string[]) {
     super(`The configuration is not valid:\n${faults.map((fault) => `  ${fault}`).join('\n')}`);
@@ -25,20 +25,20 @@ export class ConfigError extends Error {
 
 type Variables = Record<string, string | undefined>;
 
-/** Other programs know these by both names; as in Go, the one in upper case goes before. */
-const IN_LOWER_CASE_TOO = ['HTTPS_PROXY', 'HTTP_PROXY', 'NO_PROXY'];
+/** Variables that are also read in lower case, as other programs do. Upper case wins, as in Go. */
+const ALSO_IN_LOWER_CASE = ['HTTPS_PROXY', 'HTTP_PROXY', 'NO_PROXY'];
 
 /**
  * Reads the configuration of an API or worker process.
- * @throws ConfigError naming every wrong or missing variable at once
+ * @throws ConfigError naming every wrong or missing variable
  */
 export function readConfig(variables: Variables): Config {
   return parse(ServiceEnvironment, variables);
 }
 
 /**
- * Reads the configuration of a process that works on the database alone.
- * @throws ConfigError naming every wrong or missing variable at once
+ * Reads the configuration of a process that uses the database only.
+ * @throws ConfigError naming every wrong or missing variable
  */
 export function readDatabaseConfig(variables: Variables): DatabaseConfig {
   return parse(DatabaseEnvironment, variables);
@@ -46,15 +46,15 @@ export function readDatabaseConfig(variables: Variables): DatabaseConfig {
 
 /**
  * Reads the configuration of the local stack.
- * @throws ConfigError naming every wrong variable at once
+ * @throws ConfigError naming every wrong variable
  */
 export function readLocalConfig(variables: Variables): LocalConfig {
   return parse(LocalEnvironment, variables);
 }
 
 function parse<Shape extends z.ZodType>(schema: Shape, variables: Variables): z.output<Shape> {
-  // An empty variable counts as one that is not set, as in a .env file with "NAME=".
-  const inLowerCase = IN_LOWER_CASE_TOO.map((name) => [name, variables[name.toLowerCase()]] as const);
+  // An empty variable counts as unset, as with "NAME=" in a .env file.
+  const inLowerCase = ALSO_IN_LOWER_CASE.map((name) => [name, variables[name.toLowerCase()]] as const);
   const given = Object.fromEntries(
     [...inLowerCase, ...Object.entries(variables)].filter(([, value]) => value !== undefined && value !== ''),
   );
@@ -65,7 +65,7 @@ function parse<Shape extends z.ZodType>(schema: Shape, variables: Variables): z.
     ...(result.error?.issues ?? []).map((issue) => {
       const name = String(issue.path[0]);
       const value = given[name];
-      // A connection string holds a password, and the address of a proxy may: never shown.
+      // Never shown: values that hold secrets, such as the password in a connection string or the address of a proxy.
       const shown =
         value === undefined || /^DATABASE_(READ_)?URL$|^HTTPS?_PROXY$|KEY|PEPPER/.test(name)
           ? ''

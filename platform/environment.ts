@@ -10,7 +10,7 @@ import { parseSecretKeys } from './secret-box.ts';
 const anyPort = z.coerce.number().int().min(0).max(65_535);
 const port = (fallback: number) => anyPort.default(fallback);
 
-/** A list that is read by `parse`; each of its faults is named. */
+/** A list that `parse` reads; each of its faults becomes an issue. */
 const parsedBy = <Parsed extends { faults: string[] }, Result>(
   parse: (text: string) => Parsed,
   resultOf: (parsed: Parsed) => Result,
@@ -41,14 +41,14 @@ const fileContent = path.transform((file, context) => {
   try {
     return readFileSync(file);
   } catch (error) {
-    // Such as a folder, or a file that this user may not read.
+    // For example a folder, or a file without read permission.
     const message = error instanceof Error ? error.message : String(error);
     context.addIssue({ code: 'custom', message: `cannot be read: ${message}` });
     return z.NEVER;
   }
 });
 
-/** Certificates of authorities. Without this check a file of something else would be found out by connections that fail. */
+/** Certificates of authorities. Without this check, a wrong file would only show in failing connections. */
 const authorities = fileContent.superRefine((content, context) => {
   const { fault } = parseCertificates(content);
   if (fault !== undefined) context.addIssue({ code: 'custom', message: fault });
@@ -64,14 +64,14 @@ const proxy = (name: string) =>
 
 const isOrigin = (text: string) => URL.canParse(text) && new URL(text).origin === text;
 
-/** Several values, separated by commas. */
+/** A comma-separated list. */
 const list = <Entry extends z.ZodType<string, string>>(entry: Entry) =>
   z
     .string()
     .transform((text) => text.split(',').map((part) => part.trim()))
     .pipe(z.array(entry));
 
-/** Those that a public key can verify. */
+/** The algorithms with key pairs. */
 const JWT_ALGORITHMS = [
   'RS256',
   'RS384',
@@ -85,7 +85,7 @@ const JWT_ALGORITHMS = [
   'EdDSA',
 ] as const;
 
-/** Every variable of the environment that is read. docs/configuration.md is made of it (npm run docs). */
+/** Every environment variable that the service reads. `npm run docs` generates docs/configuration.md from it. */
 export const Environment = z.object({
   HOST: z.string().min(1).default('127.0.0.1').describe('Address on which API and worker listen.'),
   PORT: port(DEFAULT_PORT).describe('Port of the API.'),
@@ -100,28 +100,28 @@ export const Environment = z.object({
   AUTH: z
     .literal('off', { error: 'can only be off; keys and tokens are switched on by API_KEY_PEPPER and JWT_…' })
     .optional()
-    .describe('`off`: everybody may do everything, also on a public address.'),
+    .describe('`off`: everybody may do everything, even on a public address.'),
   API_KEY_PEPPER: z
     .string()
     .min(32, { error: 'must have 32 characters or more (openssl rand -base64 32)' })
     .optional()
-    .describe('Switches [API keys](access.md) on: a secret of 32 characters or more.'),
+    .describe('Enables [API keys](access.md). A secret of 32 characters or more.'),
   JWT_JWKS_URL: httpUrl
     .optional()
-    .describe('Switches [tokens](access.md#tokens) on: where their issuer publishes its keys.'),
+    .describe('Enables [tokens](access.md#tokens). The URL at which their issuer publishes its keys.'),
   JWT_PUBLIC_KEY_FILE: fileContent.optional().describe('One public key in PEM, instead of `JWT_JWKS_URL`.'),
   JWT_ISSUER: z.string().min(1).optional().describe('Issuer of the tokens. Required with tokens.'),
   JWT_AUDIENCE: z.string().min(1).optional().describe('Audience of the tokens. Required with tokens.'),
   JWT_ALGORITHMS: list(z.enum(JWT_ALGORITHMS))
     .default(['RS256', 'PS256', 'ES256', 'EdDSA'])
-    .describe('Algorithms that are accepted; only those of key pairs.'),
+    .describe('Accepted algorithms; only those with key pairs.'),
   JWT_CLOCK_SKEW_SECONDS: z.coerce
     .number()
     .int()
     .min(0)
     .max(300)
     .default(30)
-    .describe('Tolerated difference between clocks.'),
+    .describe('Tolerated difference between the clocks of the issuer and the API.'),
   JWT_SCOPES_CLAIM: z
     .string()
     .min(1)
@@ -131,11 +131,11 @@ export const Environment = z.object({
     .string()
     .min(1)
     .default('namespace')
-    .describe('Claim that holds the namespace, likewise. Without the claim the namespace is `default`.'),
+    .describe(
+      'Claim that holds the namespace, by name or path. Without the claim the namespace is `default`.',
+    ),
 
-  TLS_CERT_FILE: path
-    .optional()
-    .describe('Certificate in PEM: the API speaks HTTPS. New files are taken over within 5 s.'),
+  TLS_CERT_FILE: path.optional().describe('Certificate in PEM, for HTTPS. New files are loaded within 5 s.'),
   TLS_KEY_FILE: path.optional().describe('Private key of `TLS_CERT_FILE`.'),
   TRUST_PROXY: z.coerce
     .number()
@@ -143,10 +143,10 @@ export const Environment = z.object({
     .min(0)
     .max(10)
     .default(0)
-    .describe('Number of your own reverse proxies in front, for the addresses of clients.'),
+    .describe('Number of your own reverse proxies in front of the API, whose `X-Forwarded-For` is trusted.'),
   ALLOWED_HOSTS: list(z.string().min(1).toLowerCase())
     .default([])
-    .describe('Without keys and tokens, the API answers to these host names alone ([access](access.md)).'),
+    .describe('Without keys and tokens, the API answers only to these host names ([access](access.md)).'),
   CORS_ORIGINS: list(
     z
       .string()
@@ -168,21 +168,25 @@ export const Environment = z.object({
     .min(0)
     .max(10_000_000)
     .optional()
-    .describe('Reads of one client; `0` is no limit. Left out: 6,000 with keys or tokens, else no limit.'),
+    .describe(
+      'Reads of one client a minute; `0` is no limit. Default: 6,000 with keys or tokens, else no limit.',
+    ),
   RATE_LIMIT_WRITES_PER_MINUTE: z.coerce
     .number()
     .int()
     .min(0)
     .max(10_000_000)
     .optional()
-    .describe('Writes of one client, likewise. Left out: 1,200 with keys or tokens, else no limit.'),
+    .describe(
+      'Writes of one client a minute; `0` is no limit. Default: 1,200 with keys or tokens, else no limit.',
+    ),
   MAX_JOBS_PER_NAMESPACE: z.coerce
     .number()
     .int()
     .min(1)
     .max(10_000_000)
     .optional()
-    .describe('Left out: no limit.'),
+    .describe('Maximum number of jobs in a namespace. Default: no limit.'),
   MIN_INTERVAL_SECONDS: z.coerce
     .number()
     .int()
@@ -196,8 +200,8 @@ export const Environment = z.object({
   ),
   DATABASE_READ_URL: databaseUrl
     .optional()
-    .describe('A streaming replica, which then answers lists ([Postgres](postgres.md)).'),
-  DATABASE_TLS: flag.default(false).describe('`true`: TLS, verified against the usual authorities.'),
+    .describe('A streaming replica, from which lists are read ([Postgres](postgres.md)).'),
+  DATABASE_TLS: flag.default(false).describe('`true`: TLS, verified against the public authorities.'),
   DATABASE_CA_FILE: authorities.optional().describe('Authority of a managed database, in PEM. Implies TLS.'),
   DATABASE_POOL_SIZE: z.coerce
     .number()
@@ -205,7 +209,7 @@ export const Environment = z.object({
     .min(1)
     .max(1_000)
     .default(10)
-    .describe('Connections of one process.'),
+    .describe('Maximum number of connections of one process.'),
   DATABASE_STATEMENT_TIMEOUT_MS: z.coerce
     .number()
     .int()
@@ -227,7 +231,7 @@ export const Environment = z.object({
     .describe('Each installation needs a namespace of its own.'),
   TEMPORAL_TASK_QUEUE: z.string().min(1).default('scheduler').describe('Task queue of the workers.'),
   TEMPORAL_UI_URL: httpUrl.optional().describe('Address of the Temporal Web UI; each run links to it.'),
-  TEMPORAL_TLS: flag.default(false).describe('`true`: TLS, verified against the usual authorities.'),
+  TEMPORAL_TLS: flag.default(false).describe('`true`: TLS, verified against the public authorities.'),
   TEMPORAL_TLS_CA_FILE: authorities
     .optional()
     .describe('Authority of the Temporal server, in PEM. Implies TLS.'),
@@ -239,7 +243,9 @@ export const Environment = z.object({
 
   OTEL_EXPORTER_OTLP_ENDPOINT: httpUrl
     .optional()
-    .describe('Switches [traces](tracing-and-logs.md) on: a collector, such as `http://localhost:4318`.'),
+    .describe(
+      'Enables [traces](tracing-and-logs.md). The address of a collector, such as `http://localhost:4318`.',
+    ),
 
   RUN_RETENTION_DAYS: z.coerce
     .number()
@@ -247,7 +253,7 @@ export const Environment = z.object({
     .min(1)
     .max(36_500)
     .default(90)
-    .describe('Runs are deleted so many days after they ended.'),
+    .describe('Runs are deleted this many days after they ended.'),
   SWEEP_INTERVAL_SECONDS: z.coerce
     .number()
     .int()
@@ -261,7 +267,7 @@ export const Environment = z.object({
   ),
 
   HTTP_TARGET_ALLOW: parsedBy(parseAddressRules, ({ rules }) => rules).describe(
-    'What jobs may call besides public addresses: `10.0.0.0/8,*.svc.cluster.local`, or `none`.',
+    'Non-public addresses and hosts that jobs may call: `10.0.0.0/8,*.svc.cluster.local`, or `none`.',
   ),
   HTTPS_PROXY: proxy('HTTPS_PROXY')
     .optional()
@@ -275,16 +281,18 @@ export const Environment = z.object({
     .describe('`true`: the proxy resolves names, and must refuse internal addresses itself.'),
   TARGET_CA_FILE: authorities
     .optional()
-    .describe('Authorities of targets that are trusted besides the usual ones, in PEM.'),
+    .describe('Authorities that targets may use besides the public ones, in PEM.'),
 
-  // For the local stack alone: where it keeps its data, and the ports of the parts that it brings along.
+  // For the local stack only.
   DATA_DIR: z
     .string()
     .min(1)
     .default('.data')
     .describe('Folder in which `npm start` keeps its data and logs.'),
-  POSTGRES_PORT: port(5432).describe('For `npm start`; the next free port if it is taken.'),
-  TEMPORAL_PORT: port(7233).describe('For `npm start`, likewise.'),
-  TEMPORAL_UI_PORT: port(8233).describe('For `npm start`, likewise.'),
+  POSTGRES_PORT: port(5432).describe(
+    'Port of the Postgres of `npm start`. If it is taken, the next free port.',
+  ),
+  TEMPORAL_PORT: port(7233).describe('Port of the Temporal of `npm start`, likewise.'),
+  TEMPORAL_UI_PORT: port(8233).describe('Port of the Temporal Web UI of `npm start`, likewise.'),
   ECHO_PORT: port(8010).describe('Port of the echo receiver of `npm start`, likewise.'),
 });

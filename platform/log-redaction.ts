@@ -1,5 +1,5 @@
-// Nothing secret is meant to be logged. Should it happen all the same, this keeps it out of the log: by the names of
-// fields, and by how secrets look wherever they stand in a text.
+// The second line of defence: no code means to log secrets, and this redacts those that slip in. It finds them by the names of
+// fields, and by their form anywhere in a line.
 
 const CENSOR = '[redacted]';
 
@@ -23,12 +23,12 @@ const NAMES = [
   'TEMPORAL_API_KEY',
 ];
 
-/** For pino: fields of these names, whatever they hold. Of fields below, pino would make every line cost ten times as much. */
+/** Setting of pino: redacts top-level fields of these names. Nested paths would make every line ten times as expensive. */
 export const REDACT = { paths: NAMES, censor: CENSOR };
 
 const TEXT = String.raw`"(?:[^"\\]|\\.)*"`;
 
-/** Fields of these names that hold a text or a list of texts, at any depth, as they stand in a line of JSON. */
+/** Fields of these names with a string or an array of strings, at any depth of a line of JSON. */
 const NAMED = new RegExp(
   `("(?:${[...NAMES, 'set-cookie', 'x-api-key', 'api[-_]?key'].join('|')})":)(?:${TEXT}|\\[(?:${TEXT},?)*\\])`,
   'gi',
@@ -36,16 +36,16 @@ const NAMED = new RegExp(
 
 const PATTERNS: [RegExp, string][] = [
   [NAMED, `$1"${CENSOR}"`],
-  // Credentials of a URL, such as a connection string.
+  // Credentials in a URL, such as a connection string.
   [/:\/\/[^\s/@"\\]+@/g, `://${CENSOR}@`],
   [/\b(Bearer|Basic)\s+[\w.~+/=-]{6,}/gi, `$1 ${CENSOR}`],
-  // Keys of this service, secrets of signatures, and JSON Web Tokens.
+  // API keys of this service, signing secrets, and JSON Web Tokens.
   [/\bsched_live_\w+/g, CENSOR],
   [/\bwhsec_[\w+/=-]+/g, CENSOR],
   [/\beyJ[\w-]+\.[\w-]+\.[\w-]*/g, CENSOR],
 ];
 
-/** A line of the log, as JSON, without what looks like a secret. Pure. */
+/** Redacts everything in a line of the log that looks like a secret. Pure. */
 export function redactLine(line: string): string {
   let redacted = line;
   for (const [pattern, replacement] of PATTERNS) redacted = redacted.replace(pattern, replacement);

@@ -2,22 +2,21 @@ import pino from 'pino';
 import { prettyFactory } from 'pino-pretty';
 import { REDACT, redactLine } from './log-redaction.ts';
 
-/** A structured logger: one JSON object a line, on standard output. */
+/** A structured logger (pino). */
 export type Logger = pino.Logger;
 
 /**
- * Makes the logger of a process; `name` says which one in every line. On a terminal, unless this is production, the lines
- * are for people to read. What looks like a secret is in none of them.
+ * The logger of a process, whose `name` is in every line. Writes JSON lines to standard output; on a terminal outside of
+ * production, readable lines instead. Redacts everything that looks like a secret.
  */
 export function createLogger(options: { level: string; name: string }): Logger {
-  // A reader of the log that goes away must not take the process with it. pino's own stream would try for ever to write
-  // its last lines to a broken pipe, and the process could not end.
+  // A broken pipe must not end the process. pino's own stream would retry the write forever, and keep the process from ending.
   if (process.stdout.listenerCount('error') === 0) process.stdout.on('error', () => undefined);
-  const isReadable = process.stdout.isTTY && process.env['NODE_ENV'] !== 'production';
-  return createLoggerTo(isReadable ? toReadable(process.stdout) : process.stdout, options);
+  const isForPeople = process.stdout.isTTY && process.env['NODE_ENV'] !== 'production';
+  return createLoggerTo(isForPeople ? toReadable(process.stdout) : process.stdout, options);
 }
 
-/** Makes a logger that writes its lines to `stream`. */
+/** The same logger, which writes JSON lines to `stream`. */
 export function createLoggerTo(
   stream: pino.DestinationStream,
   options: { level: string; name: string },
@@ -33,7 +32,7 @@ export function createLoggerTo(
   return pino(settings, stream);
 }
 
-/** Lines for people. Written at once and in this thread, so that the last words of a process are not lost. */
+/** Formats lines for people. Writes synchronously, so that the last lines of a process are not lost. */
 function toReadable(stream: pino.DestinationStream): pino.DestinationStream {
   const toLine = prettyFactory({
     colorize: true,
@@ -44,7 +43,7 @@ function toReadable(stream: pino.DestinationStream): pino.DestinationStream {
   return { write: (line) => stream.write(toLine(line)) };
 }
 
-/** What a reader of the log wants of an error. Libraries hang whole connections onto theirs, with their passwords. */
+/** Type, message, code, stack and cause of an error. Its other fields can hold connections with their passwords. */
 function serializeError(error: unknown): unknown {
   if (!(error instanceof Error)) return error;
   const code = 'code' in error ? { code: error.code } : {};

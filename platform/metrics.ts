@@ -1,14 +1,14 @@
 import { collectDefaultMetrics, Registry } from 'prom-client';
 
-/** The metrics of one process, in Prometheus' text format. */
+/** The metrics of a process. */
 export type MetricsRegistry = Registry;
 
-/** A registry that holds what Node says of its process: CPU, memory, delay of the event loop, garbage collection. */
+/** A registry with the default metrics of Node: CPU, memory, event loop delay, garbage collection. */
 export function createMetricsRegistry(): MetricsRegistry {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   return registry;
 }
 
-/** Of what Prometheus is answered. */
+/** Content-Type of /metrics. */
 export const METRICS_CONTENT_TYPE = Registry.PROMETHEUS_CONTENT_TYPE;

@@ -2,26 +2,27 @@ import { isIP } from 'node:net';
 import ipaddr from 'ipaddr.js';
 import { contains, isHostPattern, parseNetwork, type Network } from './address-rules.ts';
 
-/** Through what calls to targets go out. */
+/** A proxy for calls to targets. */
 export interface OutboundProxy {
-  /** The variable that names it: whoever reads of a failed call need not learn where it stands. */
+  /** The variable that configures it. Error messages name it instead of the address, which is internal. */
   variable: string;
-  /** TLS is spoken with the proxy itself. */
+  /** The connection to the proxy itself uses TLS. */
   isSecure: boolean;
-  /** A name, or an address without brackets. */
+  /** A host name, or an address without brackets. */
   host: string;
   port: number;
-  /** Of the header `Proxy-Authorization`: a secret. */
+  /** Value of the header `Proxy-Authorization`. A secret. */
   authorization?: string;
 }
 
-/** What is called without a proxy: a network or names, at one port or at all. */
+/** An entry of NO_PROXY: a network or names, at one port or all. `isBelow`: only names below `name`, not `name` itself. */
 type Exception =
   | ({ kind: 'network'; port?: number } & Network)
   | { kind: 'name'; name: string; isBelow: boolean; port?: number };
 
-/** What `NO_PROXY` says. */
+/** The content of `NO_PROXY`. */
 export interface ProxyExceptions {
+  /** `*`: nothing is called through a proxy. */
   isAll: boolean;
   list: Exception[];
 }
@@ -29,8 +30,8 @@ export interface ProxyExceptions {
 const EXAMPLE = 'must be such as http://proxy.example.com:3128 or http://user:password@…';
 
 /**
- * Reads the address of a proxy: `http://` or `https://`, or no scheme, which means http. A fault is said in words that hold
- * nothing of the text, for it may hold a password.
+ * Parses the address of a proxy: `http://`, `https://`, or no scheme, which means http. The message of a fault quotes nothing
+ * of the text, which may hold a password.
  */
 export function parseProxy(text: string, variable: string): OutboundProxy | { fault: string } {
   const full = text.includes('://') ? text : `http://${text}`;
@@ -38,7 +39,7 @@ export function parseProxy(text: string, variable: string): OutboundProxy | { fa
   const url = new URL(full);
   if (url.protocol !== 'http:' && url.protocol !== 'https:')
     return { fault: 'must be an http or https proxy; others, such as SOCKS, are not supported' };
-  // An unescaped character of a password would make the rest of it a path, and its beginning a host.
+  // An unescaped / ? or # in a password makes the URL parser take its beginning for the host and its rest for a path.
   if (url.pathname !== '/' || url.search !== '' || url.hash !== '')
     return {
       fault: 'must end with the port; in a name or password, write / as %2F, ? as %3F, # as %23 and @ as %40',
@@ -56,7 +57,7 @@ export function parseProxy(text: string, variable: string): OutboundProxy | { fa
   };
 }
 
-/** As RFC 7617 joins them; empty if there are none, undefined if they can not be decoded. */
+/** The credentials in the form of RFC 7617; empty if there are none, undefined if they cannot be decoded. */
 function decodeCredentials({ username, password }: URL): string | undefined {
   if (username === '' && password === '') return '';
   try {
@@ -67,9 +68,9 @@ function decodeCredentials({ username, password }: URL): string | undefined {
 }
 
 /**
- * Reads `NO_PROXY` as Go does (golang.org/x/net/http/httpproxy): addresses, networks, and names, which mean all names below
- * them too, each but a network with or without a port; `.example.com` and `*.example.com` mean those below alone, `*` all
- * there is. As curl does, it takes blanks for commas. Other than both, it does not pass over what it can not read.
+ * Parses `NO_PROXY` as Go does (golang.org/x/net/http/httpproxy). Entries are networks, and addresses or names with an optional
+ * port. A name includes all names below it; `.example.com` and `*.example.com` mean only those below; `*` means everything.
+ * Spaces separate entries too, as in curl. Unlike both, it reports entries that it cannot parse.
  */
 export function parseProxyExceptions(text: string): { exceptions: ProxyExceptions; faults: string[] } {
   const exceptions: ProxyExceptions = { isAll: false, list: [] };
@@ -91,7 +92,7 @@ export function parseProxyExceptions(text: string): { exceptions: ProxyException
 }
 
 function parseException(entry: string): Exception | undefined {
-  // Before all else, for an IPv6 address has colons of its own.
+  // First, because the colons of an IPv6 address look like a port.
   const network = parseNetwork(entry);
   if (network) return { kind: 'network', ...network };
   const [, bracketed, plain = '', digits] = /^(?:\[([^\]]+)\]|([^:[\]]+))(?::(\d{1,5}))?$/.exec(entry) ?? [];
@@ -104,7 +105,7 @@ function parseException(entry: string): Exception | undefined {
   return { kind: 'name', name, isBelow: /^\*?\./.test(host), ...port };
 }
 
-/** What the configuration says of proxies. */
+/** The part of the configuration about proxies. */
 export interface ProxySettings {
   HTTP_PROXY?: OutboundProxy | undefined;
   HTTPS_PROXY?: OutboundProxy | undefined;
@@ -112,8 +113,8 @@ export interface ProxySettings {
 }
 
 /**
- * The proxy through which a URL is to be called; undefined if none. Exceptions go by what stands in the URL: a network is one
- * of addresses in URLs, not of those that names turn out to have. Pure.
+ * The proxy for a URL; undefined if it is called directly. Networks in NO_PROXY match addresses in the URL itself, not those
+ * that names resolve to. Pure.
  */
 export function findProxy(url: URL, { HTTP_PROXY, HTTPS_PROXY, NO_PROXY }: ProxySettings) {
   const isSecure = url.protocol === 'https:';

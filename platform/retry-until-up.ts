@@ -1,20 +1,20 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from './logger.ts';
 
-/** A process gives what it needs this long to come up; then it ends, and whoever supervises it starts it anew. */
-const PATIENCE_MS = 60_000;
+/** After this time the process gives up and ends. Its supervisor then starts it again. */
+const TIMEOUT_MS = 60_000;
 const PAUSE_MS = 1_000;
 
 /**
- * Tries a step of a process' start until it succeeds, and says in the log what it waits for.
- * @throws the last error, once patience is at its end
+ * Repeats a step of the start of a process every second until it succeeds, and logs what it waits for.
+ * @throws the last error of the step, after a minute
  */
 export async function retryUntilUp<Result>(
   logger: Logger,
   what: string,
   step: () => Promise<Result>,
 ): Promise<Result> {
-  const deadline = Date.now() + PATIENCE_MS;
+  const deadline = Date.now() + TIMEOUT_MS;
   for (;;) {
     try {
       return await step();

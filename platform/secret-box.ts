@@ -1,19 +1,19 @@
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
 
-/** A key for secrets, and the name that is stored beside what it has encrypted. */
+/** A key that encrypts secrets, and its name, which is stored with each secret. */
 export interface SecretKey {
   id: string;
   key: Buffer;
 }
 
-/** A secret as it is stored. */
+/** An encrypted secret as it is stored. */
 export interface SealedSecret {
   keyId: string;
   /** Base64 of the nonce (12 bytes), the ciphertext and the tag (16 bytes). */
   sealed: string;
 }
 
-/** Of which job, and of which of its fields, a secret is: it can not be opened as another one's. */
+/** The job and the field that a secret belongs to. Decryption fails for any other. */
 interface SecretOwner {
   jobId: string;
   field: string;
@@ -24,7 +24,7 @@ const KEY_BYTES = 32;
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 
-/** Reads `id:base64,id:base64`. Faults are said in words, which never show a key. */
+/** Parses `id:base64,id:base64`. The messages of faults never show a key. */
 export function parseSecretKeys(text: string): { keys: SecretKey[]; faults: string[] } {
   const keys: SecretKey[] = [];
   const faults: string[] = [];
@@ -44,17 +44,17 @@ export function parseSecretKeys(text: string): { keys: SecretKey[]; faults: stri
 
 /** Encrypts and decrypts secrets. */
 export interface SecretBox {
-  /** The key with which secrets are encrypted; undefined if there is none, and none can be. */
+  /** The key that encrypts; undefined if there are no keys. */
   currentKeyId: string | undefined;
   /** The names of all keys. */
   keyIds: string[];
   /** @throws Error if there is no key */
   seal: (owner: SecretOwner, text: string) => SealedSecret;
-  /** @throws Error for a key that is not there, and for what was encrypted with another one or for another owner */
+  /** @throws Error if the key is missing, or is not the one that encrypted this secret for this owner */
   open: (owner: SecretOwner, secret: SealedSecret) => string;
 }
 
-/** A box with these keys: the first one encrypts, all of them decrypt. AES-256-GCM (NIST SP 800-38D). */
+/** Encrypts with the first key and decrypts with all of them, with AES-256-GCM (NIST SP 800-38D). */
 export function createSecretBox(keys: readonly SecretKey[]): SecretBox {
   const [current] = keys;
   return {
@@ -87,7 +87,7 @@ export function createSecretBox(keys: readonly SecretKey[]): SecretBox {
         return text.toString('utf8');
       } catch (error) {
         throw new Error(
-          `the secret ${owner.field} can not be decrypted: the key ${JSON.stringify(keyId)} in SECRET_KEYS is not the one that encrypted it`,
+          `the secret ${owner.field} cannot be decrypted: the key ${JSON.stringify(keyId)} in SECRET_KEYS is not the one that encrypted it`,
           { cause: error },
         );
       }

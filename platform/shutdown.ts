@@ -2,8 +2,8 @@ import { ConfigError } from './config.ts';
 import type { Logger } from './logger.ts';
 
 /**
- * Resolves with the reason when this process is asked to end: by SIGINT or SIGTERM, or because the parent that started
- * it with a message channel is gone, so that no child outlives a supervisor that was killed.
+ * Resolves with the reason when this process should stop: SIGINT, SIGTERM, or the end of the parent that started it with an IPC
+ * channel. So no child outlives a supervisor that was killed.
  */
 export function whenAskedToStop(): Promise<string> {
   return new Promise((resolve) => {
@@ -13,21 +13,21 @@ export function whenAskedToStop(): Promise<string> {
   });
 }
 
-/** Tells the parent process, if it listens, that this one is ready, and on which port. */
+/** Tells the parent process, if there is an IPC channel, that this one is ready, and its port. */
 export function announceReady(port: number): void {
   process.send?.({ ready: true, port });
 }
 
 /**
- * Runs the steps one after another, each even if those before it failed, and ends the process: with 0, or with 1 if a
- * step failed. A step that takes longer than `timeoutMs` ends the process as well.
+ * Runs the steps one after another, even if some fail, and exits: with 0, or with 1 if a step failed or all of them together
+ * take longer than `timeoutMs`.
  */
 export async function shutDown(
   logger: Logger,
   timeoutMs: number,
   steps: Record<string, () => Promise<unknown>>,
 ): Promise<never> {
-  let failed = false;
+  let hasFailed = false;
   const timer = setTimeout(() => {
     logger.error({ timeoutMs }, 'shutdown took too long');
     process.exit(1);
@@ -36,19 +36,16 @@ export async function shutDown(
     try {
       await step();
     } catch (error) {
-      failed = true;
+      hasFailed = true;
       logger.error({ err: error, step: name }, 'shutdown step failed');
     }
   }
   clearTimeout(timer);
   logger.info('stopped');
-  process.exit(failed ? 1 : 0);
+  process.exit(hasFailed ? 1 : 0);
 }
 
-/**
- * Reads the configuration of a process, before it makes a logger or anything else. A wrong variable ends it, and is for the
- * eyes of whoever types the command: plain text, no stack.
- */
+/** Reads the configuration of a process, before there is a logger. Exits with a plain message if a variable is wrong. */
 export function configureOrExit<Configuration>(read: () => Configuration): Configuration {
   try {
     return read();
@@ -59,7 +56,7 @@ export function configureOrExit<Configuration>(read: () => Configuration): Confi
   }
 }
 
-/** Ends a process that could not start, with the reason. */
+/** Logs why a process could not start, and exits with 1. */
 export function failStart(logger: Logger, error: unknown): never {
   const message = error instanceof Error ? error.message : String(error);
   logger.fatal({ err: error }, message);

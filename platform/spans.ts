@@ -1,5 +1,6 @@
 import {
   context,
+  createContextKey,
   isSpanContextValid,
   propagation,
   ROOT_CONTEXT,
@@ -13,21 +14,21 @@ import {
   type SpanKind,
 } from '@opentelemetry/api';
 
-// Spans, as the rest of the code makes them. Without platform/tracing.ts having been started, all of this does nothing.
+// Spans of OpenTelemetry. Without `startTracing` (tracing.ts), all of this does nothing.
 
-/** What a span is, and where it belongs; without a parent, a trace id or headers, to the span that it is made in. */
+/** Settings of a span. Its parent is the current span, unless `headers` or `traceId` say otherwise. */
 interface SpanSettings {
   kind?: SpanKind;
   attributes?: Attributes;
-  /** Headers of which `traceparent` names the parent; without a valid one, a trace begins. */
+  /** Headers whose `traceparent` names the parent. Without a valid one, the span begins a new trace. */
   headers?: { traceparent?: string | undefined; tracestate?: string | undefined };
-  /** The id of the trace that begins with this span. */
+  /** The span begins a new trace with this id. */
   traceId?: string;
-  /** A `traceparent` of what this comes from, without being a part of it. */
+  /** The `traceparent` of a span that caused this one, without being its parent. */
   link?: string | undefined;
 }
 
-/** Does something within a span, which ends with it. What it throws makes the span a failed one; the message stays out of it. */
+/** Runs `work` in a span. An error marks the span as failed, by its name only, because messages can hold secrets. */
 export async function inSpan<Result>(
   name: string,
   settings: SpanSettings,
@@ -41,9 +42,8 @@ export async function inSpan<Result>(
     ...(kind === undefined ? {} : { kind }),
     ...(attributes === undefined ? {} : { attributes }),
   };
-  nextTraceId = traceId;
-  const span = trace.getTracer('durable-job-scheduler').startSpan(name, options, parent);
-  nextTraceId = undefined;
+  const start = () => trace.getTracer('durable-job-scheduler').startSpan(name, options, parent);
+  const span = traceId === undefined ? start() : context.with(parent.setValue(TRACE_ID, traceId), start);
   try {
     return await context.with(trace.setSpan(parent, span), () => work(span));
   } catch (error) {
@@ -54,17 +54,18 @@ export async function inSpan<Result>(
   }
 }
 
-/** Marks a span as failed, with a short name for the kind of failure. */
+/** Marks a span as failed. `type` is a short name for the kind of failure. */
 export function failSpan(span: Span, type: string): void {
   span.setAttribute('error.type', type);
   span.setStatus({ code: SpanStatusCode.ERROR });
 }
 
-/** For how long a span is being started, which happens at once: the id that its trace is to have. */
-let nextTraceId: string | undefined;
+/** OpenTelemetry gives its id generator no arguments; only the context reaches it. */
+const TRACE_ID = createContextKey('trace id');
 
-/** The id that the trace that is about to begin is to have, if that is not a matter of chance. */
-export const wantedTraceId = (): string | undefined => nextTraceId;
+/** The id for the trace of the span that is being started; undefined for a random one. For the id generator alone. */
+export const wantedTraceId = (): string | undefined =>
+  context.active().getValue(TRACE_ID) as string | undefined;
 
 const extract = (headers: object): Context => propagation.extract(ROOT_CONTEXT, headers);
 
@@ -73,12 +74,12 @@ function toLinks(traceparent: string): Link[] {
   return linked ? [{ context: linked }] : [];
 }
 
-/** The id of the trace that this is done in; undefined if there is none. */
+/** The id of the current trace; undefined if there is none. */
 export function currentTraceId(): string | undefined {
   return spanContextOf(context.active())?.traceId;
 }
 
-/** The span that this is done in, as W3C Trace Context writes it; undefined if there is none. */
+/** The current span as a `traceparent` of W3C Trace Context; undefined if there is none. */
 export const currentTraceparent = (): string | undefined => traceparentOf(context.active());
 
 function traceparentOf(place: Context): string | undefined {

@@ -8,7 +8,7 @@ import {
 } from '@temporalio/client';
 import type { Config } from './config.ts';
 
-/** How to reach Temporal: address, TLS, client certificate or API key. For clients and workers alike. */
+/** Address, TLS, client certificate and API key of Temporal, for clients and workers. */
 export function temporalConnectionOptions(config: Config) {
   const certificate =
     config.TEMPORAL_TLS_CERT_FILE && config.TEMPORAL_TLS_KEY_FILE
@@ -29,25 +29,24 @@ export function temporalConnectionOptions(config: Config) {
   } satisfies ConnectionOptions;
 }
 
-/** A call to Temporal that nobody has given a deadline is given up after this time. */
+/** Deadline of a call to Temporal that has none of its own. */
 export const CALL_DEADLINE_MS = 5_000;
 
-/** Without a deadline a call waits for ever, if the server takes it and never answers. */
+/** Without a deadline, a call to a server that accepts it and never answers would wait forever. */
 const withDeadline: Interceptor = (options, nextCall) =>
   new InterceptingCall(nextCall({ ...options, deadline: options.deadline ?? Date.now() + CALL_DEADLINE_MS }));
 
-/** A Temporal client whose every call has a deadline. It connects with its first call, and again by itself after an outage. */
+/** A Temporal client whose calls all have a deadline. It connects with the first call, and reconnects by itself. */
 export function createTemporalClient(config: Config): Client {
   const connection = Connection.lazy({
     ...temporalConnectionOptions(config),
     connectTimeout: 5_000,
     interceptors: [withDeadline, makeGrpcRetryInterceptor(defaultGrpcRetryOptions())],
-    // By default the pauses between two attempts grow to two minutes: so long nobody would see that Temporal is back.
-    // And by default this client, unlike that of workers, would go through the proxy that variables in lower case name, which
-    // is one for targets.
     channelArgs: {
+      // The default backoff grows to two minutes, for which the client would not see that Temporal is back.
       'grpc.initial_reconnect_backoff_ms': 500,
       'grpc.max_reconnect_backoff_ms': 2_000,
+      // The default is the proxy of the lower-case variables, which is meant for targets. Workers do not use it either.
       'grpc.enable_http_proxy': 0,
     },
   });

@@ -3,15 +3,15 @@ import { ATTR_SERVICE_NAME } from '@opentelemetry/semantic-conventions';
 import type { Logger } from './logger.ts';
 import { wantedTraceId } from './spans.ts';
 
-/** At the end of a process, a collector has so long to take what is left. */
-const FLUSH_MS = 3_000;
-/** That a collector can not be reached is said no more often than this. */
-const COMPLAIN_EVERY_MS = 60_000;
+/** At shutdown, the last spans get this long to reach the collector. */
+const FLUSH_TIMEOUT_MS = 3_000;
+/** Failures to send spans are logged at most this often. */
+const LOG_EVERY_MS = 60_000;
 
 /**
- * Sends the spans of this process to a collector, over OTLP/HTTP; without an endpoint, nothing is loaded and nothing sent.
- * A collector that is away costs the spans, and nothing else. Answers how to stop: what is left is sent, for three
- * seconds at most.
+ * Sends the spans of this process to a collector over OTLP/HTTP. Without an endpoint, it does nothing. If the collector is
+ * away, its spans are lost, and nothing else happens. Returns a function that sends the last spans, for at most three
+ * seconds, and stops.
  */
 export async function startTracing(
   { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint }: { OTEL_EXPORTER_OTLP_ENDPOINT?: string | undefined },
@@ -24,7 +24,7 @@ export async function startTracing(
     import('@opentelemetry/exporter-trace-otlp-proto'),
     import('@opentelemetry/resources'),
   ]);
-  complainTo(logger);
+  logFailures(logger);
   const url = new URL('v1/traces', endpoint.endsWith('/') ? endpoint : `${endpoint}/`).href;
   const random = new sdk.RandomIdGenerator();
   const provider = new sdk.NodeTracerProvider({
@@ -38,21 +38,21 @@ export async function startTracing(
   provider.register();
   return async () => {
     let timer: NodeJS.Timeout | undefined;
-    const patience = new Promise((resolve) => (timer = setTimeout(resolve, FLUSH_MS)));
-    await Promise.race([provider.shutdown().catch(() => undefined), patience]);
+    const timeout = new Promise((resolve) => (timer = setTimeout(resolve, FLUSH_TIMEOUT_MS)));
+    await Promise.race([provider.shutdown().catch(() => undefined), timeout]);
     clearTimeout(timer);
   };
 }
 
-/** Has OpenTelemetry's own troubles stand in our log. */
-function complainTo(logger: Logger): void {
+/** Sends the warnings of OpenTelemetry itself to the log. */
+function logFailures(logger: Logger): void {
   let quietUntil = 0;
-  const complain = (message: string) => {
+  const warn = (message: string) => {
     if (Date.now() < quietUntil) return;
-    quietUntil = Date.now() + COMPLAIN_EVERY_MS;
+    quietUntil = Date.now() + LOG_EVERY_MS;
     logger.warn({ detail: message.slice(0, 500) }, 'could not send traces');
   };
-  const nothing = () => undefined;
-  const sink = { error: complain, warn: complain, info: nothing, debug: nothing, verbose: nothing };
+  const ignore = () => undefined;
+  const sink = { error: warn, warn, info: ignore, debug: ignore, verbose: ignore };
   diag.setLogger(sink, { logLevel: DiagLogLevel.WARN, suppressOverrideMessage: true });
 }

@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import type { Logger } from '../platform/logger.ts';
 import { METRICS_CONTENT_TYPE } from '../platform/metrics.ts';
 
-/** Answers `/livez`, `/readyz` and `/metrics` for a worker, which has no API of its own. Resolves when it listens. */
+/** Serves `/livez`, `/readyz` and `/metrics` of a worker. Resolves when it listens. */
 export function startHealthServer(options: {
   host: string;
   port: number;
@@ -14,10 +14,10 @@ export function startHealthServer(options: {
   const answer = async (
     path: string | undefined,
   ): Promise<{ status: number; type: string; body: string }> => {
-    const json = (status: number, word: string) => ({
+    const json = (status: number, text: string) => ({
       status,
       type: 'application/json',
-      body: JSON.stringify({ status: word }),
+      body: JSON.stringify({ status: text }),
     });
     switch (path ?? '') {
       case '/livez':
@@ -34,7 +34,7 @@ export function startHealthServer(options: {
     answer(request.url).then(
       ({ status, type, body }) => response.writeHead(status, { 'content-type': type }).end(body),
       (error: unknown) => {
-        options.logger.warn({ err: error }, 'could not answer');
+        options.logger.warn({ err: error }, 'could not answer a probe or scrape');
         response.writeHead(500).end();
       },
     );

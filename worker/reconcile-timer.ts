@@ -6,37 +6,37 @@ import { ensureSearchAttributes } from '../scheduling/temporal/search-attributes
 import type { ReconcileDependencies } from '../scheduling/reconciler/reconcile-dependencies.ts';
 import { reconcile } from '../scheduling/reconciler/reconcile.ts';
 
-const PERIOD_MS = 2 * SECOND_MS;
-/** So long after the last pass ended, wherever it was, the workers take the next one on themselves. */
-const SILENCE_MS = 6 * SECOND_MS;
+const CHECK_EVERY_MS = 2 * SECOND_MS;
+/** If no pass has ended for this long in the whole installation, a worker makes one itself. */
+const MAX_SILENCE_MS = 6 * SECOND_MS;
 
 /**
- * Watches over the reconciler, which depends on Temporal like everything that it mends: when it has fallen silent, this
- * worker does its passes, until it is stopped.
+ * A fallback for the reconciler. It runs as a workflow, so it stops when Temporal is away or has lost its schedule. As long as it
+ * is silent, this worker makes its passes.
  */
 export function startReconcileTimer(dependencies: ReconcileDependencies) {
   const { db, temporal, breaker, taskQueue, logger } = dependencies;
   const abort = new AbortController();
   const running = (async () => {
     while (!abort.signal.aborted) {
-      await sleep(PERIOD_MS, undefined, { signal: abort.signal }).catch(() => undefined);
+      await sleep(CHECK_EVERY_MS, undefined, { signal: abort.signal }).catch(() => undefined);
       if (abort.signal.aborted) return;
       try {
         const silentMs = Date.now() - (await findLastPass(db)).getTime();
-        if (silentMs < SILENCE_MS) continue;
+        if (silentMs < MAX_SILENCE_MS) continue;
         const result = await reconcile(dependencies);
         if (!result) continue;
-        logger.info({ ...result }, 'the reconciler was silent; a worker did its pass');
-        // A Temporal that was set up anew knows none of it.
+        logger.info({ ...result }, 'the reconciler was silent; this worker made its pass');
+        // A new Temporal server has neither.
         await breaker.attempt(() => ensureSearchAttributes(temporal));
         await breaker.attempt(() => ensureReconciler(temporal, taskQueue));
       } catch (error) {
-        logger.warn({ err: error }, 'could not wake the reconciler');
+        logger.warn({ err: error }, 'could not make a pass in place of the reconciler');
       }
     }
   })();
   return {
-    /** Resolves when the pass that is under way has ended. */
+    /** Resolves when the current pass has ended. */
     stop: () => {
       abort.abort();
       return running;

@@ -3,7 +3,7 @@ import { SECOND_MS } from '../domain/milliseconds.ts';
 
 const LOOPBACK = '127.0.0.1';
 
-/** Where Temporal's SDK shows its own metrics: its core can only do so on a port, for which a free one is taken. */
+/** A free loopback address on which Temporal's SDK can serve its metrics. Its core offers no other way to read them. */
 export function findMetricsAddress(): Promise<string> {
   return new Promise((resolve, reject) => {
     const server = createServer();
@@ -15,7 +15,7 @@ export function findMetricsAddress(): Promise<string> {
   });
 }
 
-/** The SDK's metrics as it shows them there; nothing if it can not be asked. */
+/** The metrics of the SDK in Prometheus' text format; empty if it does not answer. */
 export async function readSdkMetrics(address: string): Promise<string> {
   try {
     const response = await fetch(`http://${address}/metrics`, { signal: AbortSignal.timeout(2 * SECOND_MS) });

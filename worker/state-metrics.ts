@@ -8,47 +8,64 @@ import type { Logger } from '../platform/logger.ts';
 import type { MetricsRegistry } from '../platform/metrics.ts';
 import { findBacklog } from '../scheduling/temporal/backlog.ts';
 
-/** So often the databases are asked at most, however many scrape. */
+/** Postgres and Temporal are queried at most this often, no matter how many scrape. */
 const COUNT_EVERY_MS = 15 * SECOND_MS;
 
 /**
- * The state of the whole installation, as this worker sees it: every worker says the same, so take the maximum over
- * them, not the sum. What can not be found out at the moment is missing, and `scheduler_state_up` is 0.
+ * Metrics about the state of the whole installation. All workers report the same values, so aggregate them by maximum, not by
+ * sum. While Postgres or Temporal is away, the metrics are missing and `scheduler_state_up` is 0.
  */
 export function createStateMetrics(
   registry: MetricsRegistry,
   { db, temporal, taskQueue, logger }: { db: Database; temporal: Client; taskQueue: string; logger: Logger },
 ): void {
   const gauges: Gauge[] = [];
-  // Each waits for the count before it is read.
+  // Collecting any of them refreshes all, and waits for that.
   const gauge = (name: string, help: string, ...labelNames: string[]) => {
-    const one = new Gauge({ name, help, labelNames, registers: [registry], collect: () => refresh() });
-    gauges.push(one);
-    return one;
+    const created = new Gauge({
+      name,
+      help,
+      labelNames,
+      registers: [registry],
+      collect: async () => void (await refresh()),
+    });
+    gauges.push(created);
+    return created;
   };
   const jobs = gauge('scheduler_jobs', 'Jobs, by state.', 'state');
-  const unsynced = gauge('scheduler_jobs_unsynced', 'Jobs that Temporal does not match, by why.', 'sync');
+  const unsynced = gauge(
+    'scheduler_jobs_unsynced',
+    'Jobs whose Temporal Schedule is not known to match, by sync state.',
+    'sync',
+  );
   const syncLag = gauge(
     'scheduler_sync_lag_seconds',
-    'Age of the oldest change that Temporal does not know.',
+    'Age of the oldest change that is not synced to Temporal.',
   );
   const openRuns = gauge('scheduler_open_runs', 'Runs that have not ended, by state.', 'state');
   const oldestQueued = gauge(
     'scheduler_oldest_queued_run_seconds',
-    'How long ago the oldest occurrence was due that has not begun.',
+    'Time since the oldest queued run was due.',
   );
-  const turns = gauge('scheduler_turns', 'Turns under limits: waited for, and held.', 'state');
-  const unplaced = gauge('scheduler_run_events_unplaced', 'Events of runs that no stream can show yet.');
-  const silent = gauge('scheduler_reconciler_silent_seconds', 'Since a pass of the reconciler last ended.');
-  const swept = gauge('scheduler_sweep_age_seconds', 'Since all schedules were last compared with all jobs.');
+  // The metric keeps the old word for permits.
+  const permits = gauge('scheduler_turns', 'Permits under limits: waited for, and held.', 'state');
+  const unplaced = gauge('scheduler_run_events_unplaced', 'Events of runs that streams do not show yet.');
+  const silent = gauge(
+    'scheduler_reconciler_silent_seconds',
+    'Time since a pass of the reconciler last ended.',
+  );
+  const swept = gauge(
+    'scheduler_sweep_age_seconds',
+    'Time since all Temporal Schedules were last compared with all jobs.',
+  );
   const backlog = gauge(
     'scheduler_task_queue_backlog',
-    "Tasks that wait in Temporal for the scheduler's workers.",
+    "Tasks that wait in Temporal for this service's workers.",
     'task_type',
   );
   const backlogAge = gauge(
     'scheduler_task_queue_backlog_age_seconds',
-    'How long the oldest of them has waited.',
+    'Age of the oldest task that waits in Temporal.',
     'task_type',
   );
 
@@ -59,7 +76,7 @@ export function createStateMetrics(
     syncLag.set(states.syncLagSeconds);
     for (const [state, number] of Object.entries(states.openRuns)) openRuns.set({ state }, number);
     oldestQueued.set(states.oldestQueuedSeconds);
-    for (const [state, number] of Object.entries(states.permits)) turns.set({ state }, number);
+    for (const [state, number] of Object.entries(states.permits)) permits.set({ state }, number);
     unplaced.set(states.unplacedEvents);
     silent.set(states.reconcilerSilentSeconds);
     swept.set(states.sweepAgeSeconds);
@@ -68,25 +85,24 @@ export function createStateMetrics(
       backlogAge.set({ task_type: taskType }, ageSeconds);
     }
   });
-  let isUp = false;
-  async function refresh(): Promise<void> {
+  /** Tells whether the state could be read; else it removes all values. */
+  async function refresh(): Promise<boolean> {
     try {
       await count();
-      isUp = true;
+      return true;
     } catch (error) {
-      logger.debug({ err: error }, 'could not find out the state of the installation');
-      // Better none than old ones.
-      for (const one of gauges) one.reset();
-      isUp = false;
+      logger.debug({ err: error }, 'could not read the state of the installation');
+      // Stale values would be worse than none.
+      for (const created of gauges) created.reset();
+      return false;
     }
   }
   new Gauge({
     name: 'scheduler_state_up',
-    help: 'Whether Postgres and Temporal could be asked for the state of the installation.',
+    help: 'Whether Postgres and Temporal answered for the state of the installation.',
     registers: [registry],
     async collect() {
-      await refresh();
-      this.set(isUp ? 1 : 0);
+      this.set((await refresh()) ? 1 : 0);
     },
   });
 }

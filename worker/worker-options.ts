@@ -19,12 +19,12 @@ const LEVELS: Record<LogLevel, 'trace' | 'debug' | 'info' | 'warn' | 'error'> = 
 };
 
 /**
- * Sends what Temporal's SDK logs through our logger, has it show its metrics at an address of this machine, and leave
- * signals to us. To be called once, before anything else of the SDK.
+ * Configures Temporal's SDK: it logs through our logger, serves its metrics at `metricsAddress`, and ignores signals. Must be
+ * called once, before anything else of the SDK.
  */
 export function installRuntime(logger: Logger, metricsAddress: string): void {
   Runtime.install({
-    // It would stop all workers at once, those that wait for the calls of others too.
+    // At a signal, the SDK would stop all workers at once. The one for in-flight calls has to outlive the others.
     shutdownSignals: [],
     telemetryOptions: {
       metrics: { prometheus: { bindAddress: metricsAddress, useSecondsForDurations: true } },
@@ -35,7 +35,7 @@ export function installRuntime(logger: Logger, metricsAddress: string): void {
   });
 }
 
-/** How a worker polls and how much it takes on. Measured: docs/decisions/0003-temporal-tuning.md. */
+/** Polling and concurrency of a worker. The values were measured: docs/decisions/0003-temporal-tuning.md. */
 export function workerOptions(
   config: Pick<Config, 'TEMPORAL_NAMESPACE' | 'TEMPORAL_TASK_QUEUE'>,
   workflowBundle: WorkflowBundleOption,
@@ -49,15 +49,15 @@ export function workerOptions(
     activityTaskPollerBehavior: { type: 'simple-maximum', maximum: 20 },
     maxConcurrentWorkflowTaskExecutions: 200,
     maxConcurrentActivityTaskExecutions: 500,
-    // Each of the workflow tasks may be at its first call.
+    // As many as workflow tasks, because each can be making its first call.
     maxConcurrentLocalActivityExecutions: 200,
-    // A heartbeat carries the outcome of a call; it must reach the server well within the heartbeat timeout.
+    // A heartbeat carries the result of a call, and must reach the server well within the heartbeat timeout.
     maxHeartbeatThrottleInterval: '1 second',
     shutdownGraceTime: '10 seconds',
   } satisfies WorkerOptions;
 }
 
-/** Those who wait for calls of this process: as many as there may be, for a call that is not asked after is broken off. */
+/** The worker for activities that wait for in-flight calls of this process: as many as calls, because a call without a waiter is aborted. */
 export function callsOptions(config: Pick<Config, 'TEMPORAL_NAMESPACE'>, taskQueue: string) {
   return {
     namespace: config.TEMPORAL_NAMESPACE,
@@ -69,7 +69,7 @@ export function callsOptions(config: Pick<Config, 'TEMPORAL_NAMESPACE'>, taskQue
   } satisfies WorkerOptions;
 }
 
-/** The reconciler has little to do at a time, and ends at once when its worker does: another worker goes on. */
+/** The worker of the reconciler. It stops without a grace time, because another worker continues the pass. */
 export function reconcilerOptions(config: Config, workflowBundle: WorkflowBundleOption) {
   return {
     namespace: config.TEMPORAL_NAMESPACE,

@@ -4,10 +4,10 @@ import { bundleWorkflowCode } from '@temporalio/worker';
 
 const fromRoot = (path: string) => fileURLToPath(new URL(`../${path}`, import.meta.url));
 
-/** Where `npm run build` puts the workflows, as one file. */
+/** The file into which `npm run build` bundles the workflows. */
 export const BUNDLE = fromRoot('workflow-bundle.cjs');
 
-/** The workflows, and how they read values, as one piece of code. */
+/** Bundles the workflows and their payload converter. */
 export const bundleWorkflows = () =>
   bundleWorkflowCode({
     workflowsPath: fromRoot('workflows'),
@@ -19,6 +19,6 @@ export const bundleWorkflows = () =>
     ),
   });
 
-/** The bundle that was built, so that a worker starts at once and runs what was tested; from source, one made now. */
+/** The bundle of `npm run build`; without one, as when run from source, a bundle made now. */
 export const loadWorkflows = async () =>
   existsSync(BUNDLE) ? { codePath: BUNDLE } : { code: (await bundleWorkflows()).code };

@@ -2,7 +2,7 @@ import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import pg from 'pg';
 import { findPort } from '../../local/ports.ts';
-import { findAccount } from '../../local/postgres.ts';
+import { findOsUser } from '../../local/postgres.ts';
 import { startLogged, stopProcess, type LoggedProcess } from '../../local/processes.ts';
 import { findDebianProgram } from './debian-program.ts';
 import { fromRunner } from './environment.ts';
@@ -19,7 +19,7 @@ function launch(folder: string, settings: string, onLine?: (line: string) => voi
     libraries: LIBRARIES,
   });
   // It will not run as root, and becomes another user once it has been loaded.
-  const { user } = findAccount();
+  const { user } = findOsUser();
   return startLogged(command, [...(user === undefined ? [] : ['-u', user]), settings], {
     logFile: path.join(folder, 'pgbouncer.log'),
     env: { PATH: process.env['PATH'], ...(libraries === undefined ? {} : { LD_LIBRARY_PATH: libraries }) },

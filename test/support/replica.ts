@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { rmSync } from 'node:fs';
 import path from 'node:path';
 import { findPort } from '../../local/ports.ts';
-import { findAccount, startPostgres, type RunningPostgres } from '../../local/postgres.ts';
+import { findOsUser, startPostgres, type RunningPostgres } from '../../local/postgres.ts';
 import { fromRunner } from './environment.ts';
 
 /** A Postgres server and a streaming replica of it. */
@@ -34,7 +34,7 @@ export async function startReplicatedPostgres(name: string): Promise<ReplicatedP
   await Promise.all([original.stop(), other.stop()]);
   rmSync(other.dataDir, { recursive: true });
   execFileSync('cp', ['-a', original.dataDir, other.dataDir]);
-  execFileSync('touch', [path.join(other.dataDir, 'standby.signal')], { ...findAccount(), cwd: '/' });
+  execFileSync('touch', [path.join(other.dataDir, 'standby.signal')], { ...findOsUser(), cwd: '/' });
 
   const primary = await start('primary', primaryPort);
   const { username, password } = new URL(primary.urlOf('postgres'));

@@ -76,7 +76,7 @@ describe('configuration', () => {
         for (const nothing of ['', 'no certificate', SELF_SIGNED.key])
           expect(() => readWith(nothing)).toThrow(`${name}: holds no certificate in PEM (is `);
         expect(() => readWith(`${PRIVATE_AUTHORITY}\n${SELF_SIGNED.cert.replace('MII', 'AAA')}`)).toThrow(
-          `${name}: certificate 2 in it can not be read (is `,
+          `${name}: certificate 2 in it cannot be read (is `,
         );
         expect(() => readConfig({ ...servers, [name]: folder })).toThrow(`${name}: cannot be read: `);
       } finally {

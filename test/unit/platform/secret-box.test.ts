@@ -36,7 +36,7 @@ test('opens nothing that was moved to another job, field or key, or was changed'
     () => box.open(owner, { ...sealed, sealed: '' }),
     () => box.open(owner, { ...sealed, sealed: Buffer.alloc(20).toString('base64') }),
   ])
-    expect(open).toThrow(/can not be decrypted/);
+    expect(open).toThrow(/cannot be decrypted/);
 });
 
 test('without a key seals nothing', () => {
