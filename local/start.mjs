@@ -1,6 +1,6 @@
-// npm start. Plain JavaScript without packages: it installs them if need be, and then starts the local stack.
-// It stays in the terminal and passes Ctrl-C on, while the stack runs in a session of its own: so its parts are
-// stopped in order, and none of them by the terminal behind its back.
+// npm start: installs the packages if necessary, and starts the local stack. Plain JavaScript, because it runs before there
+// are packages. The stack runs in a session of its own, so that Ctrl-C reaches this process only, which then stops the parts
+// in order.
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, statSync } from 'node:fs';
 import process from 'node:process';
@@ -15,7 +15,7 @@ if (major < 20 || (major === 20 && minor < 12)) {
   process.exit(1);
 }
 
-// npm writes this file last, so an installation that was broken off counts as none.
+// npm writes this file last, so it is missing after an interrupted installation.
 const installed = 'node_modules/.package-lock.json';
 if (!existsSync(installed) || statSync(installed).mtimeMs < statSync('package-lock.json').mtimeMs) {
   console.log('Installing the packages (about a minute, once) …');
@@ -24,7 +24,7 @@ if (!existsSync(installed) || statSync(installed).mtimeMs < statSync('package-lo
     shell: process.platform === 'win32',
   });
   if (npm.status !== 0) {
-    console.error('npm ci failed; its own words stand above.');
+    console.error('npm ci failed; see its output above.');
     process.exit(1);
   }
 }
@@ -35,13 +35,13 @@ const stack = spawn(process.execPath, ['--import', 'tsx', 'local/main.ts'], {
   detached: true,
   stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
 });
-// Under npm, "exec" in package.json leaves no shell in between that would swallow SIGTERM.
+// The "exec" in package.json removes the shell between npm and this process, which would swallow SIGTERM.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
   process.on(signal, () => {
     if (stack.connected) stack.send({ stop: signal });
   });
 }
-// A parent that was killed can pass nothing on.
+// A parent that was killed cannot forward signals, so a change of the parent id stops the stack too.
 const parent = process.ppid;
 setInterval(() => {
   if (process.ppid !== parent && stack.connected) stack.disconnect();

@@ -39,7 +39,9 @@ import { createStateMetrics } from './state-metrics.ts';
 import { callsOptions, installRuntime, reconcilerOptions, workerOptions } from './worker-options.ts';
 import { loadWorkflows } from './workflow-bundle.ts';
 
-// npm run worker: runs what Temporal's schedules start. Any number of these may run side by side.
+const SHUTDOWN_TIMEOUT_MS = 30 * SECOND_MS;
+
+// npm run worker: executes the runs that Temporal's schedules start. Any number of these processes can run side by side.
 const config = configureOrExit(() => readConfig(process.env));
 const logger = createLogger({ level: config.LOG_LEVEL, name: 'worker' });
 try {
@@ -79,12 +81,13 @@ try {
   const activities = createActivities({ ...dependencies, metrics: createRunMetrics(registry) }, calls);
   const workflows = await loadWorkflows();
   const worker = await Worker.create({ ...workerOptions(config, workflows), connection, activities });
-  const waiter = await Worker.create({
+  // In-flight calls: each process has a task queue of its own for the activities that wait for its calls.
+  const callsWorker = await Worker.create({
     ...callsOptions(config, calls.taskQueue),
     connection,
     activities: createCallActivities(calls),
   });
-  const reconciling = {
+  const reconcilerDependencies = {
     db,
     temporal,
     breaker: createCircuitBreaker('Temporal', classifyTemporalError),
@@ -96,12 +99,12 @@ try {
     sweepIntervalMs: config.SWEEP_INTERVAL_SECONDS * SECOND_MS,
     observePass: createPassMetrics(registry),
   };
-  const reconciler = await Worker.create({
+  const reconcilerWorker = await Worker.create({
     ...reconcilerOptions(config, workflows),
     connection,
-    activities: createReconcilerActivities(reconciling),
+    activities: createReconcilerActivities(reconcilerDependencies),
   });
-  const reconcileTimer = startReconcileTimer(reconciling);
+  const reconcileTimer = startReconcileTimer(reconcilerDependencies);
   const health = await startHealthServer({
     host: config.HOST,
     port: config.WORKER_PORT,
@@ -110,21 +113,21 @@ try {
     logger,
   });
 
-  const running = Promise.all([worker.run(), waiter.run(), reconciler.run()]);
+  const running = Promise.all([worker.run(), callsWorker.run(), reconcilerWorker.run()]);
   announceReady(health.port);
   logger.info({ taskQueue: config.TEMPORAL_TASK_QUEUE, healthPort: health.port }, 'worker is running');
 
   ensureReconciler(temporal, config.TEMPORAL_TASK_QUEUE).catch((error: unknown) => {
-    logger.warn({ err: error }, 'could not make sure of the reconciler yet');
+    logger.warn({ err: error }, 'could not create the schedule of the reconciler yet');
   });
 
   const reason = await Promise.race([stopRequested, running.then(() => 'the worker ended')]);
   logger.info({ reason }, 'stopping');
   const stop = (part: Worker) => part.getState() === 'RUNNING' && part.shutdown();
-  [worker, reconciler].forEach(stop);
-  // Workflows are told where their calls go on, and ask there, before nobody listens any more.
-  void calls.drain().then(() => stop(waiter));
-  await shutDown(logger, 30_000, {
+  [worker, reconcilerWorker].forEach(stop);
+  // Workflows first attach to the in-flight calls of this process, so the worker that serves them stops last.
+  void calls.drain().then(() => stop(callsWorker));
+  await shutDown(logger, SHUTDOWN_TIMEOUT_MS, {
     timer: () => reconcileTimer.stop(),
     worker: () => running,
     health: () => health.stop(),

@@ -3,6 +3,18 @@ import { SchedulerError } from '../../domain/errors.ts';
 import { PROBLEMS, toProblem, toSchedulerError } from '../rest/problem.ts';
 import type { RequestState } from './request-context.ts';
 
+/**
+ * Marks a request whose target cannot be parsed as a URL, and gives it the target `/` until `problems` refuses it. Koa would
+ * throw at any use of the original.
+ */
+export function checkRequestTarget(): Middleware<RequestState> {
+  return (context, next) => {
+    context.state.hasBadTarget = !URL.canParse(context.req.url ?? '', 'http://localhost');
+    if (context.state.hasBadTarget) context.req.url = '/';
+    return next();
+  };
+}
+
 /** Answers every error, and every path without a route, as application/problem+json (RFC 9457). */
 export function problems(): Middleware<RequestState> {
   return async (context, next) => {

@@ -6,7 +6,7 @@ const rules = (text: string) => parseAddressRules(text).rules;
 const isAllowed = (address: string, host: string, text: string) =>
   findForbidden(address, host, rules(text)) === undefined;
 
-describe('which addresses may be called', () => {
+describe('the SSRF rules for addresses', () => {
   test.each(['93.184.216.34', '8.8.8.8', '2606:2800:220:1:248:1893:25c8:1946', '::ffff:8.8.8.8'])(
     '%s is public',
     (address) => {
@@ -26,7 +26,7 @@ describe('which addresses may be called', () => {
     }
   });
 
-  test('an IPv4 address that is mapped into IPv6 is judged as the one that it is', () => {
+  test('an IPv4-mapped IPv6 address is classified as the IPv4 one', () => {
     for (const { first, last, before, after } of SPECIAL_RANGES) {
       if (first.includes(':')) continue;
       expect(isAllowed(`::ffff:${first}`, 'x', 'none')).toBe(false);
@@ -37,7 +37,7 @@ describe('which addresses may be called', () => {
   });
 
   test.each(['', 'localhost', '127.1', '0x7f000001', '0177.0.0.1', '[::1]', '127.0.0.1:80'])(
-    '%j is no address, and is not taken for one',
+    '%j is not an address',
     (text) => {
       expect(findForbidden(text, 'example.com', rules('0.0.0.0/0,::/0,example.com'))).toMatch(
         /is no IP address/,
@@ -46,8 +46,8 @@ describe('which addresses may be called', () => {
   );
 });
 
-describe('what an operator allows', () => {
-  test('networks, single addresses and hosts', () => {
+describe('the rules of an operator', () => {
+  test('allow networks, single addresses and hosts', () => {
     const text = '10.0.0.0/8, 127.0.0.1,*.svc.cluster.local,localhost, fd12::/16';
     expect(isAllowed('10.200.0.1', 'x', text)).toBe(true);
     expect(isAllowed('::ffff:10.200.0.1', 'x', text)).toBe(true);
@@ -59,7 +59,7 @@ describe('what an operator allows', () => {
     expect(isAllowed('::1', 'localhost', text)).toBe(true);
   });
 
-  test('a host is meant with all that ends in it, in any case, and with a dot at its end', () => {
+  test('match hosts in any case, with a trailing dot, and below a wildcard', () => {
     const text = '*.Svc.Cluster.Local,intranet';
     const allows = (host: string) => isAllowed('192.168.0.1', host, text);
     expect(allows('api.prod.svc.cluster.local')).toBe(true);
@@ -87,23 +87,28 @@ describe('what an operator allows', () => {
     'fd20:ce::254',
     'fd00:42::42',
     'fd00:a9fe:a9fe::1',
-    // Hidden in other addresses.
+    // Embedded in other addresses.
     '::169.254.169.254',
     '::ffff:0:a9fe:a9fe',
     '64:ff9b::a9fe:a9fe',
     '64:ff9b:1::a9fe:a9fe',
     '2002:a9fe:a9fe::1',
     '2001::5601:5601',
-  ])('a host does not lead to the metadata service at %s, but its network does', (address) => {
-    const host = 'metadata.google.internal';
-    expect(findForbidden(address, host, rules('*.internal,metadata.google.internal'))).toMatch(
-      /not public .* an operator can allow its network with HTTP_TARGET_ALLOW/,
-    );
-    expect(isAllowed(address, host, address)).toBe(true);
-    expect(isAllowed(address, host, `*.internal,${address}/${address.includes(':') ? 112 : 16}`)).toBe(true);
-  });
+  ])(
+    'a rule for a host does not allow the metadata service at %s, a rule for its network does',
+    (address) => {
+      const host = 'metadata.google.internal';
+      expect(findForbidden(address, host, rules('*.internal,metadata.google.internal'))).toMatch(
+        /not public .* an operator can allow its network with HTTP_TARGET_ALLOW/,
+      );
+      expect(isAllowed(address, host, address)).toBe(true);
+      expect(isAllowed(address, host, `*.internal,${address}/${address.includes(':') ? 112 : 16}`)).toBe(
+        true,
+      );
+    },
+  );
 
-  test('a network that is written as mapped IPv6 is the one in IPv4', () => {
+  test('an IPv4-mapped network is the IPv4 one', () => {
     expect(isAllowed('10.1.2.3', 'x', '::ffff:10.0.0.0/104')).toBe(true);
     expect(isAllowed('127.0.0.1', 'x', '::ffff:10.0.0.0/104')).toBe(false);
     expect(isAllowed('127.0.0.1', 'x', '::ffff:127.0.0.1')).toBe(true);
@@ -133,7 +138,7 @@ describe('what an operator allows', () => {
     'http://localhost',
     'localhost:80',
     'localhost/8',
-  ])('%s is refused in words', (entry) => {
+  ])('%s is refused with a message', (entry) => {
     expect(parseAddressRules(`localhost,${entry}`)).toEqual({
       rules: [{ kind: 'host', pattern: 'localhost' }],
       faults: [expect.stringMatching(/is no address, network \(10\.0\.0\.0\/8\) or host/)],

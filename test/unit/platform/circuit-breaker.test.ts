@@ -4,12 +4,12 @@ import { waitFor } from '../../support/wait-for.ts';
 
 const away = new Error('away');
 const refused = new Error('refused');
-const judge = (error: unknown) => (error === away ? 'away' : error === refused ? 'answered' : 'unknown');
+const classify = (error: unknown) => (error === away ? 'away' : error === refused ? 'answered' : 'unknown');
 const fails = () => Promise.reject(away);
 const succeeds = () => Promise.resolve('fine');
 
-test('one failure is nothing; after two in a row only one caller at a time asks, until one succeeds', async () => {
-  const breaker = createCircuitBreaker('The server', judge);
+test('two failures in a row open the circuit; then one call at a time probes the server, until one succeeds', async () => {
+  const breaker = createCircuitBreaker('The server', classify);
   await expect(breaker.attempt(fails)).rejects.toBe(away);
   expect(await breaker.attempt(succeeds)).toBe('fine');
   await expect(breaker.attempt(fails)).rejects.toBe(away);
@@ -31,16 +31,16 @@ test('one failure is nothing; after two in a row only one caller at a time asks,
   expect(await breaker.attempt(succeeds)).toBe('fine');
 });
 
-test('an error of another kind says that the server is there', async () => {
-  const breaker = createCircuitBreaker('The server', judge);
+test('an error from the server itself does not open the circuit', async () => {
+  const breaker = createCircuitBreaker('The server', classify);
   await expect(breaker.attempt(fails)).rejects.toBe(away);
   await expect(breaker.attempt(() => Promise.reject(refused))).rejects.toBe(refused);
   await expect(breaker.attempt(fails)).rejects.toBe(away);
   expect(await breaker.attempt(succeeds)).toBe('fine');
 });
 
-test('an error from elsewhere says nothing of the server, and lets the next one try', async () => {
-  const breaker = createCircuitBreaker('The server', judge);
+test('an error from elsewhere neither opens nor closes the circuit', async () => {
+  const breaker = createCircuitBreaker('The server', classify);
   const elsewhere = () => Promise.reject(new Error('the database is away'));
   await expect(breaker.attempt(fails)).rejects.toBe(away);
   await expect(breaker.attempt(elsewhere)).rejects.toThrow('the database is away');

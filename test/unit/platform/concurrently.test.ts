@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from '@jest/globals';
 import { concurrently } from '../../../platform/concurrently.ts';
 
-test('works on every item once, on no more at a time than allowed', async () => {
+test('handles every item once, with at most the given concurrency', async () => {
   let underWay = 0;
   let most = 0;
   const done: number[] = [];
@@ -17,7 +17,7 @@ test('works on every item once, on no more at a time than allowed', async () => 
   expect(done.sort((a, b) => a - b)).toEqual(items);
 });
 
-test('after an error begins nothing more, and throws it once what is under way has ended', async () => {
+test('after an error starts no more work, and throws the error once the work in flight has ended', async () => {
   const ended: number[] = [];
   const work = async (item: number) => {
     if (item === 1) throw new Error('item 1');

@@ -46,15 +46,15 @@ describe('configuration', () => {
     expect(read).not.toThrow(/secret\b|c2VjcmV0|AAAA/);
   });
 
-  test('takes an empty variable as one that is not set', () => {
+  test('treats an empty variable as unset', () => {
     expect(readConfig({ ...servers, PORT: '', TEMPORAL_UI_URL: '' })).toMatchObject({ PORT: 8000 });
   });
 
-  test('wants a client certificate together with its key', () => {
+  test('requires the key of a client certificate', () => {
     expect(() => readConfig({ ...servers, TEMPORAL_TLS_CERT_FILE: 'package.json' })).toThrow('needs both');
   });
 
-  test('says which file is missing', () => {
+  test('names a missing file', () => {
     expect(() => readConfig({ ...servers, DATABASE_CA_FILE: '/no/such/file' })).toThrow(
       'DATABASE_CA_FILE: no such file: /no/such/file',
     );
@@ -90,7 +90,7 @@ describe('configuration', () => {
     expect([...inExample].map(([, name]) => name).sort()).toEqual(Object.keys(Environment.shape).sort());
   });
 
-  test('docs/configuration.md is what the schema makes, and says something of each variable (npm run docs)', () => {
+  test('docs/configuration.md is generated from the schema, and describes each variable (npm run docs)', () => {
     const cells = (page: string) =>
       page.split('\n').map((line) =>
         line

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from '@jest/globals';
 import { createKeyedMutex } from '../../../platform/keyed-mutex.ts';
 
-test('work with one key is done in order, one after another; other keys do not wait; a failure stops nobody', async () => {
+test('work with the same key runs in order, one at a time; other keys do not wait; a failure does not stop the next', async () => {
   const queue = createKeyedMutex();
   const done: string[] = [];
   let underWay = 0;

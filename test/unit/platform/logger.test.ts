@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { createLoggerTo, type Logger } from '../../../platform/logger.ts';
 
-/** What a logger writes while `work` is done. */
+/** The lines that a logger writes during `work`. */
 function linesOf(work: (logger: Logger) => void): string {
   const lines: string[] = [];
   const stream = { write: (line: string) => void lines.push(line) };
@@ -55,14 +55,14 @@ describe('the log', () => {
       'a token',
       (logger) => logger.info({ detail: `eyJ${planted}.eyJzdWIiOiJ4In0.c2lnbmF0dXJl-${planted} is old` }),
     ],
-  ])('shows nothing of %s', (_name, log) => {
+  ])('redacts %s', (_name, log) => {
     const lines = linesOf(log);
     expect(lines).toContain('[redacted]');
     expect(lines).not.toMatch(/planted|5b1c7e/);
     for (const line of lines.trimEnd().split('\n')) expect(() => void JSON.parse(line)).not.toThrow();
   });
 
-  test('leaves alone what is none', () => {
+  test('keeps texts that are no secrets', () => {
     const fields = {
       url: 'https://example.com/a@b?x=1',
       error: 'the target answered 500',

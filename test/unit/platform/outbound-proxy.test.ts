@@ -7,9 +7,9 @@ const read = (variables: Record<string, string>) =>
 const hostOf = (url: string, variables: Record<string, string>) =>
   findProxy(new URL(url), read(variables))?.host;
 
-describe('which proxy', () => {
+describe('the proxy of a URL', () => {
   const both = { HTTPS_PROXY: 'http://secure:3128', HTTP_PROXY: 'plain:8080' };
-  test('is that of the scheme, in either case of its letters, of which the upper one goes before', () => {
+  test('is that of its scheme, from the variable in upper or lower case; upper case wins', () => {
     expect(hostOf('https://example.com/', both)).toBe('secure');
     expect(hostOf('http://example.com/', both)).toBe('plain');
     expect(hostOf('http://example.com/', { HTTPS_PROXY: 'secure:1' })).toBeUndefined();
@@ -30,7 +30,7 @@ describe('which proxy', () => {
       { port: 1, authorization: `Basic ${Buffer.from('us@er:p/ssä').toString('base64')}` },
     ],
     ['http://user@proxy.example:1', { authorization: `Basic ${Buffer.from('user:').toString('base64')}` }],
-  ])('%s is read', (text, proxy) => {
+  ])('parses %s', (text, proxy) => {
     expect(read({ HTTPS_PROXY: text }).HTTPS_PROXY).toMatchObject({ variable: 'HTTPS_PROXY', ...proxy });
   });
 
@@ -42,7 +42,7 @@ describe('which proxy', () => {
     ['http://secret secret:3128', 'must be such as'],
     ['http://user:secret@proxy:99999', 'must be such as'],
     ['http://user:secret@', 'must be such as'],
-  ])('%s is refused, and not shown', (text, words) => {
+  ])('refuses %s without showing it', (text, words) => {
     for (const name of ['HTTPS_PROXY', 'HTTP_PROXY', 'https_proxy']) {
       const start = () => read({ [name]: text });
       expect(start).toThrow(
@@ -53,7 +53,7 @@ describe('which proxy', () => {
   });
 });
 
-// The first ones are those of golang.org/x/net/http/httpproxy; its documentation, and curl's, say the rest.
+// The first cases are from golang.org/x/net/http/httpproxy, the others from its documentation and curl's.
 test.each<[noProxy: string, without: string[], through: string[]]>([
   [
     'foobar.com, .barbaz.net',
@@ -96,7 +96,7 @@ test.each([
   '10.0.0.0/8:80',
   'example.com:x',
   '*.*.x',
-])('NO_PROXY=%s is refused rather than passed over', (entry) => {
+])('NO_PROXY=%s is refused rather than ignored', (entry) => {
   expect(parseProxyExceptions(`example.com,${entry}`).faults).toEqual([
     expect.stringContaining(JSON.stringify(entry)),
   ]);

@@ -5,14 +5,14 @@ const keyOf = (id: string, byte: number) => ({ id, key: Buffer.alloc(32, byte) }
 const owner = { jobId: '019ab1c0-7e11-7cc3-98c4-dc0c0c07398f', field: 'signing.secret' };
 const box = createSecretBox([keyOf('new', 1), keyOf('old', 2)]);
 
-test('opens what it sealed, and seals it otherwise each time', () => {
+test('decrypts what it encrypted, with a new nonce each time', () => {
   const sealed = box.seal(owner, 'sécret');
   expect(sealed.keyId).toBe('new');
   expect(box.open(owner, sealed)).toBe('sécret');
   expect(box.seal(owner, 'sécret').sealed).not.toBe(sealed.sealed);
 });
 
-test('opens what an older key sealed, as long as it has that key', () => {
+test('decrypts secrets of an older key that it still has', () => {
   const sealed = createSecretBox([keyOf('old', 2)]).seal(owner, 'x');
   expect(box.open(owner, sealed)).toBe('x');
   expect(() => createSecretBox([keyOf('new', 1)]).open(owner, sealed)).toThrow(
@@ -23,7 +23,7 @@ test('opens what an older key sealed, as long as it has that key', () => {
   );
 });
 
-test('opens nothing that was moved to another job, field or key, or was changed', () => {
+test('decrypts nothing that was changed, or moved to another job, field or key', () => {
   const sealed = box.seal(owner, 'a secret');
   const bytes = Buffer.from(sealed.sealed, 'base64');
   bytes[14] = (bytes[14] as number) ^ 1;
@@ -39,11 +39,11 @@ test('opens nothing that was moved to another job, field or key, or was changed'
     expect(open).toThrow(/cannot be decrypted/);
 });
 
-test('without a key seals nothing', () => {
+test('does not encrypt without a key', () => {
   expect(() => createSecretBox([]).seal(owner, 'x')).toThrow(/SECRET_KEYS is not set/);
 });
 
-test('reads keys, and names faults without showing them', () => {
+test('parses keys, and reports faults without showing keys', () => {
   const good = `a:${Buffer.alloc(32, 7).toString('base64')}`;
   expect(parseSecretKeys(`${good}, b:${Buffer.alloc(32, 255).toString('base64url')}`)).toMatchObject({
     keys: [{ id: 'a' }, { id: 'b' }],

@@ -7,7 +7,7 @@ import { createTemporalClient } from '../../../platform/temporal.ts';
 import { ensureSearchAttributes } from '../../../scheduling/temporal/search-attributes.ts';
 import { isUnreachable } from '../../../scheduling/temporal/temporal-errors.ts';
 
-// A Temporal that tells what it can do, and then answers nothing any more.
+// A Temporal server that answers GetSystemInfo and nothing else.
 let server: Http2Server;
 let client: Client;
 const sessions = new Set<ServerHttp2Session>();
@@ -20,7 +20,7 @@ beforeAll(async () => {
     if (!headers[':path']?.endsWith('/GetSystemInfo')) return;
     stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true });
     stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '0' }));
-    // An empty message: one byte for "not compressed", and four for its length.
+    // An empty gRPC message: one byte for "not compressed", and four for the length.
     stream.end(Buffer.alloc(5));
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -47,7 +47,7 @@ const calls: [string, () => Promise<unknown>][] = [
   ['the health of the server', async () => (client.connection as Connection).healthService.check({})],
 ];
 
-test('no call to Temporal waits for ever, whoever makes it and whatever it asks', async () => {
+test('every call to Temporal has a deadline', async () => {
   const errors = await Promise.all(
     calls.map(([, call]) =>
       call().then(

@@ -9,14 +9,14 @@ afterEach(() => {
   for (const name of VARIABLES) delete process.env[name];
 });
 
-test('Temporal is reached without the proxies of targets', async () => {
+test('connections to Temporal do not use the proxy of targets', async () => {
   const proxy = await startRawServer((socket) => socket.destroy());
   const temporal = await startRawServer((socket) => socket.destroy());
   for (const name of VARIABLES) process.env[name] = `http://127.0.0.1:${proxy.port}`;
   const client = createTemporalClient(
     readConfig({ DATABASE_URL: 'postgres://localhost/x', TEMPORAL_ADDRESS: `127.0.0.1:${temporal.port}` }),
   );
-  // It is tried again and again until then.
+  // The client retries until then.
   const call = () => client.connection.workflowService.getSystemInfo({});
   await expect(client.connection.withDeadline(Date.now() + 3_000, call)).rejects.toThrow();
   expect(proxy.requests).toEqual([]);

@@ -9,7 +9,7 @@ import { exportJWK, SignJWT } from 'jose';
 import { createTokenVerifier } from '../../../../api/access/tokens.ts';
 import { readConfig } from '../../../../platform/config.ts';
 
-// The keys of an issuer, and a server that shows the public halves, as an identity provider does.
+// The key pairs of an issuer, and a server with their public halves, as an identity provider has.
 const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 });
 const ec = generateKeyPairSync('ec', { namedCurve: 'P-256' });
 const strangers = generateKeyPairSync('rsa', { modulusLength: 2048 });
@@ -73,7 +73,7 @@ function sign(
 const encode = (part: object) => Buffer.from(JSON.stringify(part)).toString('base64url');
 
 describe('a token', () => {
-  test('of the issuer says who calls, from which namespace, with which scopes', async () => {
+  test('names the caller, its namespace and its scopes', async () => {
     const token = await sign({ namespace: 'billing' });
     for (const verify of [byUrl(), byFile()]) {
       expect(await verify(token)).toMatchObject({
@@ -102,7 +102,7 @@ describe('a token', () => {
     expect(await verify(await sign({ scope: 'admin' }))).toMatchObject({ scopes: [], namespace: 'default' });
   });
 
-  test('holds within the skew of clocks, and for a stream as long as it lives', async () => {
+  test('is valid within the clock skew, and keeps a stream open until it expires', async () => {
     const session = await byUrl()(await sign({ exp: seconds(-29), nbf: seconds(29) }));
     expect(await session.isStillValid()).toBe(true);
     const short = createTokenVerifier(
@@ -168,7 +168,7 @@ describe('a token', () => {
       await expect(verify(token)).rejects.toMatchObject({ code: 'unauthenticated' });
   });
 
-  test('under an unknown kid is refused, and does not make the service ask for keys each time', async () => {
+  test('with an unknown kid is refused, and does not make the service fetch the keys each time', async () => {
     const verify = byUrl();
     requests = 0;
     const token = await sign({}, { alg: 'RS256', kid: 'unknown' });
@@ -177,7 +177,7 @@ describe('a token', () => {
     expect(requests).toBeLessThanOrEqual(2);
   });
 
-  test('can not be verified while the keys can not be had: that is not the fault of the token', async () => {
+  test('gets "unavailable" rather than "unauthenticated" while the keys cannot be fetched', async () => {
     isDown = true;
     await expect(byUrl()(await sign())).rejects.toMatchObject({ code: 'unavailable' });
     isDown = false;

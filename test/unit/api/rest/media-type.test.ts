@@ -12,7 +12,7 @@ test.each([
   ['application/json; a="x;\\"y"; charset="ut\\f-8"', ['a', 'x;"y', 'charset', 'utf-8']],
   ['application/json; charset=""', ['charset', '']],
   ['application/json; charset=utf-8; charset=utf-16;', ['charset', 'utf-8', 'charset', 'utf-16']],
-])('%s is read', (header, parameters) => {
+])('parses %s', (header, parameters) => {
   const read = parseMediaType(header);
   expect(read?.type).toBe('application/json');
   expect(read?.parameters.flatMap(({ name, value }) => [name, value])).toEqual(parameters);
@@ -31,6 +31,6 @@ test.each([
   'application/json, text/plain',
   'appli cation/json',
   `application/json${';  '.repeat(20_000)}=`,
-])('%j is no media type', (header) => {
+])('rejects %j', (header) => {
   expect(parseMediaType(header)).toBeUndefined();
 });

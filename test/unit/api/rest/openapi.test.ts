@@ -46,7 +46,7 @@ const all = Object.entries(document.paths).flatMap(([path, methods]) =>
 const escape = (key: string) => key.replaceAll('~', '~0').replaceAll('/', '~1');
 
 describe('the OpenAPI document', () => {
-  test('is of version 3.1 and knows every operation', () => {
+  test('has version 3.1 and every operation', () => {
     expect(document.openapi).toBe('3.1.0');
     expect(all.map(({ name }) => name)).toEqual([
       'POST /jobs',

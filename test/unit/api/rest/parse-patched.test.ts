@@ -4,7 +4,7 @@ import type { SchedulerError } from '../../../../domain/errors.ts';
 import { JobInput } from '../../../../domain/job/job.ts';
 import { mergePatch } from '../../../../domain/job/merge-patch.ts';
 
-/** As an older version may have stored it: what is odd in it is refused today. */
+/** As an older version may have stored it. Today's rules refuse parts of it. */
 const old = {
   name: 'x',
   description: '',
@@ -30,8 +30,8 @@ function pathsRefused(patch: object): string[] {
   throw new Error('nothing was refused');
 }
 
-describe('what a patch does not touch', () => {
-  test('stays as it is', () => {
+describe('a value that a patch does not touch', () => {
+  test('keeps its old faults', () => {
     expect(patchOld({ target: { timeout: '5s' }, labels: { more: 'cafe\u0301' } })).toMatchObject({
       labels: { ...old.labels, more: 'caf\u00e9' },
       target: { ...old.target, timeout: '5s' },
@@ -39,7 +39,7 @@ describe('what a patch does not touch', () => {
     });
   });
 
-  test('is not missed where it is taken away, or made good', () => {
+  test('can be removed, or corrected', () => {
     const labels = { team: null, 'a b': null };
     const patched = patchOld({
       labels,
@@ -50,12 +50,12 @@ describe('what a patch does not touch', () => {
   });
 });
 
-describe('what a patch touches is judged', () => {
+describe('a value that a patch touches is validated', () => {
   test.each<[string, object, string[]]>([
     ['a fault elsewhere', { labels: { more: 'a\u200b' } }, ['labels.more']],
     ['another fault in the same place', { labels: { team: 'a\u200cb' } }, ['labels.team']],
     ['another URL', { target: { url: 'https://example.com/../c' } }, ['target.url']],
-    // The body is as it was, but was no fault before.
+    // The body is unchanged, but was valid before.
     ['a method that does not go with the body', { target: { method: 'GET' } }, ['target.body']],
     ['a field that there is not', { policy: { retries: 1 } }, ['policy.retries']],
     ['what is needed and taken away', { target: { url: null } }, ['target.url']],

@@ -29,8 +29,8 @@ describe('a job whose stored schedule this version cannot evaluate', () => {
   test.each<[string, object]>([
     ['an unknown time zone', { cron: '0 9 * * MON', timeZone: 'Mars/Olympus' }],
     ['a local time in an unknown time zone', { at: '2030-12-24T18:00:00', timeZone: 'Mars/Olympus' }],
-    ['a cron expression that is none', { cron: 'every monday', timeZone: 'UTC' }],
-  ])('is answered all the same, with the fault: %s', (_, schedule) => {
+    ['an invalid cron expression', { cron: 'every monday', timeZone: 'UTC' }],
+  ])('is answered with the fault: %s', (_, schedule) => {
     const broken = { ...row, schedule } as JobRow;
     for (const withWarnings of [false, true]) {
       const job = presentJob(broken, noRuns, now, { withWarnings });
@@ -45,7 +45,7 @@ describe('a job whose stored schedule this version cannot evaluate', () => {
     }
   });
 
-  test('keeps what Temporal said of it', () => {
+  test('keeps the error of Temporal', () => {
     const schedule = { cron: '0 9 * * MON', timeZone: 'Mars/Olympus' };
     const job = presentJob({ ...row, schedule, sync_error: 'refused' }, noRuns, now);
     expect(job.sync.error).toBe('refused');

@@ -56,7 +56,7 @@ describe('a number', () => {
   });
 });
 
-describe('a text', () => {
+describe('a JSON text', () => {
   test('may begin with a byte order mark', () => {
     expect(read('\ufeff{"a":"ü"}')).toEqual({ a: 'ü' });
   });
@@ -100,16 +100,16 @@ describe('a text', () => {
     },
   );
 
-  test('says nothing of what it holds', () => {
+  test('is not quoted in the error', () => {
     expect(refusalOf('{"secret": hunter2}').message).not.toMatch(/hunter/);
   });
 
-  test('that holds commas, braces, quotes and escapes in its texts is read', () => {
+  test('with commas, braces, quotes and escapes in its strings is read', () => {
     const text = String.raw`{"a,b":"},{\"x\":1e999","c\\":["\\","]","\u00e9","\ud83d\ude00"],"\"":{"a,b":":"}}`;
     expect(read(text)).toEqual(JSON.parse(text));
   });
 
-  test('is read however it is laid out', () => {
+  test('is read with any whitespace', () => {
     const value = { a: [1, [], {}, [[2]], 'x'], b: { c: null, d: true, e: { a: -0.5 } } };
     expect(read(JSON.stringify(value, null, 3).replaceAll('\n', '\r\n\t'))).toEqual(value);
   });
@@ -126,13 +126,13 @@ describe('a text', () => {
     ['[1e999,' + '['.repeat(32) + '1' + ']'.repeat(33), ['[0]', '[1]' + '[0]'.repeat(32)]],
     ['{"args":' + '{"a":'.repeat(32) + 'true' + '}'.repeat(33), ['args' + '.a'.repeat(32)]],
     ['{"' + 'x'.repeat(500) + '":' + '['.repeat(33) + ']'.repeat(33) + '}', ['x'.repeat(200)]],
-  ])('that is nested deeper is refused where it passes the limit', (text, paths) => {
+  ])('with deeper nesting is refused at the path that exceeds the limit', (text, paths) => {
     const { errors } = refusalOf(text);
     expect(errors.map(({ path }) => path)).toEqual(paths);
     expect(errors.at(-1)?.code).toBe('too_deep');
   });
 
-  test('that is nested very deeply is refused', () => {
+  test('with very deep nesting is refused', () => {
     expect(refusalOf('['.repeat(100_000) + ']'.repeat(100_000)).errors[0]?.code).toBe('too_deep');
   });
 
@@ -140,7 +140,7 @@ describe('a text', () => {
     expect(refusalOf(`[${Array.from({ length: 500 }, () => '1e999').join()}]`).errors).toHaveLength(50);
   });
 
-  // Not how long it takes, but that four times the text does not take sixteen times as long.
+  // Not absolute time: four times the text must not take sixteen times as long.
   test.each([
     [
       'numbers that are nearly too long',
@@ -156,7 +156,7 @@ describe('a text', () => {
           .fill('[[]]')
           .join()}]`,
     ],
-  ])('of many %s takes time in proportion', (_, make) => {
+  ])('with many %s takes linear time', (_, make) => {
     const [short, long] = [make(5_000), make(20_000)];
     read(short);
     const cost = (text: string) =>

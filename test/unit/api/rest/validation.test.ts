@@ -18,7 +18,7 @@ function faultsOf(input: unknown): FieldError[] {
   return [];
 }
 
-describe('what a caller is told about wrong input', () => {
+describe('the messages for wrong input', () => {
   test.each<[string, unknown, { path: string; message: RegExp }[]]>([
     ['no object', 'x', [{ path: '', message: /must be an object, not a string/ }]],
     [
@@ -116,7 +116,7 @@ describe('what a caller is told about wrong input', () => {
   });
 });
 
-describe('what a schedule says that it can not mean', () => {
+describe('schedules that contradict themselves', () => {
   test.each<[unknown, string, RegExp]>([
     [{ cron: null, every: '5m' }, 'schedule.cron', /must not be null; leave the field out/],
     [{ every: '5m', dayMatch: null }, 'schedule.dayMatch', /must not be null/],
@@ -152,11 +152,11 @@ describe('what a schedule says that it can not mean', () => {
     ]);
   });
 
-  test('but the last second of 2100 is one', () => {
+  test('the last second of 2100 is accepted', () => {
     expect(Schedule.safeParse({ at: '2100-12-31T23:59:59Z' }).success).toBe(true);
   });
 
-  test('and names in full are names, and so is what is stored', () => {
+  test('full names of days and months are accepted, and stored misspellings still compile', () => {
     const calendar = [{ dayOfWeek: 'monday', month: 'January' }];
     const compiled = (input: object[]) =>
       compileSchedule({ calendar: input, timeZone: 'UTC' }).calendars[0]?.calendar;

@@ -6,7 +6,7 @@ import { operations } from '../../../../api/routes/index.ts';
 const folder = new URL('../../../../api/routes/', import.meta.url);
 const files = readdirSync(folder).filter((file) => file !== 'index.ts');
 
-test('the files of routes export operations alone, each under its operationId', async () => {
+test('the files of routes export only operations, each under its operationId', async () => {
   const exported: Operation[] = [];
   for (const file of files) {
     const module = (await import(new URL(file, folder).href)) as Record<string, Operation>;
