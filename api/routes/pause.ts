@@ -34,14 +34,19 @@ async function changeState(
   decide: (job: JobRow) => JobChange | undefined,
 ) {
   const place = { id, namespace: request.namespace };
-  const written = await storeJobChange(dependencies.db, place, writerOf(request, dependencies, now), (job) => {
-    if (job.state === 'completed') {
-      const message = `The job ${id} has had its last occurrence; it can neither be paused nor resumed. A new schedule makes it active again.`;
-      throw new SchedulerError('completed', message);
-    }
-    requireMatch(headers, job);
-    return decide(job);
-  });
+  const written = await storeJobChange(
+    dependencies.db,
+    place,
+    writerOf(request, dependencies, now),
+    (job) => {
+      if (job.state === 'completed') {
+        const message = `The job ${id} has had its last occurrence; it can neither be paused nor resumed. A new schedule makes it active again.`;
+        throw new SchedulerError('completed', message);
+      }
+      requireMatch(headers, job);
+      return decide(job);
+    },
+  );
   return answerWritten(id, written, dependencies);
 }
 
