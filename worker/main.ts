@@ -125,7 +125,7 @@ try {
   logger.info({ reason }, 'stopping');
   const stop = (part: Worker) => part.getState() === 'RUNNING' && part.shutdown();
   [worker, reconcilerWorker].forEach(stop);
-  // Workflows first attach to the in-flight calls of this process, so the worker that serves them stops last.
+  // Workflows wait for the in-flight calls of this process on its own task queue, so that worker stops last.
   void calls.drain().then(() => stop(callsWorker));
   await shutDown(logger, SHUTDOWN_TIMEOUT_MS, {
     timer: () => reconcileTimer.stop(),
