@@ -1,12 +1,19 @@
 import { Kysely, PostgresDialect } from 'kysely';
 import pg from 'pg';
+import { SECOND_MS } from '../domain/milliseconds.ts';
 import type { DatabaseConfig } from '../platform/config.ts';
 import type { Logger } from '../platform/logger.ts';
+import { boundConnections } from './bounded-connections.ts';
 import { createPlanKeeper } from './prepared-statements.ts';
 import type { Schema } from './schema.ts';
 
 /** The database, or a transaction in it. */
 export type Database = Kysely<Schema>;
+
+/** After this time without traffic the kernel asks whether the other side is still there. */
+const KEEP_ALIVE_MS = 10 * SECOND_MS;
+/** The longest life of a connection, so that a Postgres that moves behind its name gets its clients back. */
+const LIFETIME_S = 300;
 
 /**
  * Opens a pool of connections. It connects with the first query, and again by itself after the connection was
@@ -19,6 +26,9 @@ export function createPool(config: DatabaseConfig, logger: Logger, name: string)
     application_name: name,
     max: config.DATABASE_POOL_SIZE,
     connectionTimeoutMillis: 5_000,
+    keepAlive: true,
+    keepAliveInitialDelayMillis: KEEP_ALIVE_MS,
+    maxLifetimeSeconds: LIFETIME_S,
     verify: createPlanKeeper(),
     ...timeoutOptions(config.DATABASE_STATEMENT_TIMEOUT_MS),
     ...tlsOptions(config),
@@ -33,7 +43,7 @@ export function createPool(config: DatabaseConfig, logger: Logger, name: string)
 
 /** The database behind a pool. To destroy it ends the pool. */
 export const databaseOf = (pool: pg.Pool): Database =>
-  new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) });
+  new Kysely<Schema>({ dialect: new PostgresDialect({ pool: boundConnections(pool) }) });
 
 /** Opens a database with a pool of its own (createPool). */
 export const createDatabase = (config: DatabaseConfig, logger: Logger, name: string): Database =>

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { sql } from 'kysely';
 import type pg from 'pg';
+import { SECOND_MS } from '../domain/milliseconds.ts';
 
 const MARK = '/* prepared */';
 
@@ -10,6 +11,9 @@ const MARK = '/* prepared */';
  * in a running process.
  */
 export const PREPARED = sql.raw(MARK);
+
+/** A server that has accepted a connection answers within this time. */
+const ANSWER_MS = 5 * SECOND_MS;
 
 /**
  * Creates the option `verify` of a pool, which is called with each new connection: the connection prepares
@@ -25,14 +29,21 @@ export function createPlanKeeper(): (client: pg.PoolClient, done: (error?: Error
     return name;
   };
   return (client, done) => {
+    let isDone = false;
+    const end = (error?: Error) => {
+      clearTimeout(timer);
+      if (!isDone) done(error);
+      isDone = true;
+    };
+    const timer = setTimeout(() => end(new Error('timeout exceeded when trying to connect')), ANSWER_MS);
     client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid').then(
       ({ rows }) => {
         // Postgres reports the process id of the session to a new connection. A pooler invents one.
         const { processID } = client as unknown as { processID: number | null };
         if (rows[0]?.pid === processID) prepareMarked(client, nameOf);
-        done();
+        end();
       },
-      (error: unknown) => done(error instanceof Error ? error : new Error(String(error))),
+      (error: unknown) => end(error instanceof Error ? error : new Error(String(error))),
     );
   };
 }

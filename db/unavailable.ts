@@ -6,7 +6,7 @@ import type { Database } from './database.ts';
  * SQLSTATEs of errors that may pass: connection exceptions, shutdown and start-up, too many connections,
  * read-only standby, statement and lock timeouts, deadlocks and serialization failures.
  */
-const SQLSTATES = /^(08...|57P0[1-3]|53300|25006|57014|55P03|40P01|40001)$/;
+const SQLSTATES = /^(08...|57P0[1-3]|53300|25006|25P03|57014|55P03|40P01|40001)$/;
 const NETWORK = [
   'ECONNREFUSED',
   'ECONNRESET',

@@ -7,6 +7,8 @@ export interface Proxy {
   cut: () => void;
   /** Lets nothing through any more without a word, in either direction, until it is cut. */
   freeze: () => void;
+  /** Keeps open connections open and lets nothing more through them; new ones are let through. */
+  silence: () => void;
   /** Lets connections through again. */
   restore: () => void;
   stop: () => Promise<void>;
@@ -44,6 +46,9 @@ export function startProxy(targetPort: number): Promise<Proxy> {
         cut,
         freeze: () => {
           isFrozen = true;
+          for (const socket of sockets) socket.unpipe().pause();
+        },
+        silence: () => {
           for (const socket of sockets) socket.unpipe().pause();
         },
         restore: () => (isCut = false),
