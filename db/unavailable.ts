@@ -19,7 +19,7 @@ const NETWORK = [
 ];
 /** Connection errors of node-postgres that have no code. */
 const MESSAGES =
-  /timeout exceeded when trying to connect|Connection terminated|Client has encountered a connection error/;
+  /timeout exceeded when trying to connect|Connection terminated|Client has encountered a connection error|Client was closed/;
 
 /**
  * Tells whether a query failed because Postgres could not be reached or was not ready, not because of the
