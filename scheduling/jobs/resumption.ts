@@ -2,6 +2,12 @@ import type { JobRow } from '../../db/schema.ts';
 import { lastOfPause } from '../occurrences/pause-log.ts';
 import type { JobChange } from './job-change.ts';
 
+/** Tells whether a job is paused and its pause was to be over by now. Pure. */
+export const isPauseOver = (
+  { state, paused_until }: Pick<JobRow, 'state' | 'paused_until'>,
+  now: Date,
+): boolean => state === 'paused' && paused_until !== null && paused_until <= now;
+
 /**
  * The change that ends the pause of a job. If `pause.until` has passed, occurrences from that time on are to
  * run, however late the end is noticed, unless they are recorded as paused. Pure.

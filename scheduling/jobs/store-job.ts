@@ -17,6 +17,7 @@ import { storeSecrets } from './job-secrets.ts';
 import type { JobChange, StoredChange } from './job-change.ts';
 import { nextMaterializeAt } from '../occurrences/due-occurrences.ts';
 import { materializeUntil } from '../occurrences/occurrence-log.ts';
+import { isPauseOver, resumption } from './resumption.ts';
 import { nextRunAtOf } from '../occurrences/next-runs.ts';
 import { INLINE_GRACE_MS } from '../schedules/sync.ts';
 import { refuseOwnQueues } from '../temporal/task-queues.ts';
@@ -86,71 +87,86 @@ export async function storeNewJob(
 
 /**
  * Stores a change of a job in one transaction: the row, its next generation, its revision, and a row for
- * every occurrence that was due until now. `decide` returns the change for the locked row; undefined: none.
- * Returns the job as it then is; undefined if there is none.
+ * every occurrence that was due until now. A pause whose `until` has passed ends first, as a change of its own: the
+ * definition that held since then decides what was due since then. `decide` returns the change for the locked row;
+ * undefined: none. Returns the job as it then is; undefined if there is none.
  * @throws SchedulerError `name_taken`, `invalid` for a target or secrets that this installation cannot
  * accept, and any error of `decide`; then nothing has changed
  */
 export function storeJobChange(
   db: Database,
   place: { id: string; namespace?: string },
-  { by, origin, now: asked, secrets, taskQueue }: Writer,
+  writer: Writer,
   decide: (job: JobRow) => JobChange | undefined,
 ): Promise<{ job: JobRow; changed: boolean } | undefined> {
   return db.transaction().execute(async (transaction) => {
-    const job = await lockJob(transaction, place);
-    if (!job) return undefined;
-    const decided = decide(job);
-    if (!decided) return { job, changed: false };
-    if (decided.definition) refuseOwnQueues(decided.definition.target, taskQueue);
-    const extracted = decided.definition && extractSecrets(decided.definition);
-    const change: StoredChange = { ...decided, definition: extracted?.definition };
+    const seen = await lockJob(transaction, place);
+    if (!seen) return undefined;
     // A change that had to wait for the lock is not dated before the one that held it.
-    const now = new Date(Math.max(asked.getTime(), job.updated_at.getTime()));
-    const since = change.since ?? now;
-
-    const generation = job.generation + 1;
-    const touched = touchesSchedule(job, change);
-    if (touched) await materializeUntil(transaction, job, { until: since, now });
-    const state = change.state ?? job.state;
-    const schedule = change.definition?.schedule ?? job.schedule;
-    const compiled = compileSchedule(schedule);
-    const paused_at = state === 'paused' ? (job.paused_at ?? now) : null;
-    const written = await updateJob(transaction, job, {
-      ...columnsOfChange(job, change, compiled, by, now),
-      generation,
-      updated_at: now,
-      ...(origin ? { origin: JSON.stringify(origin) } : {}),
-      sync_after: new Date(now.getTime() + INLINE_GRACE_MS),
-      sync_attempts: 0,
-      sync_error: null,
-      ...(touched
-        ? {
-            schedule_generation: generation,
-            schedule_since: since,
-            accounted_to: since,
-            account_at: change.isDeleted
-              ? null
-              : nextMaterializeAt({ schedule, state, paused_at }, since, now, compiled),
-            next_run_at: nextRunAtOf({ schedule, state }, now, compiled),
-          }
-        : // The Temporal Schedule holds nothing that changed, so it still matches if it did before.
-          job.observed_generation === job.generation
-          ? { observed_generation: generation }
-          : {}),
-    });
-    if (extracted && (hasSecrets(extracted) || hasSecrets(extractSecrets(definitionOf(job)))))
-      await storeSecrets(transaction, job.id, extracted, secrets);
-    await insertRevision(transaction, {
-      jobId: job.id,
-      generation,
-      at: now,
-      by,
-      action: change.action,
-      changes: findChanges(job, change, extracted?.given ?? []),
-    });
-    return { job: written, changed: true };
+    const now = new Date(Math.max(writer.now.getTime(), seen.updated_at.getTime()));
+    const job = isPauseOver(seen, now)
+      ? await applyChange(transaction, seen, resumption(seen, now), { ...writer, by: 'pause.until', now })
+      : seen;
+    // Clients know the generation that they have seen, and `If-Match` names it.
+    const change = decide({ ...job, generation: seen.generation });
+    if (!change) return { job, changed: job !== seen };
+    return { job: await applyChange(transaction, job, change, { ...writer, now }), changed: true };
   });
+}
+
+/** Stores one change of a job that the transaction has locked. */
+async function applyChange(
+  transaction: Database,
+  job: JobRow,
+  asked: JobChange,
+  { by, origin, now, secrets, taskQueue }: Writer,
+): Promise<JobRow> {
+  if (asked.definition) refuseOwnQueues(asked.definition.target, taskQueue);
+  const extracted = asked.definition && extractSecrets(asked.definition);
+  const change: StoredChange = { ...asked, definition: extracted?.definition };
+  const since = change.since ?? now;
+
+  const generation = job.generation + 1;
+  const touched = touchesSchedule(job, change);
+  if (touched) await materializeUntil(transaction, job, { until: since, now });
+  const state = change.state ?? job.state;
+  const schedule = change.definition?.schedule ?? job.schedule;
+  const compiled = compileSchedule(schedule);
+  const paused_at = state === 'paused' ? (job.paused_at ?? now) : null;
+  const written = await updateJob(transaction, job, {
+    ...columnsOfChange(job, change, compiled, by, now),
+    generation,
+    updated_at: now,
+    ...(origin ? { origin: JSON.stringify(origin) } : {}),
+    sync_after: new Date(now.getTime() + INLINE_GRACE_MS),
+    sync_attempts: 0,
+    sync_error: null,
+    ...(touched
+      ? {
+          schedule_generation: generation,
+          schedule_since: since,
+          accounted_to: since,
+          account_at: change.isDeleted
+            ? null
+            : nextMaterializeAt({ schedule, state, paused_at }, since, now, compiled),
+          next_run_at: nextRunAtOf({ schedule, state }, now, compiled),
+        }
+      : // The Temporal Schedule holds nothing that changed, so it still matches if it did before.
+        job.observed_generation === job.generation
+        ? { observed_generation: generation }
+        : {}),
+  });
+  if (extracted && (hasSecrets(extracted) || hasSecrets(extractSecrets(definitionOf(job)))))
+    await storeSecrets(transaction, job.id, extracted, secrets);
+  await insertRevision(transaction, {
+    jobId: job.id,
+    generation,
+    at: now,
+    by,
+    action: change.action,
+    changes: findChanges(job, change, extracted?.given ?? []),
+  });
+  return written;
 }
 
 const hasSecrets = ({ given, kept }: ExtractedSecrets) => given.length + kept.length > 0;

@@ -1,5 +1,4 @@
 import { listPausesOver } from '../../db/upkeep/job-upkeep.ts';
-import { resumption } from '../jobs/resumption.ts';
 import { storeJobChange } from '../jobs/store-job.ts';
 import { syncJob } from '../schedules/sync.ts';
 import { forEachJob } from './each-job.ts';
@@ -16,10 +15,8 @@ export async function endPauses(
   const jobs = await listPausesOver(db, now, limit);
   const ids = jobs.map(({ id }) => id);
   return forEachJob(dependencies, 'resumed', ids, isOver, async (id) => {
-    await storeJobChange(db, { id }, { by: 'pause.until', now, secrets, taskQueue }, (job) => {
-      if (job.state !== 'paused' || job.paused_until === null || job.paused_until > now) return undefined;
-      return resumption(job, now);
-    });
+    // Every change ends a pause that is over first.
+    await storeJobChange(db, { id }, { by: 'pause.until', now, secrets, taskQueue }, () => undefined);
     await syncJob(dependencies, id);
   });
 }
