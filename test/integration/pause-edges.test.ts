@@ -17,15 +17,16 @@ beforeAll(async () => {
 });
 afterAll(() => stack.stop());
 
-const SECOND = 1_000;
+/** Between two occurrences. */
+const STEP = 2_000;
 
-/** A job that fires each second, and whose pause was over some seconds ago. */
+/** A job that fires every two seconds, and whose pause was over some seconds ago. */
 async function createOverdue(name: string) {
   const target = { type: 'http', url: `${stack.receiver.url}/pause-edges` };
-  const { id } = await api.createJob({ name, schedule: { every: '1s' }, target });
-  const until = Math.ceil(Date.now() / SECOND) * SECOND + 2 * SECOND;
+  const { id } = await api.createJob({ name, schedule: { every: '2s' }, target });
+  const until = Math.ceil(Date.now() / STEP) * STEP + STEP;
   await api.pauseJob(id, { until: new Date(until).toISOString() });
-  await sleep(until + 3.5 * SECOND - Date.now());
+  await sleep(until + 2.5 * STEP - Date.now());
   return { id, until, target };
 }
 
@@ -52,22 +53,28 @@ async function listRows(id: string): Promise<Row[]> {
   }));
 }
 
-/** The seconds from `from` up to, and not with, the change at `to`. */
-const secondsOf = (from: number, to: number) => {
-  const seconds = [];
-  for (let at = from; at < to; at += SECOND) seconds.push(at);
-  return seconds;
+/** The occurrences from `from` up to a change at `to`. */
+const occurrencesOf = (from: number, to: number) => {
+  const instants = [];
+  for (let at = from; at <= to; at += STEP) instants.push(at);
+  return instants;
 };
 
 const changes: [string, (id: string, target: object) => Promise<{ status: number }>][] = [
   ['paused again', (id) => request(`${url}/jobs/${id}/pause`, 'POST', { reason: 'again' })],
-  ['resumed', (id) => request(`${url}/jobs/${id}/resume`, 'POST')],
+  [
+    'resumed, and paused once more',
+    async (id) => {
+      await request(`${url}/jobs/${id}/resume`, 'POST');
+      return request(`${url}/jobs/${id}/pause`, 'POST');
+    },
+  ],
   [
     'given another schedule',
     (id, target) =>
       request(`${url}/jobs/${id}`, 'PUT', {
         name: `changed ${id}`,
-        schedule: { every: '1s', offset: '500ms' },
+        schedule: { every: '1s' },
         target,
       }),
   ],
@@ -75,7 +82,7 @@ const changes: [string, (id: string, target: object) => Promise<{ status: number
     'given exclusions',
     (id) =>
       request(`${url}/jobs/${id}`, 'PATCH', {
-        schedule: { exclude: [{ from: '2020-01-01', to: '2100-01-01' }] },
+        schedule: { exclude: [{ cron: '* 0-22 * * *' }] },
       }),
   ],
   [
@@ -95,7 +102,7 @@ describe('a job whose pause is over, before anybody has noticed', () => {
     const since = rows.filter(({ at, occurrences }) => at >= until && occurrences === null);
     // By the schedule that held then, and none by the new one.
     const due = since.map(({ at }) => at).filter((at) => at <= asked);
-    expect(due).toEqual(secondsOf(until, asked));
+    expect(due).toEqual(occurrencesOf(until, asked));
     const paused = rows.filter(({ reasonCode }) => reasonCode === 'paused');
     expect(paused.reduce((count, { occurrences }) => count + (occurrences ?? 0), 0)).toBeGreaterThan(0);
     for (const { at } of paused) expect(at).toBeLessThan(until);
@@ -127,12 +134,12 @@ describe('a job whose pause is over, before anybody has noticed', () => {
 
 test('what was due since the end of a pause runs, or says why not, once a worker is there', async () => {
   const { id, until } = await createOverdue('to be run');
-  await request(`${url}/jobs/${id}/pause`, 'POST', { reason: 'again' });
-  const pausedAt = Date.now();
+  const { pause } = await api.pauseJob(id, { reason: 'again' });
+  const pausedAt = Date.parse(pause?.at ?? '');
   await stack.startWorker();
   await waitFor('every occurrence to be decided', async () =>
     (await listRows(id)).filter(({ at }) => at >= until).every(({ state }) => state !== 'queued'),
   );
   const rows = (await listRows(id)).filter(({ at, occurrences }) => at >= until && occurrences === null);
-  expect(rows.map(({ at }) => at)).toEqual(secondsOf(until, pausedAt));
+  expect(rows.map(({ at }) => at)).toEqual(occurrencesOf(until, pausedAt));
 });
