@@ -1,8 +1,10 @@
 import { randomUUID } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { sql } from 'kysely';
 import { createDatabase, type Database } from '../../db/database.ts';
 import * as rules from '../../db/rules.ts';
+import { beginRun } from '../../db/runs/begin-run.ts';
 import { countRunsSoFar } from '../../db/runs/occurrence-log.ts';
 import { removeOldRuns } from '../../db/upkeep/retention.ts';
 import { listUsedUp } from '../../db/upkeep/job-upkeep.ts';
@@ -13,6 +15,7 @@ import { isOpenState, RunState, STATES_WITHOUT_RUN } from '../../domain/run/run-
 import { Trigger } from '../../domain/run/run.ts';
 import { readConfig } from '../../platform/config.ts';
 import { createLogger } from '../../platform/logger.ts';
+import { decideOccurrence } from '../../scheduling/occurrences/decide-occurrence.ts';
 import { isUsedUp } from '../../scheduling/occurrences/due-within-max-runs.ts';
 import { fromRunner, TEMPLATE_DATABASE } from '../support/environment.ts';
 import { createTestDatabase } from '../support/stack.ts';
@@ -38,15 +41,22 @@ afterAll(async () => {
 
 const NOW = new Date('2026-11-22T09:00:00Z');
 
-async function insertJob({ policy = {}, maxRuns }: { policy?: object; maxRuns?: number } = {}) {
+interface JobFields {
+  policy?: object;
+  maxRuns?: number;
+  state?: 'active' | 'paused';
+  isDeleted?: boolean;
+}
+
+async function insertJob({ policy = {}, maxRuns, state = 'active', isDeleted = false }: JobFields = {}) {
   const id = randomUUID();
   await sql`
     INSERT INTO jobs (id, namespace, name, description, labels, schedule, target, policy, retry, state, generation,
-                      schedule_generation, schedule_since, accounted_to, sync_after, catchup_seconds, created_at, updated_at)
+                      schedule_generation, schedule_since, accounted_to, sync_after, catchup_seconds, created_at, updated_at,
+                      paused_at, deleted_at)
     VALUES (${id}, 'default', ${id}, '', '{}', ${JSON.stringify({ every: '1h', maxRuns })}::jsonb, '{}',
-            ${JSON.stringify(policy)}::jsonb, '{}', 'active', 1, 1, ${NOW}, ${NOW}, ${NOW}, 60, ${NOW}, ${NOW})`.execute(
-    db,
-  );
+            ${JSON.stringify(policy)}::jsonb, '{}', ${state}, 1, 1, ${NOW}, ${NOW}, ${NOW}, 60, ${NOW}, ${NOW},
+            ${state === 'paused' ? NOW : null}, ${isDeleted ? NOW : null})`.execute(db);
   return id;
 }
 
@@ -54,17 +64,22 @@ interface RunFields {
   trigger: Trigger;
   state: RunState;
   temporalRunId?: string;
+  isStartedByReconciler?: boolean;
 }
 
 let minutes = 0;
-async function insertRun(jobId: string, { trigger, state, temporalRunId }: RunFields) {
+async function insertRun(
+  jobId: string,
+  { trigger, state, temporalRunId, isStartedByReconciler = false }: RunFields,
+) {
   const id = randomUUID();
   // Two scheduled runs of a job have different nominal times.
   const at = new Date(NOW.getTime() + ++minutes * 60_000);
   await sql`
-    INSERT INTO runs (id, job_id, namespace, job_generation, trigger, scheduled_at, state, ended_at, workflow_id, temporal_run_id)
+    INSERT INTO runs (id, job_id, namespace, job_generation, trigger, scheduled_at, state, ended_at, workflow_id, temporal_run_id,
+                      made_up)
     VALUES (${id}, ${jobId}, 'default', 1, ${trigger}, ${at}, ${state}, ${isOpenState(state) ? null : NOW}, 'w',
-            ${temporalRunId ?? null})`.execute(db);
+            ${temporalRunId ?? null}, ${isStartedByReconciler})`.execute(db);
   return id;
 }
 
@@ -162,4 +177,56 @@ test('maxRuns are used up in SQL when they are in TypeScript, for a job without 
       found: isUsedUp(await countRunsSoFar(db, jobId), maxRuns),
     });
   }
+});
+
+test('an occurrence begins, waits or is skipped in SQL as the reconciler decides', async () => {
+  const wrong: unknown[] = [];
+  for (const overlap of Policy.shape.overlap.unwrap().options)
+    for (const job of ['active', 'paused', 'deleted'] as const)
+      for (const hasOpen of [false, true]) {
+        const jobId = await insertJob({
+          policy: { overlap },
+          state: job === 'paused' ? 'paused' : 'active',
+          isDeleted: job === 'deleted',
+        });
+        const running = { trigger: 'schedule', state: 'running', temporalRunId: 'r' } as const;
+        if (hasOpen) await insertRun(jobId, { ...running, isStartedByReconciler: true });
+        const id = await insertRun(jobId, { trigger: 'schedule', state: 'queued' });
+        const scheduledAt = new Date(NOW.getTime() + minutes * 60_000);
+        const begun = await beginRun(db, {
+          id,
+          jobId,
+          trigger: 'schedule',
+          generation: 1,
+          scheduledAt,
+          startedAt: scheduledAt,
+          workflowId: 'w',
+          temporalRunId: 'r',
+          deadline: undefined,
+        });
+        const { rows } = await sql<{ code: string | null }>`
+          SELECT reason_code AS code FROM runs WHERE id = ${id}`.execute(db);
+        const decision = decideOccurrence({
+          scheduledAt: scheduledAt.getTime(),
+          now: scheduledAt.getTime(),
+          overlap,
+          catchupWindowMs: 60_000,
+          jitterMs: 0,
+          schedulePutAt: undefined,
+          job,
+          wasOverlapped: hasOpen,
+          wasWaitedFor: false,
+          hasLater: false,
+          hasOpen,
+          isUsedUp: false,
+          buffered: 0,
+        });
+        const expected =
+          decision.kind === 'end'
+            ? { state: decision.state, code: decision.reasonCode }
+            : { state: decision.kind === 'wait' ? 'queued' : 'running', code: null };
+        const found = { state: begun?.state, code: rows[0]?.code };
+        if (!isDeepStrictEqual(found, expected)) wrong.push({ overlap, job, hasOpen, found, expected });
+      }
+  expect(wrong).toEqual([]);
 });
