@@ -8,7 +8,7 @@ const DUE = Date.UTC(2026, 10, 22, 9);
 const SECOND = 1_000;
 const HOUR = 3_600_000;
 
-/** Due ten seconds ago, before its schedule was written; nothing else is going on. */
+/** Due ten seconds ago, before its schedule was written, with no other run. */
 const decide = (more: Partial<DueOccurrence> = {}) =>
   decideOccurrence({
     scheduledAt: DUE,
@@ -34,7 +34,7 @@ const skipped = { kind: 'end', state: 'skipped' };
 const missed = { kind: 'end', state: 'missed' };
 const POLICIES = ['skip', 'bufferOne', 'bufferAll', 'cancelOther', 'terminateOther', 'allowAll'] as const;
 
-describe('an occurrence that is due and of which Temporal has no workflow', () => {
+describe('a due occurrence for which Temporal has no workflow', () => {
   test.each(POLICIES)('%s: is started if Temporal never will, and nothing is in its way', (overlap) => {
     expect(decide({ overlap })).toEqual(start);
     expect(decide({ overlap, schedulePutAt: undefined })).toEqual(start);
@@ -68,14 +68,14 @@ describe('an occurrence that is due and of which Temporal has no workflow', () =
     expect(decide({ overlap, isUsedUp: true, buffered: 1 })).toMatchObject(skipped);
   });
 
-  test('skip: that a run was under way is said before that it was the last one', () => {
+  test('skip: an overlap is the reason even if maxRuns are used up, too', () => {
     expect(decide({ isUsedUp: true, wasOverlapped: true })).toMatchObject({
       ...skipped,
       reason: 'overlap: another run was under way',
     });
   });
 
-  test('skip: is skipped if another run was under way when it was due, and waits for one that began later', () => {
+  test('skip: is skipped if another run was in progress when it was due, and waits for a run that began later', () => {
     expect(decide({ wasOverlapped: true })).toMatchObject(skipped);
     expect(decide({ wasOverlapped: true, now: DUE + 2 * HOUR })).toMatchObject(skipped);
     expect(decide({ hasOpen: true })).toEqual(waitForRun);
@@ -89,7 +89,7 @@ describe('an occurrence that is due and of which Temporal has no workflow', () =
     expect(decide({ ...due, wasWaitedFor: true })).toMatchObject(skipped);
   });
 
-  test('with a catchup window of less than a minute its schedule is given up sooner; jitter is not lateness', () => {
+  test('a short catchup window shortens the wait for the schedule, and jitter does not make an occurrence late', () => {
     const due = { schedulePutAt: DUE - HOUR, catchupWindowMs: 20 * SECOND };
     expect(decide({ ...due, now: DUE + 10 * SECOND })).toEqual(waitForSchedule);
     expect(decide({ ...due, now: DUE + 11 * SECOND })).toEqual({ kind: 'start', isOverdue: true });
@@ -97,7 +97,7 @@ describe('an occurrence that is due and of which Temporal has no workflow', () =
     expect(decide({ ...due, now: DUE + 21 * SECOND, jitterMs: 15 * SECOND })).toEqual(waitForSchedule);
   });
 
-  test('bufferAll: waits for the other runs, however late that is', () => {
+  test('bufferAll: waits for the other runs, however late it gets', () => {
     const late = { overlap: 'bufferAll', now: DUE + 2 * HOUR } as const;
     expect(decide({ ...late, buffered: 3 })).toEqual(waitForSchedule);
     expect(decide({ ...late, hasOpen: true })).toEqual(waitForRun);
@@ -110,7 +110,7 @@ describe('an occurrence that is due and of which Temporal has no workflow', () =
     expect(decide({ overlap, wasOverlapped: true })).toEqual(start);
   });
 
-  test('allowAll: nothing is in its way', () => {
+  test('allowAll: starts, whatever other runs there are', () => {
     expect(decide({ overlap: 'allowAll', wasOverlapped: true, hasLater: true, hasOpen: true })).toEqual(
       start,
     );

@@ -32,7 +32,7 @@ describe('materializableTo', () => {
     expect(materializableTo(jobWith(jittered), NOW)).toEqual(seconds(-30));
   });
 
-  test('does not wait for what a schedule that was just written will not start', () => {
+  test('does not wait for occurrences before the schedule was written, which it does not start', () => {
     expect(materializableTo(jobWith({ schedule_put_at: seconds(-2) }), NOW)).toEqual(seconds(-2));
     expect(materializableTo(jobWith({ schedule_put_at: seconds(2) }), NOW)).toEqual(NOW);
     expect(materializableTo(jobWith({ schedule_put_at: null }), NOW)).toEqual(seconds(-10));
@@ -44,7 +44,7 @@ describe('materializableTo', () => {
 });
 
 describe('findDue', () => {
-  test('finds the occurrences after those that are materialized, up to and with the end', () => {
+  test('finds the occurrences that are not materialized, the end included', () => {
     expect(findDue(jobWith(), seconds(-120))).toEqual({
       instants: [-240, -180, -120].map((count) => seconds(count).getTime()),
       materializedTo: seconds(-120),

@@ -22,9 +22,10 @@ test.each([status.NOT_FOUND, status.INVALID_ARGUMENT, status.ALREADY_EXISTS, sta
   (code) => expect(isUnreachable(answered(code))).toBe(false),
 );
 
-test('other errors are not taken for it', () => expect(isUnreachable(new TypeError('x'))).toBe(false));
+test('other errors do not mean that Temporal is unreachable', () =>
+  expect(isUnreachable(new TypeError('x'))).toBe(false));
 
-test('what an error says of Temporal', () => {
+test('an error tells whether Temporal is away, has answered, or neither', () => {
   expect(classifyTemporalError(answered(status.UNAVAILABLE))).toBe('away');
   expect(classifyTemporalError(answered(status.INVALID_ARGUMENT))).toBe('answered');
   expect(classifyTemporalError(new Error('x', { cause: answered(status.NOT_FOUND) }))).toBe('answered');
@@ -49,7 +50,7 @@ test.each([
   expect(describeRefusal(new Error('outer', { cause: error }))).toBe(words);
 });
 
-test('what is no answer of Temporal, in words', () =>
+test('an error that is no answer of Temporal is described as such', () =>
   expect(describeRefusal(new Error('the schedule did not take generation 2'))).toBe(
     'it could not be brought to Temporal: the schedule did not take generation 2',
   ));
