@@ -5,6 +5,7 @@ import { CANCELLED, endRun, type RunEnd } from '../../db/runs/run-progress.ts';
 import type { Limits } from '../../domain/job/limits.ts';
 import { runIdOf } from '../../domain/run/ids.ts';
 import type { RunDeadline } from '../../domain/run/run-deadline.ts';
+import { isOpenState } from '../../domain/run/run-state.ts';
 import type { AttemptResult, NextStep, RunJobTask } from '../../domain/run/workflow-contract.ts';
 import { compileSchedule } from '../../domain/schedule/compile-schedule.ts';
 import { occurrences } from '../../domain/schedule/occurrences.ts';
@@ -42,7 +43,7 @@ export async function beginAttempt(
   const context = Context.current();
   const run = await beginTask(dependencies.db, task);
   if (!run) return { next: 'done', result: { runId: runIdOf(task), state: 'skipped' } };
-  if (!isOpen(run)) return finish(run);
+  if (!isOpenState(run.state)) return finish(run);
   const number = run.attempts.length + 1;
   if (unrecorded?.attempt.number === number) return { task, run, number, unrecorded };
 
@@ -129,8 +130,6 @@ export function beginTask(db: Database, task: RunJobTask): Promise<BegunRun | un
 
 const deadlineOf = ({ deadline, timeoutMs }: RunJobTask): RunDeadline | undefined =>
   deadline === undefined || timeoutMs === undefined ? undefined : { at: new Date(deadline), timeoutMs };
-
-const isOpen = ({ state }: BegunRun) => state === 'queued' || state === 'running';
 
 async function begin(db: Database, run: Parameters<typeof beginRun>[1]): Promise<BegunRun | undefined> {
   const begun = await beginRun(db, run);
