@@ -31,7 +31,8 @@ export function presentJob(
   now: Date,
   { withWarnings = false } = {},
 ): Job {
-  const { schedule, upcoming, fault } = evaluateSchedule(job, scheduledRuns, now, withWarnings);
+  const query = { scheduledRuns, after: now.getTime(), limit: UPCOMING, withWarnings };
+  const { schedule, upcoming, fault } = evaluateSchedule(job, query);
   const definition = definitionOf(job);
   return {
     id: job.id,
@@ -72,22 +73,21 @@ interface EvaluatedSchedule {
  * Evaluates a stored schedule. Another version of the service may have accepted what this one cannot evaluate, such as a
  * new time zone. Such a job is still answered, with the fault, so that it does not break whole lists.
  */
-function evaluateSchedule(
-  job: JobRow,
-  scheduledRuns: number,
-  now: Date,
-  withWarnings: boolean,
+export function evaluateSchedule(
+  job: Pick<JobRow, 'schedule' | 'state'>,
+  query: { scheduledRuns: number; after: number; limit: number; withWarnings: boolean },
 ): EvaluatedSchedule {
+  const { scheduledRuns, after, limit, withWarnings } = query;
   try {
     const compiled = compileSchedule(job.schedule);
-    const warnings = withWarnings ? findWarnings(job.schedule, now.getTime(), compiled) : undefined;
+    const warnings = withWarnings ? findWarnings(job.schedule, after, compiled) : undefined;
     return {
       schedule: {
         ...job.schedule,
         summary: summarizeSchedule(job.schedule),
         ...(warnings ? { warnings } : {}),
       },
-      upcoming: upcomingOf(job, scheduledRuns, now.getTime(), UPCOMING, compiled),
+      upcoming: upcomingOf(job, scheduledRuns, after, limit, compiled),
       fault: null,
     };
   } catch (error) {

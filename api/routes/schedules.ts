@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { countScheduledRuns } from '../../db/runs/runs.ts';
-import type { CompiledSchedule } from '../../domain/schedule/compile-schedule.ts';
 import { Instant, QueryInstant, toInstant } from '../../domain/instant.ts';
+import type { Job } from '../../domain/job/job.ts';
 import { occurrences } from '../../domain/schedule/occurrences.ts';
 import { Schedule } from '../../domain/schedule/schedule.ts';
 import { Warning } from '../../domain/schedule/schedule-warning.ts';
@@ -9,10 +9,10 @@ import { findWarnings } from '../../domain/schedule/find-warnings.ts';
 import { summarizeSchedule } from '../../domain/schedule/schedule-summary.ts';
 import { toLocalTime } from '../../domain/schedule/time-zone.ts';
 import { resolveZone } from '../../domain/schedule/canonical-zone.ts';
-import { upcomingOf } from '../../scheduling/occurrences/upcoming.ts';
 import { requireFitSchedule } from '../rest/fit-schedule.ts';
 import { JobIdParams, requireJob } from '../rest/job-resource.ts';
 import { operation } from '../rest/operation.ts';
+import { evaluateSchedule } from '../rest/present.ts';
 
 const MAX_TIMES = 100;
 
@@ -45,18 +45,16 @@ const Upcoming = z
   });
 
 function present(
-  schedule: Schedule,
+  schedule: Pick<Job['schedule'], 'timeZone' | 'jitter' | 'summary' | 'warnings'>,
   instants: number[],
-  after: number,
-  compiled?: CompiledSchedule,
 ): z.infer<typeof Upcoming> {
   return {
     times: instants.map(toInstant),
     local: instants.map((instant) => toLocalTime(resolveZone(schedule.timeZone), instant)),
     timeZone: schedule.timeZone,
     jitter: schedule.jitter ?? null,
-    summary: summarizeSchedule(schedule),
-    warnings: findWarnings(schedule, after, compiled),
+    summary: schedule.summary,
+    warnings: schedule.warnings ?? [],
   };
 }
 
@@ -99,7 +97,9 @@ export const previewSchedule = operation({
     const compiled = requireFitSchedule(body.schedule, after, dependencies);
     const limit = Math.min(body.limit, body.schedule.maxRuns ?? Infinity);
     const instants = occurrences(compiled, after, limit);
-    return { status: 200, body: present(body.schedule, instants, after, compiled) };
+    const summary = summarizeSchedule(body.schedule);
+    const warnings = findWarnings(body.schedule, after, compiled);
+    return { status: 200, body: present({ ...body.schedule, summary, warnings }, instants) };
   },
 });
 
@@ -127,7 +127,13 @@ export const listUpcoming = operation({
     const job = await requireJob(dependencies.db, namespace, params.id);
     const counts = await countScheduledRuns(dependencies.db, [job.id]);
     const after = query.from === undefined ? dependencies.now().getTime() : Date.parse(query.from);
-    const instants = upcomingOf(job, counts.get(job.id) ?? 0, after, query.limit);
-    return { status: 200, body: present(job.schedule, instants, after) };
+    const scheduledRuns = counts.get(job.id) ?? 0;
+    const { schedule, upcoming } = evaluateSchedule(job, {
+      scheduledRuns,
+      after,
+      limit: query.limit,
+      withWarnings: true,
+    });
+    return { status: 200, body: present(schedule, upcoming) };
   },
 });

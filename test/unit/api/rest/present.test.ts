@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { presentJob } from '../../../../api/rest/present.ts';
+import { evaluateSchedule, presentJob } from '../../../../api/rest/present.ts';
 import type { JobRow } from '../../../../db/schema.ts';
 import { Job, JobInput, type StoredDefinition } from '../../../../domain/job/job.ts';
 import { rowOf } from '../../../../scheduling/jobs/job-definition.ts';
@@ -43,6 +43,15 @@ describe('a job whose stored schedule this version cannot evaluate', () => {
         },
       });
     }
+  });
+
+  test('has no upcoming occurrences, and says why in its summary', () => {
+    const schedule = { cron: '0 9 * * MON', timeZone: 'Mars/Olympus' };
+    const query = { scheduledRuns: 0, after: now.getTime(), limit: 3, withWarnings: true };
+    expect(evaluateSchedule({ schedule, state: 'active' }, query)).toMatchObject({
+      schedule: { summary: expect.stringMatching(/cannot evaluate/), warnings: [] },
+      upcoming: [],
+    });
   });
 
   test('keeps the error of Temporal', () => {
