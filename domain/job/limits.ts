@@ -1,7 +1,7 @@
 import { durationMs } from '../duration.ts';
 import type { Policy } from './policy.ts';
 
-/** The limits on a job's attempts: a semaphore (`maxConcurrent`) and a rate limit. Runs wait for a permit under them. */
+/** The limits on a job's attempts: a semaphore (`maxConcurrent`) and a rate limit. Runs that wait for a permit are its backpressure. */
 export interface Limits {
   /** Identifies the jobs that share the limits: those of a namespace with one concurrency key, or a single job. */
   scope: string;

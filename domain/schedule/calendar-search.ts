@@ -43,17 +43,17 @@ export const compileMatcher = (calendar: Calendar): Matcher => compileTogether(c
 
 /**
  * Groups entries that fire at the same times of day, and compiles one matcher for each group. Entries are in one group
- * only if `besides` gives the same text for them. `first` is the first entry of its group.
+ * only if `extraKey` gives the same text for them. `first` is the first entry of its group.
  */
 export function matchersByTimeOfDay<Entry>(
   entries: readonly Entry[],
   calendarOf: (entry: Entry) => Calendar,
-  besides: (entry: Entry) => string = () => '',
+  extraKey: (entry: Entry) => string = () => '',
 ): { matcher: Matcher; first: Entry; entries: Entry[] }[] {
   const groups = new Map<string, [Entry, ...Entry[]]>();
   for (const entry of entries) {
     const calendar = calendarOf(entry);
-    const key = JSON.stringify([calendar.second, calendar.minute, calendar.hour, besides(entry)]);
+    const key = JSON.stringify([calendar.second, calendar.minute, calendar.hour, extraKey(entry)]);
     const group = groups.get(key);
     if (group) group.push(entry);
     else groups.set(key, [entry]);

@@ -12,7 +12,7 @@ export function checkKind(input: unknown, context: z.core.$RefinementCtx): unkno
   const fields = Object.entries(input);
   for (const [name, value] of fields) {
     if (value !== null) continue;
-    const message = 'must not be null; leave the field out (null takes a field away in a PATCH alone)';
+    const message = 'must not be null; leave the field out (only in a PATCH does null remove a field)';
     context.addIssue({ code: 'custom', path: [name], message });
   }
   const kinds = KINDS.filter((kind) => fields.some(([name, value]) => name === kind && value !== null));
@@ -24,7 +24,7 @@ export function checkKind(input: unknown, context: z.core.$RefinementCtx): unkno
   if (timeZone !== undefined) return input;
   for (const [index, entry] of (Array.isArray(at) ? at : [at]).entries()) {
     if (typeof entry !== 'string' || !LOCAL.test(entry)) continue;
-    const message = `${JSON.stringify(entry)} has no offset from UTC; add one as RFC 3339 has it, such as "Z" or "+01:00", or name the timeZone whose local time it is`;
+    const message = `${JSON.stringify(entry)} has no offset from UTC; add one as in RFC 3339, such as "Z" or "+01:00", or name the timeZone whose local time it is`;
     context.addIssue({ code: 'custom', path: Array.isArray(at) ? ['at', index] : ['at'], message });
   }
   return input;

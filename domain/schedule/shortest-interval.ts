@@ -5,7 +5,7 @@ const MAX_OCCURRENCES = 100;
 
 /**
  * The shortest time in milliseconds between two of the next hundred occurrences. Excluded occurrences count, because
- * passing over one costs Temporal as much as firing. Infinity for an `at`, and if there are fewer than two. Pure.
+ * passing over one costs Temporal as much as starting one. Infinity for an `at`, and if there are fewer than two. Pure.
  */
 export function shortestInterval(schedule: CompiledSchedule, after: number): number {
   if (schedule.instants.length > 0) return Infinity;
