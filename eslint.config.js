@@ -19,6 +19,14 @@ export default tseslint.config(
       // Numbers in messages are what a reader wants to see.
       '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true }],
       '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_' }],
+      'no-restricted-properties': [
+        'error',
+        {
+          object: 'URL',
+          property: 'canParse',
+          message: 'Use parseUrl of domain/parse-url.ts, which says why.',
+        },
+      ],
     },
   },
   {

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { findUrlFault } from '../domain/target/target-url.ts';
 import { parseAddressRules } from './address-rules.ts';
 import { parseCertificates } from './certificates.ts';
+import { parseUrl } from '../domain/parse-url.ts';
 import { DEFAULT_PORT } from './config-contradictions.ts';
 import { parseProxy, parseProxyExceptions } from './outbound-proxy.ts';
 import { parseSecretKeys } from './secret-box.ts';
@@ -62,7 +63,7 @@ const proxy = (name: string) =>
     return z.NEVER;
   });
 
-const isOrigin = (text: string) => URL.canParse(text) && new URL(text).origin === text;
+const isOrigin = (text: string) => parseUrl(text)?.origin === text;
 
 /** A comma-separated list. */
 const list = <Entry extends z.ZodType<string, string>>(entry: Entry) =>

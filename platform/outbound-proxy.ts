@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import ipaddr from 'ipaddr.js';
+import { parseUrl } from '../domain/parse-url.ts';
 import { contains, isHostPattern, parseNetwork, type Network } from './address-rules.ts';
 
 /** A proxy for calls to targets. */
@@ -35,8 +36,8 @@ const EXAMPLE = 'must be such as http://proxy.example.com:3128 or http://user:pa
  */
 export function parseProxy(text: string, variable: string): OutboundProxy | { fault: string } {
   const full = text.includes('://') ? text : `http://${text}`;
-  if (!URL.canParse(full)) return { fault: EXAMPLE };
-  const url = new URL(full);
+  const url = parseUrl(full);
+  if (!url) return { fault: EXAMPLE };
   if (url.protocol !== 'http:' && url.protocol !== 'https:')
     return { fault: 'must be an http or https proxy; others, such as SOCKS, are not supported' };
   // An unescaped / ? or # in a password makes the URL parser take its beginning for the host and its rest for a path.

@@ -1,3 +1,4 @@
+import { parseUrl } from '../../domain/parse-url.ts';
 import { findUrlFault } from '../../domain/target/target-url.ts';
 import { BODY_HEADERS, type PreparedCall } from './prepare-call.ts';
 
@@ -24,8 +25,8 @@ export function followRedirect(
 ): Redirect | undefined {
   if (!REDIRECT_STATUSES.includes(statusCode) || location === undefined) return undefined;
   const target = percentEncode(location);
-  if (!URL.canParse(target, call.url.href)) return { refusal: 'the target redirects to what is no URL' };
-  const url = new URL(target, call.url);
+  const url = parseUrl(target, call.url.href);
+  if (!url) return { refusal: 'the target redirects to what is no URL' };
   const fault = findUrlFault(url.href);
   if (fault) return { refusal: `the target redirects to where no call may go: ${fault}` };
   const losesPost = (statusCode === 301 || statusCode === 302) && call.method === 'POST';

@@ -1,5 +1,6 @@
 import type { Middleware } from 'koa';
 import { SchedulerError } from '../../domain/errors.ts';
+import { parseUrl } from '../../domain/parse-url.ts';
 import { PROBLEMS, toProblem, toSchedulerError } from '../rest/problem.ts';
 import type { RequestState } from './request-context.ts';
 
@@ -9,7 +10,7 @@ import type { RequestState } from './request-context.ts';
  */
 export function checkRequestTarget(): Middleware<RequestState> {
   return (context, next) => {
-    context.state.hasBadTarget = !URL.canParse(context.req.url ?? '', 'http://localhost');
+    context.state.hasBadTarget = parseUrl(context.req.url ?? '', 'http://localhost') === undefined;
     if (context.state.hasBadTarget) context.req.url = '/';
     return next();
   };

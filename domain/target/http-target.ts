@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { durationSchema } from '../duration.ts';
+import { parseUrl } from '../parse-url.ts';
 import { STATUS_DEFAULTS, StatusList } from './http-status.ts';
 import {
   describeUnknownPlaceholders,
@@ -28,7 +29,7 @@ function findPlaceholderFault(text: string): string | undefined {
   if (unknown.length > 0) return describeUnknownPlaceholders(unknown);
   // With its placeholders filled in and backslashes removed, the URL must still name the same host.
   const filled = fillInText(text, { scheduledAt: 'x', jobId: 'x', runId: 'x', attempt: 'x' });
-  return URL.canParse(filled) && new URL(filled).origin === new URL(text).origin
+  return parseUrl(filled)?.origin === new URL(text).origin
     ? findUrlFault(filled)
     : 'placeholders are allowed only in the path and in the query of the URL';
 }

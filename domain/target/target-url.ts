@@ -1,4 +1,5 @@
 import { isBadPort } from './bad-ports.ts';
+import { parseUrl } from '../parse-url.ts';
 import { findInvisible } from '../text.ts';
 
 const EXAMPLE = 'write one such as "https://example.com/path"';
@@ -15,8 +16,8 @@ export function findUrlFault(text: string): string | undefined {
     return 'the URL holds a tab, a line break or another control character, or a blank at one of its ends; leave it out';
   const unseen = findInvisible(text);
   if (unseen) return `the URL ${unseen}, or percent-encode it`;
-  if (!URL.canParse(text)) return `this is not a URL; ${EXAMPLE}`;
-  const url = new URL(text);
+  const url = parseUrl(text);
+  if (!url) return `this is not a URL; ${EXAMPLE}`;
   if (url.protocol !== 'http:' && url.protocol !== 'https:')
     return `${url.protocol} is no http or https URL; ${EXAMPLE}`;
   const [, authority = '', path = ''] = /^\w+:\/\/([^/\\?#]+)([^?#]*)/.exec(text) ?? [];
