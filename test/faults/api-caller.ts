@@ -2,14 +2,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Random } from '../support/random.ts';
 import type { ApiCall } from './log.ts';
 
-/** An API as its clients know it. */
+/** An API process, as its clients see it. */
 export interface ApiPlace {
   url: string;
-  /** What a load balancer would see of its probes. */
+  /** The result of its readiness probe. */
   isStopped: () => boolean;
 }
 
-/** What is asked of the API. */
+/** A request to the API. */
 export interface ApiRequest {
   method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   path: string;
@@ -18,21 +18,21 @@ export interface ApiRequest {
   ifMatch?: string;
 }
 
-/** The last answer, and all calls that it took. */
+/** The last answer, and all calls of the request. */
 export interface ApiResult {
   calls: ApiCall[];
-  /** Undefined when the client gave up. */
+  /** Undefined if the client gave up. */
   answer: { status: number; body: unknown } | undefined;
 }
 
-/** Longer than any process is stopped here: a client that went away would leave a request that acts later. */
+/** Longer than any process is stopped: if the client gave up earlier, its request could take effect later. */
 const CALL_TIMEOUT_MS = 60_000;
 const PATIENCE_MS = 180_000;
 const MAX_PAUSE_MS = 3_000;
 
 /**
- * Calls the API as a patient client does: after a broken connection, a 503 or another answer that says "later", again,
- * mostly at another one. `first` is the API of the first call.
+ * Calls the API like a patient client: retries after a broken connection, a 503 or another temporary error, mostly at
+ * another API. `first` is the API of the first call.
  */
 export async function callApi(
   apis: readonly ApiPlace[],
@@ -56,7 +56,7 @@ export async function callApi(
 const saysLater = (status: number, code: string | null) =>
   status >= 500 || status === 429 || code === 'idempotency_in_flight';
 
-/** Any of them; a load balancer keeps most requests from one that is stopped, but not the first ones. */
+/** Any of them. Like a load balancer, it avoids a stopped API for most requests, but not for the first ones. */
 function chooseApi(apis: readonly ApiPlace[], random: Random): number {
   const chosen = random.integer(0, apis.length - 1);
   if (!apis[chosen]?.isStopped() || random.chance(0.25)) return chosen;

@@ -3,14 +3,14 @@ import { getOrPut } from './index-log.ts';
 import type { FaultRecord, TargetCall } from './log.ts';
 import { faultBetween, ON_TIME_MS } from './near-faults.ts';
 
-/** What is to be said of the calls, whichever run they are of. */
+/** The findings about calls of all runs. */
 export interface CallCheck {
   findings: Finding[];
   /** Calls beyond the first of their run. */
   repeated: number;
 }
 
-/** Finds runs of which a call came again though nothing had gone wrong, and keys that do not belong to their run. */
+/** Finds runs whose call was repeated without a fault, and keys that do not belong to their run. */
 export function checkCalls(calls: readonly TargetCall[], faults: readonly FaultRecord[]): CallCheck {
   const byRun = new Map<string, TargetCall[]>();
   for (const call of [...calls].sort((a, b) => a.at - b.at)) getOrPut(byRun, call.run, () => []).push(call);

@@ -5,7 +5,7 @@ import { RECOVERY_MS } from './near-faults.ts';
 
 const OPEN_STATES = ['queued', 'running'];
 
-/** Finds what has not come to its end, and jobs that are not as their clients left them. */
+/** Finds runs, workflows and jobs that are stuck, and jobs whose state differs from the last request. */
 export function checkEnd(log: FaultLog, histories: ReadonlyMap<string, JobHistory>): Finding[] {
   const findings: Finding[] = [];
   const find = (kind: FindingKind, job: string | null, detail: string) =>
@@ -59,7 +59,7 @@ export function checkEnd(log: FaultLog, histories: ReadonlyMap<string, JobHistor
   return findings;
 }
 
-/** How long the service took to be well again after a fault; undefined if it was not seen to be. */
+/** The time that the service took to recover from a fault; undefined if no recovery was observed. */
 export function recoveryMs({ checkedFrom, recovery }: FaultRecord): number | undefined {
   const { readyAt, onTimeAt, syncedAt } = recovery;
   if (readyAt === null || onTimeAt === null || syncedAt === null) return undefined;

@@ -4,14 +4,14 @@ import { windowOf } from './history.ts';
 import type { FaultRecord, OperationRecord } from './log.ts';
 import { lateAfter } from './near-faults.ts';
 
-/** What came of the runs that clients asked for. */
+/** The findings about manual runs. */
 export interface ManualCheck {
   findings: Finding[];
   expected: number;
   called: number;
 }
 
-/** Compares the runs that were asked for with their traces. `faults` are in the order of their start. */
+/** Compares the requested manual runs with their traces. `faults` are in the order of their start. */
 export function checkManual(
   { manual, operationsOf }: IndexedLog,
   operations: readonly OperationRecord[],
@@ -19,7 +19,7 @@ export function checkManual(
 ): ManualCheck {
   const result: ManualCheck = { findings: [], expected: 0, called: 0 };
   const asked = new Map<string, OperationRecord>();
-  /** Requests that were never answered may have made a run, of which nobody knows the id. */
+  /** Requests without an answer may have created a run, whose id is unknown. */
   const allowance = new Map<string, number>();
   for (const operation of operations) {
     if (operation.kind !== 'run') continue;
@@ -51,7 +51,7 @@ export function checkManual(
       if (first.at > deadline) find('late', `called ${first.at - until} ms after it was asked for`);
       continue;
     }
-    // A run of a job that is deleted before it starts makes no call.
+    // A run makes no call if its job is deleted before it starts.
     const deleted = operationsOf.get(job ?? '')?.find(({ kind }) => kind === 'delete');
     if (deleted && windowOf(deleted).from <= lateAfter(faults, until)) continue;
     const states = runs.map(({ state, reason }) => `${state} (${reason ?? ''})`).join(', ');

@@ -5,19 +5,19 @@ import type { Traces } from './index-log.ts';
 import type { FaultRecord } from './log.ts';
 import { faultBetween, lateAfter, ON_TIME_MS, RECOVERY_MS } from './near-faults.ts';
 
-/** What came of the occurrences of one job. */
+/** The findings about the occurrences of one job. */
 export interface OccurrenceCheck {
   findings: Finding[];
-  /** Occurrences that had to have a run, and those that had one. */
+  /** The number of occurrences that had to have a run, and of those that had one. */
   expected: number;
   called: number;
-  /** Occurrences that may rightly have gone without a run: overlapped, or overtaken by a pause or a deletion. */
+  /** Occurrences that may have no run: skipped because of an overlap, a pause or a deletion. */
   excused: number;
-  /** How long after its nominal time each expected occurrence was called first. */
+  /** The time from the nominal time to the first call, for each expected occurrence. */
   latenesses: number[];
 }
 
-/** Compares the expected occurrences of a job with all traces that it left. `faults` are in the order of their start. */
+/** Compares the expected occurrences of a job with its traces. `faults` are in the order of their start. */
 export function checkOccurrences(
   history: JobHistory,
   traces: ReadonlyMap<number, Traces>,
@@ -74,14 +74,14 @@ export function checkOccurrences(
 
 const isRecordedAsNotRun = ({ state }: { state: string }) => state === 'skipped' || state === 'missed';
 
-/** Why an occurrence that was due rightly has no call; undefined if there is no good reason. */
+/** The reason why a due occurrence may have no call; undefined if there is none. */
 function findExcuse(
   history: JobHistory,
   instant: number,
   traces: ReadonlyMap<number, Traces>,
   faults: readonly FaultRecord[],
 ): string | undefined {
-  // Overtaken: the job was paused or deleted before this occurrence was late.
+  // The job was paused or deleted before this occurrence was late.
   const deadline = lateAfter(faults, instant);
   const ended = history.changes.find(
     ({ kind, until }) => (kind === 'pause' || kind === 'delete') && until + TOLERANCE_MS >= instant,
@@ -89,7 +89,7 @@ function findExcuse(
   if (ended && ended.from <= deadline) return `overtaken by a ${ended.kind}`;
 
   if (history.overlap !== 'skip') return undefined;
-  // Overlapped: an earlier one was still under way, or late because of a fault. The service has to say so.
+  // Overlap: an earlier run was still open, or late because of a fault. The service must record it as skipped.
   const recorded = traces.get(instant)?.runs.some(isRecordedAsNotRun) ?? false;
   if (!recorded) return undefined;
   const delayed = faultBetween(faults, instant - RECOVERY_MS, instant + ON_TIME_MS);
@@ -106,8 +106,8 @@ function hasEarlierUnderWay(traces: ReadonlyMap<number, Traces>, instant: number
 }
 
 /**
- * A workflow that was started by a schedule that was out of date, and whose first step saw so: no call, and its result
- * says skipped. Right only while the change may not have arrived in Temporal yet.
+ * A workflow of an outdated schedule that noticed it in its first step: it made no call, and its result is skipped.
+ * Correct only while the change may not have reached Temporal yet.
  */
 function skippedBesideChange(
   { changes }: JobHistory,

@@ -5,14 +5,14 @@ import { faultBetween, RECOVERY_MS } from './near-faults.ts';
 import type { FaultRecord, RunRecord } from './log.ts';
 import { dueBetween, isDue } from './oracle.ts';
 
-/** The record of a pause that lasts may be behind by so much, or by a tenth of the pause. */
+/** How far the record of an open pause may be behind, in milliseconds; or by a tenth of the pause. */
 const BEHIND_MS = 30_000;
 const BEHIND_SHARE = 0.1;
 
 /**
- * Finds what fell due in a pause and is on no record, and records of pauses that count wrongly. Each occurrence that
- * surely fell into a pause has either a row of its own or lies within the run of a pause; and such a run counts at least
- * those that surely fell into it and have no row, and at most those that may have.
+ * Finds occurrences in a pause that are not recorded, and runs of pauses with wrong counts. Each occurrence that was
+ * certainly within a pause has its own row or is within the run of a pause. Such a run counts at least the occurrences
+ * that are certainly within it without a row, and at most those that may be.
  */
 export function checkPauses(
   history: JobHistory,
@@ -25,11 +25,11 @@ export function checkPauses(
   const hasRow = (instant: number) => traces.get(instant)?.runs.some(({ pause }) => pause === null) ?? false;
   const covering = (instant: number) => pauses.find((run) => isInPause(run, instant));
 
-  const surely = new Map<RunRecord, number>();
+  const certain = new Map<RunRecord, number>();
   for (const instant of pausedInstants(history, horizon)) {
     if (hasRow(instant)) continue;
     const run = covering(instant);
-    if (run) surely.set(run, (surely.get(run) ?? 0) + 1);
+    if (run) certain.set(run, (certain.get(run) ?? 0) + 1);
     else if (!mayBeBehind(history, instant, faults, horizon))
       findings.push({
         kind: 'silent',
@@ -40,7 +40,7 @@ export function checkPauses(
   }
   for (const run of pauses) {
     const { scheduledAt, pause } = run;
-    const [least, most] = [surely.get(run) ?? 0, countPossible(history, scheduledAt, pause?.until ?? 0)];
+    const [least, most] = [certain.get(run) ?? 0, countPossible(history, scheduledAt, pause?.until ?? 0)];
     const count = pause?.count ?? 0;
     if (count >= least && count <= most) continue;
     const detail = `the pause up to ${toText(pause?.until ?? 0)} counts ${count} occurrences, not ${least} to ${most}`;
@@ -49,11 +49,11 @@ export function checkPauses(
   return findings;
 }
 
-/** Tells whether a run stands for a pause that an instant lies in. */
+/** Returns whether an instant is within the pause for which a run stands. */
 export const isInPause = ({ scheduledAt, pause }: RunRecord, instant: number) =>
   pause !== null && scheduledAt <= instant && instant <= pause.until;
 
-/** The instants up to `horizon` at which a job was surely paused, and its schedule surely due. */
+/** The instants up to `horizon` at which a job was certainly paused and its schedule certainly due. */
 function pausedInstants(history: JobHistory, horizon: number): number[] {
   return history.changes.flatMap(({ until, after: { exists, paused, schedule } }, index) => {
     if (!exists || !paused || schedule === null || until === Infinity) return [];
@@ -66,7 +66,7 @@ function pausedInstants(history: JobHistory, horizon: number): number[] {
   });
 }
 
-/** How many instants there are in a stretch at which some schedule that the job may have had is due. */
+/** The number of instants in a period at which any possible schedule of the job is due. */
 function countPossible(history: JobHistory, from: number, until: number): number {
   let count = 0;
   for (let instant = from; instant <= until; instant += 1_000) {
@@ -78,7 +78,7 @@ function countPossible(history: JobHistory, from: number, until: number): number
   return count;
 }
 
-/** A pause that lasts to the end is recorded now and then; faults hold that up. */
+/** An open pause is recorded at intervals, which faults can delay. */
 function mayBeBehind(
   { changes }: JobHistory,
   instant: number,

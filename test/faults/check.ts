@@ -17,7 +17,7 @@ export interface Spread {
   max: number;
 }
 
-/** What the checker says of a log. */
+/** The result of checking a log. */
 export interface Report {
   passed: boolean;
   findings: Finding[];
@@ -28,16 +28,16 @@ export interface Report {
     jobs: number;
     operations: number;
     apiCalls: number;
-    /** Of API calls that had no answer, or none but "try again". */
+    /** API calls without an answer, or with a temporary error. */
     apiCallsRepeated: number;
     expectedOccurrences: number;
     calledOccurrences: number;
     excusedOccurrences: number;
-    /** More than 30 s after their nominal time, whatever faults came between. */
+    /** More than 30 s after their nominal time, regardless of faults. */
     calledAfter30Seconds: number;
     expectedManualRuns: number;
     calledManualRuns: number;
-    /** Runs of which at least one call came, also those that were not sure to be expected. */
+    /** Runs with at least one call, including those that were not certainly expected. */
     runsCalled: number;
     targetCalls: number;
     repeatedCalls: number;
@@ -53,8 +53,8 @@ export interface Report {
 }
 
 /**
- * Judges a log, in the manner of Jepsen's checker for Chronos: what should have happened follows from what the clients
- * asked for, and is compared with what the target and Temporal saw. Pure.
+ * Checks a log like Jepsen's checker for Chronos: derives the expected runs from the requests of the clients, and compares
+ * them with the calls and workflows that the target and Temporal saw. Pure.
  */
 export function check(log: FaultLog): Report {
   const faults = [...log.faults].sort((a, b) => a.startedAt - b.startedAt);
@@ -76,12 +76,12 @@ export function check(log: FaultLog): Report {
   }
   for (const [job, occurrences] of index.occurrencesOf) {
     if (histories.has(job)) continue;
-    // A creation of which the client never learnt: its job may be there, and nobody knows since when.
+    // A creation without an answer: the job may exist, since an unknown time.
     if (log.jobs.some(({ id, name }) => id === job && isUnknownCreation(log, name))) continue;
     const detail = `${occurrences.size} occurrences of a job that nobody created`;
     findings.push({ kind: 'phantom', job, scheduledAt: null, detail });
   }
-  for (const { workflowId } of index.unreadable)
+  for (const { workflowId } of index.unknown)
     findings.push({ kind: 'phantom', job: null, scheduledAt: null, detail: `workflow ${workflowId}` });
 
   const manual = checkManual(index, log.operations, faults);

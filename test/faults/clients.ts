@@ -11,18 +11,18 @@ import {
   type OperationContext,
 } from './job-operations.ts';
 
-/** Clients that create, change and delete jobs until they are told to stop. */
+/** Clients that create, change and delete jobs until they are stopped. */
 export interface Clients {
-  /** Resolves when each has ended what it was at. */
+  /** Resolves when each client has finished its current operation. */
   stop: () => Promise<void>;
-  /** Pauses all jobs, so that nothing falls due any more. */
+  /** Pauses all jobs, so that nothing more is due. */
   pauseAll: () => Promise<void>;
 }
 
 const CLIENTS = 4;
 const MAX_PAUSE_MS = 2_500;
 
-/** Takes a job that nobody is about to change, does something with it, and lets go of it. */
+/** Reserves a job that no other client is changing, runs `work` with it, and releases it. */
 export async function withFreeJob(
   jobs: readonly BenchJob[],
   random: Random,
@@ -41,10 +41,10 @@ export async function withFreeJob(
   return true;
 }
 
-/** Schedules of instants end by themselves, and are left to. */
+/** Schedules with instants end by themselves, and are not changed. */
 export const hasNoEnd = ({ schedule }: BenchJob) => schedule.kind !== 'at';
 
-/** Starts the clients. Each makes its choices from a seed of its own. */
+/** Starts the clients. Each has its own seed. */
 export function startClients(shared: Omit<OperationContext, 'random'>, seed: number): Clients {
   const { jobs, load, features } = shared;
   let stopping = false;

@@ -16,13 +16,13 @@ import { startRecordingTarget, type RecordingTarget } from './recording-target.t
 import { startKillablePostgres, startKillableTemporal, type KillableServer } from './servers.ts';
 import { supervise, type SupervisedProcess } from './supervised-process.ts';
 
-/** An API or worker, with proxies of its own to both servers. */
+/** An API or worker, with its own proxies to both servers. */
 export interface Member extends SupervisedProcess {
   toPostgres: FaultProxy;
   toTemporal: FaultProxy;
 }
 
-/** Everything that a run of the bench works on, in processes of its own. */
+/** All processes of a run of the bench. */
 export interface Cluster {
   apis: Member[];
   workers: Member[];
@@ -31,17 +31,17 @@ export interface Cluster {
   /** Between all workers and the target. */
   toTarget: FaultProxy;
   target: RecordingTarget;
-  /** What jobs are to call: the target, through its proxy. */
+  /** The URL that jobs call: the target behind its proxy. */
   targetUrl: string;
-  /** For looking at the tables, past all proxies. */
+  /** For reading the tables, without a proxy. */
   db: pg.Pool;
-  /** For looking into Temporal, past all proxies. */
+  /** For reading from Temporal, without a proxy. */
   temporalClient: Client;
   exits: UnexpectedExit[];
   stop: () => Promise<void>;
 }
 
-/** Below the ports that systems give to outgoing connections, which could take that of a process while it is down. */
+/** Below the ephemeral ports, because an outgoing connection could take the port of a process that is down. */
 const FIRST_PORT = 20_000;
 const LAST_PORT = 29_000;
 const EACH = 2;
@@ -144,7 +144,7 @@ async function bringUp(
 async function prepareDatabase(postgres: Parameters<typeof ensureDatabase>[0]): Promise<string> {
   await ensureDatabase(postgres, 'scheduler');
   const url = postgres.urlOf('scheduler');
-  // No Temporal is spoken to here; the configuration only wants an address.
+  // This makes no call to Temporal; the configuration requires an address.
   const config = readConfig({ DATABASE_URL: url, TEMPORAL_ADDRESS: '127.0.0.1:1' });
   const database = createDatabase(config, createLogger({ level: 'warn', name: 'faults' }), 'faults');
   await migrate(database);

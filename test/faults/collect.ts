@@ -4,19 +4,19 @@ import { fromApiSchedule } from './job-choice.ts';
 import type { JobRecord, RunRecord, TargetCall, WorkflowRecord } from './log.ts';
 
 const POLL_MS = 1_000;
-/** Temporal's lists come some moments after the fact: they are believed once they have not changed for so long. */
+/** Temporal's lists are eventually consistent: they count as final when they have not changed for this time. */
 const STEADY_MS = 6_000;
 
 const SCHEDULE_ID = /^scheduler-job-([0-9a-f-]{36})$/;
 
-/** What there is at the end, read from Temporal, the tables and the API. */
+/** The final state, read from Temporal, the tables and the API. */
 export interface Collected {
   workflows: WorkflowRecord[];
   runs: RunRecord[];
   jobs: JobRecord[];
 }
 
-/** Waits until nothing is under way any more and nothing changes; at most for `timeoutMs`. */
+/** Waits until no run is open and nothing changes, at most for `timeoutMs`. Returns whether that was reached. */
 export async function awaitQuiet(cluster: Cluster, timeoutMs: number): Promise<boolean> {
   let steadySince = Date.now();
   let before = '';
@@ -53,7 +53,7 @@ async function describeState(cluster: Cluster) {
   };
 }
 
-/** Reads everything that is there at the end. */
+/** Reads the final state. */
 export async function collect(cluster: Cluster, calls: readonly TargetCall[]): Promise<Collected> {
   const [workflows, runs, jobs] = await Promise.all([
     listWorkflows(cluster, calls),
@@ -94,7 +94,7 @@ async function listWorkflows(
   return workflows;
 }
 
-/** From the table, for the runs of deleted jobs are in no list of the API. */
+/** Reads the table, because no list of the API has the runs of deleted jobs. */
 async function listRuns({ db }: Cluster): Promise<RunRecord[]> {
   const { rows } = await db.query<{
     id: string;
@@ -134,7 +134,7 @@ interface ApiJob {
   sync: { state: string };
 }
 
-/** What the API says of the jobs that there are, and the tables of those that are not any more. */
+/** Reads existing jobs from the API, and deleted ones from the table. */
 async function listJobs(cluster: Cluster): Promise<JobRecord[]> {
   const scheduled = await listScheduled(cluster);
   const jobs: JobRecord[] = [];

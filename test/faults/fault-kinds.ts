@@ -17,7 +17,7 @@ const killAny =
     return { detail: member.name, startedAt, endedAt: startedAt };
   };
 
-/** kill -9 of a server, which stays away for up to five seconds. */
+/** kill -9 of a server, which stays down for up to five seconds. */
 const killServer =
   (server: (cluster: Cluster) => KillableServer): Fault =>
   async ({ cluster, random }) => {
@@ -29,7 +29,7 @@ const killServer =
     return { detail: `${killed.name}, started again after ${awayMs} ms` };
   };
 
-/** SIGSTOP, and on. */
+/** SIGSTOP, then SIGCONT. */
 const freeze =
   (members: (cluster: Cluster) => Member[], seconds: number): Fault =>
   async ({ cluster, random }) => {
@@ -38,7 +38,7 @@ const freeze =
     return { detail: `${member.name}, ${seconds} s` };
   };
 
-/** Cuts connections for one to six seconds: of one process, or of all of its kind. */
+/** Cuts the connections of one process, or of all of its kind, for one to six seconds. */
 const cut =
   (name: string, proxies: (cluster: Cluster) => FaultProxy[]): Fault =>
   async ({ cluster, random }) => {
@@ -55,10 +55,10 @@ const apis = (cluster: Cluster) => cluster.apis;
 const workers = (cluster: Cluster) => cluster.workers;
 const both = (cluster: Cluster) => [...cluster.apis, ...cluster.workers];
 
-/** What a fault takes hold of. Two that share something are not injected together. */
+/** What a fault affects. Two faults that share anything are not injected together. */
 type Hold = 'API' | 'workers' | 'Postgres' | 'Temporal' | 'target';
 
-/** All kinds of faults, and how often each is in a deck of twenty. Each kind comes before one comes once more than that. */
+/** All kinds of faults, with their counts in a deck of twenty. A deck is used up before the next one is shuffled. */
 export const FAULTS: Record<string, { fault: Fault; times: number; holds: Hold[] }> = {
   'kill API after commit, before Temporal': {
     fault: killAfterCommit,

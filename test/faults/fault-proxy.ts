@@ -1,13 +1,13 @@
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 
-/** A TCP proxy between a process and a server, whose connections can be cut, or kept from saying anything. */
+/** A TCP proxy between a process and a server, whose connections can be cut or silenced. */
 export interface FaultProxy {
   port: number;
-  /** Cuts all connections, and every new one at once. */
+  /** Cuts all connections, and every new one immediately. */
   cut: () => void;
-  /** From now on nothing that the process sends arrives; what the server sends does. */
+  /** Holds everything that the process sends from now on. What the server sends still arrives. */
   hold: () => void;
-  /** Lets everything through again, also what was held of connections that are still there. */
+  /** Lets everything through again, including the held data of open connections. */
   restore: () => void;
   /** Resolves with the first bytes held since `hold`; with undefined after `timeoutMs`. */
   held: (timeoutMs: number) => Promise<Buffer | undefined>;
@@ -17,7 +17,7 @@ export interface FaultProxy {
 interface Link {
   client: Socket;
   server: Socket;
-  /** What the process said while it was held. */
+  /** What the process has sent since `hold`. */
   kept: Buffer[];
 }
 
@@ -43,7 +43,7 @@ export async function startFaultProxy(targetPort: number): Promise<FaultProxy> {
       firstHeld ??= bytes;
       onHeld?.(bytes);
     });
-    // What one side said before it closed still reaches the other; what was held is lost with its sender.
+    // Data that was sent before the close is still delivered. Held data is lost with its sender.
     link.server.once('close', () => client.destroySoon());
     client.once('close', () => {
       links.delete(link);

@@ -6,16 +6,16 @@ import type { OperationContext } from './job-operations.ts';
 export interface FaultContext {
   cluster: Cluster;
   random: Random;
-  /** As whom the bench itself calls the API, where a fault needs a call. */
+  /** For faults that need a call of the API. */
   caller: OperationContext;
 }
 
-/** What a fault did. It is over when its promise resolves. */
+/** The outcome of a fault. The fault is over when its promise resolves. */
 export interface FaultOutcome {
   detail: string;
-  /** False if the point was not reached, and the process killed all the same. */
+  /** False if the kill point was not reached and the process was killed anyway. */
   reached?: boolean;
-  /** When it began, if that was not at once. */
+  /** When it started, if it did not start immediately. */
   startedAt?: number;
   endedAt?: number;
 }

@@ -1,19 +1,19 @@
 /**
- * What a checker can find. The first six, and a recovery that takes too long, fail a run:
- * missing: an occurrence or a run that was asked for had no call.
+ * The kinds of findings. The first six and `recovery` make a run fail:
+ * missing: an occurrence or a manual run had no call.
  * duplicate: one occurrence had two runs, or two executions in Temporal.
- * phantom: a call or a workflow that nobody asked for.
- * stuck: something that did not come to its end, though it was given the time.
- * repeated: a call of a run came again, and no fault was near.
- * state: a job is not as its clients left it, or Temporal keeps a schedule of a deleted one.
- * recovery: after a fault the service was not well again in time.
- * late: a call came, and later than it should.
- * silent: an occurrence that rightly had no run, of which the service has no record.
+ * phantom: a call or a workflow that was neither due nor requested.
+ * stuck: something that did not end in the given time.
+ * repeated: a call of a run was repeated without a fault nearby.
+ * state: the state of a job differs from the last request, or Temporal keeps the schedule of a deleted job.
+ * recovery: the service did not recover from a fault in time.
+ * late: a call came too late.
+ * silent: an occurrence that may have no run, but is not recorded.
  */
 export type FindingKind =
   'missing' | 'duplicate' | 'phantom' | 'stuck' | 'repeated' | 'state' | 'recovery' | 'late' | 'silent';
 
-/** Those that make a run fail. */
+/** The kinds that make a run fail. */
 export const FAILURES: readonly FindingKind[] = [
   'missing',
   'duplicate',
@@ -24,14 +24,14 @@ export const FAILURES: readonly FindingKind[] = [
   'recovery',
 ];
 
-/** Something that is not as promised. */
+/** A violation of a promise of the service. */
 export interface Finding {
   kind: FindingKind;
   job: string | null;
-  /** Nominal time of the occurrence, if it is about one. */
+  /** The nominal time, for a finding about an occurrence. */
   scheduledAt: string | null;
   detail: string;
 }
 
-/** A nominal time as it is shown; also as Temporal writes it into the id of a workflow. */
+/** Formats a nominal time, as Temporal does in the id of a workflow. */
 export const toText = (instant: number) => new Date(instant).toISOString().replace('.000Z', 'Z');

@@ -1,17 +1,17 @@
 import type { OperationRecord, Overlap, PlainSchedule } from './log.ts';
 import { dueBetween, isDue } from './oracle.ts';
 
-/** Schedules have a resolution of a second, and a change takes a moment to arrive: so near to one, both are right. */
+/** Within this time of a change both outcomes are right: schedules have a resolution of a second, and a change takes time to reach Temporal. */
 export const TOLERANCE_MS = 1_500;
 
-/** What a job is to do at some moment. */
+/** The state and schedule of a job at some moment. */
 interface JobState {
   exists: boolean;
   paused: boolean;
   schedule: PlainSchedule | null;
 }
 
-/** An operation that changes what a job is to do: it took effect somewhere from `from` to `until`. */
+/** An operation that changes the state of a job. It took effect at some time from `from` to `until`. */
 export interface Change {
   kind: OperationRecord['kind'];
   from: number;
@@ -19,7 +19,7 @@ export interface Change {
   after: JobState;
 }
 
-/** What the clients made of one job. */
+/** The history of one job, from the operations of the clients. */
 export interface JobHistory {
   jobId: string;
   overlap: Overlap;
@@ -28,14 +28,14 @@ export interface JobHistory {
 
 const NOTHING: JobState = { exists: false, paused: false, schedule: null };
 
-/** From the first call of an operation to its answer; without one its effect may come at any time. */
+/** From the first call of an operation to its answer. Without an answer it may take effect at any time. */
 export function windowOf(operation: OperationRecord): { from: number; until: number } {
   const from = operation.calls[0]?.calledAt ?? 0;
   const last = operation.calls[operation.calls.length - 1]?.endedAt ?? from;
   return { from, until: operation.outcome === 'unknown' ? Infinity : last };
 }
 
-/** Reads the history of a job out of its operations, which its clients called one after another. */
+/** Derives the history of a job from its operations, which the clients called one after another. */
 export function historyOf(jobId: string, operations: OperationRecord[]): JobHistory {
   const ordered = operations
     .map((operation) => ({ operation, ...windowOf(operation) }))
@@ -45,7 +45,7 @@ export function historyOf(jobId: string, operations: OperationRecord[]): JobHist
   const changes: Change[] = [];
   for (const { operation, from, until } of ordered) {
     const refused = operation.outcome === 'refused';
-    // What was refused changes nothing, unless a call before the refusal was never answered.
+    // A refused operation changes nothing, unless an earlier call of it was never answered.
     if (refused && operation.calls.every((call) => call.status !== null)) continue;
     const after = apply(state, operation);
     if (after === state) continue;
@@ -74,7 +74,7 @@ function apply(state: JobState, { kind, schedule }: OperationRecord): JobState {
   }
 }
 
-/** All states that a job may be in at an instant. */
+/** All possible states of a job at an instant. */
 export function statesAt({ changes }: JobHistory, instant: number): JobState[] {
   let states = [NOTHING];
   for (const { from, until, after } of changes) {
@@ -84,10 +84,10 @@ export function statesAt({ changes }: JobHistory, instant: number): JobState[] {
   return states;
 }
 
-/** What is to be expected of an instant: that it must have a run, that it may, or that it must not. */
+/** Whether an instant must, may or must not have a run. */
 export type Expectation = 'must' | 'may' | 'none';
 
-/** Judges one instant of a job. */
+/** Classifies one instant of a job. */
 function expectationAt(history: JobHistory, instant: number): Expectation {
   const due = statesAt(history, instant).map(
     ({ exists, paused, schedule }) => exists && !paused && schedule !== null && isDue(schedule, instant),
@@ -102,7 +102,7 @@ export function expectedInstants(history: JobHistory, horizon: number): Map<numb
   const { changes } = history;
   changes.forEach(({ from, after: { exists, paused, schedule } }, index) => {
     if (!exists || paused || schedule === null) return;
-    // This state may last until the next one has surely come.
+    // This state may last until the next one has certainly taken effect.
     const end = Math.min(horizon, (changes[index + 1]?.until ?? Infinity) + TOLERANCE_MS);
     for (const instant of dueBetween(schedule, from - TOLERANCE_MS, end)) {
       const expectation = expectationAt(history, instant);

@@ -1,32 +1,32 @@
 import type { FaultLog, OperationRecord, RunRecord, TargetCall, WorkflowRecord } from './log.ts';
 
-/** What is known of one occurrence, or of one run that was asked for. */
+/** The traces of one occurrence or one manual run. */
 export interface Traces {
   calls: TargetCall[];
   workflows: WorkflowRecord[];
   runs: RunRecord[];
 }
 
-/** The log, put in order by what it is about. */
+/** The entries of a log by job, occurrence and run. */
 export interface IndexedLog {
   operationsOf: Map<string, OperationRecord[]>;
   /** By job, then by nominal time. */
   occurrencesOf: Map<string, Map<number, Traces>>;
-  /** Runs that were asked for, by their id. */
+  /** Manual runs by their id. */
   manual: Map<string, Traces>;
-  /** Workflows whose ids say nothing. */
-  unreadable: WorkflowRecord[];
+  /** Workflows with an unknown form of id. */
+  unknown: WorkflowRecord[];
 }
 
 const OCCURRENCE = /^scheduler-job-([0-9a-f-]{36})-(\d{4}-\d\d-\d\dT.*Z)$/;
 const MANUAL = /^scheduler-run-([0-9a-f-]{36})$/;
 
-/** Puts a log in order. A call belongs to a run that was asked for if the API, Temporal or the service says so. */
+/** Indexes a log. A call belongs to a manual run if the API, Temporal or the service says so. */
 export function indexLog(log: FaultLog): IndexedLog {
   const operationsOf = new Map<string, OperationRecord[]>();
   const occurrencesOf = new Map<string, Map<number, Traces>>();
   const manual = new Map<string, Traces>();
-  const unreadable: WorkflowRecord[] = [];
+  const unknown: WorkflowRecord[] = [];
 
   const occurrence = (job: string, scheduledAt: number) =>
     tracesOf(
@@ -44,7 +44,7 @@ export function indexLog(log: FaultLog): IndexedLog {
     if (job !== undefined && nominal !== undefined)
       occurrence(job, Date.parse(nominal)).workflows.push(workflow);
     else if (run !== undefined) tracesOf(manual, run).workflows.push(workflow);
-    else unreadable.push(workflow);
+    else unknown.push(workflow);
   }
   for (const run of log.runs) {
     if (run.trigger === 'manual') tracesOf(manual, run.id).runs.push(run);
@@ -53,14 +53,14 @@ export function indexLog(log: FaultLog): IndexedLog {
   for (const call of [...log.calls].sort((a, b) => a.at - b.at)) {
     (manual.get(call.run) ?? occurrence(call.job, call.scheduledAt)).calls.push(call);
   }
-  return { operationsOf, occurrencesOf, manual, unreadable };
+  return { operationsOf, occurrencesOf, manual, unknown };
 }
 
 function tracesOf<Key>(map: Map<Key, Traces>, key: Key): Traces {
   return getOrPut(map, key, () => ({ calls: [], workflows: [], runs: [] }));
 }
 
-/** The value of a key, put there if there is none. */
+/** The value of a key, which is added if it is missing. */
 export function getOrPut<Key, Value>(map: Map<Key, Value>, key: Key, make: () => Value): Value {
   const found = map.get(key);
   if (found !== undefined) return found;

@@ -8,8 +8,8 @@ import { awaitRecovery } from './recovery.ts';
 const PAIRS = 0.1;
 
 /**
- * Injects faults one after another, now and then two at once, and after each waits until the service is well again. The
- * kinds are drawn like cards, so that a short run has each of them too.
+ * Injects faults one after another, sometimes two at once, and waits after each until the service has recovered. The kinds
+ * are drawn like cards, so that even a short run has each of them.
  */
 export async function injectFaults(
   context: FaultContext,

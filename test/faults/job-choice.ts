@@ -1,15 +1,15 @@
 import type { Random } from '../support/random.ts';
 import type { Overlap, PlainSchedule } from './log.ts';
 
-/** How much is to go on. */
+/** The load of a run. */
 export interface Load {
-  /** Jobs at a time. */
+  /** The number of jobs at any time. */
   jobs: number;
-  /** Mean time between two occurrences of a job, in seconds. */
+  /** The mean time between two occurrences of a job, in seconds. */
   periodSeconds: number;
 }
 
-/** Chooses a schedule as a client might want it; without `instants` one that has no end. */
+/** Chooses a random schedule; without `instants`, one that does not end. */
 export function chooseSchedule(random: Random, { periodSeconds }: Load, instants: boolean): PlainSchedule {
   const seconds = Math.max(2, Math.round(periodSeconds * (0.5 + 1.5 * random.next())));
   const kind = random.next();
@@ -24,13 +24,13 @@ export function chooseSchedule(random: Random, { periodSeconds }: Load, instants
   return { kind: 'every', seconds, offset: random.integer(0, seconds - 1) };
 }
 
-/** Chooses what becomes of overlapping occurrences: mostly that every one of them runs. */
+/** Chooses an overlap policy: mostly one that runs every occurrence. */
 export function chooseOverlap(random: Random): Overlap {
   const chosen = random.next();
   return chosen < 0.55 ? 'allowAll' : chosen < 0.85 ? 'bufferAll' : 'skip';
 }
 
-/** A schedule as the API takes it. */
+/** A schedule in the form of a request. */
 export function toApiSchedule(schedule: PlainSchedule): Record<string, unknown> {
   switch (schedule.kind) {
     case 'every':
@@ -42,7 +42,7 @@ export function toApiSchedule(schedule: PlainSchedule): Record<string, unknown> 
   }
 }
 
-/** A schedule as the API answers it; null for one that is not of the bench's kinds. */
+/** A schedule from an answer of the API; null if it is of another kind than those of the bench. */
 export function fromApiSchedule(schedule: Record<string, unknown>): PlainSchedule | null {
   const { every, offset, cron, at } = schedule as Partial<Record<string, string | string[]>>;
   if (typeof every === 'string')

@@ -4,25 +4,25 @@ import { callApi, type ApiPlace, type ApiRequest, type ApiResult } from './api-c
 import { chooseOverlap, chooseSchedule, toApiSchedule, type Load } from './job-choice.ts';
 import type { OperationKind, OperationRecord, Overlap, PlainSchedule } from './log.ts';
 
-/** A job as its clients see it. */
+/** A job, as its clients know it. */
 export interface BenchJob {
   name: string;
   id: string;
   overlap: Overlap;
   schedule: PlainSchedule;
   paused: boolean;
-  /** A client is about to change it: the others leave it alone, but for its labels. */
+  /** Whether a client is changing it. Meanwhile the others change only its labels. */
   busy: boolean;
   gone: boolean;
 }
 
-/** What the API offers of what the bench would use. */
+/** The operations of the API that the bench can use. */
 export interface Features {
   put: boolean;
   patch: boolean;
 }
 
-/** What an operation needs. */
+/** The dependencies of an operation. */
 export interface OperationContext {
   apis: readonly ApiPlace[];
   random: Random;
@@ -31,11 +31,11 @@ export interface OperationContext {
   features: Features;
   jobs: BenchJob[];
   operations: OperationRecord[];
-  /** Of the first call, when it matters. */
+  /** The API of the first call, if it matters. */
   first?: number;
 }
 
-/** Reads from the API's own document what it can do. */
+/** Reads the operations from the OpenAPI document of the API. */
 export async function readFeatures(api: ApiPlace): Promise<Features> {
   const document = (await (await fetch(`${api.url}/openapi.json`)).json()) as {
     paths: Record<string, Record<string, unknown>>;
@@ -44,7 +44,7 @@ export async function readFeatures(api: ApiPlace): Promise<Features> {
   return { put: 'put' in methods, patch: 'patch' in methods };
 }
 
-/** Creates a job. Undefined if it was refused, or if nobody knows. */
+/** Creates a job. Returns undefined if it was refused, or if the outcome is unknown. */
 export async function createJob(
   context: OperationContext,
   name = `job-${randomUUID()}`,
@@ -64,7 +64,7 @@ export async function createJob(
     context.first,
   );
   let id = result.answer?.status === 201 ? (result.answer.body as { id: string }).id : undefined;
-  // Made by an earlier call whose answer was lost.
+  // Created by an earlier call whose answer was lost.
   if (id === undefined && result.answer?.status === 409) id = await findByName(context, name, result);
   note(
     context,
@@ -85,7 +85,7 @@ async function findByName({ apis, random }: OperationContext, name: string, resu
   return items[0]?.id;
 }
 
-/** Gives a job a new schedule, as a whole or in part. */
+/** Changes the schedule of a job, by PUT or PATCH. */
 export async function changeJob(context: OperationContext, job: BenchJob): Promise<void> {
   const { random, features } = context;
   const schedule = chooseSchedule(random, context.load, false);
@@ -100,15 +100,15 @@ export async function changeJob(context: OperationContext, job: BenchJob): Promi
   if (!result.answer) await deleteJob(context, job);
 }
 
-/** A merge patch (RFC 7396) from one schedule to another: what the old one has and the new one has not becomes null. */
+/** A merge patch (RFC 7396) from one schedule to another: fields that the new one lacks become null. */
 function replacing(from: PlainSchedule, to: PlainSchedule): Record<string, unknown> {
   const absent = Object.fromEntries(Object.keys(toApiSchedule(from)).map((key) => [key, null]));
   return { ...absent, ...toApiSchedule(to) };
 }
 
 /**
- * Changes a label and nothing else, also while another client changes the job. Half of the time only if the job is
- * still what it was when it was read; a 412 is then as good an answer.
+ * Changes only a label, also while another client changes the job. Half of the requests use If-Match with the ETag that
+ * was read; a 412 is then a valid answer too.
  */
 export async function labelJob(context: OperationContext, job: BenchJob): Promise<void> {
   const { apis, random } = context;
@@ -132,7 +132,7 @@ export async function setPaused(context: OperationContext, job: BenchJob, paused
   const done = result.answer?.status === 200;
   if (done) job.paused = paused;
   note(context, { kind, ...named(job) }, result, done);
-  // Nobody knows what it does now: it has to go, or it could not be judged any more.
+  // Its state is unknown now, so it is deleted: it could not be checked any more.
   if (!result.answer) await deleteJob(context, job);
 }
 
@@ -149,7 +149,7 @@ export async function runJob(context: OperationContext, job: BenchJob): Promise<
   note(context, { kind: 'run', runId, ...named(job) }, result, done);
 }
 
-/** Deletes a job. One that is not there any more was deleted by an earlier call whose answer was lost. */
+/** Deletes a job. After a 404, an earlier call whose answer was lost has deleted it. */
 export async function deleteJob(context: OperationContext, job: BenchJob): Promise<void> {
   job.gone = true;
   const request: ApiRequest = { method: 'DELETE', path: pathOf(job) };
@@ -171,7 +171,7 @@ function jobInput(
     schedule: toApiSchedule(schedule),
     target: { type: 'http', url: `${targetUrl}/${name}`, timeout: '20s' },
     policy: { overlap, catchupWindow: '1h' },
-    // A target that is cut off for a while must not make a run fail.
+    // A target that cannot be reached for a while must not make a run fail.
     retry: { maxAttempts: 50, initialInterval: '1s', backoffCoefficient: 1.5, maxInterval: '3s' },
   };
 }

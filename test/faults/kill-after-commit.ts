@@ -15,16 +15,16 @@ import {
 
 const POINT_TIMEOUT_MS = 10_000;
 
-/** Tells whether what was asked for is committed. */
+/** Returns whether the request has been committed. */
 type IsCommitted = () => Promise<boolean>;
 
-/** What is asked for: starts it, and says how to see its commit. Undefined if there is no job for it now. */
+/** Starts a request, and returns how to see its commit. Undefined if there is no job for it now. */
 type Act = (
   context: OperationContext,
   cluster: Cluster,
 ) => Promise<{ acting: Promise<unknown>; isCommitted: IsCommitted } | undefined>;
 
-/** kill -9 of an API once what a client asked it for is committed, and before Temporal hears of it. */
+/** kill -9 of an API after the commit of a request and before its call to Temporal. */
 export async function killAfterCommit({ cluster, random, caller }: FaultContext): Promise<FaultOutcome> {
   const index = random.integer(0, cluster.apis.length - 1);
   const api = cluster.apis[index] as Member;
@@ -33,7 +33,7 @@ export async function killAfterCommit({ cluster, random, caller }: FaultContext)
     ...['create', 'create', 'pause', 'resume', 'run', 'delete'],
     ...(features.put || features.patch ? ['change', 'change'] : []),
   ]);
-  // What it says to Temporal is held: so after the commit there is time to see that it came.
+  // Its data to Temporal is held, so that there is time to observe the commit.
   api.toTemporal.hold();
   const context = { ...caller, first: index };
   const begun = (await ACTS[name]?.(context, cluster)) ?? (await create(context, cluster));
@@ -48,7 +48,7 @@ export async function killAfterCommit({ cluster, random, caller }: FaultContext)
   api.kill();
   await sleep(20);
   api.toTemporal.restore();
-  // The client goes on until it knows, at the other API.
+  // The client retries at the other API until it has an answer.
   void acting?.catch(() => undefined);
   return { detail: `${api.name}, ${name}`, reached: reached && !ended, startedAt, endedAt: startedAt };
 }
@@ -61,7 +61,7 @@ const create: Act = async (context, { db }) => {
   };
 };
 
-/** An act on a job that is there, whose commit raises the job's generation. */
+/** An operation on an existing job, whose commit increases its generation. */
 const onJob =
   (
     wanted: (job: BenchJob) => boolean,

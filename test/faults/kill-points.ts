@@ -4,12 +4,12 @@ import type { Cluster, Member } from './cluster.ts';
 import type { FaultContext, FaultOutcome } from './fault.ts';
 
 const POINT_TIMEOUT_MS = 15_000;
-/** A call that takes so long does not belong to a workflow task any more. */
+/** After this time a call does not belong to a workflow task any more. */
 const HANDED_OVER_AFTER_MS = 2_500;
-/** A held call is let go again when nobody has found out by then whose it is. */
+/** A held call is released after this time if its worker has not been found. */
 const SEARCH_TIMEOUT_MS = 3_000;
 
-/** kill -9 of a worker whose HTTP call stands in the wire, and has not reached the target. */
+/** kill -9 of a worker whose HTTP call was sent and has not reached the target. */
 export async function killBeforeCall({ cluster, random }: FaultContext): Promise<FaultOutcome> {
   const { toTarget } = cluster;
   toTarget.hold();
@@ -24,7 +24,7 @@ export async function killBeforeCall({ cluster, random }: FaultContext): Promise
     const victim = worker ?? random.pick(cluster.workers);
     const startedAt = Date.now();
     victim.kill();
-    // Its connections go with it; only then the calls of the others may go on.
+    // The calls of the others may go on only after its connections are closed.
     await sleep(50);
     return { detail: victim.name, reached: worker !== undefined, startedAt, endedAt: startedAt };
   } finally {
@@ -33,8 +33,8 @@ export async function killBeforeCall({ cluster, random }: FaultContext): Promise
 }
 
 /**
- * kill -9 of a worker whose call was answered, and whose record of it does not reach Postgres. Half of the time nothing
- * of it reaches Temporal either, so that nobody knows of the answer. Some of the calls have been handed over by then.
+ * kill -9 of a worker whose call was answered, before its record reaches Postgres. Half of the time nothing reaches Temporal
+ * either, so that the answer is lost. Some of the calls have outlasted their local activity by then.
  */
 export async function killAnswered({ cluster, random }: FaultContext): Promise<FaultOutcome> {
   const tellsNobody = random.chance(0.5);
@@ -58,7 +58,7 @@ export async function killAnswered({ cluster, random }: FaultContext): Promise<F
   if (tellsNobody) worker.toTemporal.hold();
   const startedAt = Date.now();
   pending.answer();
-  // What it wants to tell Postgres now is the record, or a transaction of the reconciler: give the record its time.
+  // The data that it sends to Postgres now is the record, or a transaction of the reconciler: leave the record some time.
   const held = await worker.toPostgres.held(SEARCH_TIMEOUT_MS);
   await sleep(100);
   worker.kill();
@@ -77,7 +77,7 @@ export async function killAnswered({ cluster, random }: FaultContext): Promise<F
 
 const readHeader = (head: string, name: string) => new RegExp(`^${name}: *(.*?)\\r?$`, 'im').exec(head)?.[1];
 
-/** Asks Temporal which worker makes the call of a run: its identity begins with the process id. */
+/** Asks Temporal which worker makes the call of a run. Its identity starts with the process id. */
 async function findWorker(
   { temporalClient, workers }: Cluster,
   call: { job: string | undefined; run: string | undefined; scheduledAt: string | undefined },
@@ -100,7 +100,7 @@ async function findWorker(
   return undefined;
 }
 
-/** Who has an activity of a workflow under way, or a task of it, and with that a local activity. */
+/** The worker that runs an activity of a workflow, or a workflow task with a local activity. */
 async function readIdentities(handle: WorkflowHandle): Promise<string[]> {
   const { pendingActivities, pendingWorkflowTask } = (await handle.describe()).raw;
   const identities = (pendingActivities ?? []).map(({ lastWorkerIdentity }) => lastWorkerIdentity ?? '');

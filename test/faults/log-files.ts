@@ -5,7 +5,7 @@ import type { FaultLog } from './log.ts';
 
 const LISTS = ['operations', 'calls', 'faults', 'workflows', 'runs', 'jobs', 'exits'] as const;
 
-/** Writes a log into a folder: one file a list, one line an entry. */
+/** Writes a log into a folder: one file per list, one line per entry. */
 export function writeLog(folder: string, log: FaultLog): void {
   mkdirSync(folder, { recursive: true });
   const { seed, startedAt, horizon } = log;
@@ -30,7 +30,7 @@ export function readLog(folder: string): FaultLog {
   return { ...run, ...(Object.fromEntries(lists) as Omit<FaultLog, keyof typeof run>) };
 }
 
-/** Writes what the checker says, for programs. */
+/** Writes the report as JSON. */
 export function writeReport(folder: string, report: Report): void {
   writeFileSync(path.join(folder, 'report.json'), `${JSON.stringify(report, undefined, 2)}\n`);
 }

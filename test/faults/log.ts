@@ -1,53 +1,53 @@
-// What a run of the fault bench writes down, and all that its checker sees. Times are milliseconds since the Unix epoch,
-// of one machine's clock. None of it is a type of the code under test.
+// The log of a run of the fault bench, which is all that its checker sees. Times are milliseconds since the Unix epoch, by
+// the clock of one machine. None of the types is from the code under test.
 
-/** The schedules that the bench uses, in the words of its own oracle. */
+/** The schedules of the bench, in the terms of its oracle. */
 export type PlainSchedule =
   | { kind: 'every'; seconds: number; offset: number }
   /** `*∕N * * * * *`: each minute at the seconds 0, N, 2N … */
   | { kind: 'cron'; step: number }
   | { kind: 'at'; instants: number[] };
 
-/** How a job deals with occurrences that overlap, as far as the bench uses it. */
+/** The overlap policies of the bench. */
 export type Overlap = 'allowAll' | 'bufferAll' | 'skip';
 
-/** What a client can ask for. `change` is a new schedule by PUT or PATCH, `label` a change that leaves it alone. */
+/** The operations of clients. `change` is a new schedule by PUT or PATCH, `label` a change of labels only. */
 export type OperationKind = 'create' | 'change' | 'label' | 'pause' | 'resume' | 'run' | 'delete';
 
-/** One HTTP call to the API. `endedAt` is when its answer came, or when its connection broke. */
+/** One HTTP call to the API. `endedAt` is the time of its answer or of the connection error. */
 export interface ApiCall {
   api: number;
   method: string;
   path: string;
   calledAt: number;
   endedAt: number;
-  /** Null if there was no answer. */
+  /** Null without an answer. */
   status: number | null;
-  /** Of the problem, or of the broken connection. */
+  /** The code of the problem or of the connection error. */
   code: string | null;
 }
 
-/** What a client wanted, with all calls that it took. */
+/** An operation of a client, with all its calls. */
 export interface OperationRecord {
   id: string;
   kind: OperationKind;
   jobName: string;
-  /** Null for a job of which the client never learnt whether it exists. */
+  /** Null if the client never learned whether the job exists. */
   jobId: string | null;
-  /** Of a creation and a change. */
+  /** For creations and changes. */
   schedule: PlainSchedule | null;
-  /** Of a creation. */
+  /** For creations. */
   overlap: Overlap | null;
   calls: ApiCall[];
   /**
-   * done: the API said so. refused: it said no, for good. unknown: the client gave up without having learnt.
+   * done: the API confirmed it. refused: the API refused it finally. unknown: the client gave up without an answer.
    */
   outcome: 'done' | 'refused' | 'unknown';
-  /** What the API answered to `run`. */
+  /** The id from the answer to `run`. */
   runId: string | null;
 }
 
-/** A call as the target received it. */
+/** A call, as the target received it. */
 export interface TargetCall {
   at: number;
   job: string;
@@ -57,24 +57,24 @@ export interface TargetCall {
   attempt: number;
 }
 
-/** A fault, from its first to its last effect from outside; what the service does about it comes afterwards. */
+/** A fault, from its first to its last effect. The recovery of the service comes afterwards. */
 export interface FaultRecord {
   number: number;
   kind: string;
-  /** Which process or connection, and what was seen. */
+  /** The process or connection, and what was observed. */
   detail: string;
   startedAt: number;
   endedAt: number;
-  /** From when on recovery is judged: the end of the last of the faults that were injected together. */
+  /** The start of the recovery: the end of the last of the faults that were injected together. */
   checkedFrom: number;
-  /** False when a named point was not reached, so that the process was killed at a random moment instead. */
+  /** False if a kill point was not reached, so that the process was killed at a random moment. */
   reached: boolean;
   recovery: {
-    /** When all processes said that they were ready, … */
+    /** When all processes were ready. Null: not in the observed time. */
     readyAt: number | null;
-    /** … when an occurrence that fell due after the fault was called in time, … */
+    /** When an occurrence that was due after the fault was called in time. Null: not in the observed time. */
     onTimeAt: number | null;
-    /** … and when each job that was changed before its end was synced. Null: not while it was waited for. */
+    /** When each job that was changed before the end of the fault was synced. Null: not in the observed time. */
     syncedAt: number | null;
   };
 }
@@ -86,11 +86,11 @@ export interface WorkflowRecord {
   status: string;
   startedAt: number;
   closedAt: number | null;
-  /** The state of a completed workflow's result. Read only where no call belongs to it, else null. */
+  /** The state in the result of a completed workflow. Null if a call belongs to it, because it is not read then. */
   resultState: string | null;
 }
 
-/** A run as the service has recorded it. */
+/** A run, as the service has recorded it. */
 export interface RunRecord {
   id: string;
   job: string;
@@ -99,7 +99,7 @@ export interface RunRecord {
   state: string;
   reason: string | null;
   attempts: number;
-  /** Of a run that stands for what fell into a pause: the last nominal time, and how many there were. */
+  /** For the run of a pause: the last nominal time and the number of occurrences. */
   pause: { until: number; count: number } | null;
 }
 
@@ -111,22 +111,22 @@ export interface JobRecord {
   deleted: boolean;
   synced: boolean;
   schedule: PlainSchedule | null;
-  /** Whether Temporal holds a schedule of it. */
+  /** Whether Temporal has a schedule for it. */
   scheduled: boolean;
 }
 
-/** A process that ended though nobody had killed it. */
+/** A process that ended without being killed. */
 export interface UnexpectedExit {
   at: number;
   process: string;
   detail: string;
 }
 
-/** Everything together. */
+/** The whole log. */
 export interface FaultLog {
   seed: number;
   startedAt: number;
-  /** Up to here occurrences count; by now everything had time to settle. */
+  /** Occurrences up to this time are checked. Everything had time to end. */
   horizon: number;
   operations: OperationRecord[];
   calls: TargetCall[];

@@ -34,7 +34,7 @@ if (!values['no-build']) {
   if (build.status !== 0) process.exit(1);
 }
 const folder = values.folder ?? mkdtempSync(path.join(os.tmpdir(), 'scheduler-faults-'));
-// Postgres may have to run as another user, who must be able to enter it.
+// Postgres may run as another user, who must be able to enter the folder.
 spawnSync('chmod', ['755', folder]);
 say(`Logs and data are in ${folder}.`);
 const abort = new AbortController();

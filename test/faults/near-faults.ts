@@ -1,18 +1,18 @@
 import type { FaultRecord } from './log.ts';
 
-/** So soon after its nominal time an occurrence is called when all is well, with two slow cores under everything. */
+/** How late a call may be without faults, in milliseconds, on two slow cores. */
 export const ON_TIME_MS = 5_000;
-/** So soon after a fault the service has to be well again, and what fell due meanwhile has to be called. */
+/** The time in milliseconds in which the service must recover from a fault and make all calls that are due. */
 export const RECOVERY_MS = 30_000;
 
-/** Tells whether a fault was under way, or just over, at some moment from `from` to `until`. */
+/** Returns whether a fault was in progress, or just over, at some moment from `from` to `until`. */
 export function faultBetween(faults: readonly FaultRecord[], from: number, until: number): boolean {
   return faults.some(({ startedAt, endedAt }) => startedAt <= until && endedAt >= from);
 }
 
 /**
- * Until when an occurrence that is due at `instant` may be called without being late: at once, or soon after the end of
- * the last fault that came between. A fault that comes while the service recovers from another one puts it off again.
+ * The time until which an occurrence that is due at `instant` may be called without being late: soon after `instant`, or
+ * after the end of the last fault in between. A fault during the recovery from another one extends it.
  * `faults` are in the order of their start.
  */
 export function lateAfter(faults: readonly FaultRecord[], instant: number): number {

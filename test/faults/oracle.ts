@@ -3,7 +3,7 @@ import type { PlainSchedule } from './log.ts';
 const SECOND_MS = 1_000;
 const MINUTE_MS = 60 * SECOND_MS;
 
-/** Tells whether a schedule fires at an instant: by arithmetic of its own, not by that of the code under test. */
+/** Returns whether a schedule fires at an instant, independently of the code under test. */
 export function isDue(schedule: PlainSchedule, instant: number): boolean {
   switch (schedule.kind) {
     case 'every':

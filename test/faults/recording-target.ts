@@ -8,20 +8,21 @@ interface PendingCall {
   answer: () => void;
 }
 
-/** One call in so many takes so long: it outlasts the wait of its workflow task, and is handed over (activities/attempt/in-flight-calls.ts). */
+/** Every n-th call is long. */
 const LONG_CALL_EACH = 25;
+/** Long enough to outlast a local activity (activities/attempt/in-flight-calls.ts). */
 const LONG_CALL_MS = 3_000;
 
-/** The target of all jobs of the bench: it notes each call and answers 200. */
+/** The target of all jobs of the bench. It records each call and answers 200. */
 export interface RecordingTarget {
   port: number;
   calls: TargetCall[];
-  /** Resolves with the next call, which is not answered by itself; with undefined after `timeoutMs`. */
+  /** Resolves with the next call, which the caller has to answer; with undefined after `timeoutMs`. */
   holdNext: (timeoutMs: number) => Promise<PendingCall | undefined>;
   stop: () => Promise<void>;
 }
 
-/** Starts the target on a free port. It closes each connection after its answer, so that none is found dead later. */
+/** Starts the target on a free port. It closes each connection after its answer, so that no dead one is reused later. */
 export async function startRecordingTarget(): Promise<RecordingTarget> {
   const calls: TargetCall[] = [];
   let waiting: ((pending: PendingCall) => void) | undefined;

@@ -3,12 +3,12 @@ import type { Cluster } from './cluster.ts';
 import type { FaultRecord } from './log.ts';
 
 const POLL_MS = 250;
-/** Longer than recovery may take, so that one that takes longer is measured too. */
+/** Longer than a recovery may take, so that slower ones are measured too. */
 const PATIENCE_MS = 60_000;
-/** A call within this time of its nominal time is in time. */
+/** A call within this time after its nominal time is in time. */
 const IN_TIME_MS = 3_000;
 
-/** Watches the service after a fault until it is well again: see `FaultRecord`. */
+/** Observes the recovery of the service from a fault: see `FaultRecord`. */
 export async function awaitRecovery(cluster: Cluster, checkedFrom: number): Promise<FaultRecord['recovery']> {
   const recovery: FaultRecord['recovery'] = { readyAt: null, onTimeAt: null, syncedAt: null };
   const { calls } = cluster.target;
@@ -17,7 +17,7 @@ export async function awaitRecovery(cluster: Cluster, checkedFrom: number): Prom
   for (;;) {
     for (; seen < calls.length && recovery.onTimeAt === null; seen++) {
       const { at, scheduledAt } = calls[seen] as (typeof calls)[number];
-      // The nominal time of a run that was asked for has milliseconds, and says nothing about schedules.
+      // Nominal times with milliseconds are those of manual runs, which prove nothing about schedules.
       if (scheduledAt % 1_000 === 0 && scheduledAt >= checkedFrom && at - scheduledAt <= IN_TIME_MS)
         recovery.onTimeAt = at;
     }
@@ -40,7 +40,7 @@ async function allReady({ apis, workers }: Cluster): Promise<boolean> {
   return answers.every(Boolean);
 }
 
-/** Whether all jobs that were changed before an instant, and not since, have arrived in Temporal. */
+/** Returns whether all jobs that were last changed before an instant are synced. */
 async function allSynced({ db }: Cluster, before: number): Promise<boolean> {
   try {
     const { rowCount } = await db.query(

@@ -13,29 +13,29 @@ import type { Load } from './job-choice.ts';
 import type { FaultLog, FaultRecord } from './log.ts';
 import { writeLog, writeReport } from './log-files.ts';
 
-/** How a run of the bench is asked for. */
+/** The options of a run of the bench. */
 export interface FaultRunOptions {
   faults: number;
-  /** The target is called at least for so many runs. */
+  /** The minimal number of runs that call the target. */
   targets: number;
   seed: number;
-  /** Where logs, data and the report go. */
+  /** The folder for logs, data and the report. */
   folder: string;
   say: (text: string) => void;
-  /** Stops everything when it is aborted; the run then fails. */
+  /** Stops everything when it is aborted, and makes the run fail. */
   signal?: AbortSignal;
 }
 
 const JOBS = 24;
-/** What a fault takes on average, with what it takes to recover. */
+/** The average time of a fault and its recovery. */
 const SECONDS_PER_FAULT = 6.5;
-/** More would measure the machine. */
+/** A higher rate would measure the machine. */
 const MAX_RATE = 5;
 const QUIET_MS = 30_000;
-const SETTLE_TIMEOUT_MS = 180_000;
+const QUIESCE_TIMEOUT_MS = 180_000;
 const MAX_EXTRA_MS = 600_000;
 
-/** Runs the bench once, from bringing up the servers to the checker's report. */
+/** Runs the bench once, from the start of the servers to the report of the checker. */
 export async function runFaults(options: FaultRunOptions): Promise<Report> {
   const { folder, seed, say, signal } = options;
   const cluster = await startCluster(folder, createRandom(seed), say);
@@ -83,21 +83,21 @@ async function run(options: FaultRunOptions, cluster: Cluster): Promise<FaultLog
     const seconds = Math.round((Date.now() - startedAt) / 1_000);
     say(
       `${seconds} s: fault ${fault.number}/${count}, ${fault.kind} (${fault.detail}${fault.reached ? '' : ', point not reached'}): ` +
-        `well after ${slowest} ms; ${distinctRuns()} runs, ${shared.operations.length} operations`,
+        `recovered after ${slowest} ms; ${distinctRuns()} runs, ${shared.operations.length} operations`,
     );
   };
   const context = { cluster, random: createRandom(seed), caller: { ...shared, random: createRandom(seed) } };
   const faults = await injectFaults(context, count, onFault);
 
-  // The quiet after: what is still missing has time to come, and the service shows that it goes on.
+  // A time without faults: missing calls can still come, and the service shows that it works.
   await sleep(QUIET_MS);
   for (const deadline = Date.now() + MAX_EXTRA_MS; distinctRuns() < targets && Date.now() < deadline;)
     await sleep(500);
   await clients.stop();
   await clients.pauseAll();
-  say('All jobs are paused; waiting until nothing is under way.');
-  const settled = await awaitQuiet(cluster, SETTLE_TIMEOUT_MS);
-  if (!settled) say('It has not settled in time: the report says what is left.');
+  say('All jobs are paused; waiting until no run is open.');
+  const isQuiet = await awaitQuiet(cluster, QUIESCE_TIMEOUT_MS);
+  if (!isQuiet) say('There were open runs at the timeout: the report lists them.');
   const horizon = Date.now();
   const { workflows, runs, jobs } = await collect(cluster, cluster.target.calls);
   const { operations } = shared;

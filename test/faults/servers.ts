@@ -5,7 +5,7 @@ import { isAlive } from '../../local/processes.ts';
 import { startPostgres, type RunningPostgres } from '../../local/postgres.ts';
 import { startTemporalServer, type RunningTemporal } from '../../local/temporal-server.ts';
 
-/** A server that can be killed, and started again on the same port and data. */
+/** A server that can be killed and started again with the same port and data. */
 export interface KillableServer {
   name: string;
   port: number;
@@ -18,7 +18,7 @@ export interface KillableServer {
 
 const RESTARTS = 20;
 
-/** Postgres as in production as far as this matters: it waits for its disk. */
+/** Postgres, which waits for its disk as in production. */
 export async function startKillablePostgres(folder: string, port: number, say: (text: string) => void) {
   const start = () =>
     startPostgres({
@@ -30,7 +30,7 @@ export async function startKillablePostgres(folder: string, port: number, say: (
   return killable('Postgres', port, await start(), start);
 }
 
-/** Temporal's development server, whose state lies in a file. */
+/** Temporal's development server, with its state in a file. */
 export async function startKillableTemporal(folder: string, port: number, binary: string) {
   const start = () =>
     startTemporalServer({
@@ -54,7 +54,7 @@ function killable<Server extends RunningPostgres | RunningTemporal>(
     port,
     server: first,
     kill: async () => {
-      // Postgres' own children too: one that lives on for a moment would keep the next server from starting.
+      // Also the children of Postgres: one that lives on for a moment would prevent the next start.
       const children = childrenOf(server.pid);
       for (const pid of [server.pid, ...children]) if (isAlive(pid)) process.kill(pid, 'SIGKILL');
       await server.exited;

@@ -3,7 +3,7 @@ import { FAILURES, type FindingKind } from './findings.ts';
 
 const MAX_SHOWN = 10;
 
-/** A report as a person reads it. */
+/** Formats a report for people. */
 export function showReport({ passed, findings, counts, figures, lateness, recovery }: Report): string {
   const rows = Object.entries(recovery).map(([kind, { count, median, max }]) => [
     kind,

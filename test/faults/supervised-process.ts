@@ -1,27 +1,27 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startLogged, type LoggedProcess } from '../../local/processes.ts';
 
-/** What the supervisor waits before it starts a process that has ended once more. */
+/** The delay before a process that has ended is started again. */
 const RESTART_PAUSE_MS = 200;
 
-/** An API or worker that is started again whenever it ends, as any supervisor would. */
+/** An API or worker that a supervisor starts again whenever it ends. */
 export interface SupervisedProcess {
   name: string;
-  /** Where it answers /readyz, and an API everything else. */
+  /** The URL of /readyz and, for an API, of all operations. */
   url: string;
-  /** Of the process that runs now. */
+  /** The id of the current process. */
   pid: () => number;
   /** Between SIGSTOP and SIGCONT. */
   isStopped: () => boolean;
   /** kill -9. */
   kill: () => void;
-  /** SIGSTOP, for a while; then on. */
+  /** SIGSTOP, and SIGCONT after `durationMs`. */
   freeze: (durationMs: number) => Promise<void>;
   isReady: () => Promise<boolean>;
   stop: () => Promise<void>;
 }
 
-/** Starts `dist/<kind>/main.js` under supervision. `onExit` is told of ends that `kill` did not cause. */
+/** Starts `dist/<kind>/main.js` under supervision. `onExit` is called for ends that `kill` did not cause. */
 export function supervise(options: {
   kind: 'api' | 'worker';
   name: string;
@@ -41,7 +41,7 @@ export function supervise(options: {
     startLogged(process.execPath, [`dist/${kind}/main.js`], {
       env: { PATH: process.env['PATH'], PORT: String(port), WORKER_PORT: String(port), ...env },
       logFile,
-      // With a channel, so that it ends when the bench is killed.
+      // With an IPC channel, so that it ends when the bench is killed.
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     });
   const signal = (wanted: NodeJS.Signals) => void current.child.kill(wanted);

@@ -19,6 +19,7 @@ beforeAll(async () => {
 afterAll(() => stack.stop());
 
 const target = (path: string) => ({ type: 'http', url: stack.receiver.url + path });
+/** An instant in `seconds`: for maxRuns, late enough for Temporal to have the schedule before the first occurrence. */
 const soon = (seconds: number) =>
   new Date(Math.ceil(Date.now() / 1_000) * 1_000 + seconds * 1_000).toISOString();
 const pause = (id: string, body?: object) => request<Job>(`${url}/jobs/${id}/pause`, 'POST', body);
@@ -53,7 +54,7 @@ describe('the end of a job', () => {
   test.concurrent('maxRuns counts scheduled runs, and not manual ones', async () => {
     const job = await api.createJob({
       name: 'three times',
-      schedule: { every: '1s', maxRuns: 3 },
+      schedule: { every: '1s', startAt: soon(6), maxRuns: 3 },
       target: target('/three'),
     });
     expect(job.status.upcoming).toHaveLength(3);
@@ -68,7 +69,7 @@ describe('the end of a job', () => {
   test.concurrent('maxRuns still holds after a pause', async () => {
     const job = await api.createJob({
       name: 'four times',
-      schedule: { every: '1s', maxRuns: 4 },
+      schedule: { every: '1s', startAt: soon(6), maxRuns: 4 },
       target: target('/four'),
     });
     await waitFor('two runs', async () => (await api.allRuns(job.id)).length >= 2);
@@ -90,7 +91,7 @@ describe('the end of a job', () => {
       stack.receiver.respond(path, (_, response) => void released.then(() => response.end()));
       const job = await api.createJob({
         name: 'held up',
-        schedule: { every: '1s', maxRuns: 3 },
+        schedule: { every: '1s', startAt: soon(6), maxRuns: 3 },
         target: target(path),
       });
       await waitFor('the first call', () => stack.receiver.callsTo(path).length > 0);

@@ -33,7 +33,8 @@ describe('maxRuns', () => {
     stack.receiver.respond(path, (_, response) => void setTimeout(() => response.end(), takesMs));
     const job = await api.createJob({
       name: path,
-      schedule: { every: `${every}s`, maxRuns },
+      // Late enough for Temporal to have the schedule: the reconciler would start an earlier occurrence after later ones.
+      schedule: { every: `${every}s`, maxRuns, startAt: startOf(6).toISOString() },
       target: target(path),
     });
     await untilState(api, job.id, 'completed');

@@ -217,6 +217,8 @@ test.concurrent('a run that Temporal lost and that is started again keeps its de
     namespace: 'timeouts',
     workflowExecution: { workflowId: `scheduler-run-${id}` },
   });
+  // The worker still records the end of the lost attempt. The restarted run must not record one before that.
+  await waitFor('the record of the aborted call', async () => (await api.getRun(id)).attempts.length === 1);
   await stack.db.query('UPDATE runs SET check_at = now() WHERE id = $1', [id]);
   const ended = await endOfRun(api, id);
   expect(ended.state).toBe('timedOut');

@@ -7,7 +7,7 @@ import { JobInput } from '../../domain/job/job.ts';
 import { extractSecrets } from '../../domain/job/extract-secrets.ts';
 import { createSecretBox } from '../../platform/secret-box.ts';
 
-/** Makes one call to a target without secrets, as the first attempt of a run would make it. */
+/** Makes one call to a target without secrets, like the first attempt of a run. */
 export function callTarget(dispatcher: Dispatcher, given: HttpTarget): Promise<CallOutcome> {
   const job = JobInput.parse({ name: 'x', schedule: { every: '1h' }, target: given });
   const { target } = extractSecrets(job).definition;

@@ -1,7 +1,7 @@
 import { VARIABLES } from './environment.ts';
 import { readServedDocument } from './served-document.ts';
 
-// Before every file of tests: each answer of the API that a test gets by fetch is checked against the OpenAPI document.
+// Runs before every test file: checks each answer of the API that a test gets by fetch against the OpenAPI document.
 // An answer that the document does not describe fails the test that got it.
 
 const folder = process.env[VARIABLES.folder];
@@ -10,7 +10,7 @@ if (folder) {
   const { fetch } = globalThis;
   globalThis.fetch = async (input, init) => {
     const response = await fetch(input, init);
-    // By this header one knows the API from the targets and proxies of the tests.
+    // This header distinguishes the API from the targets and proxies of the tests.
     if (response.headers.has('x-request-id'))
       await check(new URL(response.url).pathname, init?.method ?? 'GET', response);
     return response;
@@ -19,14 +19,14 @@ if (folder) {
 
 function createCheck(folder: string) {
   const document = readServedDocument(folder);
-  // Fixed paths come before those with parameters: /runs/stream is no run.
+  // Fixed paths come before those with parameters: /runs/stream is not a run.
   const templates = Object.keys(document.paths)
     .sort((one, other) => Number(one.includes('{')) - Number(other.includes('{')))
     .map((template) => ({ template, pattern: new RegExp(`^${template.replace(/\{\w+\}/g, '[^/]+')}$`) }));
   return async (pathname: string, method: string, response: Response): Promise<void> => {
     const template = templates.find(({ pattern }) => pattern.test(pathname))?.template;
     const operation = template === undefined ? undefined : document.paths[template]?.[method.toLowerCase()];
-    // Of what is no operation, the document says nothing.
+    // The document only describes operations.
     if (template === undefined || !operation) return;
     const name = `${method} ${template}`;
     const described = operation.responses[response.status];
@@ -39,7 +39,7 @@ function createCheck(folder: string) {
     }
     if (!(type in described.content))
       throw new Error(`${name} answered ${response.status} as ${type}, unlike the document`);
-    // Its events are checked as they come: test/support/follow-runs.ts.
+    // test/support/follow-runs.ts checks its events.
     if (type === 'text/event-stream') return;
     const validate = document.validatorAt([
       'paths',
@@ -52,7 +52,7 @@ function createCheck(folder: string) {
       'schema',
     ]);
     if (!validate) throw new Error(`${name}: the document has no schema for ${response.status}`);
-    // Copied only here: of a stream, the half that nobody reads would pile up.
+    // Cloned only here: the unread half of a cloned stream would fill the memory.
     const body = await response.clone().text();
     if (!validate(JSON.parse(body)))
       throw new Error(

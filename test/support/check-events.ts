@@ -1,7 +1,7 @@
 import { fromRunner } from './environment.ts';
 import { readServedDocument } from './served-document.ts';
 
-/** A server-sent event as a parser gives it. */
+/** A parsed server-sent event. */
 interface ParsedEvent {
   id?: string | undefined;
   event?: string | undefined;
@@ -14,7 +14,7 @@ interface EventSchema {
 
 const PLACE = ['paths', '/runs/stream', 'get', 'responses', '200', 'content', 'text/event-stream', 'schema'];
 
-/** Reads the document. What comes back tells what it says against an event of the stream of runs; undefined: nothing. */
+/** Reads the document. Returns a check of an event of the run stream, which returns the error, or undefined. */
 export function createEventCheck(): (event: ParsedEvent) => string | undefined {
   const { validatorAt, wordsFor } = readServedDocument(fromRunner('folder'));
   const ofEvents = validatorAt(PLACE);
@@ -22,7 +22,7 @@ export function createEventCheck(): (event: ParsedEvent) => string | undefined {
   const { anyOf: kinds } = ofEvents.schema as { anyOf: EventSchema[] };
   return (event) => {
     const shown = JSON.stringify(event);
-    // Without what is undefined.
+    // JSON drops undefined fields.
     if (!ofEvents(JSON.parse(shown))) return `${wordsFor(ofEvents.errors)} in ${shown}`;
     const kind = kinds.find(({ properties }) => properties.event.enum[0] === event.event);
     const reference = kind?.properties.data.contentSchema.$ref ?? '';

@@ -16,7 +16,7 @@ export interface Page<Item> {
   nextCursor: string | null;
 }
 
-/** Calls the API as any client would. */
+/** Calls the API. */
 export async function request<Body>(
   url: string,
   method = 'GET',
@@ -36,16 +36,16 @@ export async function request<Body>(
   };
 }
 
-/** The target of a job that calls over HTTP. @throws Error for any other */
+/** The HTTP target of a job. @throws Error for another type of target */
 export function httpTargetOf({ target }: Job): StoredHttpTarget {
   if (target.type !== 'http') throw new Error(`the target of the job is of the type ${target.type}`);
   return target;
 }
 
-/** The header by which a key or a token is sent. */
+/** The header for an API key or a token. */
 export const bearer = (credential: string) => ({ authorization: `Bearer ${credential}` });
 
-/** The API's operations, as far as tests need them often. Each fails unless the answer is the good one. */
+/** The most used operations of the API. Each throws unless it is answered with its success status. */
 export function apiClient(baseUrl: string, credential?: string) {
   const call = <Body>(url: string, method?: string, body?: unknown) =>
     request<Body>(url, method, body, credential === undefined ? {} : bearer(credential));
@@ -73,7 +73,7 @@ export function apiClient(baseUrl: string, credential?: string) {
     getRun: (id: string) => expectStatus(200, call<Run>(`${baseUrl}/runs/${id}`)),
     listRuns: (jobId: string, query = '') =>
       expectStatus(200, call<Page<Run>>(`${baseUrl}/jobs/${jobId}/runs${query}`)),
-    /** All runs of a job, page after page. */
+    /** All runs of a job, from all pages. */
     allRuns: async (jobId: string): Promise<Run[]> => {
       const runs: Run[] = [];
       let cursor: string | null = null;

@@ -2,7 +2,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import protobuf from 'protobufjs';
 
-/** A span as it arrived, with ids in hex. */
+/** A received span, with ids in hex. */
 export interface ReceivedSpan {
   service: string;
   name: string;
@@ -25,7 +25,7 @@ export interface Collector {
   stop: () => Promise<void>;
 }
 
-// What these tests read of opentelemetry/proto/collector/trace/v1/trace_service.proto.
+// The part of opentelemetry/proto/collector/trace/v1/trace_service.proto that these tests read.
 const { root } = protobuf.parse(`
   syntax = "proto3";
   message Request { repeated ResourceSpans resource_spans = 1; }
@@ -93,7 +93,7 @@ function decode(body: Buffer): ReceivedSpan[] {
   );
 }
 
-/** Starts a collector for OTLP over HTTP on a free port of the loopback address; a silent one takes requests and never answers. */
+/** Starts a collector for OTLP over HTTP on a free port of the loopback address. A silent one never answers. */
 export function startCollector({ isSilent = false } = {}): Promise<Collector> {
   const spans: ReceivedSpan[] = [];
   const server = createServer((request, response) => {

@@ -11,7 +11,7 @@ counts as none. A wrong value stops the start, and every wrong one is named at o
 | --- | --- | --- |
 `;
 
-/** docs/configuration.md, as it follows from the schema of the environment. */
+/** The text of docs/configuration.md, from the schema of the environment. */
 export const configurationPage = (): string =>
   HEAD +
   Object.entries(Environment.shape)

@@ -5,13 +5,13 @@ import type { Duplex } from 'node:stream';
 
 /** A request to a proxy. */
 interface ProxyRequest {
-  /** `CONNECT` and where to. */
+  /** The request line without the version, such as `CONNECT host:port`. */
   line: string;
   host: string | undefined;
   authorization: string | undefined;
 }
 
-/** A proxy that remembers what it was asked for. */
+/** A proxy that remembers its requests. */
 export interface ConnectProxy {
   port: number;
   requests: ProxyRequest[];
@@ -19,17 +19,17 @@ export interface ConnectProxy {
 }
 
 interface Options {
-  /** What it answers instead of connecting; 0 lets a request wait for ever. */
+  /** The status that it answers instead of connecting; with 0 it never answers. */
   status?: number | ((authority: string) => number);
-  /** Makes it one that speaks TLS. */
+  /** Makes the proxy speak TLS. */
   certificate?: { key: string; cert: string };
-  /** Comes right behind the head of a good answer. */
+  /** Data that is sent right behind the headers of a successful answer. */
   greeting?: string;
 }
 
 /**
- * Starts a proxy on the loopback address that takes CONNECT alone. Whatever the host, it connects to the port of a server on
- * this machine: a test reaches no other, and public addresses stand for themselves.
+ * Starts a proxy on the loopback address that accepts only CONNECT. For every host it connects to a server on this machine,
+ * so tests can use public addresses without reaching them.
  */
 export async function startConnectProxy(
   serverPort: number,

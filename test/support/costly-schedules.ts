@@ -7,8 +7,8 @@ import { summarizeSchedule } from '../../domain/schedule/schedule-summary.ts';
 import { Schedule } from '../../domain/schedule/schedule.ts';
 import { temporalScheduleSpec } from '../../scheduling/schedules/schedule-options.ts';
 
-// Prints what each of the costliest schedules costs, as JSON: a process of its own, for jest's modules run some five
-// times slower than those of a service.
+// Prints the CPU times of the most expensive schedules as JSON. Runs in its own process, because code runs about five times
+// slower within jest.
 const NOW = Date.parse('2026-11-29T06:00:00Z');
 const MOST = 50;
 
@@ -25,7 +25,7 @@ const everyWeekdayRule = times(7, (day) =>
 ).join();
 const someSeconds = (start: number) => times(29, (index) => (start + index * 7) % 60).join();
 
-/** The schedules that have cost most, of those that the schema takes: each in its own way. */
+/** The most expensive schedules that the schema accepts, each for another reason. */
 const COSTLY: Record<string, object> = {
   'fifty times the same rules': {
     cron: times(MOST, () => '* * * L,LW,15W * 5L'),
@@ -111,7 +111,7 @@ const COSTLY: Record<string, object> = {
   },
 };
 
-/** The milliseconds of one core that something takes, at best. */
+/** The smallest CPU time of several tries, in milliseconds. */
 function costOf(work: () => void): number {
   const costs = times(8, () => {
     const before = process.cpuUsage();
@@ -122,7 +122,7 @@ function costOf(work: () => void): number {
   return Math.min(...costs);
 }
 
-/** What reading a job does to its schedule. */
+/** Does with a schedule what reading a job does. */
 function read(schedule: Schedule) {
   const compiled = compileSchedule(schedule);
   occurrences(compiled, NOW, 5);
@@ -130,7 +130,7 @@ function read(schedule: Schedule) {
   summarizeSchedule(schedule);
 }
 
-/** What making a job does: it is checked, compiled for what is stored, put to Temporal, and read. Answers whether it is accepted. */
+/** Does with a schedule what creating a job does: checks, compiles and reads it. Returns whether it is accepted. */
 function make(input: object): boolean {
   const schedule = Schedule.parse(input);
   try {
@@ -148,7 +148,7 @@ function make(input: object): boolean {
 const report = Object.entries(COSTLY).map(([name, parts]) => {
   const input = { timeZone, ...parts };
   const made = costOf(() => make(input));
-  // What is refused is never read.
+  // A refused schedule is never read.
   const isRead = make(input);
   const schedule = Schedule.parse(input);
   return { name, made, read: isRead ? costOf(() => read(schedule)) : 0 };

@@ -1,18 +1,18 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-/** A listener that nobody should reach, and that knows if somebody did. */
+/** A listener that counts its connections. */
 export interface CountingListener {
   port: number;
-  /** For each connection, the address of this machine at which it arrived; a mapped one is shown as IPv4. */
+  /** For each connection, the local address at which it arrived; a mapped one in its IPv4 form. */
   reachedAt: string[];
   stop: () => Promise<void>;
 }
 
-/** Listens on one port of all addresses of this machine, in IPv4 and, where there is one, IPv6; answers 200. */
+/** Listens on one port of all addresses of this machine, IPv4 and, if available, IPv6. Answers 200. */
 export async function startCountingListener(): Promise<CountingListener> {
   const reachedAt: string[] = [];
-  // Each call needs a connection of its own, so that each is checked.
+  // Each call needs a new connection, so that each is checked.
   const server = createServer((_request, response) =>
     response.setHeader('connection', 'close').end('reached'),
   );

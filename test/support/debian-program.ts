@@ -4,24 +4,24 @@ import os from 'node:os';
 import path from 'node:path';
 import { cacheFolder } from '../../local/cache-folder.ts';
 
-/** A program that these tests need, of a package of Debian. */
+/** A program that tests need, and its Debian package. */
 interface Wanted {
   program: string;
   package: string;
-  /** Those packages that it depends on, and that a usual system lacks. */
+  /** The dependencies that a usual system lacks. */
   libraries?: RegExp;
 }
 
-/** How a program is called. */
+/** How to run a program. */
 export interface Program {
   command: string;
-  /** For LD_LIBRARY_PATH; undefined if the system has its libraries. */
+  /** The value of LD_LIBRARY_PATH; undefined if the system has its libraries. */
   libraries: string | undefined;
 }
 
 /**
- * A program: the one on PATH, or that of Debian's package, unpacked into the user's cache folder without being root.
- * @throws Error that says what is needed, when neither can be had
+ * Finds a program on PATH, or unpacks its Debian package into the user's cache folder, without being root.
+ * @throws Error that says what is needed, if neither is possible
  */
 export function findDebianProgram(wanted: Wanted): Program {
   const onPath = `${process.env['PATH'] ?? ''}${path.delimiter}/usr/sbin`
@@ -48,13 +48,13 @@ export function findDebianProgram(wanted: Wanted): Program {
   };
 }
 
-/** Also those of its dependencies. */
+/** Whether to download its dependencies as well. */
 const DEPENDENCIES_ALONE = [
   '--recurse',
   ...['recommends', 'suggests', 'conflicts', 'breaks', 'replaces', 'enhances'].map((kind) => `--no-${kind}`),
 ];
 
-/** Downloads packages, and returns the folder in which they lie unpacked, all of them or none. */
+/** Downloads and unpacks packages, all of them or none. Returns their folder. */
 function unpack(wanted: Wanted, cache: string): string {
   const temporary = mkdtempSync(path.join(os.tmpdir(), 'debian-'));
   const run = (command: string, ...args: string[]): string => {

@@ -1,28 +1,28 @@
 import { createParser } from 'eventsource-parser';
 import { createEventCheck } from './check-events.ts';
 
-/** A server-sent event as it arrived. */
+/** A received server-sent event. */
 interface ReceivedEvent {
   id: string;
   event: string;
   data: unknown;
 }
 
-/** A client that follows runs. */
+/** A client of the run stream. */
 export interface Follower {
   events: ReceivedEvent[];
-  /** How an event, or a line of the stream, is unlike the OpenAPI document or the HTML standard. */
+  /** Violations of the OpenAPI document or the HTML standard by events or lines of the stream. */
   faults: string[];
-  /** After how long it is to connect again, once it was told. */
+  /** The reconnection time that the stream has sent, in milliseconds. */
   readonly retryMs: number | undefined;
   /** The id of the last event that had one. */
   readonly lastEventId: string;
-  /** Resolves when the stream has ended, from either side. */
+  /** Resolves when either side has ended the stream. */
   ended: Promise<void>;
   close: () => void;
 }
 
-/** Follows runs as a browser's EventSource would (HTML standard, 9.2.6). Resolves when the stream has begun. */
+/** Follows runs like the EventSource of a browser (HTML standard, 9.2.6). Resolves when the stream has started. */
 export async function followRuns(
   url: string,
   lastEventId = '',

@@ -18,31 +18,31 @@ interface AccessLine {
   path: string;
   status: number;
   caller: string;
-  /** The addresses of the APIs that were asked, in turn; empty if none was. */
+  /** The addresses of the APIs that the gateway called, in order; empty if it called none. */
   apis: string;
 }
 
-/** The gateway of deploy/gateway before APIs that a name server of its own finds. */
+/** The gateway of deploy/gateway, with a name server that resolves the APIs. */
 export interface Gateway {
   url: string;
   plainUrl: string;
   names: NameServer;
   fetch: (path: string, init?: RequestInit) => Promise<Response>;
-  /** In the order in which the requests were answered. */
+  /** The access log, in the order of the answers. */
   accessLog: () => AccessLine[];
   stop: () => Promise<void>;
 }
 
 const findNginx = () => findDebianProgram({ program: 'nginx', package: 'nginx' }).command;
 
-/** Writes what the template comes to with these settings, as the entry point of nginx's image does; answers nginx's arguments. */
+/** Fills in the template, like the entry point of nginx's image. Returns the arguments for nginx. */
 function configure(folder: string, settings: Record<string, string>): string[] {
   const filled = readFileSync(TEMPLATE, 'utf8').replaceAll(
     /\$\{([A-Z_]+)\}/g,
     (text, name: string) => settings[name] ?? text,
   );
   const file = path.join(folder, 'nginx.conf');
-  // What the image brings along: where it may write.
+  // Paths that the image sets.
   const places = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
     .map((kind) => `${kind}_temp_path ${folder}/${kind};`)
     .join(' ');
@@ -50,7 +50,7 @@ function configure(folder: string, settings: Record<string, string>): string[] {
   return ['-c', file, '-p', folder, '-e', 'stderr', '-g', `daemon off; pid ${folder}/nginx.pid;`];
 }
 
-/** Has nginx look at the gateway's file, filled so. @throws Error with what it says of it */
+/** Makes nginx check the filled template. @throws Error with the messages of nginx */
 export function checkGateway(folder: string, settings: Record<string, string>): void {
   const { status, stderr } = spawnSync(findNginx(), ['-t', ...configure(folder, settings)], {
     encoding: 'utf8',
@@ -59,8 +59,8 @@ export function checkGateway(folder: string, settings: Record<string, string>): 
 }
 
 /**
- * Starts nginx with the very file that a deployment uses. The APIs listen on `apiPort` and `internalPort`, each on a
- * loopback address of its own. @throws Error when there is no nginx, or with its last words
+ * Starts nginx with the template of a deployment. The APIs listen on `apiPort` and `internalPort`, each on its own loopback
+ * address. @throws Error if there is no nginx, or with its last output
  */
 export async function startGateway(options: {
   folder: string;

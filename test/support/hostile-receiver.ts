@@ -1,11 +1,11 @@
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { brotliCompressSync, gzipSync } from 'node:zlib';
 
-// Made beforehand, for it takes seconds in which nobody else is answered.
+// Created in advance, because this takes seconds in which no other request is answered.
 const GZIP_BOMB = gzipSync(Buffer.alloc(64 * 1024 * 1024));
 const BROTLI_BOMB = brotliCompressSync(Buffer.alloc(64 * 1024 * 1024, 'z'));
 
-/** Ways in which a target can misbehave, by the path under which it does. Each has the whole connection to itself. */
+/** Kinds of bad answers, by path. Each handles the whole connection. */
 const MISBEHAVIOURS: Record<string, (socket: Socket) => void> = {
   '/reset': (socket) => void socket.resetAndDestroy(),
   '/hang-up': (socket) => void socket.end(),
@@ -77,7 +77,7 @@ const MISBEHAVIOURS: Record<string, (socket: Socket) => void> = {
 
 const refuse = (socket: Socket) => void socket.end('HTTP/1.1 400 Bad request\r\nContent-Length: 0\r\n\r\n');
 
-/** Writes for as long as somebody reads. */
+/** Writes as long as the other side reads. */
 function pour(socket: Socket, text: string): void {
   const more = () => {
     while (socket.writable && socket.write(text));
@@ -94,7 +94,7 @@ function drip(socket: Socket): void {
 /** A target that misbehaves. */
 export interface HostileReceiver {
   port: number;
-  /** Bytes that it has sent, in all. */
+  /** The total number of sent bytes. */
   bytesSent: () => number;
   stop: () => Promise<void>;
 }

@@ -1,8 +1,8 @@
 import { hostname } from 'node:os';
 
 /**
- * URLs by which somebody could try to reach a port of this machine, or what else is not public, by group. Each of them
- * aims at the given port, as far as its trick leaves room for one.
+ * URLs with which an attacker could try to reach a port of this machine or another internal address, by group. Each uses
+ * the given port, if its form allows a port.
  */
 export function hostileUrls(port: number): Record<string, string[]> {
   const at = (...hosts: string[]) => hosts.map((host) => `http://${host}:${port}/secret`);

@@ -2,7 +2,7 @@ import type { Job } from '../../domain/job/job.ts';
 import type { apiClient } from './client.ts';
 import { waitFor } from './wait-for.ts';
 
-/** Waits until a job is in a state, and answers it as it is then. */
+/** Waits until a job is in a state, and returns the job. */
 export const untilState = (
   api: Pick<ReturnType<typeof apiClient>, 'getJob'>,
   id: string,

@@ -2,10 +2,10 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import type { Stack } from './stack.ts';
 
-/** With this pepper the APIs of these tests hash their keys. */
+/** The pepper with which the APIs of tests hash API keys. */
 export const API_KEY_PEPPER = 'p'.repeat(32);
 
-/** Runs "npm run keys" against the database of a stack. Rejects with what it said if it fails. */
+/** Runs "npm run keys" against the database of a stack. Rejects with its output if it fails. */
 export async function runKeys(
   { databaseUrl }: Pick<Stack, 'databaseUrl'>,
   ...args: string[]
@@ -15,7 +15,7 @@ export async function runKeys(
   });
 }
 
-/** A new key, made as an operator makes one. */
+/** Creates an API key with the command, like an operator. */
 export async function makeKey(
   stack: Pick<Stack, 'databaseUrl'>,
   name: string,

@@ -1,15 +1,15 @@
 import { createSocket } from 'node:dgram';
 import { decode, encode, type Packet } from 'dns-packet';
 
-/** A DNS server for one name, whose addresses a test may change. */
+/** A DNS server for one name, whose addresses a test can change. */
 export interface NameServer {
-  /** As address:port. */
+  /** As `address:port`. */
   address: string;
   addresses: string[];
   stop: () => Promise<void>;
 }
 
-/** Answers questions for `name` with the addresses of the moment, and all others with "no such name". */
+/** Answers queries for `name` with its current addresses, and all others with NXDOMAIN. */
 export async function startNameServer(name: string, addresses: string[]): Promise<NameServer> {
   const socket = createSocket('udp4');
   const server: NameServer = {
@@ -23,7 +23,7 @@ export async function startNameServer(name: string, addresses: string[]): Promis
     const answer: Packet = {
       type: 'response',
       ...(id === undefined ? {} : { id }),
-      // In its lowest bits, the flags of an answer hold its code: 3 is NXDOMAIN.
+      // The lowest bits of the flags hold the response code: 3 is NXDOMAIN.
       flags: isKnown ? 0 : 3,
       questions,
       answers:

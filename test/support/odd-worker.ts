@@ -5,7 +5,7 @@ import { ApplicationFailure } from '@temporalio/activity';
 import { RawValue } from '@temporalio/common';
 import { NativeConnection, Worker } from '@temporalio/worker';
 
-// A user's worker that does what users' workers do when they do not do what they should.
+// A worker of a user with activities that fail, hang, or return strange values.
 const strange = () =>
   RawValue.fromPayload({
     metadata: { encoding: Buffer.from('json/strange') },

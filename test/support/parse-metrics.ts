@@ -1,21 +1,21 @@
-/** A metric with its series, as a scrape shows it. */
+/** A metric with the number of its series. */
 interface Family {
   name: string;
   type: string;
   help: string;
-  /** How many series it has. */
+  /** The number of series. */
   series: number;
 }
 
-/** What one process answers a Prometheus. */
+/** The metrics of one process. */
 export interface Scrape {
   text: string;
   families: Family[];
-  /** The value of one series; undefined if it is not there. Labels that are not named do not count. */
+  /** The value of one series; undefined if it does not exist. Other labels are ignored. */
   value: (name: string, labels?: Record<string, string>) => number | undefined;
 }
 
-/** Reads Prometheus' text format, as far as these tests need it. */
+/** Parses the text format of Prometheus, as far as these tests need it. */
 export function parseMetrics(text: string): Scrape {
   const families = new Map<string, Family>();
   const samples: { name: string; labels: Record<string, string>; value: number }[] = [];

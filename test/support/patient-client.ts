@@ -4,7 +4,7 @@ import { isUnreachable } from '../../scheduling/temporal/temporal-errors.ts';
 const DEADLINE_MS = 5_000;
 const MAX_ATTEMPTS = 6;
 
-/** Now and then a description of a schedule, which is a query to its workflow, hangs in a busy server; the next one answers. */
+/** Describing a schedule is a query to its workflow, which sometimes hangs in a busy server. A retry succeeds. */
 class PatientScheduleClient extends ScheduleClient {
   protected override async _describeSchedule(scheduleId: string) {
     for (let attempt = 1; ; attempt++) {
@@ -18,7 +18,7 @@ class PatientScheduleClient extends ScheduleClient {
   }
 }
 
-/** A client for tests, which asks again where a busy server did not answer. */
+/** Creates a client that retries if a busy server does not answer. */
 export function createPatientClient(connection: Connection, namespace: string): Client {
   const client = new Client({ connection, namespace });
   const schedule = new PatientScheduleClient({ ...client.schedule.options, connection });

@@ -1,4 +1,4 @@
-/** A certificate for target.example, proxy.example, 127.0.0.1 and 93.184.216.34, with its key: for tests alone, until 2126. */
+/** A certificate for target.example, proxy.example, 127.0.0.1 and 93.184.216.34 with its key, only for tests, valid until 2126. */
 export const PRIVATELY_SIGNED = {
   key: `-----BEGIN PRIVATE KEY-----
 MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgivIAqTQ0dL4UtUmG
@@ -19,7 +19,7 @@ dBNGHDhVeefca4QSeviVPnXGJy/kS1Q=
 -----END CERTIFICATE-----`,
 };
 
-/** Of the authority that has signed it, and that nobody else knows. */
+/** The certificate of its authority, which nothing trusts by default. */
 export const PRIVATE_AUTHORITY = `-----BEGIN CERTIFICATE-----
 MIIBqTCCAU+gAwIBAgIURfZf2mF9tUUc9Hm8xq1twatk/nkwCgYIKoZIzj0EAwIw
 ITEfMB0GA1UEAwwWYXV0aG9yaXR5IG9mIGEgY29tcGFueTAgFw0yNjExMjkwNjEz

@@ -9,15 +9,15 @@ import { waitFor } from './wait-for.ts';
 
 const SOURCE = { package: 'prometheus' };
 
-/** Runs promtool; answers what it says. @throws Error with its words if it is not content */
+/** Runs promtool. Returns its output. @throws Error with its output if it fails */
 export function runPromtool(...args: string[]): string {
   const { command } = findDebianProgram({ ...SOURCE, program: 'promtool' });
   return execFileSync(command, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
 }
 
-/** A Prometheus that scrapes these targets every second. */
+/** A Prometheus that scrapes its targets every second. */
 export interface Prometheus {
-  /** The series that an expression has at the moment. @throws Error for an expression that is none */
+  /** The current series of an expression. @throws Error for an invalid expression */
   query: (expression: string) => Promise<unknown[]>;
   stop: () => Promise<void>;
 }
@@ -31,7 +31,7 @@ export async function startPrometheus(targets: string[]): Promise<Prometheus> {
     rule_files: [path.resolve('deploy/monitoring/alerts.yml')],
     scrape_configs: [{ job_name: 'scheduler', static_configs: [{ targets }] }],
   };
-  // JSON is YAML.
+  // JSON is valid YAML.
   writeFileSync(path.join(folder, 'prometheus.yml'), JSON.stringify(configuration));
   const server = startLogged(
     command,

@@ -3,9 +3,9 @@ import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 /** A TCP proxy on the loopback address whose connections a test can cut. */
 export interface Proxy {
   port: number;
-  /** Cuts all connections, and every new one at once. */
+  /** Cuts all connections, and every new one immediately. */
   cut: () => void;
-  /** Lets nothing through any more without a word, in either direction, until it is cut. */
+  /** Drops all data in both directions, without closing connections, until it is cut. */
   freeze: () => void;
   /** Keeps open connections open and lets nothing more through them; new ones are let through. */
   silence: () => void;

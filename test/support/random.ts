@@ -1,6 +1,6 @@
-/** Random choices that a seed repeats. */
+/** Reproducible random choices. */
 export interface Random {
-  /** From 0 up to and without 1. */
+  /** From 0 to 1, without 1. */
   next: () => number;
   integer: (min: number, max: number) => number;
   pick: <Value>(values: readonly Value[]) => Value;

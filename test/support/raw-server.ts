@@ -1,14 +1,14 @@
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 
-/** A server of bytes. */
+/** A server that sends raw bytes. */
 export interface RawServer {
   port: number;
-  /** The head of each request that came, and what came with it, connection after connection. */
+  /** The received data of each request, headers first. */
   requests: string[];
   stop: () => Promise<void>;
 }
 
-/** Answers each request on a loopback address with whatever `answer` does to its connection. */
+/** Starts a server on a loopback address. `answer` handles the connection of each request. */
 export function startRawServer(
   answer: (socket: Socket, nthOnConnection: number) => void,
   address = '127.0.0.1',

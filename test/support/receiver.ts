@@ -1,7 +1,7 @@
 import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-/** A call as it arrived. */
+/** A received call. */
 interface ReceivedCall {
   at: number;
   method: string;
@@ -11,15 +11,15 @@ interface ReceivedCall {
   bytes: Buffer;
 }
 
-/** What a target answers. Without one, it is 200 with "ok". */
+/** Answers a call. The default is 200 with "ok". */
 type Respond = (call: ReceivedCall, response: ServerResponse) => void;
 
-/** A target for jobs that remembers every call. */
+/** A target that remembers every call. */
 export interface Receiver {
   url: string;
   calls: ReceivedCall[];
   callsTo: (path: string) => ReceivedCall[];
-  /** Sets what a path answers from now on. */
+  /** Sets the answer of a path. */
   respond: (path: string, respond: Respond) => void;
   stop: () => Promise<void>;
 }

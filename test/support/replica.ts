@@ -5,18 +5,18 @@ import { findPort } from '../../local/ports.ts';
 import { findOsUser, startPostgres, type RunningPostgres } from '../../local/postgres.ts';
 import { fromRunner } from './environment.ts';
 
-/** A Postgres server and a streaming replica of it. */
+/** A Postgres server and its streaming replica. */
 export interface ReplicatedPostgres {
   primary: RunningPostgres;
   /** The connection string of one of the replica's databases. */
   replicaUrlOf: (database: string) => string;
   stopReplica: () => Promise<void>;
-  /** Starts it anew, where it was. */
+  /** Starts the replica again, with its port and data. */
   startReplica: () => Promise<void>;
   stop: () => Promise<void>;
 }
 
-/** Starts both. The replica begins as a copy of the primary's files, for the embedded Postgres comes without pg_basebackup. */
+/** Starts both. The replica starts as a copy of the primary's files, because the embedded Postgres lacks pg_basebackup. */
 export async function startReplicatedPostgres(name: string): Promise<ReplicatedPostgres> {
   const folder = fromRunner('folder');
   const primaryPort = await findPort(0);
@@ -29,7 +29,7 @@ export async function startReplicatedPostgres(name: string): Promise<ReplicatedP
       settings: ['fsync=off', 'wal_keep_size=64MB', ...settings],
       say: () => undefined,
     });
-  // Each says where it keeps its files, which is not always where it was asked to.
+  // Each returns its data folder, which can differ from the requested one.
   const [original, other] = await Promise.all([start('primary', primaryPort), start('replica', replicaPort)]);
   await Promise.all([original.stop(), other.stop()]);
   rmSync(other.dataDir, { recursive: true });

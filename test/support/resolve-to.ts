@@ -1,6 +1,6 @@
 import type { Resolve } from '../../activities/call/ssrf-guard.ts';
 
-/** Stands for the resolver of a process: every name has these addresses. */
+/** A resolver that returns these addresses for every name. */
 export const resolveTo =
   (...addresses: string[]): Resolve =>
   (_host, _options, callback) =>

@@ -6,7 +6,7 @@ import { findDebianProgram } from './debian-program.ts';
 import { fromRunner } from './environment.ts';
 import { waitFor } from './wait-for.ts';
 
-/** Starts an nginx before these APIs, with the settings that docs/operations.md names. */
+/** Starts an nginx in front of these APIs, with the settings of docs/operations.md. */
 export async function startReverseProxy(
   name: string,
   apis: string[],

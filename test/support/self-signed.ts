@@ -1,4 +1,4 @@
-/** A certificate for 127.0.0.1 that no authority has signed, with its key: for tests alone, until 2126. */
+/** A self-signed certificate for 127.0.0.1 with its key, only for tests, valid until 2126. */
 export const SELF_SIGNED = {
   key: `-----BEGIN PRIVATE KEY-----
 MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgr90A/NmzNDztiX3p

@@ -11,15 +11,15 @@ interface OperationObject {
 /** The OpenAPI document of the API under test. */
 export interface ServedDocument {
   paths: Record<string, Record<string, OperationObject>>;
-  /** The validator of the schema at a JSON pointer, given by its keys; undefined if there is none. */
+  /** The validator of the schema at a JSON pointer, given as its keys; undefined if there is none. */
   validatorAt: (keys: string[]) => ValidateFunction | undefined;
-  /** What is wrong, in words. */
+  /** Formats validation errors. */
   wordsFor: (errors: ValidateFunction['errors']) => string;
 }
 
 const escape = (key: string) => key.replaceAll('~', '~0').replaceAll('/', '~1');
 
-/** Reads the document that the runner of the tests has written into its folder. */
+/** Reads the document from the folder of the test runner. */
 export function readServedDocument(folder: string): ServedDocument {
   const document = JSON.parse(readFileSync(path.join(folder, DOCUMENT_FILE), 'utf8')) as {
     paths: ServedDocument['paths'];

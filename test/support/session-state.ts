@@ -1,12 +1,12 @@
 import type pg from 'pg';
 
-/** A session of Postgres, and what was left in it. */
+/** A session of Postgres and its remaining state. */
 interface SessionState {
   pid: number;
   left: object;
 }
 
-/** What `lookAtSession` finds in a session in which nobody has left anything, besides its statement timeout. */
+/** The result of `lookAtSession` for a clean session, without its statement timeout. */
 export const NOTHING_LEFT = {
   statements: null,
   locks: null,
@@ -16,7 +16,7 @@ export const NOTHING_LEFT = {
   settings: null,
 };
 
-/** Looks for what outlives a transaction in the session that a pooler lends to this client, whichever it is. */
+/** Reads the state that outlives a transaction, in the session that the pooler assigns to this client. */
 export async function lookAtSession(client: pg.Client): Promise<SessionState> {
   const { rows } = await client.query<SessionState>(`
     SELECT pg_backend_pid() AS pid, json_build_object(

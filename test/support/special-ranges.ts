@@ -1,16 +1,16 @@
-/** A special range with its first and last address, and the neighbours that are public. */
+/** A special range with its first and last address, and its public neighbours. */
 export interface SpecialRange {
   name: string;
   first: string;
   last: string;
-  /** Where the neighbour belongs to another special range, there is none. */
+  /** Missing if the neighbour belongs to another special range. */
   before?: string;
   after?: string;
 }
 
 /**
- * IANA's registries of special-purpose addresses for IPv4 and IPv6 (RFC 6890, and what was added since), with multicast
- * and what RFC 4291 and RFC 3879 have withdrawn.
+ * IANA's registries of special-purpose addresses for IPv4 and IPv6 (RFC 6890 and later additions), with multicast and the
+ * ranges that RFC 4291 and RFC 3879 have withdrawn.
  */
 export const SPECIAL_RANGES: SpecialRange[] = [
   { name: 'this network', first: '0.0.0.0', last: '0.255.255.255', after: '1.0.0.0' },

@@ -7,17 +7,17 @@ import { createPatientClient } from './patient-client.ts';
 import { startPgBouncer } from './pgbouncer.ts';
 import { startReceiver, type Receiver } from './receiver.ts';
 
-/** An API or worker process, from the build, as in production. */
+/** An API or worker process, from dist/ as in production. */
 export interface ServiceProcess {
   process: LoggedProcess;
   url: string;
   stop: (signal?: NodeJS.Signals) => Promise<void>;
 }
 
-/** A database, a Temporal namespace and a target of its own, and processes that work on them. */
+/** A database, a Temporal namespace, a target, and the processes that use them. */
 export interface Stack {
   receiver: Receiver;
-  /** For looking at the tables. */
+  /** For reading and changing the tables. */
   db: pg.Pool;
   temporal: Client;
   databaseUrl: string;
@@ -26,22 +26,22 @@ export interface Stack {
   stop: () => Promise<void>;
 }
 
-/** So many sessions a PgBouncer has for all processes of a stack. */
+/** The number of sessions of a PgBouncer for all processes of a stack. */
 const POOL_SIZE = 10;
 
-/** With this key the services of a stack encrypt the secrets of jobs, if they are not given another one. */
+/** The default SECRET_KEYS of the processes of a stack. */
 export const SECRET_KEYS = `test:${Buffer.alloc(32, 'k').toString('base64')}`;
 
-/** Sets up a stack without processes. `name` is that of the test file: the runner has made a namespace for it. */
+/** Creates a stack without processes. `name` is that of the test file, for which the runner has created a namespace. */
 export async function createStack(name: string): Promise<Stack> {
   const { databaseUrl, dropDatabase } = await createTestDatabase(name, TEMPLATE_DATABASE);
   const db = new pg.Pool({ connectionString: databaseUrl, max: 4 });
-  // The database is dropped by force, which may cut a connection that is just being closed.
+  // Dropping the database by force may break a connection that is being closed.
   db.on('error', () => undefined);
   const connection = await Connection.connect({ address: fromRunner('temporalAddress') });
   const receiver = await startReceiver();
   const processes: ServiceProcess[] = [];
-  // npm run test:pgbouncer has all processes go through one.
+  // With npm run test:pgbouncer, all processes connect through PgBouncer.
   const pooled = process.env['TEST_THROUGH_PGBOUNCER']
     ? await startPgBouncer({
         name: `stack-${name}`,
@@ -87,7 +87,7 @@ export async function createStack(name: string): Promise<Stack> {
   };
 }
 
-/** Makes a database of its own for a test, as a copy of `template` or empty. */
+/** Creates a database for a test, as a copy of `template` or empty. */
 export async function createTestDatabase(name: string, template = 'template0') {
   const database = `test_${name.replaceAll('-', '_')}_${process.pid}`;
   const asAdmin = async (statement: string) => {
@@ -105,7 +105,7 @@ export async function createTestDatabase(name: string, template = 'template0') {
   };
 }
 
-/** Starts an API or worker from dist/, and resolves when it is ready. @throws Error with its last words if it ends before */
+/** Starts an API or worker from dist/. Resolves when it is ready. @throws Error with its last output if it ends before */
 export async function startServiceProcess(
   kind: 'api' | 'worker',
   logFile: string,
@@ -121,7 +121,7 @@ export async function startServiceProcess(
   });
   const result = await Promise.race([ready, service.exited]);
   if (!('port' in result)) throw new Error(`The ${kind} ended before it was ready: ${result.lastWords}`);
-  // Of all addresses, take one.
+  // 0.0.0.0 is no address to connect to.
   const host = env['HOST'] === undefined || env['HOST'] === '0.0.0.0' ? '127.0.0.1' : env['HOST'];
   return {
     process: service,

@@ -2,8 +2,8 @@ import type { LoggedProcess } from '../../local/processes.ts';
 import { waitFor } from './wait-for.ts';
 
 /**
- * Resolves when a process that was just started is up, as `probe` tells.
- * @throws Error with its last words if it ends before, or as `waitFor` does
+ * Resolves when `probe` says that a started process is up.
+ * @throws Error with its last output if it ends before, or like `waitFor`
  */
 export async function waitForStart(
   what: string,

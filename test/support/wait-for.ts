@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /**
- * Resolves with the first truthy value that `probe` gives.
- * @throws Error naming what was waited for, and the last error of the probe, once `timeoutMs` have passed
+ * Calls `probe` until it returns a truthy value, and resolves with it. Errors of `probe` are retried.
+ * @throws Error after `timeoutMs` that names `what`, with the last error of `probe` as its cause
  */
 export async function waitFor<Value>(
   what: string,
@@ -18,8 +18,7 @@ export async function waitFor<Value>(
     } catch (error) {
       lastError = error;
     }
-    if (Date.now() > deadline)
-      throw new Error(`waited ${timeoutMs} ms in vain for ${what}`, { cause: lastError });
+    if (Date.now() > deadline) throw new Error(`waited ${timeoutMs} ms for ${what}`, { cause: lastError });
     await sleep(50);
   }
 }

@@ -17,7 +17,7 @@ interface Service {
 const read = (file: string) =>
   parse(readFileSync(file, 'utf8'), { merge: true }) as { services: Record<string, Service> };
 
-test('docker-compose.yml tunes Temporal just as npm start does', () => {
+test('docker-compose.yml tunes Temporal like npm start', () => {
   const temporal = read('docker-compose.yml').services['temporal'];
   const flags = temporal?.command?.filter((flag) =>
     /^--(sqlite-pragma|search-attribute|dynamic-config-value)=/.test(flag),
@@ -31,7 +31,7 @@ describe('deploy/compose', () => {
   const { services } = read(path.join(folder, 'compose.yaml'));
   const text = readFileSync(path.join(folder, 'compose.yaml'), 'utf8');
   const example = readFileSync(path.join(folder, '.env.example'), 'utf8');
-  /** As the engine fills it in, with what stands in .env. */
+  /** Replaces the variables as the engine does, with the values of .env. */
   const given: Record<string, string> = {
     POSTGRES_PASSWORD: 'a1',
     TEMPORAL_POSTGRES_PASSWORD: 'b2',
@@ -45,14 +45,14 @@ describe('deploy/compose', () => {
       sign === '+' ? (given[name] && String(text)) || '' : (given[name] ?? String(text)),
     );
 
-  test.each(['api', 'worker', 'migrate'])('gives the %s an environment that it starts with', (name) => {
+  test.each(['api', 'worker', 'migrate'])('gives %s an environment with which it starts', (name) => {
     const environment = Object.entries(services[name]?.environment ?? {});
     const filled = Object.fromEntries(environment.map(([key, value]) => [key, fill(value)]));
-    // What the image sets.
+    // The image sets these.
     expect(() => readConfig({ HOST: '0.0.0.0', ...filled })).not.toThrow();
   });
 
-  test('requires what .env.example leaves to be filled in, and knows all that it shows', () => {
+  test('requires the empty variables of .env.example, and uses all of its variables', () => {
     const required = [...text.matchAll(/\$\{(\w+):\?/g)].map(([, name]) => name);
     const blank = [...example.matchAll(/^(\w+)=$/gm)].map(([, name]) => name);
     expect(new Set(required)).toEqual(new Set(blank));
@@ -60,7 +60,7 @@ describe('deploy/compose', () => {
     for (const [, name] of example.matchAll(/^(?:# )?([A-Z_]+)=/gm)) expect(text).toContain(`\${${name}`);
   });
 
-  test('mounts files that are there', () => {
+  test('mounts files that exist', () => {
     const files = Object.values(services)
       .flatMap(({ volumes = [] }) => volumes.map((volume) => volume.split(':')[0] ?? ''))
       .filter((source) => source.startsWith('.'));
@@ -68,7 +68,7 @@ describe('deploy/compose', () => {
     for (const file of files) expect([file, existsSync(path.join(folder, file))]).toEqual([file, true]);
   });
 
-  test('pins every image, and shows the gateway alone to the world', () => {
+  test('pins every image, and publishes only the gateway', () => {
     for (const [name, { image, ports = [] }] of Object.entries(services)) {
       if (image !== undefined && image !== 'durable-job-scheduler')
         expect([name, image]).toEqual([name, expect.stringMatching(/:v?\d+\.\d+(\.\d+)?[-\w.]*$/)]);
@@ -78,11 +78,11 @@ describe('deploy/compose', () => {
     }
   });
 
-  test('gives the gateway all that its template takes', () => {
+  test('gives the gateway all variables of its template', () => {
     const template = readFileSync('deploy/gateway/nginx.conf.template', 'utf8');
     const taken = new Set([...template.matchAll(/\$\{([A-Z_]+)\}/g)].map(([, name]) => name));
     const gateway = Object.keys(services['gateway']?.environment ?? {});
-    // Where nginx's image writes what it makes of the template.
+    // nginx's image writes the filled template here.
     expect(new Set(gateway)).toEqual(new Set([...taken, 'NGINX_ENVSUBST_OUTPUT_DIR']));
   });
 });

@@ -5,8 +5,8 @@ import type { FaultLog, OperationKind, OperationRecord, PlainSchedule, TargetCal
 import { dueBetween, isDue } from '../faults/oracle.ts';
 import { createRandom, type Random } from '../support/random.ts';
 
-// A log as the bench writes it, of a service without a fault; then one thing is made wrong, and the checker has to say
-// so, with the right word. Each is done at many random places.
+// A log as the fault bench writes it, of a service without errors. Then one error is planted, and the checker must report
+// it under the right kind. Each error is planted at many random places.
 const BEGIN = Date.UTC(2026, 0, 1);
 const HORIZON = BEGIN + 600_000;
 const PLACES = 40;
@@ -16,7 +16,7 @@ const idOf = (number: number) => `00000000-0000-7000-8000-${String(number).padSt
 const runOf = (job: string, instant: number) => `run of ${job} at ${instant}`;
 const toText = (instant: number) => new Date(instant).toISOString().replace('.000Z', 'Z');
 
-/** What is done to a job, and when, in seconds from the beginning; each takes 100 ms. */
+/** An operation on a job, and its time in seconds from the beginning. Each operation takes 100 ms. */
 type Step = [kind: OperationKind, second: number, schedule?: PlainSchedule];
 
 const JOBS: { overlap: 'allowAll' | 'bufferAll' | 'skip'; steps: Step[] }[] = [
@@ -49,7 +49,7 @@ const JOBS: { overlap: 'allowAll' | 'bufferAll' | 'skip'; steps: Step[] }[] = [
   },
 ];
 
-/** The runs that a service without fault would make: by the instant before which each step took effect. */
+/** The runs that a service without errors would start, given the instants at which the operations took effect. */
 function cleanLog(): FaultLog {
   const log: FaultLog = {
     ...{ seed: 0, startedAt: BEGIN, horizon: HORIZON },
@@ -113,7 +113,7 @@ function scheduleAt(steps: Step[], instant: number): PlainSchedule | undefined {
   return active ? schedule : undefined;
 }
 
-/** What a service without fault records of the pauses of a job. */
+/** The runs that a service without errors records for the pauses of a job. */
 function addPause(log: FaultLog, job: string, steps: Step[]): void {
   const schedule = steps[0]?.[2];
   const [from, until] = (['pause', 'resume'] as const).map(
@@ -142,7 +142,7 @@ function addRun(log: FaultLog, job: string, scheduledAt: number, run: string, ma
   });
 }
 
-/** Forgets a run wherever it left a trace. */
+/** Removes a run and all its traces from the log. */
 function dropRun(log: FaultLog, run: string): void {
   log.calls = log.calls.filter((call) => call.run !== run);
   log.runs = log.runs.filter(({ id }) => id !== run);
@@ -154,7 +154,7 @@ const isNearChange = (call: TargetCall) =>
     ([, second]) => Math.abs(BEGIN + second * 1_000 - call.scheduledAt) < 40_000,
   );
 const isNearFault = ({ at }: TargetCall) => at > FAULT.startedAt - 10_000 && at < FAULT.endedAt + 40_000;
-/** A call that no fault and no change of its job is near to, and that is an occurrence's. */
+/** A call of an occurrence without a fault or a change of its job nearby. */
 const pickCall = (log: FaultLog, random: Random, wanted: (call: TargetCall) => boolean = () => true) =>
   random.pick(
     log.calls.filter(
@@ -169,13 +169,13 @@ const runRecordOf = (log: FaultLog, { run }: TargetCall) =>
 const pauseRunOf = (log: FaultLog) =>
   log.runs.find(({ pause }) => pause) as FaultLog['runs'][0] & { pause: { until: number; count: number } };
 
-/** The first occurrence of a pause has a row of its own, and is not counted with it. */
+/** Gives the first occurrence of a pause its own row, without counting it in the pause. */
 function withoutFirst(run: ReturnType<typeof pauseRunOf>): void {
   run.scheduledAt += 6_000;
   run.pause.count--;
 }
 
-/** Plants something at many places, each in a log of its own; gives the kinds of findings of each. */
+/** Plants an error at many places, each in its own log. Returns the kinds of findings for each. */
 function plant(spoil: (log: FaultLog, random: Random) => void): FindingKind[][] {
   return Array.from({ length: PLACES }, (_, seed) => {
     const log = cleanLog();
@@ -185,7 +185,7 @@ function plant(spoil: (log: FaultLog, random: Random) => void): FindingKind[][] 
 }
 const everywhere = (...kinds: FindingKind[]) => Array.from({ length: PLACES }, () => kinds);
 
-test('a clean log has no findings, and its figures are right', () => {
+test('a log without errors has no findings, and its figures are right', () => {
   const report = check(cleanLog());
   expect(report.findings).toEqual([]);
   expect(report.passed).toBe(true);
@@ -195,7 +195,7 @@ test('a clean log has no findings, and its figures are right', () => {
   expect(report.recovery['kill worker']).toEqual({ count: 1, median: 2_000, p99: 2_000, max: 2_000 });
 });
 
-describe('what is missing', () => {
+describe('missing:', () => {
   test('an occurrence without any trace', () => {
     expect(plant((log, random) => dropRun(log, pickCall(log, random).run))).toEqual(everywhere('missing'));
   });
@@ -207,7 +207,7 @@ describe('what is missing', () => {
       }),
     ).toEqual(everywhere('missing'));
   });
-  test('also beside a fault', () => {
+  test('an occurrence near a fault', () => {
     expect(
       plant((log, random) => {
         const beside = log.calls.filter(
@@ -217,22 +217,22 @@ describe('what is missing', () => {
       }),
     ).toEqual(everywhere('missing'));
   });
-  test('a skipped occurrence of a job that skips none, and of one that does where nothing overlaps', () => {
+  test('a skipped occurrence of a job that skips none, or without an overlap', () => {
     const skip = (log: FaultLog, call: TargetCall) => {
       log.calls = log.calls.filter(({ run }) => run !== call.run);
       runRecordOf(log, call).state = 'skipped';
     };
     expect(plant((log, random) => skip(log, pickCall(log, random)))).toEqual(everywhere('missing'));
   });
-  test('a run that was asked for', () => {
+  test('a manual run', () => {
     expect(plant((log) => dropRun(log, idOf(903)))).toEqual(everywhere('missing'));
   });
-  test('an occurrence of the old schedule just before it changed', () => {
+  test('an occurrence of the old schedule just before its change', () => {
     expect(plant((log) => dropRun(log, runOf(idOf(4), BEGIN + 246_000)))).toEqual(everywhere('missing'));
   });
 });
 
-describe('what is there twice', () => {
+describe('doubled:', () => {
   test('two runs of one occurrence', () => {
     expect(
       plant((log, random) => {
@@ -241,7 +241,7 @@ describe('what is there twice', () => {
       }),
     ).toEqual(everywhere('duplicate'));
   });
-  test('two executions in Temporal, even when one of them made no call', () => {
+  test('two workflows in Temporal, even if one of them made no call', () => {
     expect(
       plant((log, random) => {
         const workflow = workflowOf(log, pickCall(log, random));
@@ -249,7 +249,7 @@ describe('what is there twice', () => {
       }),
     ).toEqual(everywhere('duplicate'));
   });
-  test('a run that calls for two occurrences, or under two keys', () => {
+  test('a run that calls for two occurrences, or with two keys', () => {
     expect(
       plant((log, random) => {
         const call = pickCall(log, random);
@@ -258,7 +258,7 @@ describe('what is there twice', () => {
       }).every((kinds) => kinds.includes('duplicate')),
     ).toBe(true);
   });
-  test('a call that came again, and no fault was near; beside one it is counted', () => {
+  test('a repeated call without a fault nearby; near a fault it is counted', () => {
     expect(
       plant((log, random) => {
         const call = pickCall(log, random);
@@ -272,8 +272,8 @@ describe('what is there twice', () => {
   });
 });
 
-describe('what nobody asked for', () => {
-  test('an occurrence between two', () => {
+describe('unexpected:', () => {
+  test('an occurrence between two others', () => {
     expect(
       plant((log, random) => {
         const { job, scheduledAt } = pickCall(log, random, (call) => call.job !== idOf(5));
@@ -281,7 +281,7 @@ describe('what nobody asked for', () => {
       }),
     ).toEqual(everywhere('phantom'));
   });
-  test('one that is shifted: it is missing where it should be as well', () => {
+  test('a shifted occurrence, which is missing at its own time as well', () => {
     expect(
       plant((log, random) => {
         const call = pickCall(log, random, ({ job }) => job !== idOf(5));
@@ -290,7 +290,7 @@ describe('what nobody asked for', () => {
       }),
     ).toEqual(everywhere('missing', 'phantom'));
   });
-  test('of a paused job, a deleted one, after the last instant, by an old schedule', () => {
+  test('a call of a paused or deleted job, after the last instant, or by an old schedule', () => {
     const instants: [number, number][] = [
       [3, 128],
       [3, 500],
@@ -303,13 +303,13 @@ describe('what nobody asked for', () => {
       expect(check(log).findings.map(({ kind }) => kind)).toEqual(['phantom']);
     }
   });
-  test('of a job that nobody made, and a run that nobody was told of', () => {
+  test('a call of an unknown job, and a run that was never returned', () => {
     const log = cleanLog();
     addRun(log, idOf(77), BEGIN + 60_000, 'phantom', false);
     addRun(log, idOf(0), BEGIN + 60_500, idOf(999), true);
     expect(check(log).findings.map(({ kind }) => kind)).toEqual(['phantom', 'phantom']);
   });
-  test('a workflow without a call, but for one that was skipped beside a pause', () => {
+  test('a workflow without a call, unless it was skipped near a pause', () => {
     const withSkipped = (second: number) => {
       const log = cleanLog();
       const at = BEGIN + second * 1_000;
@@ -326,24 +326,24 @@ describe('what nobody asked for', () => {
   });
 });
 
-describe('what fell into a pause', () => {
+describe('an occurrence within a pause', () => {
   const spoilt = (spoil: (pause: ReturnType<typeof pauseRunOf>, log: FaultLog) => void) => {
     const log = cleanLog();
     spoil(pauseRunOf(log), log);
     return [...new Set(check(log).findings.map(({ kind }) => kind))];
   };
 
-  test('and is on no record', () => {
+  test('is reported if it is not recorded', () => {
     expect(spoilt((run, log) => (log.runs = log.runs.filter((other) => other !== run)))).toEqual(['silent']);
     expect(spoilt((run) => Object.assign(run.pause, { until: run.pause.until - 12_000, count: 8 }))).toEqual([
       'silent',
     ]);
   });
-  test('and is counted wrongly', () => {
+  test('is reported if the count is wrong', () => {
     expect(spoilt((run) => run.pause.count++)).toEqual(['state']);
     expect(spoilt((run) => (run.pause.count -= 2))).toEqual(['state']);
   });
-  test('may be behind while the pause lasts, but not by much', () => {
+  test('may be recorded a little later while the pause lasts', () => {
     const kinds = (spoil: (run: ReturnType<typeof pauseRunOf>) => void) => {
       const log = cleanLog();
       log.operations = log.operations.filter(
@@ -364,8 +364,8 @@ describe('what fell into a pause', () => {
   });
 });
 
-describe('what is late, stuck, or not as it was left', () => {
-  test('a call long after its time, but for one that a fault held up', () => {
+describe('late, stuck or lost:', () => {
+  test('a call long after its time, unless a fault delayed it', () => {
     expect(
       plant((log, random) => {
         pickCall(log, random, ({ at }) => at < FAULT.startedAt - 70_000 || at > FAULT.endedAt).at += 31_000;
@@ -375,7 +375,7 @@ describe('what is late, stuck, or not as it was left', () => {
     (log.calls.find(({ at }) => at > FAULT.startedAt) as TargetCall).at = FAULT.endedAt + 29_000;
     expect(check(log).counts.late).toBe(0);
   });
-  test('a run, a workflow, a job that does not get to Temporal', () => {
+  test('a run, a workflow, and a job that is never synced', () => {
     expect(
       plant((log, random) => {
         const call = pickCall(log, random);
@@ -387,7 +387,7 @@ describe('what is late, stuck, or not as it was left', () => {
       }),
     ).toEqual(everywhere('stuck'));
   });
-  test('a change that was lost, a job that is back, a schedule without a job', () => {
+  test('a lost change, a job that is back, a schedule without a job', () => {
     const spoils: ((jobs: FaultLog['jobs']) => void)[] = [
       ([job]) => job && (job.schedule = { kind: 'every', seconds: 4, offset: 2 }),
       ([job]) => job && (job.state = 'paused'),
@@ -402,14 +402,14 @@ describe('what is late, stuck, or not as it was left', () => {
       expect(check(log).findings.map(({ kind }) => kind)).toEqual(['state']);
     }
   });
-  test('a process that ended by itself, and an answer that says nothing but that something is wrong', () => {
+  test('a process that ended by itself, and an answer with an unexpected error', () => {
     const log = cleanLog();
     log.exits.push({ at: BEGIN + 1_000, process: 'worker-1', detail: 'an error that nobody caught' });
     const [call] = log.operations[0]?.calls ?? [];
     if (call) call.status = 500;
     expect(check(log)).toMatchObject({ passed: false, counts: { state: 2 } });
   });
-  test('a service that was not well again in time', () => {
+  test('a service that did not recover in time', () => {
     for (const readyAt of [null, FAULT.endedAt + 30_001]) {
       const log = cleanLog();
       for (const { recovery } of log.faults) recovery.readyAt = readyAt;
@@ -418,13 +418,13 @@ describe('what is late, stuck, or not as it was left', () => {
   });
 });
 
-describe('what an operation leaves open', () => {
+describe('an operation with an uncertain effect:', () => {
   const spoilPause = (change: (pause: OperationRecord) => void) => {
     const log = cleanLog();
     change(log.operations.find(({ kind }) => kind === 'pause') as OperationRecord);
     return log;
   };
-  test('while it is under way, both is right', () => {
+  test('while it is in progress, both outcomes are right', () => {
     const log = spoilPause(({ calls }) => calls[0] && (calls[0].endedAt += 20_000));
     withoutFirst(pauseRunOf(log));
     for (const second of [104, 116]) addRun(log, idOf(3), BEGIN + second * 1_000, `extra ${second}`, false);
@@ -432,7 +432,7 @@ describe('what an operation leaves open', () => {
     addRun(log, idOf(3), BEGIN + 128_000, 'phantom', false);
     expect(check(log).findings.map(({ kind }) => kind)).toEqual(['phantom']);
   });
-  test('what was refused changes nothing', () => {
+  test('a refused operation changes nothing', () => {
     const log = spoilPause((pause) => (pause.outcome = 'refused'));
     expect(check(log).counts.missing).toBeGreaterThan(5);
   });

@@ -15,7 +15,7 @@ test('package-lock.json installs on every platform, from any registry', () => {
   const missing = Object.values(packages).flatMap((entry) =>
     Object.keys(entry.optionalDependencies ?? {}).filter((name) => !names.has(name)),
   );
-  // npm leaves out the packages of other platforms where a registry does not have them yet; npm ci fails there.
+  // npm omits packages of other platforms if a registry does not have them yet, and then npm ci fails there.
   expect(missing).toEqual([]);
   expect(Object.values(packages).filter((entry) => entry.resolved !== undefined)).toEqual([]);
 });

@@ -11,7 +11,7 @@ const failing = (...bad: number[]) => {
 };
 const ignore = { isFatal: () => false, onFailure: () => undefined };
 
-test('the failure of one item is handled, and keeps no other from being worked on', async () => {
+test('a failure of one item is handled, and the others are processed', async () => {
   const { done, work } = failing(1, 3);
   const failures: string[] = [];
   const onFailure = (item: number, error: unknown) => void failures.push(`${item}: ${String(error)}`);
@@ -45,7 +45,7 @@ test('an error in handling a failure ends the loop', async () => {
   expect(done).toEqual([]);
 });
 
-test('begins nothing once its time is over, and says how many it began', async () => {
+test('starts nothing after its deadline, and returns how many it has started', async () => {
   const { done, work } = failing();
   const isOver = () => done.length >= 2;
   expect(await forEachIsolated([0, 1, 2, 3], { ...ignore, concurrency: 1, isOver }, work)).toBe(2);

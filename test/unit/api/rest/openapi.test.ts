@@ -113,7 +113,7 @@ describe('the OpenAPI document', () => {
     },
   );
 
-  test('shows the headers that operations take', () => {
+  test('describes the headers of operations', () => {
     const withHeader = (name: string) =>
       all
         .filter(({ operation }) =>
@@ -135,7 +135,7 @@ describe('the OpenAPI document', () => {
     ]);
   });
 
-  test('shows that several states of runs are written with commas', () => {
+  test('describes that several states of runs are separated by commas', () => {
     for (const path of ['/runs', '/jobs/{id}/runs'])
       expect(document.paths[path]?.['get']?.parameters?.find(({ name }) => name === 'state')).toMatchObject({
         in: 'query',
@@ -156,7 +156,7 @@ describe('the OpenAPI document', () => {
     expect(examplesOf('/jobs/{id}/backfill', '422')).toEqual(['idempotency_mismatch', 'invalid', 'too_many']);
   });
 
-  test('the examples of jobs and runs are what the service itself would accept as such', () => {
+  test('has examples of jobs and runs that the service accepts', () => {
     expect(Job.safeParse(document.components.schemas['Job']?.example).error?.issues).toBeUndefined();
     expect(Run.safeParse(document.components.schemas['Run']?.example).error?.issues).toBeUndefined();
   });

@@ -5,7 +5,7 @@ import { runSteps, type Step } from '../../../../scheduling/reconciler/run-steps
 
 const LIMITS = { passMs: 20, stepMs: 10 };
 
-/** A pass under a clock that stands still unless a step moves it, and what it logged. */
+/** A pass with a clock that only steps move, and its log. */
 function createPass() {
   const errors: unknown[] = [];
   const away: unknown[] = [];
@@ -15,7 +15,7 @@ function createPass() {
   } as unknown as Logger;
   const state = { nowMs: 1_000, isLost: false };
   const calls: string[] = [];
-  /** A step that answers these counts, one a call, and 0 after them; each call takes a time. */
+  /** A step that returns these counts, one per call, and then 0. Each call takes `tookMs`. */
   const step = (name: string, counts: number[], more: { tookMs?: number } & Partial<Step<void>> = {}) => {
     const { tookMs = 0, ...rest } = more;
     const left = [...counts];
@@ -36,7 +36,7 @@ function createPass() {
   return { state, calls, errors, away, step, run };
 }
 
-test('a step runs again as long as it finds a full batch, and counts are added by name', async () => {
+test('a step is repeated while it finds a full batch, and its counts are added up by name', async () => {
   const { step, run, calls } = createPass();
   const result = await run(step('a', [10, 10, 3]), step('b', [0]), step('a', [2]));
   expect(calls).toEqual(['a', 'a', 'a', 'b', 'a']);
@@ -58,7 +58,7 @@ describe('failures', () => {
     },
   });
 
-  test('of a step are logged and counted, and the others run', async () => {
+  test('of a step are logged and counted, and the other steps run', async () => {
     const { step, run, calls, errors } = createPass();
     const error = new Error('broken');
     const result = await run(failing('bad', error), step('good', [1]), failing('worse', error));
@@ -67,7 +67,7 @@ describe('failures', () => {
     expect(errors).toEqual([error, error]);
   });
 
-  test('keep what the step had done before', async () => {
+  test('keep the counts of earlier batches', async () => {
     const { run } = createPass();
     const counts = [10];
     const half = async () => {
@@ -78,7 +78,7 @@ describe('failures', () => {
     expect(await run({ name: 'half', batch: 10, run: half })).toEqual({ half: 10, failed: 1 });
   });
 
-  test('for a Temporal that is away are no errors of the step', async () => {
+  test('are not counted as errors if Temporal is down', async () => {
     const { run, errors, away } = createPass();
     const error = new ServerAwayError('Temporal');
     expect(await run(failing('bad', error))).toEqual({ failed: 1 });
@@ -88,13 +88,13 @@ describe('failures', () => {
 });
 
 describe('time', () => {
-  test('of a step is bounded, and the others run after it', async () => {
+  test('of a step is bounded, and the other steps run after it', async () => {
     const { step, run, calls } = createPass();
     await run(step('slow', Array<number>(9).fill(10), { tookMs: 4 }), step('next', [1]));
     expect(calls).toEqual(['slow', 'slow', 'slow', 'next']);
   });
 
-  test('of a pass is bounded: each step after that runs once', async () => {
+  test('of a pass is bounded: after it, each step runs once', async () => {
     const { step, run, calls } = createPass();
     const full = Array<number>(9).fill(10);
     await run(
@@ -106,7 +106,7 @@ describe('time', () => {
     expect(calls).toEqual(['first', 'second', 'third', 'fourth']);
   });
 
-  test('is over within a batch, too: the step is told so', async () => {
+  test('can be over within a batch, and the step is told so', async () => {
     const { state, run } = createPass();
     const seen: boolean[] = [];
     const slow: Step<void> = {
@@ -125,7 +125,7 @@ describe('time', () => {
   });
 });
 
-test('once the lease is lost, the step is told so, and no other runs', async () => {
+test('when the lease is lost, the step is told so, and no other step runs', async () => {
   const { state, step, run, calls } = createPass();
   const seen: boolean[] = [];
   const losing: Step<void> = {
