@@ -8,7 +8,10 @@ const HEADER_NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 // RFC 9110, 5.5: visible characters, spaces and tabs. A line break would begin another header (header injection).
 const HEADER_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
 
-/** Headers of the connection, and headers that the scheduler sets on every call. */
+/**
+ * Headers of the connection, and headers that the scheduler sets on every call. Among them is Idempotency-Key, with which
+ * at-least-once delivery is effectively once.
+ */
 const RESERVED_HEADERS = [
   'connection',
   'content-length',
