@@ -9,6 +9,7 @@ import type { JobInput } from '../../domain/job/job.ts';
 import { lastOccurrence } from '../../domain/schedule/last-occurrence.ts';
 import type { Origin } from '../../domain/run/origin.ts';
 import { extractSecrets, type ExtractedSecrets } from '../../domain/job/extract-secrets.ts';
+import { tryCompile } from '../../domain/schedule/try-compile.ts';
 import { usesLocalActivity } from '../../domain/job/run-workflow.ts';
 import type { SecretBox } from '../../platform/secret-box.ts';
 import { findChanges } from './find-changes.ts';
@@ -128,10 +129,12 @@ async function applyChange(
 
   const generation = job.generation + 1;
   const touched = touchesSchedule(job, change);
-  if (touched) await materializeUntil(transaction, job, { until: since, now });
+  // What an unknown schedule was due at is unknown. It must not keep its job from being mended or deleted.
+  if (touched && tryCompile(job.schedule, now.getTime()))
+    await materializeUntil(transaction, job, { until: since, now });
   const state = change.state ?? job.state;
   const schedule = change.definition?.schedule ?? job.schedule;
-  const compiled = compileSchedule(schedule);
+  const compiled = tryCompile(schedule, now.getTime());
   const paused_at = state === 'paused' ? (job.paused_at ?? now) : null;
   const written = await updateJob(transaction, job, {
     ...columnsOfChange(job, change, compiled, by, now),
@@ -146,10 +149,11 @@ async function applyChange(
           schedule_generation: generation,
           schedule_since: since,
           accounted_to: since,
-          account_at: change.isDeleted
-            ? null
-            : nextMaterializeAt({ schedule, state, paused_at }, since, now, compiled),
-          next_run_at: nextRunAtOf({ schedule, state }, now, compiled),
+          account_at:
+            change.isDeleted || !compiled
+              ? null
+              : nextMaterializeAt({ schedule, state, paused_at }, since, now, compiled),
+          next_run_at: compiled ? nextRunAtOf({ schedule, state }, now, compiled) : null,
         }
       : // The Temporal Schedule holds nothing that changed, so it still matches if it did before.
         job.observed_generation === job.generation
@@ -186,7 +190,7 @@ function finishesAt(compiled: CompiledSchedule, now: Date): Date | null {
 function columnsOfChange(
   job: JobRow,
   { definition, state, pause, isDeleted }: StoredChange,
-  compiled: CompiledSchedule,
+  compiled: CompiledSchedule | undefined,
   by: string,
   now: Date,
 ): JobUpdate {
@@ -196,7 +200,9 @@ function columnsOfChange(
     paused_until: pause.until,
   };
   return {
-    ...(definition ? { ...columnsOf(definition), finishes_at: finishesAt(compiled, now) } : {}),
+    ...(definition
+      ? { ...columnsOf(definition), finishes_at: compiled ? finishesAt(compiled, now) : null }
+      : {}),
     // An unchanged schedule may have had its last occurrence already, and the job is still to be completed.
     ...(definition && isDeepStrictEqual(definition.schedule, job.schedule)
       ? { finishes_at: job.finishes_at }

@@ -324,3 +324,30 @@ test('only PATCH accepts a merge patch, and Accept-Patch says so', async () => {
   expect(patch.body.detail).toContain('application/merge-patch+json or application/json');
   expect(patch.headers.get('accept-patch')).toBe('application/merge-patch+json, application/json');
 });
+
+describe('a job whose stored schedule this version cannot evaluate', () => {
+  const createUnknown = async (name: string) => {
+    const { id } = await api.createJob(job(name));
+    await stack.db.query(
+      `UPDATE jobs SET schedule = '{"cron":"0 * * * *","timeZone":"Mars/Olympus"}' WHERE id = $1`,
+      [id],
+    );
+    return id;
+  };
+  const state = (id: string, verb: string) => request<Job>(`${url}/jobs/${id}/${verb}`, 'POST');
+
+  test('can be given another schedule', async () => {
+    const id = await createUnknown('mended');
+    const { status, body } = await change('PUT', id, { ...job('mended'), schedule: { every: '1h' } });
+    expect([status, body.schedule]).toEqual([200, expect.objectContaining({ every: '1h' })]);
+    expect(body.sync).toMatchObject({ state: 'synced', error: null });
+  });
+
+  test('can be paused, resumed and deleted', async () => {
+    const id = await createUnknown('unknown');
+    expect(await state(id, 'pause')).toMatchObject({ status: 200, body: { state: 'paused' } });
+    expect(await state(id, 'resume')).toMatchObject({ status: 200, body: { state: 'active' } });
+    expect((await change('DELETE', id)).status).toBe(204);
+    expect((await change('GET', id)).status).toBe(404);
+  });
+});
