@@ -1,10 +1,10 @@
 import { Pool } from 'undici';
 import type { Job } from '../domain/job/job.ts';
 
-/** The API, asked over so many connections at once. */
+/** A client of the API with a fixed number of connections. */
 export function createApiClient(port: number, connections: number) {
   const pool = new Pool(`http://127.0.0.1:${port}`, { connections });
-  /** Answers the text of a good answer. @throws Error for any other */
+  /** Returns the text of a successful answer. @throws Error for any other */
   const ask = async (path: string, method: 'GET' | 'POST' | 'DELETE' = 'GET', body?: unknown) => {
     const answer = await pool.request({
       path,

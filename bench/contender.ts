@@ -1,32 +1,32 @@
 import type { Client } from '@temporalio/client';
 
-/** When a job fires: once, or again and again. */
+/** When a job fires: once or repeatedly. */
 export type When = { at: Date } | { everyMs: number; offsetMs: number };
 
-/** A job as every contender can have it: an HTTP call. */
+/** A job that every contender supports: an HTTP call. */
 export interface BenchJob {
-  /** Of no other job of this contender. */
+  /** Unique among the jobs of the contender. */
   name: string;
   url: string;
   when: When;
 }
 
-/** The service, raw Temporal on the same server, and raw Temporal as it comes. */
+/** The service, raw Temporal on the same server, and raw Temporal with its defaults. */
 export type ContenderName = 'ours' | 'raw' | 'plain';
 
-/** Something that carries out jobs, and can be measured while it does. */
+/** A system that runs jobs, and is measured. */
 export interface Contender {
   name: ContenderName;
-  /** Resolves once the job will fire. */
+  /** Creates a job. Resolves when it is certain to fire. */
   create: (job: BenchJob) => Promise<void>;
   remove: (job: BenchJob) => Promise<void>;
-  /** To be called before jobs are made that are to be measured: see new-schedules.ts. */
+  /** Is called before measured jobs are created: see new-schedules.ts. */
   calmDown?: () => Promise<void>;
-  /** The processes that a run costs something, by what they are. */
+  /** The processes that take part in a run, by name. */
   pids: Partial<Record<'api' | 'worker' | 'temporal' | 'postgres', number>>;
   temporal: Client;
   /** The id of the Temporal Schedule of a job. */
   scheduleIdOf: (job: BenchJob) => string;
-  /** The metrics of its worker, in Prometheus' text format; missing for a worker that has none. */
+  /** The metrics of its worker, in the text format of Prometheus; missing for a worker without metrics. */
   readMetrics?: () => Promise<string>;
 }

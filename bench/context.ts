@@ -4,36 +4,36 @@ import type { RunningTemporal } from '../local/temporal-server.ts';
 import type { Plan } from './plan.ts';
 import type { ReceiverProcess } from './receiver-process.ts';
 
-/** What every scenario works with. */
+/** The context of all scenarios. */
 export interface BenchContext {
   plan: Plan;
-  /** Where data and logs go. */
+  /** The folder for data and logs. */
   folder: string;
-  /** Of Temporal's command line tool. */
+  /** The path of Temporal's command line tool. */
   binary: string;
   postgres: RunningPostgres;
-  /** The tuned one. */
+  /** The tuned server. */
   temporal: RunningTemporal;
   receiver: ReceiverProcess;
   say: (text: string) => void;
-  /** Aborted when the bench is to end at once. */
+  /** Is aborted to stop the bench. */
   signal: AbortSignal;
-  /** What is to be stopped in the end, the last one first. */
+  /** The functions that stop what was started. They are called in reverse order. */
   stops: (() => Promise<unknown>)[];
 }
 
-/** Clients that make jobs at once. */
+/** The number of clients that create jobs in parallel. */
 export const CLIENTS = 16;
 
 const SAY_EVERY_MS = 5_000;
 
-/** Waits. @throws AbortError when the bench is to end */
+/** Waits. @throws AbortError when the bench is stopped */
 export const pause = ({ signal }: Pick<BenchContext, 'signal'>, ms: number) =>
   sleep(Math.max(0, ms), undefined, { signal });
 
 /**
- * Asks again and again until so many have come, or no more have come for `patienceMs`; says from time to time how many
- * they are.
+ * Polls until `count` calls have come, or none has come for `patienceMs`. Reports the progress from time to time.
+ * Returns the number of calls.
  */
 export async function awaitCount(
   context: Pick<BenchContext, 'say' | 'signal'>,
@@ -58,7 +58,7 @@ export async function awaitCount(
   }
 }
 
-/** Does some work, and stops in the end what was started for it. */
+/** Runs `work`, and stops everything that it has started. */
 export async function withOwnStops({ stops }: Pick<BenchContext, 'stops'>, work: () => Promise<void>) {
   const first = stops.length;
   try {

@@ -1,12 +1,12 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import type { Contender } from './contender.ts';
 
-/** In these units Linux counts the time of processes, whatever its own clock is. */
+/** The units in which Linux reports CPU time, independent of its clock. */
 const TICKS_PER_SECOND = 100;
 
 interface ProcessStat {
   parent: number;
-  /** Of its own and, for `reaped`, of the children that it has waited for. */
+  /** CPU time of the process and, in `reaped`, of the children that it has waited for. */
   seconds: number;
   reaped: number;
 }
@@ -14,7 +14,7 @@ interface ProcessStat {
 function readStat(pid: number): ProcessStat | undefined {
   try {
     const text = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    // The name in parentheses may hold anything; what follows it are numbers, the state before them.
+    // The name in parentheses may contain anything. The state and numbers follow it.
     const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
     const ticks = (index: number) => Number(fields[index]);
     return {
@@ -28,8 +28,8 @@ function readStat(pid: number): ProcessStat | undefined {
 }
 
 /**
- * The processor time that a process has taken, in seconds, with its children: those that live, and those that have ended.
- * Postgres has one for each connection. NaN where the system does not tell, which only Linux does.
+ * The CPU time of a process in seconds, with its children, both running and ended. Postgres has one child for each
+ * connection. NaN on systems other than Linux.
  */
 function cpuSecondsOf(pid: number): number {
   const own = readStat(pid);
@@ -41,11 +41,11 @@ function cpuSecondsOf(pid: number): number {
   return own.seconds + own.reaped + children.reduce((sum, child) => sum + (child?.seconds ?? 0), 0);
 }
 
-/** What the processes of a contender have taken so far, by what they are. */
+/** The CPU time of the processes of a contender so far, by name. */
 export const cpuOf = ({ pids }: Pick<Contender, 'pids'>): Record<string, number> =>
   Object.fromEntries(Object.entries(pids).map(([part, pid]) => [part, cpuSecondsOf(pid)]));
 
-/** What they took between two moments, for each thousand of `count`; nothing where the system does not tell. */
+/** The CPU time between two moments for each thousand of `count`; empty on systems other than Linux. */
 export function cpuPer1000(
   before: Record<string, number>,
   after: Record<string, number>,
@@ -64,7 +64,7 @@ export function cpuPer1000(
 export const sum = (parts: Record<string, number>) =>
   Object.values(parts).reduce((total, part) => total + part, 0);
 
-/** The resident memory of a process, in megabytes; NaN where the system does not tell. */
+/** The resident memory of a process in megabytes; NaN on systems other than Linux. */
 export function memoryOf(pid: number): number {
   if (!readStat(pid)) return NaN;
   const [, kilobytes] = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];

@@ -1,24 +1,24 @@
 import type { CostDetails } from './scenarios/cost.ts';
 import { spreadOf, valuesOf, type Result, type Scenario, type Spread } from './results.ts';
 
-/** Something that is wanted, and how it came out. */
+/** A goal and its outcome. */
 export interface Goal {
   text: string;
   /** Missing if it was not measured. */
   value?: Spread;
   passed?: boolean;
-  /** What helps to judge it. */
+  /** A remark that helps to interpret it. */
   beside?: string;
 }
 
-/** Garbage that Node has not collected yet makes a difference of a third between two equal processes. */
+/** Uncollected garbage makes a difference of a third between two equal Node processes. */
 const MEMORY_BOUND = 1.5;
 
-/** Judges what was measured. Of two contenders, those of the same round are compared: a machine has its moods. Pure. */
+/** Evaluates the goals. Contenders are compared round by round, because the speed of a machine varies. Pure. */
 export function evaluateGoals(results: Result[]): Goal[] {
   const at = (scenario: Scenario, contender: string, figure: string) =>
     valuesOf(results, scenario, contender, figure);
-  /** Of `a` and `b`, round by round. */
+  /** The values of `a` and `b`, round by round. */
   const compare = (
     a: ReturnType<typeof at>,
     b: ReturnType<typeof at>,
@@ -109,7 +109,7 @@ export function evaluateGoals(results: Result[]): Goal[] {
   ];
 }
 
-/** Events of our runs that are not, or not so often, in those of raw Temporal; undefined if nobody looked. */
+/** Events in runs of the service that those of raw Temporal lack or have less often; undefined if not measured. */
 function extraEvents(results: Result[]): string[] | undefined {
   const typesOf = (contender: string) => {
     const found = results.find((result) => result.scenario === 'cost' && result.contender === contender);

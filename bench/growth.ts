@@ -2,12 +2,12 @@ import { statSync } from 'node:fs';
 import path from 'node:path';
 import type pg from 'pg';
 
-/** How much the servers have written so far, in bytes. */
+/** The number of bytes that the servers have written so far. */
 type Written = Record<'postgres' | 'postgresLog' | 'temporal', number>;
 
 /**
- * How large the database of the service is, how much has gone through Postgres' log, and how large the file is in which
- * Temporal's development server keeps everything.
+ * Measures the database of the service, the write-ahead log of Postgres, and the file in which Temporal's development
+ * server keeps its state.
  */
 export async function readWritten(db: pg.Pool, folder: string): Promise<Written> {
   const { rows } = await db.query<{ size: string; log: string }>(
@@ -22,7 +22,7 @@ export async function readWritten(db: pg.Pool, folder: string): Promise<Written>
   };
 }
 
-/** What each of `count` has added: `postgresBytesEach` and so on. Pure. */
+/** The growth per item of `count`: `postgresBytesEach` and so on. Pure. */
 export const growthBetween = (before: Written, after: Written, count: number): Record<string, number> =>
   Object.fromEntries(
     Object.entries(after).map(([what, bytes]) => [

@@ -2,9 +2,9 @@ import type { Client } from '@temporalio/client';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import { waitFor } from '../test/support/wait-for.ts';
 
-/** What one run left in Temporal. */
+/** The history of one run in Temporal. */
 export interface RunHistory {
-  /** Types of events, in their order, such as `WORKFLOW_EXECUTION_STARTED`. */
+  /** The types of its events in order, such as `WORKFLOW_EXECUTION_STARTED`. */
   types: string[];
   actions: number;
 }
@@ -15,8 +15,8 @@ interface Event {
 }
 
 /**
- * What Temporal Cloud counts for an event; 0 for what is not here. A schedule's start counts as two beside that of the
- * workflow. Not in a history, and to be added: heartbeats and queries.
+ * The billed actions of Temporal Cloud for an event; 0 for other events. A start by a schedule counts two in addition to
+ * that of the workflow. Heartbeats and queries are not in a history and come on top.
  * Source: https://docs.temporal.io/cloud/actions
  */
 const ACTIONS: Record<string, number> = {
@@ -31,7 +31,7 @@ const ACTIONS: Record<string, number> = {
   NEXUS_OPERATION_SCHEDULED: 1,
 };
 
-/** The history of the one run that a Temporal Schedule has started; undefined if there is none within ten seconds. */
+/** The history of the only run of a Temporal Schedule; undefined if there is none within ten seconds. */
 export async function readHistory(client: Client, scheduleId: string): Promise<RunHistory | undefined> {
   const query = `TemporalScheduledById = "${scheduleId}" AND ExecutionStatus = "Completed"`;
   const found = await waitFor(
@@ -52,7 +52,7 @@ export async function readHistory(client: Client, scheduleId: string): Promise<R
   for (const event of events) {
     const type = typeOf(event);
     actions += ACTIONS[type] ?? 0;
-    // An activity that was tried again and again is one event.
+    // All attempts of an activity are one event.
     if (type === 'ACTIVITY_TASK_STARTED') actions += event.activityTaskStartedEventAttributes?.attempt ?? 1;
     if (type === 'WORKFLOW_TASK_COMPLETED') workflowTasks++;
     // All local activities of a workflow task count as one.

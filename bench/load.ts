@@ -1,12 +1,12 @@
 import { percentile } from './results.ts';
 
-/** What a load came to. */
+/** The result of a load. */
 export interface LoadFigures {
   perSecond: number;
   p99Ms: number;
 }
 
-/** Sends one request after another over so many connections at once, until the time is over. */
+/** Sends requests over parallel connections, one after another on each, until the time is over. */
 export async function load(
   connections: number,
   seconds: number,

@@ -3,19 +3,19 @@ import { Connection } from '@temporalio/client';
 import pg from 'pg';
 import type { BenchContext } from './context.ts';
 
-/** On what it was measured. */
+/** The machine and the servers of a measurement. */
 export interface Machine {
   processor: string;
   cores: number;
   memoryGb: number;
-  /** Processes that wanted to run before the bench began, on average over a minute: what else the machine does. */
+  /** The load average over a minute before the bench started. */
   loadBefore: number;
   node: string;
   postgres: string;
   temporal: string;
 }
 
-/** Processes that want to run, on average over the last minute. */
+/** The load average over the last minute. */
 export const loadNow = () => os.loadavg()[0] ?? NaN;
 
 /** Describes the machine and the servers. */

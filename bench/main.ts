@@ -26,7 +26,7 @@ if (!values['no-build']) {
   const build = spawnSync('npm', ['run', '--silent', 'build'], { stdio: 'inherit' });
   if (build.status !== 0) process.exit(1);
 }
-// Postgres may have to run as another user, who must be able to enter it.
+// Postgres may run as another user, who must be able to enter the folder.
 const folder = mkdtempSync(path.join(os.tmpdir(), 'scheduler-bench-'));
 spawnSync('chmod', ['755', folder]);
 const abort = new AbortController();

@@ -2,17 +2,17 @@ import type { BenchJob, Contender } from './contender.ts';
 import { CLIENTS, pause, type BenchContext } from './context.ts';
 import { concurrently } from '../platform/concurrently.ts';
 
-// A new Temporal Schedule counts from its first workflow task on: what is due before, it never starts. After a burst the
-// worker that is to take up new ones may wait for up to a minute, with all of its pollers, for tasks of those that it
-// knows (Go SDK, getNextPollRequest: as long as the last of them came with a backlog). The service makes up for what is
-// lost so; raw Temporal does not. What is measured here is to begin when both are ready.
+// A new Temporal Schedule is effective from its first workflow task on: it never starts what is due earlier. After a burst,
+// all pollers of Temporal's internal worker may wait up to a minute for tasks of workflows that it knows (Go SDK,
+// getNextPollRequest: as long as the last task came with a backlog). The service starts missed occurrences itself; raw
+// Temporal does not. Measurements start when both are ready.
 
 const BEATS = 5;
 const BEAT_TIMEOUT_MS = 2_000;
-/** A history that ends before the first workflow task has begun. */
+/** The length of a history before its first workflow task. */
 const UNTOUCHED_EVENTS = 2;
 
-/** Makes a job that never fires. Each look at its schedule is a task by which that worker learns that all is quiet. */
+/** Creates a job that never fires. Each description of its schedule is a task that ends the backlog for that worker. */
 export async function startPulse(contender: Contender): Promise<() => Promise<void>> {
   const job = {
     name: `pulse-${contender.name}-${Date.now()}`,
@@ -29,7 +29,7 @@ export async function startPulse(contender: Contender): Promise<() => Promise<vo
   };
 }
 
-/** Waits until Temporal has taken up the schedules of these jobs, or it is `deadline`. Answers how many it has not. */
+/** Waits until the schedules of these jobs are effective, or until `deadline`. Returns how many are not. */
 export async function awaitTakenUp(
   context: Pick<BenchContext, 'signal'>,
   { temporal, scheduleIdOf }: Contender,

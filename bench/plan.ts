@@ -1,23 +1,23 @@
 import { SCENARIOS, type Scenario } from './results.ts';
 
-/** What a run of the bench consists of. */
+/** The parameters of a run of the bench. */
 export interface Plan {
   scenarios: Scenario[];
   rounds: number;
-  /** Due in the same second. */
+  /** Number of jobs that are due in the same second. */
   jobs: number;
-  /** So many for an untuned Temporal, which would take minutes for all; 0: it is left out. */
+  /** Number of those for an untuned Temporal, which would take minutes for all; 0 leaves it out. */
   plainJobs: number;
-  /** Due in the same second, to see what each run costs. */
+  /** Number of jobs that are due in the same second, to measure the cost of a run. */
   costJobs: number;
   creationJobs: number;
   steadyJobs: number;
   steadyPeriodMs: number;
-  /** So often each of them is due, not counting the first time. */
+  /** How often each of them is due, not counting the first time. */
   steadyOccurrences: number;
-  /** Of the larger of two databases that are read. */
+  /** Number of jobs in the larger of the two databases for reads. */
   seededJobs: number;
-  /** So long each page is read, in each database. */
+  /** How long each page of each database is read. */
   readSeconds: number;
 }
 
@@ -34,7 +34,7 @@ const FULL = {
   readSeconds: 5,
 };
 
-/** Too little to judge by, enough to see that everything works. */
+/** Too small for valid figures, large enough to see that everything works. */
 const QUICK = {
   rounds: 1,
   jobs: 150,
@@ -49,12 +49,12 @@ const QUICK = {
 };
 
 /**
- * Makes a plan of what the command line says.
- * @throws Error for a scenario that there is not, and for a number that is none
+ * Makes a plan from the options of the command line.
+ * @throws Error for an unknown scenario or an invalid number
  */
 export function planOf(options: {
   quick?: boolean | undefined;
-  /** Names with commas between. */
+  /** Names, separated by commas. */
   only?: string | undefined;
   rounds?: string | undefined;
   jobs?: string | undefined;

@@ -4,17 +4,17 @@ import { startLogged, stopProcess } from '../local/processes.ts';
 
 const STOP_TIMEOUT_MS = 40_000;
 
-/** A process of the bench, ready for work. */
+/** A started process of the bench. */
 export interface BenchProcess {
   pid: number;
-  /** Where it listens; 0 for one that does not. */
+  /** The port on which it listens; 0 if it does not listen. */
   port: number;
   stop: () => Promise<void>;
 }
 
 /**
- * Starts a Node process that tells its parent when it is ready, and resolves then. What it prints goes to a file without
- * passing through the bench, which would take a share of the processor.
+ * Starts a Node process, and resolves when it says that it is ready. Its output goes directly to a file, because passing it
+ * through the bench would take CPU time.
  * @throws Error with the end of its log if it ends before
  */
 export async function startProcess(

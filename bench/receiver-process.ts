@@ -1,18 +1,18 @@
 import { startProcess } from './process.ts';
 import type { ReceivedCall } from './receiver.ts';
 
-/** The target of all jobs, in a process of its own. */
+/** The target of all jobs, which is a separate process. */
 export interface ReceiverProcess {
-  /** Where a job of a group calls it. */
+  /** The URL for a job of a group. */
   urlOf: (group: string, id: string) => string;
-  /** How many calls of a group have arrived. */
+  /** The number of received calls of a group. */
   count: (group: string) => Promise<number>;
   calls: (group: string) => Promise<ReceivedCall[]>;
   forget: (group: string) => Promise<void>;
   stop: () => Promise<void>;
 }
 
-/** Starts the target; its log goes to `folder`. */
+/** Starts the target. Its log goes to `folder`. */
 export async function startReceiver(folder: string): Promise<ReceiverProcess> {
   const { port, stop } = await startProcess('receiver', ['--import', 'tsx', 'bench/receiver.ts'], folder);
   const url = `http://127.0.0.1:${port}`;

@@ -1,15 +1,15 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-// The target of all jobs, a process of its own. A POST to /<group>/<id> is a call, answered at once; a GET of /<group>
-// answers the calls of a group, with ?count how many they are; a DELETE forgets them as well.
+// The target of all jobs, which is a separate process. POST /<group>/<id> is a call, which is answered at once. GET /<group>
+// returns the calls of a group; with ?count, their number. DELETE /<group> returns and removes them.
 
-/** A call as it arrived. */
+/** A received call. */
 export interface ReceivedCall {
   id: string;
-  /** In milliseconds of the epoch. */
+  /** In milliseconds since the epoch. */
   arrivedAt: number;
-  /** Of which occurrence it says it is. */
+  /** The occurrence that it names. */
   scheduledAt: string;
 }
 

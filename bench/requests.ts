@@ -1,4 +1,4 @@
-/** How often a worker has sent each kind of request to Temporal, by what it says of itself at /metrics. Pure. */
+/** The number of requests of a worker to Temporal by kind, from its metrics. Pure. */
 export function requestsIn(metrics: string): Record<string, number> {
   const requests: Record<string, number> = {};
   for (const line of metrics.split('\n')) {
@@ -9,7 +9,7 @@ export function requestsIn(metrics: string): Record<string, number> {
   return requests;
 }
 
-/** What came to it between two such counts, for each of so many runs. Pure. */
+/** The requests per run between two such counts. Pure. */
 export function requestsPerRun(
   before: Record<string, number>,
   after: Record<string, number>,

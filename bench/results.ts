@@ -1,14 +1,14 @@
-/** What is measured. */
+/** The name of a scenario. */
 export const SCENARIOS = ['burst', 'steady', 'creation', 'reads', 'cost', 'memory'] as const;
 export type Scenario = (typeof SCENARIOS)[number];
 
-/** The figures of one contender in one round; their names say the units. */
+/** The figures of one contender in one round. Their names contain the units. */
 export interface Result {
   scenario: Scenario;
   contender: string;
   round: number;
   figures: Record<string, number>;
-  /** What is no figure: statements, types of events. */
+  /** Details that are not numbers: statements, types of events. */
   details?: unknown;
 }
 
@@ -32,13 +32,13 @@ export function spreadOf(values: number[]): Spread | undefined {
   };
 }
 
-/** The value below which so large a share of the values lies, the nearest of them. Pure. */
+/** A quantile of the values, by nearest rank. Pure. */
 export function percentile(values: number[], share: number): number {
   const sorted = [...values].sort((a, b) => a - b);
   return sorted[Math.min(sorted.length - 1, Math.max(0, Math.ceil(share * sorted.length) - 1))] ?? NaN;
 }
 
-/** The values of a figure, a value a round, in their order. Pure. */
+/** The values of a figure, one per round, in their order. Pure. */
 export const valuesOf = (results: Result[], scenario: Scenario, contender: string, figure: string) =>
   results
     .filter((result) => result.scenario === scenario && result.contender === contender)

@@ -14,22 +14,22 @@ import { runSteady } from './scenarios/steady.ts';
 import { startServers } from './servers.ts';
 import { startPlain, startRaw } from './temporal-contenders.ts';
 
-/** All that the bench found out. */
+/** The report of the bench. */
 export interface Report {
   startedAt: string;
   seconds: number;
   machine: Machine;
   plan: Plan;
-  /** Of every round. */
+  /** The results of all rounds. */
   results: Result[];
-  /** Over all rounds: by scenario, contender and figure. */
+  /** The summary over all rounds, by scenario, contender and figure. */
   summary: Record<string, Record<string, Record<string, Spread>>>;
   goals: Goal[];
-  /** Calls that were missing or came twice: there must not be any. */
+  /** Descriptions of missing and duplicate calls. There must not be any. */
   faults: string[];
 }
 
-/** Brings everything up, measures, and stops everything. @throws AbortError when the signal says so */
+/** Starts everything, measures, and stops everything. @throws AbortError when the signal is aborted */
 export async function runBench(
   options: Pick<BenchContext, 'plan' | 'folder' | 'say' | 'signal'>,
 ): Promise<Report> {
@@ -57,7 +57,7 @@ export async function runBench(
   }
 }
 
-/** Round after round, each scenario with each contender; who comes first changes. */
+/** Runs each scenario with each contender in each round. The order of contenders alternates. */
 async function runContenders(context: BenchContext, results: Result[]): Promise<void> {
   const { plan, say, signal } = context;
   const wanted = (['burst', 'steady', 'creation', 'cost'] as const).filter((name) =>
@@ -75,15 +75,15 @@ async function runContenders(context: BenchContext, results: Result[]): Promise<
         const measured = await runScenario(context, contender, scenario, round);
         results.push({ scenario, contender: contender.name, round, ...measured });
       };
-      const turns = contenders.map((contender) => () => measure(contender));
-      // An untuned one does not keep up with the steady load. It runs only now: idle, it would take its share.
+      const measurements = contenders.map((contender) => () => measure(contender));
+      // An untuned server cannot keep up with the steady load. It is started only here, because it takes CPU time even when idle.
       if (plan.plainJobs > 0 && (scenario === 'burst' || scenario === 'creation'))
-        turns.push(() =>
+        measurements.push(() =>
           withOwnStops(context, async () => measure(await withPulse(await startPlain(context)))),
         );
-      for (const turn of round % 2 === 1 ? turns : turns.toReversed()) {
+      for (const measurement of round % 2 === 1 ? measurements : measurements.toReversed()) {
         signal.throwIfAborted();
-        await turn();
+        await measurement();
       }
     }
 }

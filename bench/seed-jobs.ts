@@ -1,16 +1,16 @@
 import type pg from 'pg';
 
 /**
- * Copies a job that the API made until there are `count` of them in the database, each with a run that has ended. They
- * are all said to be in Temporal, where only the first one is: nothing that compares both may happen to them, so the
- * reconciler is told that it has just done so.
+ * Copies a job that the API has created until there are `count` of them in the database, each with an ended run. All are
+ * marked as synced, although only the first one is in Temporal. The sweep would notice that, so the reconciler's row says
+ * that it has just run.
  */
 export async function seedJobs(db: pg.Pool, templateId: string, count: number): Promise<void> {
   const client = await db.connect();
   try {
-    // Each row would look up its job, and log an event.
+    // Skips the foreign key check and the event of each row.
     await client.query(`SET session_replication_role = replica`);
-    // Ids of version 7, of the time before now, so that they are in the order of their numbers.
+    // UUIDs of version 7 with times before now, so that they are in the order of their numbers.
     await client.query(
       `INSERT INTO jobs
        SELECT (jsonb_populate_record(job, jsonb_build_object(

@@ -6,10 +6,10 @@ import { startTemporalServer } from '../local/temporal-server.ts';
 import type { BenchContext } from './context.ts';
 import { startReceiver } from './receiver-process.ts';
 
-/** A namespace for each installation: none sees the schedules of another. */
+/** One namespace per installation, so that none sees the schedules of another. */
 export const NAMESPACES = ['ours', 'raw', 'few', 'many'] as const;
 
-/** Brings up Postgres and Temporal, as they are on a laptop, and the target of all jobs. */
+/** Starts Postgres, Temporal and the target of all jobs. */
 export async function startServers(
   options: Pick<BenchContext, 'plan' | 'folder' | 'say' | 'signal' | 'stops'>,
 ): Promise<BenchContext> {

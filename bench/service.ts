@@ -11,14 +11,14 @@ import { prepareStatements, ROLES } from './statements.ts';
 
 const PASSWORD = 'bench';
 
-/** A database of the service with a namespace in Temporal of the same name, and processes that work on them. */
+/** A database and a Temporal namespace of the same name, and the processes that use them. */
 export interface Installation {
   db: pg.Pool;
   startApi: () => Promise<BenchProcess>;
   startWorker: () => Promise<BenchProcess>;
 }
 
-/** Makes a database with the newest schema. Processes are started from `dist/`, and stopped with everything else. */
+/** Creates a migrated database. Processes are started from `dist/`, and stopped at the end of the bench. */
 export async function createInstallation(
   { postgres, temporal, folder, stops }: BenchContext,
   name: (typeof NAMESPACES)[number],

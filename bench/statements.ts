@@ -1,14 +1,14 @@
 import type pg from 'pg';
 
-/** So many statements of a process are kept, those that took most of Postgres' time. */
+/** The number of statements per process that are reported, those with the largest total time. */
 const KEPT = 15;
-/** And so many characters of each: one that writes many rows is long. */
+/** The maximal reported length of a statement: one that writes many rows is long. */
 const MAX_TEXT_LENGTH = 4_000;
 
-/** A statement that a process sent, over a while. */
+/** A statement of a process, measured over a period. */
 export interface Statement {
   process: 'api' | 'worker';
-  /** With placeholders for its values. */
+  /** The text, with placeholders for its values. */
   text: string;
   calls: number;
   callsPerRun: number;
@@ -16,10 +16,10 @@ export interface Statement {
   meanMs: number;
 }
 
-/** By these roles, statements of the API and of the worker are told apart: Postgres counts them by role. */
+/** The roles of the API and of the worker: Postgres counts statements by role. */
 export const ROLES = { api: 'bench_api', worker: 'bench_worker' } as const;
 
-/** Makes the roles, with `password`, unless they are there, and the counters of this database. */
+/** Creates the roles with `password` and the extension that counts, unless they exist. */
 export async function prepareStatements(db: pg.Pool, password: string): Promise<void> {
   await db.query('CREATE EXTENSION IF NOT EXISTS pg_stat_statements');
   for (const role of Object.values(ROLES)) {
@@ -28,11 +28,11 @@ export async function prepareStatements(db: pg.Pool, password: string): Promise<
   }
 }
 
-/** Begins to count anew. */
+/** Resets the counters. */
 export const resetStatements = async (db: pg.Pool) =>
   void (await db.query('SELECT pg_stat_statements_reset()'));
 
-/** What was counted since, by process, with how much of it there was for each of so many runs. */
+/** The statements since the reset, by process, with their counts per run. */
 export async function readStatements(
   db: pg.Pool,
   runs: number,
@@ -41,7 +41,7 @@ export async function readStatements(
   const top: Statement[] = [];
   for (const process of ['api', 'worker'] as const) {
     const { rows } = await db.query<{ query: string; calls: string; total: number; mean: number }>(
-      // Sessions that have prepared a statement at different times may count it under different ids.
+      // Sessions that prepared a statement at different times may count it under different ids.
       `SELECT query, sum(calls) AS calls, sum(total_exec_time) AS total, sum(total_exec_time) / sum(calls) AS mean
        FROM pg_stat_statements
        WHERE userid = $1::regrole AND dbid = (SELECT oid FROM pg_database WHERE datname = current_database())

@@ -2,7 +2,7 @@ import type { Goal } from './goals.ts';
 import type { Report } from './run.ts';
 import { SCENARIOS, spreadOf, valuesOf, type Result, type Spread } from './results.ts';
 
-/** The report for a terminal: the machine, a table for each scenario, the goals. Pure. */
+/** Formats the report for a terminal: the machine, a table for each scenario, the goals. Pure. */
 export function showReport({ machine, results, goals, plan, seconds }: Report): string {
   const lines = [
     `${machine.cores} cores of ${machine.processor}, ${machine.memoryGb} GB, load ${machine.loadBefore.toFixed(1)} before; ` +

@@ -7,17 +7,17 @@ import type { BenchContext } from './context.ts';
 import { startProcess } from './process.ts';
 import { createSchedule, deleteSchedule, RAW_TASK_QUEUE } from './raw/client.ts';
 
-/** Raw Temporal on the tuned server, with a worker that has the options of the service's own. */
+/** Raw Temporal on the tuned server, with the worker options of the service. */
 export async function startRaw(context: BenchContext): Promise<Contender> {
   const metricsAddress = `127.0.0.1:${await findPort(0)}`;
   return startWith(context, { name: 'raw', server: context.temporal, namespace: 'raw', metricsAddress });
 }
 
-/** Raw Temporal as it comes: a server of its own without a flag, and a worker without an option. */
+/** Raw Temporal with its defaults: its own server without flags, and a worker without options. */
 export async function startPlain(context: BenchContext): Promise<Contender> {
   const server = await startTemporalServer({
     binary: context.binary,
-    // It finds what an earlier round has left, as the tuned one does.
+    // Like the tuned server, it keeps its data between rounds.
     dataDir: path.join(context.folder, 'plain'),
     port: await findPort(0),
     isUntuned: true,

@@ -15,14 +15,14 @@ import { readConfig } from '../platform/config.ts';
 import { createLogger } from '../platform/logger.ts';
 import { DOCUMENT_FILE, TEMPLATE_DATABASE, VARIABLES } from './support/environment.ts';
 
-// npm test: builds, starts a Postgres and a Temporal server of its own, and runs jest against them. With --long it runs
-// test/long, which takes long by its nature, in place of the rest; with --unit test/unit alone, for which nothing is
-// started. Other arguments are passed on to jest.
+// npm test: builds, starts its own Postgres and Temporal servers, and runs jest against them. With --long it runs only
+// test/long, whose tests take minutes each; with --unit only test/unit, which needs no servers. Other arguments are passed
+// to jest.
 const say = (text: string) => console.log(`[test] ${text}`);
 const args = process.argv.slice(2);
 const unitOnly = args.includes('--unit');
 const jestArgs = args.filter((argument) => !['--unit', '--long'].includes(argument));
-// Tests of test/long load the machine, rather than wait: two at a time are enough for two cores.
+// Tests of test/long use the CPU rather than wait, so two at a time are enough for two cores.
 if (args.includes('--long')) jestArgs.unshift('test/long', '--maxWorkers=2');
 else if (!args.some((argument) => argument.startsWith('test/long')))
   jestArgs.push('--testPathIgnorePatterns', '/node_modules/', '/test/long/');
@@ -39,7 +39,7 @@ try {
 process.exit(exitCode);
 
 async function prepare(): Promise<Record<string, string>> {
-  // Postgres may have to run as another user, who must be able to enter it.
+  // Postgres may run as another user, who must be able to enter the folder.
   const folder = mkdtempSync(path.join(os.tmpdir(), 'scheduler-test-'));
   spawnSync('chmod', ['755', folder]);
   stops.push(async () => {
@@ -55,7 +55,7 @@ async function prepare(): Promise<Record<string, string>> {
   const binary = await findTemporalBinary(say);
   say('Starting Postgres and Temporal …');
   const port = await findPort(0);
-  // A namespace of its own for each file of tests, so that none sees the schedules of another.
+  // One Temporal namespace per test file, so that none sees the schedules of another.
   const namespaces = ['test/integration', 'test/long'].flatMap((folder) =>
     readdirSync(folder).map((file) => file.split('.')[0] as string),
   );
@@ -106,7 +106,7 @@ function runJest(jestArguments: string[], environment: Record<string, string>): 
     process.stderr.write(text);
     if (text.includes('Jest did not exit')) {
       leaks = true;
-      say('A test left a handle open: that is a failure. Run with --detectOpenHandles to find it.');
+      say('A test left a handle open, which is a failure. Run with --detectOpenHandles to find it.');
       jest.kill('SIGKILL');
     }
   });

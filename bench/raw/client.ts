@@ -20,7 +20,7 @@ function toSpec(when: When): ScheduleSpec {
   };
 }
 
-/** Makes the schedule of a job. */
+/** Creates the schedule of a job. */
 export const createSchedule = (client: Client, { name, url, when }: BenchJob) =>
   client.schedule.create({
     scheduleId: name,
@@ -29,6 +29,6 @@ export const createSchedule = (client: Client, { name, url, when }: BenchJob) =>
     action: { type: 'startWorkflow', workflowType: 'callWorkflow', taskQueue: RAW_TASK_QUEUE, args: [url] },
   });
 
-/** Takes it away again. */
+/** Deletes the schedule of a job. */
 export const deleteSchedule = (client: Client, { name }: BenchJob) =>
   client.schedule.getHandle(name).delete();

@@ -3,7 +3,7 @@ import { bundleWorkflowCode, NativeConnection, Runtime, Worker } from '@temporal
 import { workerOptions } from '../../worker/worker-options.ts';
 import * as activities from './activity.ts';
 
-// A worker with the options of the service's own and its metrics, or, without an address for metrics, as it comes.
+// A worker with the options and metrics of the service; without an address for metrics, with the defaults of the SDK.
 const [address = '', namespace = '', taskQueue = '', metricsAddress] = process.argv.slice(2);
 if (metricsAddress !== undefined)
   Runtime.install({ telemetryOptions: { metrics: { prometheus: { bindAddress: metricsAddress } } } });

@@ -8,32 +8,32 @@ import { percentile } from '../results.ts';
 
 const DAY_MS = 86_400_000;
 const WARM_UP_JOBS = 20;
-/** What Temporal may take for a new schedule, with many others. */
+/** The time that Temporal may take for each new schedule among many, in milliseconds. */
 const TAKE_UP_MS = 20;
-/** So long before they are due, or longer, all jobs are to be there. */
+/** The time before they are due at which all jobs must exist. */
 const LEAD_MS = 5_000;
-/** What is measured begins so long before the jobs are due, and ends so long after the last call. */
+/** The measured period starts this time before the jobs are due, and ends this time after the last call. */
 const BEFORE_MS = 1_000;
 const AFTER_MS = 2_000;
-/** When no call has come for so long, no more will: an untuned Temporal is silent for a minute. */
+/** If no call has come for this time, no more are expected: an untuned Temporal can be silent for a minute. */
 const PATIENCE_MS = 120_000;
 const ATTEMPTS = 3;
 const LONGEST_SILENCE_MS = 70_000;
 
-/** Jobs that all are due in one second. */
+/** Jobs that are all due in one second. */
 export interface Burst {
-  /** Of the paths of its calls, and of the names of its jobs. */
+  /** The prefix of the paths of calls and of the names of jobs. */
   group: string;
   count: number;
-  /** Once, or once a day: a job that fires once has to be completed as well, by whoever does so. */
+  /** Once, or once a day: completing a job that fires once takes additional work. */
   recurs: boolean;
-  /** Called shortly before the jobs are due. */
+  /** Is called shortly before the jobs are due. */
   begin?: () => Promise<void>;
-  /** Called after the last call, while the jobs are there still. */
+  /** Is called after the last call, before the jobs are deleted. */
   end?: (jobs: BenchJob[]) => Promise<void>;
 }
 
-/** Makes a small burst that does not count, and then one that does. Answers its figures. */
+/** Runs a small burst as a warm-up, then the measured one. Returns its figures. */
 export async function runBurst(
   context: BenchContext,
   contender: Contender,
@@ -62,7 +62,7 @@ async function carryOut(
   }
 }
 
-/** Undefined if the jobs were not all made before they were due. */
+/** Undefined if not all jobs could be created before they were due. */
 async function tryOut(
   context: BenchContext,
   contender: Contender,
@@ -113,14 +113,14 @@ async function tryOut(
   const cpu = cpuPer1000(before, after, count);
   return {
     jobs: count,
-    ...judge(calls, count, at),
+    ...evaluate(calls, count, at),
     creationPerSecond,
     ...cpu,
     ...(cpu['cpuSecondsPer1000'] === undefined ? {} : { idleCpuPercent }),
   };
 }
 
-function judge(calls: ReceivedCall[], count: number, at: number) {
+function evaluate(calls: ReceivedCall[], count: number, at: number) {
   const distinct = new Set(calls.map(({ id }) => id)).size;
   const lateness = calls.map(({ arrivedAt }) => arrivedAt - at).sort((a, b) => a - b);
   const silences = lateness.map((late, index) => late - (lateness[index - 1] ?? 0));

@@ -8,21 +8,21 @@ import { readStatements, resetStatements, type Statement } from '../statements.t
 import { runBurst } from './burst.ts';
 
 const HISTORIES = 5;
-/** A statement that comes so often for each run is of the run, and not of something that goes on beside it. */
+/** From this count per run, a statement belongs to the run, and not to background work. */
 const OF_EACH_RUN = 0.5;
 
-/** What a run consists of, besides figures. */
+/** The parts of a run that are not numbers. */
 export interface CostDetails {
-  /** Types of the events in the history of a run, in their order. */
+  /** The types of the events in the history of a run, in order. */
   eventTypes: string[];
-  /** What the worker asks of Temporal, for each run. */
+  /** The requests of the worker to Temporal, per run. */
   requests: Record<string, number>;
   statements: Statement[];
 }
 
 /**
- * What each run costs: processor time, statements, events, requests. Jobs that recur: those that fire once have to be
- * completed as well, which is a cost of the job.
+ * Measures the cost of a run: CPU time, statements, events, requests. The jobs recur, because completing a job that fires
+ * once is a cost of the job.
  */
 export async function runCost(
   context: BenchContext,

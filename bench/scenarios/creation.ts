@@ -9,8 +9,8 @@ import { readStatements, resetStatements, type Statement } from '../statements.t
 const FAR_AWAY = new Date('2090-01-01T00:00:00Z');
 
 /**
- * Makes jobs that are not due soon, until the last of them would fire. Answers how many a second those were, and what
- * each cost.
+ * Creates jobs that are not due soon, and checks that the last of them is effective. Returns the number per second and
+ * the cost of each.
  */
 export async function runCreation(
   { plan, receiver, say, signal, folder }: BenchContext,

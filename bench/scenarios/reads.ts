@@ -9,31 +9,31 @@ import { createInstallation, type Installation } from '../service.ts';
 const CONNECTIONS = 8;
 const FEW = 100;
 const PAGE = 50;
-/** So many different jobs are read. */
+/** The number of different jobs that are read. */
 const SAMPLE = 1_000;
-/** By then the reconciler of a worker has made some passes. */
+/** Within this time the reconciler of a worker makes several passes. */
 const SETTLES_MS = 15_000;
 const YEAR_MS = 365 * 86_400_000;
 
-/** A database with an API of its own. */
+/** A database and its API. */
 interface Side {
   name: string;
   installation: Installation;
   api: BenchProcess;
-  /** Of the API when it had no job yet, in megabytes. */
+  /** The memory of the API before there was any job, in megabytes. */
   memoryBefore: number;
   client: ReturnType<typeof createApiClient>;
-  /** What is read, by what it is called: the path of the request of this number. */
+  /** The pages that are read: the path of the n-th request, by name. */
   pages: Record<string, (number: number) => string>;
 }
 
-/** Two databases, one with a hundred jobs and one with many; the same is read of both. */
+/** Reads the same pages of two databases, one with a hundred jobs and one with many. */
 export async function startReads(context: BenchContext) {
   const few = await startSide(context, 'few', FEW);
   const many = await startSide(context, 'many', context.plan.seededJobs);
   const sides = [few, many];
   return {
-    /** Reads every page of both, one after the other. Answers the figures by side. */
+    /** Reads every page of both databases alternately. Returns the figures by side. */
     read: async (round: number): Promise<Map<string, Record<string, number>>> => {
       const figures = new Map(sides.map(({ name }) => [name, {}]));
       for (const page of Object.keys(few.pages))
@@ -53,7 +53,7 @@ export async function startReads(context: BenchContext) {
         }
       return figures;
     },
-    /** The memory of both APIs after all that, and of a worker on each database. */
+    /** The memory of both APIs after the reads, and of a worker on each database. */
     measureMemory: async (): Promise<Map<string, Record<string, number>>> => {
       context.say(`  starting a worker on each database`);
       const workers = await Promise.all(sides.map(({ installation }) => installation.startWorker()));
@@ -83,7 +83,7 @@ async function startSide(context: BenchContext, name: 'few' | 'many', count: num
   context.stops.push(client.close);
   const template = await client.askJob('/jobs', 'POST', {
     name: 'seeded-0',
-    // Active, with occurrences to show, none of which comes while this is looked at.
+    // Active, with occurrences to show, none of which is due during the bench.
     schedule: { cron: '30 4 * * MON', startAt: new Date(Date.now() + YEAR_MS).toISOString() },
     target: { type: 'http', url: 'https://example.com/' },
   });
@@ -92,7 +92,7 @@ async function startSide(context: BenchContext, name: 'few' | 'many', count: num
     (await installation.db.query<{ id: string }>(`SELECT id FROM jobs ORDER BY ${order} LIMIT ${limit}`))
       .rows;
   const sample = await idsFrom('random()', SAMPLE);
-  // The place of the last page but a bit, in a cursor such as the list itself gives.
+  // A position near the end, as a cursor of the list.
   const [deep] = (await idsFrom('id', PAGE + 10)).slice(-1);
   const cursor = Buffer.from(JSON.stringify({ id: deep?.id })).toString('base64url');
   return {

@@ -4,11 +4,11 @@ import { awaitCount, CLIENTS, pause, type BenchContext } from '../context.ts';
 import { awaitTakenUp } from '../new-schedules.ts';
 import { percentile } from '../results.ts';
 
-/** When no call has come for so long, no more will. */
+/** If no call has come for this time, no more are expected. */
 const PATIENCE_MS = 40_000;
 const LONGEST_SILENCE_MS = 70_000;
 
-/** Jobs that are due together every few seconds. Their first occurrence does not count. Answers its figures. */
+/** Runs jobs that are all due every few seconds. Their first occurrence does not count. Returns the figures. */
 export async function runSteady(
   context: BenchContext,
   contender: Contender,
@@ -34,7 +34,7 @@ export async function runSteady(
     (await receiver.calls(group)).filter(({ scheduledAt }) => counted.includes(Date.parse(scheduledAt)));
   const wanted = count * occurrences;
   await awaitCount(context, group, wanted, async () => (await findCounted()).length, PATIENCE_MS);
-  // One that comes twice has time to come.
+  // Leaves time for duplicate calls.
   await pause(context, 1_000);
   const calls = await findCounted();
   await concurrently(jobs, CLIENTS, (job) => contender.remove(job));

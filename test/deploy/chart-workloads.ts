@@ -10,7 +10,7 @@ interface Container {
   securityContext: Record<string, unknown>;
 }
 
-/** An object of Kubernetes, as far as these checks look into it. */
+/** The parts of a Kubernetes object that these checks read. */
 export interface KubernetesObject {
   kind: string;
   metadata: { name: string };
@@ -24,7 +24,7 @@ export interface KubernetesObject {
   };
 }
 
-/** What an existing Secret holds. */
+/** The content of an existing Secret. */
 const SECRETS: Record<string, string> = {
   DATABASE_URL: 'postgres://user@pooler/scheduler',
   DATABASE_READ_URL: 'postgres://user@replica/scheduler',
@@ -41,8 +41,8 @@ export const parseObjects = (rendered: string): KubernetesObject[] =>
     .filter((object) => object !== null);
 
 /**
- * Holds the Deployments and the Job of a rendered chart to the service: it starts with the environment that they give, and
- * they give each part no more than it needs. @throws Error that says which does not fit
+ * Checks the Deployments and the Job of a rendered chart: the service starts with their environment, and each part gets no
+ * more than it needs. @throws Error that names the one that does not fit
  */
 export function checkWorkloads(objects: KubernetesObject[]): void {
   const workloads = objects.filter(({ kind }) => ['Deployment', 'Job'].includes(kind));
@@ -56,7 +56,7 @@ export function checkWorkloads(objects: KubernetesObject[]): void {
       const config = readConfig(environment);
       if (metadata.name.endsWith('-api')) requireSafeStart(config);
       assert.ok('SECRET_KEYS' in environment, `${metadata.name} can read secrets of jobs`);
-      // What scales a Deployment would fight with a number of its own.
+      // An autoscaler would compete with a fixed number of replicas.
       if (metadata.name.endsWith('-api')) assert.equal('replicas' in spec, !isScaled, metadata.name);
     }
     if (!metadata.name.endsWith('-api'))
@@ -65,7 +65,7 @@ export function checkWorkloads(objects: KubernetesObject[]): void {
         [],
         metadata.name,
       );
-    // Whatever else honours them must not see them: they are for targets, which workers call.
+    // Only workers get the proxies of targets, because other clients would use them as well.
     if (!metadata.name.endsWith('-worker'))
       assert.deepEqual(
         Object.keys(environment).filter(
@@ -97,7 +97,7 @@ function checkPod({ metadata, spec }: KubernetesObject): void {
   );
 }
 
-/** The variables that its container gets; files are given as one that is there, once it is sure that they are mounted. */
+/** The variables of a container. Each file is checked to be mounted, and replaced by one that exists here. */
 function environmentOf(
   { metadata, spec }: KubernetesObject,
   objects: KubernetesObject[],
@@ -121,7 +121,7 @@ function environmentOf(
   )) {
     const isMounted = container.volumeMounts?.some(({ mountPath }) => value.startsWith(`${mountPath}/`));
     assert.ok(isMounted, `${metadata.name}: ${name} lies in no mount`);
-    // Certificates are looked for wherever in a file they stand.
+    // The parser finds certificates anywhere in a file.
     environment[name] = name.endsWith('_CA_FILE') ? 'test/support/private-authority.ts' : 'package.json';
   }
   return environment;

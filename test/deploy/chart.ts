@@ -12,7 +12,7 @@ const CHART = 'deploy/helm/scheduler';
 const VALUES = path.join(CHART, 'ci');
 const SETS = readdirSync(VALUES).map((file) => file.replace(/-values\.yaml$/, ''));
 
-/** Values that must be refused, and in which words: of the minimal set, each with one change. */
+/** Changes of the minimal values that must be refused, with the expected messages. */
 const REFUSED: [change: string, words: string][] = [
   ['secrets.existingSecret=', 'secrets.existingSecret is required'],
   ['temporal.address=', 'temporal.address is required'],
@@ -29,9 +29,9 @@ const REFUSED: [change: string, words: string][] = [
 ];
 
 /**
- * Lints and renders the chart with each set of values, and holds what comes out to the schemas of three versions of
- * Kubernetes and to kube-score; the environment of each container, to the service's own configuration.
- * @throws Error that says what does not hold, or which program can not be had
+ * Lints and renders the chart with each set of values. Checks the objects against the schemas of three versions of
+ * Kubernetes and with kube-score, and the environment of each container against the configuration of the service.
+ * @throws Error that says what is wrong, or which program is missing
  */
 export async function checkChart({ say, obtain }: CheckTools): Promise<void> {
   const [helm, kubeconform, kubeScore] = [
@@ -51,7 +51,7 @@ export async function checkChart({ say, obtain }: CheckTools): Promise<void> {
         '--values',
         path.join(VALUES, `${set}-values.yaml`),
       ],
-      // Built with Go, helm does not know of which Kubernetes it is.
+      // A helm that was built with Go does not know its version of Kubernetes.
       ...['--kube-version', version, ...more],
     ]).stdout;
   const folder = mkdtempSync(path.join(os.tmpdir(), 'scheduler-chart-'));
@@ -63,7 +63,7 @@ export async function checkChart({ say, obtain }: CheckTools): Promise<void> {
         writeFileSync(file, render(set, version));
         const valid = validate(kubeconform, schemas, version, file);
         const minor = `v${version.split('.').slice(0, 2).join('.')}`;
-        // Why there is no limit for CPU stands in values.yaml. It ends with 1 for a critical finding.
+        // values.yaml says why there is no CPU limit. kube-score exits with 1 for a critical finding.
         runProgram(kubeScore, ['score', '--kubernetes-version', minor, '--ignore-container-cpu-limit', file]);
         say(`${set}: ${valid} objects are valid for Kubernetes ${version}, none is critical`);
       }
@@ -82,7 +82,7 @@ export async function checkChart({ say, obtain }: CheckTools): Promise<void> {
   }
 }
 
-/** How many objects a file holds, each of them valid. @throws Error for one that is not, or for which there is no schema */
+/** Validates the objects of a file and returns their number. @throws Error for an invalid one, or one without a schema */
 function validate(
   kubeconform: string,
   schemas: { kubernetes: string; custom: string },
@@ -109,7 +109,7 @@ function validate(
   return summary.valid;
 }
 
-/** That a field which Kubernetes does not know is found, in a kind of its own and in a custom one. */
+/** Checks that unknown fields are found, in a built-in kind and in a custom one. */
 function checkTheChecks(
   kubeconform: string,
   schemas: { kubernetes: string; custom: string },

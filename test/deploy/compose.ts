@@ -12,8 +12,8 @@ import { runProgram } from './run-program.ts';
 const FOLDER = 'deploy/compose';
 
 /**
- * Holds the compose files to the specification's schema, and the files that they mount to the programs that read them.
- * @throws Error that says what does not hold, or which program can not be had
+ * Checks the compose files against the schema of the specification, and the mounted files with the programs that read them.
+ * @throws Error that says what is wrong, or which program is missing
  */
 export async function checkCompose(say: (text: string) => void): Promise<void> {
   runProgram('npx', ['dclint', 'docker-compose.yml', path.join(FOLDER, 'compose.yaml')]);
@@ -38,13 +38,13 @@ export async function checkCompose(say: (text: string) => void): Promise<void> {
     say('Prometheus takes its configuration, with the alerts');
     await checkPgBouncerFile(folder, path.join(FOLDER, 'pgbouncer.ini'), await findPort(0));
     say('PgBouncer starts with its file');
-    say('Not checked, for their programs can not be had here: the files of Loki, Alloy and Grafana');
+    say('Not checked, because their programs are not available here: the files of Loki, Alloy and Grafana');
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
-/** What the compose file gives the gateway, with the defaults that stand in it. */
+/** The environment of the gateway in the compose file, with its defaults. */
 function gatewaySettings(): Record<string, string> {
   const { services } = parse(readFileSync(path.join(FOLDER, 'compose.yaml'), 'utf8'), { merge: true }) as {
     services: { gateway: { environment: Record<string, string> } };

@@ -13,13 +13,13 @@ import { parseAllDocuments } from 'yaml';
 import { placeOf } from '../../local/go-program.ts';
 import { runProgram } from './run-program.ts';
 
-/** The oldest version of Kubernetes that the chart takes, one of the middle, and the newest with schemas. */
+/** The oldest version of Kubernetes that the chart supports, one in the middle, and the newest with schemas. */
 export const KUBERNETES_VERSIONS = ['1.29.0', '1.33.0', '1.37.0'];
 
-/** A package of Python that holds the schemas of Kubernetes, which are otherwise to be had from GitHub alone. */
+/** A Python package with the schemas of Kubernetes, which otherwise only GitHub has. */
 const SCHEMAS = { program: 'kubernetes-validate', version: '1.37.0' };
 
-/** Modules of Go that hold the custom resources that the chart knows. Each is downloaded by itself. */
+/** Go modules with the custom resources that the chart uses. Each is downloaded separately. */
 const CUSTOM_RESOURCES: Record<string, string[]> = {
   'sigs.k8s.io/gateway-api@v1.6.1': ['config/crd/standard/gateway.networking.k8s.io_httproutes.yaml'],
   'github.com/kedacore/keda/v2@v2.21.0': [
@@ -36,9 +36,9 @@ const CUSTOM_RESOURCES: Record<string, string[]> = {
 type Schema = Record<string, unknown>;
 
 /**
- * A folder with the JSON schemas of these versions of Kubernetes and of the custom resources, as kubeconform reads them:
- * kept in the user's cache folder, made the first time.
- * @throws Error saying what can not be had
+ * Returns a folder with the JSON schemas of these versions of Kubernetes and of the custom resources, in the layout of
+ * kubeconform. It is in the user's cache folder, and created the first time.
+ * @throws Error that says what is not available
  */
 export function findSchemas(say: (text: string) => void): { kubernetes: string; custom: string } {
   const folder = path.dirname(placeOf(SCHEMAS));
@@ -86,7 +86,7 @@ function makeKubernetesSchemas(aside: string): void {
     const to = path.join(aside, 'kubernetes', `v${version}`);
     mkdirSync(to, { recursive: true });
     for (const name of readdirSync(from)) {
-      // They name themselves by an address on the web, where they would be looked for.
+      // Their ids are URLs, from which they would be loaded.
       const text = readFileSync(path.join(from, name), 'utf8').replaceAll(
         '"/api/_definitions.json',
         '"_definitions.json',
@@ -133,7 +133,7 @@ function writeCustomSchemas(to: string, { spec }: CustomResourceDefinition): voi
   }
 }
 
-/** The schema of a part, by which what it does not name is wrong, as for Kubernetes' own kinds. */
+/** Makes a schema refuse unknown fields, like those of the built-in kinds. */
 function close(part: unknown): unknown {
   if (Array.isArray(part)) return part.map(close);
   if (part === null || typeof part !== 'object') return part;

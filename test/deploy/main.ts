@@ -4,8 +4,8 @@ import { checkCompose } from './compose.ts';
 import { runProgram } from './run-program.ts';
 import { checkTemporalOnPostgres } from './temporal-on-postgres.ts';
 
-// npm run check:deploy: tries what deploy/ holds, as far as it goes without an engine. What it needs and does not find it
-// gets by itself, once: programs with Go, Debian's packages, schemas. What it can not get is a failure.
+// npm run check:deploy: tests the content of deploy/ without a container engine. Missing programs, Debian packages and
+// schemas are downloaded or built once. What it cannot get is a failure.
 const say = (text: string) => console.log(`[deploy] ${text}`);
 const tools = { say, obtain: (program: Parameters<typeof buildWithGo>[0]) => buildWithGo(program, say) };
 const started = Date.now();
@@ -14,4 +14,4 @@ await checkChart(tools);
 say('Building the service …');
 runProgram('npm', ['run', '--silent', 'build']);
 await checkTemporalOnPostgres(tools);
-say(`All of it holds (${Math.round((Date.now() - started) / 1_000)} s).`);
+say(`Everything is valid (${Math.round((Date.now() - started) / 1_000)} s).`);

@@ -1,8 +1,8 @@
 import { spawnSync } from 'node:child_process';
 
 /**
- * Runs a program to its end, and answers what it wrote.
- * @throws Error with its words if it can not be run, or ends with another code than 0
+ * Runs a program, and returns its output.
+ * @throws Error with its output if it cannot be run, or exits with another code than 0
  */
 export function runProgram(
   command: string,

@@ -8,10 +8,10 @@ import { waitFor } from '../support/wait-for.ts';
 import { SETTINGS } from './temporal-cluster.ts';
 import { startDeployedStack, type DeployedStack } from './temporal-stack.ts';
 
-// node --import tsx test/deploy/temporal-burst.ts [jobs]: how fast jobs that are due in one second are carried out, with
-// deploy/temporal/dynamic-config.yaml and with none, on a Temporal cluster that keeps everything in Postgres.
+// node --import tsx test/deploy/temporal-burst.ts [jobs]: measures a burst of jobs that are due in one second, with and
+// without deploy/temporal/dynamic-config.yaml, on a Temporal cluster with Postgres.
 const jobs = Number(process.argv[2] ?? 300);
-/** Enough for making the jobs, on two slow cores as well. */
+/** Enough time for creating the jobs on two slow cores. */
 const AHEAD_MS = 20_000 + jobs * 80;
 const CLIENTS = 8;
 const LONGEST_MS = 300_000;
@@ -70,7 +70,7 @@ async function countSucceeded(db: DeployedStack['db'], wanted: number): Promise<
   return Number(rows[0]?.count) >= wanted;
 }
 
-/** How many requests the services of Temporal have answered so far. */
+/** The number of requests that the services of Temporal have answered so far. */
 async function countRequests(metricsUrl: string): Promise<number> {
   const metrics = await (await fetch(metricsUrl)).text();
   return [...metrics.matchAll(/^service_requests\{.*\} ([\d.e+]+)$/gm)].reduce(

@@ -10,7 +10,7 @@ import { waitFor } from '../support/wait-for.ts';
 
 const run = promisify(execFile);
 
-/** The settings that are shipped, and tried here. */
+/** The folder of the shipped settings. */
 export const SETTINGS = 'deploy/temporal';
 
 /** The server of the images that deploy/ names. */
@@ -23,14 +23,14 @@ export const SERVER: GoProgram = {
   program: 'temporal-server',
 };
 
-/** What creates its databases, and updates their schemas. */
+/** The program that creates its databases and updates their schemas. */
 export const SQL_TOOL: GoProgram = {
   package: 'go.temporal.io/server/cmd/tools/sql',
   version: VERSION,
   program: 'temporal-sql-tool',
 };
 
-/** Temporal writes its ports to a `smallint` of Postgres: none may be above 32,767, as any free port may. */
+/** Temporal stores its ports in a `smallint` of Postgres, so none may be above 32,767. */
 const FIRST_PORT = 17_233;
 
 /** All services of a Temporal cluster, in one process. */
@@ -43,7 +43,7 @@ export interface RunningCluster {
 }
 
 /**
- * Starts a Temporal server as a container would: with the shipped configuration, and all that is its own in the environment.
+ * Starts a Temporal server like a container: with the shipped configuration, and everything else in the environment.
  * @throws Error with its last message if it does not start within two minutes
  */
 export async function startCluster(options: {
@@ -109,8 +109,8 @@ async function answers(address: string): Promise<boolean> {
 }
 
 /**
- * Runs one of the shipped scripts, with these programs on its PATH.
- * @throws Error with all that it printed if it fails
+ * Runs a shipped script with these programs on its PATH.
+ * @throws Error with its output if it fails
  */
 export async function runScript(name: string, programs: string[], env: NodeJS.ProcessEnv): Promise<void> {
   const folders = [...programs.map((program) => path.dirname(program)), process.env['PATH']];
@@ -125,10 +125,10 @@ export async function runScript(name: string, programs: string[], env: NodeJS.Pr
 const COMPLAINT =
   /unregistered key|validation failed|isn't valid for dynamic config key|dynamic config (?:error|warning)|Failed to convert value|decode error/;
 
-/** The lines in which a Temporal server, or its validator, finds fault with a dynamic configuration. */
+/** The lines with errors of a dynamic configuration, in the output of a Temporal server or its validator. */
 export const complaintsIn = (output: string) => output.split('\n').filter((line) => COMPLAINT.test(line));
 
-/** What the server's own validator, which reports errors as it reports success, finds wrong with a file. */
+/** The errors that the validator of the server finds in a file. It exits with 0 in any case. */
 export async function findFaults(binary: string, file: string): Promise<string[]> {
   const { stdout } = await run(binary, ['validate-dynamic-config', file]);
   if (!stdout.includes(file)) throw new Error(`the validator did not read ${file}: ${stdout}`);

@@ -15,7 +15,7 @@ const RETENTION_S = 7 * 24 * 3_600;
 /**
  * Tries deploy/temporal with a real Temporal server on a real Postgres: databases, schemas and their update, namespace, settings, and a job
  * that runs. Wants the build in dist/.
- * @throws Error that says what does not work
+ * @throws Error that says what fails
  */
 export async function checkTemporalOnPostgres(tools: CheckTools): Promise<void> {
   await checkDynamicConfigFile(tools);
@@ -39,7 +39,7 @@ export async function checkTemporalOnPostgres(tools: CheckTools): Promise<void> 
   }
 }
 
-/** The server's own validator finds nothing; and it is one that finds a wrong key, type and constraint. */
+/** The validator of the server finds no error, but does find a wrong key, type and constraint. */
 async function checkDynamicConfigFile({ obtain, say }: CheckTools): Promise<void> {
   const server = await obtain(SERVER);
   assert.deepEqual(await findFaults(server, DYNAMIC_CONFIG), []);
@@ -63,7 +63,7 @@ async function checkDynamicConfigFile({ obtain, say }: CheckTools): Promise<void
   say('The dynamic configuration is valid, and four spoiled ones are not');
 }
 
-/** The server says of each setting that it has taken it over, and with which value. */
+/** The server logs each setting with its value. */
 function checkServerLog({ cluster }: DeployedStack): void {
   const log = cluster.readLog();
   const settings = parse(readFileSync(DYNAMIC_CONFIG, 'utf8')) as Record<string, { value: unknown }[]>;
@@ -88,7 +88,7 @@ async function checkNamespace(connection: Connection, namespace: string): Promis
   assert.deepEqual(Object.keys(customAttributes ?? {}).sort(), ['JobId', 'JobName', 'JobNamespace']);
 }
 
-/** A job of every second runs three times; returns its id. */
+/** Runs a job with an occurrence every second three times. Returns its id. */
 async function checkJob({ apiUrl, receiver, db }: DeployedStack): Promise<string> {
   const job = await apiClient(apiUrl).createJob({
     name: 'on-postgres',
@@ -104,7 +104,7 @@ async function checkJob({ apiUrl, receiver, db }: DeployedStack): Promise<string
   return job.id;
 }
 
-/** Operators find the runs of a job by its search attributes, which Postgres keeps too. */
+/** The list of workflows finds the runs of a job by its search attributes, which are in Postgres too. */
 async function checkVisibility(temporal: Client, id: string): Promise<void> {
   await waitFor('the runs in the list of workflows', async () => {
     const { count } = await temporal.workflow.count(`JobId = "${id}" AND JobName = "on-postgres"`);

@@ -15,37 +15,37 @@ import { runScript, SERVER, SQL_TOOL, startCluster, type RunningCluster } from '
 const run = promisify(execFile);
 
 const NAMESPACE = 'scheduler';
-/** No superuser, as with a managed Postgres; and a password that has to be quoted on its way. Temporal takes any but spaces. */
+/** Not a superuser, as with a managed Postgres, and a password that needs quoting. Temporal allows everything but spaces. */
 const ROLE = { name: 'temporal', password: `q"u'o#te:{{d}}\\%@/ü` };
 
-/** How a check reports, and comes by programs. */
+/** How a check reports, and how it gets programs. */
 export interface CheckTools {
   say: (text: string) => void;
-  /** The path of a program, built if need be. */
+  /** Returns the path of a program, which is built if it is missing. */
   obtain: (program: GoProgram) => Promise<string>;
 }
 
-/** The service, as built, on a Temporal cluster that keeps everything in Postgres. */
+/** The built service on a Temporal cluster with Postgres. */
 export interface DeployedStack {
   server: string;
   cluster: RunningCluster;
   namespace: string;
   apiUrl: string;
   receiver: Receiver;
-  /** For looking at the tables of the service, and at what Postgres does. */
+  /** For reading the tables of the service and the state of Postgres. */
   db: pg.Pool;
   stop: () => Promise<void>;
 }
 
 /**
- * Starts all that a deployment has, with the shipped settings and scripts, each script twice. Says how long each step takes.
- * @throws Error that says which step failed, once all is stopped again; the logs stay
+ * Starts everything that a deployment has, with the shipped settings and scripts, each script twice. Reports the time of
+ * each step. @throws Error that names the failed step, after everything has been stopped; the logs are kept
  */
 export async function startDeployedStack(
   { say, obtain }: CheckTools,
   dynamicConfigFile: string,
 ): Promise<DeployedStack> {
-  // Postgres may have to run as another user, who must be able to enter it.
+  // Postgres may run as another user, who must be able to enter the folder.
   const folder = mkdtempSync(path.join(os.tmpdir(), 'scheduler-deploy-'));
   chmodSync(folder, 0o755);
   const stops: (() => Promise<unknown>)[] = [];
@@ -102,7 +102,7 @@ export async function startDeployedStack(
     const [api] = await timed('API and worker start', () => Promise.all([start('api'), start('worker')]));
     const receiver = await startReceiver();
     const db = new pg.Pool({ connectionString: databaseUrl, max: 2 });
-    // Postgres cuts it when it stops.
+    // Postgres closes the connection when it stops.
     db.on('error', () => undefined);
     stops.push(receiver.stop, () => db.end());
     return { server, cluster, namespace: NAMESPACE, apiUrl: api.url, receiver, db, stop };
@@ -114,7 +114,7 @@ export async function startDeployedStack(
   }
 }
 
-/** One of the two databases as an earlier version of Temporal has left it: setup.sh makes the other, and updates this one. */
+/** Creates one of the two databases with the schema of an earlier version of Temporal. setup.sh creates the other, and updates this one. */
 async function createOlderDatabase(sqlTool: string, sql: NodeJS.ProcessEnv): Promise<void> {
   const env = { ...sql, SQL_PLUGIN: 'postgres12_pgx', SQL_DATABASE: 'temporal_visibility' };
   for (const args of [

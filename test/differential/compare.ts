@@ -10,14 +10,14 @@ import { randomSchedule } from './random-schedule.ts';
 
 const DAY_MS = 86_400_000;
 const PERIOD_MS = 2 * 366 * DAY_MS;
-/** Temporal lists so many instants a call; a schedule that has more is compared at its beginning and around each clock change. */
+/** The maximal number of instants per call to Temporal. Longer schedules are compared at their beginning and around each clock change. */
 const LISTED = 1_000;
 
-/** A query is given up after this time, and the whole comparison after so many attempts. */
+/** The timeout of a query; the comparison fails after the maximal number of attempts. */
 const QUERY_DEADLINE_MS = 5_000;
 const MAX_ATTEMPTS = 4;
 
-/** A schedule for which Temporal and `occurrences` disagree. */
+/** A schedule for which Temporal and `occurrences` differ. */
 export interface Difference {
   seed: number;
   schedule: unknown;
@@ -25,22 +25,22 @@ export interface Difference {
   onlyOurs: string[];
 }
 
-/** What a comparison of one schedule found. */
+/** The result of comparing one schedule. */
 interface Comparison {
   difference: Difference | undefined;
   compared: number;
 }
 
 /**
- * Makes a paused Temporal Schedule of a random schedule, asks the server when it would fire in the next two years, and
- * compares that with `occurrences`.
+ * Creates a paused Temporal Schedule from a random schedule, asks the server when it would fire in the next two years, and
+ * compares the answer with `occurrences`.
  */
 export async function compareOne(temporal: Client, seed: number, now: number): Promise<Comparison> {
   for (let attempt = 1; ; attempt++) {
     try {
       return await compareUnder(`differential-${seed}-${attempt}`, temporal, seed, now);
     } catch (error) {
-      // Now and then a query hangs in the server, for as long as one waits; a schedule made anew answers at once.
+      // Sometimes a query hangs in the server without end. A new schedule answers at once.
       if (attempt === MAX_ATTEMPTS || !isUnreachable(error)) throw error;
     }
   }
@@ -70,7 +70,7 @@ async function compareUnder(
     let compared = 0;
     for (const [from, until] of windowsOf(compiled.timeZone, begin)) {
       const theirs = await listMatching(temporal, scheduleId, from, until);
-      // A full list may break off anywhere before `until`: then both are compared up to its last instant.
+      // A full list may end anywhere before `until`: then both are compared up to its last instant.
       const end = theirs.length >= LISTED ? (theirs[theirs.length - 1] as number) : until;
       const ours: number[] = [];
       for (const instant of iterateOccurrences(compiled, from)) {

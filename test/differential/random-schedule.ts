@@ -1,7 +1,7 @@
 import { clockChanges } from '../../domain/schedule/time-zone.ts';
 import type { Random } from '../support/random.ts';
 
-/** Zones with rules that others do not have: half hours, Ramadan, a day left out, a negative summer time, none at all. */
+/** Zones with special rules: half hours, Ramadan, a skipped day, a negative summer time, no summer time. */
 const ZONES = [
   'America/New_York',
   'Europe/Dublin',
@@ -11,11 +11,11 @@ const ZONES = [
   'America/St_Johns',
   'Pacific/Apia',
   'UTC',
-  // Clocks that change at midnight.
+  // Zones that change at midnight.
   'America/Havana',
   'Asia/Beirut',
   'America/Santiago',
-  // Written as nobody does, and by names that are no longer the first.
+  // Names in unusual case, and old names.
   'europe/berlin',
   'Europe/Kiev',
   'us/pacific',
@@ -61,7 +61,7 @@ function dayOfWeekField(random: Random): string {
 function randomCron(random: Random): string {
   const seconds = random.chance(0.15) ? `${cronField(random, 0, 59, 0.2)} ` : '';
   const minute = cronField(random, 0, 59, 0.3);
-  // Half of all hours among those in which clocks change.
+  // Half of the hours are those in which clocks change.
   const hour = random.chance(0.5) ? cronField(random, 0, 3, 0) : cronField(random, 0, 23, 0.4);
   const month = random.chance(0.1) ? random.pick(MONTHS) : cronField(random, 1, 12, 0.8);
   return `${seconds}${minute} ${hour} ${dayOfMonthField(random)} ${month} ${dayOfWeekField(random)}`;
@@ -105,7 +105,7 @@ function randomExclusions(random: Random, begin: number): unknown[] {
   return Array.from({ length: random.integer(1, 3) }, entry);
 }
 
-/** A schedule as a user might send it: of any kind, in any of the zones, with limits and exclusions now and then. */
+/** A random schedule: of any kind, in any of the zones, sometimes with limits and exclusions. */
 export function randomSchedule(random: Random, begin: number): Record<string, unknown> {
   const common = {
     timeZone: random.pick(ZONES),
@@ -157,7 +157,7 @@ export function randomSchedule(random: Random, begin: number): Record<string, un
   return { at: randomInstants(random, begin, common.timeZone), ...dst, ...common };
 }
 
-/** Instants, or local times of the zone; some of these among the hours in which its clocks change. */
+/** Random instants or local times of the zone, some of them in the hours in which its clocks change. */
 function randomInstants(random: Random, begin: number, timeZone: string): string[] {
   const until = begin + 730 * DAY_MS;
   const changes = clockChanges(timeZone, begin + DAY_MS, until);

@@ -1,7 +1,7 @@
 import { Client, Connection } from '@temporalio/client';
 import { compareOne, type Difference } from './compare.ts';
 
-/** What a differential run found. */
+/** The result of a differential run. */
 export interface DifferentialResult {
   cases: number;
   instants: number;
@@ -10,7 +10,7 @@ export interface DifferentialResult {
 
 const CONCURRENCY = 3;
 
-/** Compares random schedules, one for each seed from `seed` on, at a Temporal server. */
+/** Compares random schedules, one for each seed from `seed` on, with a Temporal server. */
 export async function runDifferential(options: {
   address: string;
   namespace: string;
@@ -21,7 +21,7 @@ export async function runDifferential(options: {
   const connection = await Connection.connect({ address: options.address });
   const temporal = new Client({ connection, namespace: options.namespace });
   const result: DifferentialResult = { cases: 0, instants: 0, differences: [] };
-  // One instant for all: a run is repeated only by its seed and the day on which it ran.
+  // One instant for all: a run is reproduced by its seed and its day.
   const now = Date.now();
   let next = options.seed;
   const last = options.seed + options.cases - 1;
@@ -35,14 +35,14 @@ export async function runDifferential(options: {
         if (difference) result.differences.push(difference);
         options.onProgress?.(result.cases, result);
       } catch (error) {
-        // The others end what they are at; then this is what is said.
+        // The other workers finish their schedule before the error is thrown.
         next = last + 1;
         throw new Error(`the schedule of seed ${seed} could not be compared`, { cause: error });
       }
     }
   };
-  const settled = await Promise.allSettled(Array.from({ length: CONCURRENCY }, work));
+  const results = await Promise.allSettled(Array.from({ length: CONCURRENCY }, work));
   await connection.close();
-  for (const outcome of settled) if (outcome.status === 'rejected') throw outcome.reason;
+  for (const outcome of results) if (outcome.status === 'rejected') throw outcome.reason;
   return result;
 }

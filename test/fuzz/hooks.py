@@ -8,8 +8,8 @@ import re
 
 import schemathesis
 
-# What JSON Schema can say. A request that the document allows must not be refused for one of these. All other codes
-# speak of what it can not say: a cron expression, a time zone, an instant in the past.
+# The error codes that JSON Schema can express. A request that the document allows must not be refused with one of these.
+# All other codes are about things that it cannot express: a cron expression, a time zone, an instant in the past.
 SAID_BY_SCHEMA = {
     "required",
     "unknown_field",
@@ -36,10 +36,10 @@ def refusals_are_described(ctx, response, case):
     """A body that the document allows is refused only for what no schema can say."""
     if response.status_code != 422 or case.meta is None or not case.meta.generation.mode.is_positive:
         return
-    # Of the job that a patch makes of another one, no schema of the patch can say whether it is good.
+    # No schema of a patch can say whether the patched job is valid.
     if case.method == "PATCH":
         return
-    # For a header of which it finds no good value, Schemathesis sends 0, and takes that for good.
+    # If Schemathesis finds no valid value for a header, it sends 0 and treats it as valid.
     for parameter in case.operation.headers:
         pattern = parameter.definition.get("schema", {}).get("pattern")
         value = (case.headers or {}).get(parameter.name)

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { parseArgs } from 'node:util';
 
-// npm run test:fuzz -- --seconds 480 --seed 1: test/long/fuzz.test.ts, for longer.
+// npm run test:fuzz -- --seconds 480 --seed 1: runs test/long/fuzz.test.ts for longer.
 const { values } = parseArgs({
   options: {
     seconds: { type: 'string', default: '480' },
@@ -9,7 +9,7 @@ const { values } = parseArgs({
     seed: { type: 'string', default: String(Date.now() % 1_000_000) },
   },
 });
-// So many at least, on the slowest machine: fewer would mean that the run tried little.
+// The minimal number of requests, which the slowest machine reaches. Fewer would mean that the run tested little.
 const requests = values.requests ?? String(Number(values.seconds) * 10);
 const { status } = spawnSync(process.execPath, ['--import', 'tsx', 'test/run.ts', 'test/long/fuzz'], {
   stdio: 'inherit',

@@ -3,20 +3,20 @@ import { createWriteStream, mkdtempSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { findSchemathesis } from './schemathesis.ts';
 
-/** What a fuzz run did and found. */
+/** The result of a fuzz run. */
 export interface FuzzResult {
   requests: number;
-  /** How often each operation answered each status. */
+  /** How often each operation was answered with each status. */
   counts: { operation: string; status: number; count: number }[];
   /** Whether Schemathesis found nothing. */
   isGood: boolean;
-  /** Its last words: what it found, and its summary. */
+  /** The end of its output: its findings and its summary. */
   report: string;
 }
 
 /**
- * Lets Schemathesis send made-up requests, good and bad ones and sequences of them, to every operation of an API for
- * about so long, and check each answer, and each event of the stream, against the OpenAPI document.
+ * Makes Schemathesis send generated requests, valid and invalid ones and sequences of them, to every operation of an API
+ * for about `seconds`. It checks each answer and each event of the stream against the OpenAPI document.
  */
 export async function runFuzz(options: {
   url: string;
@@ -39,7 +39,7 @@ export async function runFuzz(options: {
       ...['run', `${url}/openapi.json`],
       ...['--header', `Authorization: Bearer ${token}`],
       ...['--checks', 'all', '--continue-on-failure'],
-      // One worker: with several, Python 3.11 itself fails now and then (ast.parse in threads).
+      // One worker: with several, Python 3.11 sometimes fails (ast.parse in threads).
       ...['--max-time', String(seconds), '--workers', '1', '--seed', String(seed)],
       '--no-color',
     ],

@@ -3,12 +3,12 @@ import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { cacheFolder } from '../../local/cache-folder.ts';
 
-/** Of the package that is installed. */
+/** The version of the package that is installed. */
 const VERSION = '4.32.5';
 
 /**
- * The command of Schemathesis, installed into the user's cache the first time. Takes half a minute then.
- * @throws Error saying what is missing
+ * Returns the command of Schemathesis. Installs it into the user's cache the first time, which takes half a minute.
+ * @throws Error that says what is missing
  */
 export function findSchemathesis(say: (text: string) => void): string {
   const folder = path.join(cacheFolder(), `schemathesis-${VERSION}`);
@@ -23,7 +23,7 @@ export function findSchemathesis(say: (text: string) => void): string {
     ['install', '--quiet', '--disable-pip-version-check', `schemathesis==${VERSION}`],
     'Schemathesis could not be installed',
   );
-  // Last, so that an installation that was broken off counts as none.
+  // Written last, so that an interrupted installation is repeated.
   mkdirSync(`${folder}.tmp`, { recursive: true });
   renameSync(`${folder}.tmp`, path.join(folder, 'complete'));
   return command;

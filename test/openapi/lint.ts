@@ -3,10 +3,10 @@ import { createOpenApiDocument } from '../../api/rest/openapi.ts';
 import { operations } from '../../api/routes/index.ts';
 import { VERSION } from '../../api/version.ts';
 
-// npm run check:openapi: lints the document by Redocly's strictest rules, with every warning an error.
+// npm run check:openapi: lints the document with Redocly's strictest rules, with every warning an error.
 const config = await createConfig({
   extends: ['recommended-strict'],
-  // Probes answer nothing of the kind.
+  // Probes have no such answers.
   rules: { 'operation-4xx-response': 'off' },
 });
 const problems = await lintFromString({

@@ -13,7 +13,7 @@ import zoneinfo
 from cronsim import CronSim
 
 NEW_YEAR = "2027-01-01T00:00"
-# The clock changes of 2027, each from shortly before.
+# The clock changes of 2027, each from shortly before it.
 CHANGES = {
     "America/New_York": ["2027-03-13T12:00", "2027-11-06T12:00"],
     "Europe/London": ["2027-03-27T12:00", "2027-10-30T12:00"],
@@ -69,8 +69,8 @@ ANYWHERE = [
 ]
 
 
-# Here cronsim errs: when Lord Howe's clocks go back from 02:00 to 01:30, the half hour from 02:00 on comes once, and it
-# leaves it out. What is right stands in test/unit/domain/schedule/cron.test.ts, worked out with zdump.
+# cronsim is wrong here: when Lord Howe's clocks go back from 02:00 to 01:30, the half hour from 02:00 on occurs once, and
+# it skips that. test/unit/domain/schedule/cron.test.ts has the right instants, computed with zdump.
 LEFT_OUT = {("* 2 * * *", "2027-04-03T12:00")}
 
 

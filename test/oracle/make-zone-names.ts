@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 
-// Makes domain/schedule/tz-database-names.ts from the tz database's own list:
+// Generates domain/schedule/tz-database-names.ts from the list of the tz database:
 //   node --import tsx test/oracle/make-zone-names.ts /usr/share/zoneinfo/tzdata.zi
 
 const LINE_LENGTH = 100;
@@ -13,7 +13,7 @@ const names = lines.flatMap((line) => {
 });
 const version = /version (\S+)/.exec(lines[0] ?? '')?.[1];
 const rows: string[] = [''];
-// "Factory" stands for a clock that nobody has set.
+// "Factory" stands for an unset clock.
 for (const name of names.filter((name) => name !== 'Factory').sort()) {
   const row = rows[rows.length - 1] as string;
   if (row.length + name.length >= LINE_LENGTH) rows.push(name);
