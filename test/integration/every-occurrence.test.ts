@@ -237,7 +237,7 @@ describe('a pause', () => {
   test.concurrent('does not count for maxRuns, and nothing is recorded after the last run', async () => {
     const job = await api.createJob({
       name: 'counted',
-      schedule: { every: '1s', maxRuns: 2 },
+      schedule: { every: '1s', maxRuns: 2, startAt: startOf(6).toISOString() },
       target: target('/counted'),
     });
     await waitFor('a first call', () => stack.receiver.callsTo('/counted').length > 0);
