@@ -15,5 +15,6 @@ export default {
   maxWorkers: 4,
   // How many tests of one file run at a time, of those that say that they may (test.concurrent).
   maxConcurrency: 20,
-  testTimeout: 120_000,
+  // More than waitFor waits.
+  testTimeout: 150_000,
 };

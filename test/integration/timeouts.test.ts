@@ -106,7 +106,7 @@ describe('a wait beyond the timeout ends the run at once', () => {
     answer('/hooked', 503);
     const { id } = await api.createJob({
       name: 'hooked',
-      schedule: { at: [new Date(Date.now() + 3_000).toISOString()] },
+      schedule: { at: [new Date(Date.now() + 6_000).toISOString()] },
       target: target('/hooked'),
       timeout: '1m',
       retry: { initialInterval: '2m' },

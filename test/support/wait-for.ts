@@ -1,5 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
+/** Longer than the minute after which the reconciler starts an occurrence that a busy Temporal has missed. */
+const TIMEOUT_MS = 100_000;
+
 /**
  * Calls `probe` until it returns a truthy value, and resolves with it. Errors of `probe` are retried.
  * @throws Error after `timeoutMs` that names `what`, with the last error of `probe` as its cause
@@ -7,7 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 export async function waitFor<Value>(
   what: string,
   probe: () => Promise<Value> | Value,
-  timeoutMs = 60_000,
+  timeoutMs = TIMEOUT_MS,
 ): Promise<NonNullable<Value>> {
   const deadline = Date.now() + timeoutMs;
   let lastError: unknown;
