@@ -21,7 +21,7 @@ import { placeholdersOf } from './call/prepare-call.ts';
 const RECORD_RETRY_MS = 1_000;
 
 /** After this time without a record, a heartbeat carries the result to Temporal. */
-const RECORD_WITHIN_MS = 100;
+const HEARTBEAT_RESULT_AFTER_MS = 100;
 
 /**
  * The activity `runHttpTarget`, which makes the next attempt of a run. It makes an HTTP call itself and
@@ -75,7 +75,7 @@ export function createRunTarget(dependencies: ActivityDependencies) {
   ): Promise<Recorded> {
     for (;;) {
       // Usually the record is there sooner. A heartbeat for every run would cost as much as the record.
-      const late = setTimeout(() => context.heartbeat(result), RECORD_WITHIN_MS);
+      const late = setTimeout(() => context.heartbeat(result), HEARTBEAT_RESULT_AFTER_MS);
       try {
         return await recordResult(dependencies, run, result);
       } catch (error) {

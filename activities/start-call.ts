@@ -14,10 +14,10 @@ import type { ActivityDependencies } from './attempt/context.ts';
 import { START_WITHIN_MS, type InFlightCalls } from './attempt/in-flight-calls.ts';
 import { completeAttempt, makeAttempt } from './attempt/make.ts';
 import { recordResult, type Recorded } from './attempt/record.ts';
-import { fieldsOf } from './attempt/trace.ts';
+import { tracedRunLogFields } from './attempt/trace.ts';
 
 /** A record that takes longer goes to Temporal as `unrecorded`, before the timeout of the workflow task. */
-const RECORD_WITHIN_MS = 2_000;
+const RETURN_UNRECORDED_AFTER_MS = 2_000;
 
 /**
  * The local activity that makes the first call of a run (domain/job/run-workflow.ts), and records it. A
@@ -59,10 +59,10 @@ export function createStartCall(dependencies: ActivityDependencies, calls: InFli
     try {
       return await Promise.race([
         recordResult(dependencies, run, result),
-        sleep(RECORD_WITHIN_MS, 'unrecorded' as const, { signal: late.signal }),
+        sleep(RETURN_UNRECORDED_AFTER_MS, 'unrecorded' as const, { signal: late.signal }),
       ]);
     } catch (error) {
-      logger.warn({ err: error, ...fieldsOf(run) }, 'could not record a call yet');
+      logger.warn({ err: error, ...tracedRunLogFields(run) }, 'could not record a call yet');
       return 'unrecorded';
     } finally {
       late.abort();

@@ -12,7 +12,7 @@ export async function warnWithoutTimeout(db: Database, logger: Logger): Promise<
   }>`SELECT current_setting('statement_timeout') AS timeout`.execute(db);
   if (rows[0]?.timeout === '0') {
     logger.warn(
-      'no statement timeout is in force: the pooler before Postgres drops DATABASE_STATEMENT_TIMEOUT_MS; set one in its connect_query, or for the role (docs/postgres.md)',
+      'no statement timeout is in force: the pooler in front of Postgres drops DATABASE_STATEMENT_TIMEOUT_MS; set one in its connect_query, or for the role (docs/postgres.md)',
     );
   }
 }

@@ -43,7 +43,7 @@ export async function buildWithGo(wanted: GoProgram, say: (text: string) => void
       env: { ...process.env, GOBIN: buildFolder, GOFLAGS: '' },
     });
     const exit = await build.exited;
-    if (exit.code !== 0) throw new Error(`build: go install failed: ${exit.lastWords}`);
+    if (exit.code !== 0) throw new Error(`build: go install failed: ${exit.lastOutput}`);
     // Go names it after the folder of its package.
     const [built] = readdirSync(buildFolder);
     if (built === undefined) throw new Error(`build: ${wanted.package} is not a program`);

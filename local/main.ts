@@ -140,7 +140,7 @@ async function bringUpPostgres(config: LocalConfig, dataDir: string, logDir: str
     say,
   });
   started.push({ name: 'Postgres', stop: postgres.stop });
-  void postgres.exited.then((exit) => stop(`Postgres ended (${exit.lastWords})`, 1));
+  void postgres.exited.then((exit) => stop(`Postgres ended (${exit.lastOutput})`, 1));
   await ensureDatabase(postgres, DATABASE);
   return { url: postgres.urlOf(DATABASE), dataDir: postgres.dataDir };
 }
@@ -161,7 +161,7 @@ async function bringUpTemporal(config: LocalConfig, dataDir: string, logDir: str
     logFile: path.join(logDir, 'temporal.log'),
   });
   started.push({ name: 'Temporal', stop: temporal.stop });
-  void temporal.exited.then((exit) => stop(`Temporal ended (${exit.lastWords})`, 1));
+  void temporal.exited.then((exit) => stop(`Temporal ended (${exit.lastOutput})`, 1));
   return temporal;
 }
 

@@ -194,7 +194,7 @@ async function waitUntilUp(url: string, exited: Promise<Exit>): Promise<void> {
   void exited.then((result) => (exit = result));
   const deadline = Date.now() + START_TIMEOUT_MS;
   for (;;) {
-    if (exit) throw new Error(`Postgres did not start:\n${exit.lastWords}`);
+    if (exit) throw new Error(`Postgres did not start:\n${exit.lastOutput}`);
     const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 2_000 });
     client.on('error', () => undefined);
     try {

@@ -8,7 +8,7 @@ export interface Exit {
   code: number | null;
   signal: NodeJS.Signals | null;
   /** The last lines of its output. */
-  lastWords: string;
+  lastOutput: string;
 }
 
 /** A process whose output goes to a log file. */
@@ -44,10 +44,10 @@ export function startLogged(
     });
   }
   const exited = new Promise<Exit>((resolve) => {
-    child.once('error', (error) => resolve({ code: null, signal: null, lastWords: error.message }));
+    child.once('error', (error) => resolve({ code: null, signal: null, lastOutput: error.message }));
     child.once('close', (code, signal) => {
       log.end();
-      resolve({ code, signal, lastWords: last.join('\n') });
+      resolve({ code, signal, lastOutput: last.join('\n') });
     });
   });
   return { child, exited };
@@ -79,7 +79,7 @@ export function isAlive(pid: number): boolean {
 }
 
 /**
- * Stops a process that an earlier start left behind. Only if its command line contains `mark`, because its id may belong to
+ * Stops a process left over from an earlier `npm start`. Only if its command line contains `mark`, because its id may belong to
  * another process by now.
  */
 export async function stopLeftover(pid: number, mark: string, signal: NodeJS.Signals): Promise<void> {

@@ -28,8 +28,8 @@ interface ServiceOptions {
 const describeExit = ({ code, signal }: Exit) => (signal ? `signal ${signal}` : `exit code ${code}`);
 
 /** The last output of a process without log lines, which have been shown already. */
-function plainOutput({ lastWords }: Exit): string {
-  const lines = lastWords.split('\n').filter((line) => line !== '' && !line.startsWith('{'));
+function plainOutput({ lastOutput }: Exit): string {
+  const lines = lastOutput.split('\n').filter((line) => line !== '' && !line.startsWith('{'));
   return lines.length > 0 ? `\n${lines.join('\n')}` : '';
 }
 

@@ -95,7 +95,7 @@ async function waitUntilUp(address: string, exited: Promise<Exit>): Promise<void
   void exited.then((result) => (exit = result));
   const deadline = Date.now() + START_TIMEOUT_MS;
   for (;;) {
-    if (exit) throw new Error(`The Temporal development server did not start:\n${exit.lastWords}`);
+    if (exit) throw new Error(`The Temporal development server did not start:\n${exit.lastOutput}`);
     try {
       const connection = await Connection.connect({ address, connectTimeout: 1_000 });
       try {

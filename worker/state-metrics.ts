@@ -85,7 +85,7 @@ export function createStateMetrics(
       backlogAge.set({ task_type: taskType }, ageSeconds);
     }
   });
-  /** Tells whether the state could be read; else it removes all values. */
+  /** Tells whether the state could be read; otherwise removes all values. */
   async function refresh(): Promise<boolean> {
     try {
       await count();
@@ -99,7 +99,7 @@ export function createStateMetrics(
   }
   new Gauge({
     name: 'scheduler_state_up',
-    help: 'Whether Postgres and Temporal answered for the state of the installation.',
+    help: 'Whether the state of the installation could be read from Postgres and Temporal.',
     registers: [registry],
     async collect() {
       this.set((await refresh()) ? 1 : 0);

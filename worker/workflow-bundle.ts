@@ -19,6 +19,6 @@ export const bundleWorkflows = () =>
     ),
   });
 
-/** The bundle of `npm run build`; without one, as when run from source, a bundle made now. */
+/** The bundle of `npm run build`. Without one, when the worker runs from source, bundles the workflows now. */
 export const loadWorkflows = async () =>
   existsSync(BUNDLE) ? { codePath: BUNDLE } : { code: (await bundleWorkflows()).code };

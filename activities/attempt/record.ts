@@ -18,7 +18,7 @@ import { retryDelayMs } from '../../domain/target/retry.ts';
 import { grantWaiting } from '../../scheduling/runs/permits.ts';
 import type { CallOutcome } from '../call/call-http.ts';
 import type { ActivityDependencies } from './context.ts';
-import { fieldsOf } from './trace.ts';
+import { tracedRunLogFields } from './trace.ts';
 
 /** How an attempt ended, before anybody knows whether another one follows. */
 export interface AttemptOutcome extends Omit<CallOutcome, 'verdict'> {
@@ -131,12 +131,12 @@ export async function recordResult(
   await recordAttempt(db, run.id, attempt, end, result.goneUrl);
   metrics.attemptEnded(run, attempt, end);
   const { number, outcome, statusCode, error } = attempt;
-  logger.info({ ...fieldsOf(run), attempt: number, outcome, statusCode, error }, 'attempt ended');
+  logger.info({ ...tracedRunLogFields(run), attempt: number, outcome, statusCode, error }, 'attempt ended');
   const limits = limitsFor(run);
   if (limits) {
     await grantWaiting(dependencies, limits.scope).catch((failure: unknown) => {
       // The reconciler does it.
-      logger.warn({ err: failure, ...fieldsOf(run) }, 'could not grant the next permit');
+      logger.warn({ err: failure, ...tracedRunLogFields(run) }, 'could not grant the next permit');
     });
   }
   return end ?? 'open';

@@ -8,17 +8,17 @@ import {
   ATTR_URL_FULL,
 } from '@opentelemetry/semantic-conventions';
 import type { BegunRun } from '../../db/runs/begin-run.ts';
-import { isAskedFor, traceIdOf } from '../../domain/run/origin.ts';
+import { isRequested, traceIdOf } from '../../domain/run/origin.ts';
 import type { AttemptResult } from '../../domain/run/workflow-contract.ts';
 import { currentTraceId, currentTraceparent, failSpan, inSpan } from '../../platform/spans.ts';
-import { fieldsOfRun } from '../../scheduling/runs/run-fields.ts';
+import { runLogFields } from '../../scheduling/runs/run-fields.ts';
 import type { CallOutcome } from '../call/call-http.ts';
 import type { PreparedCall } from '../call/prepare-call.ts';
 
 /** The fields of each log line about a run. */
-export function fieldsOf(run: Pick<BegunRun, 'id' | 'job' | 'origin'>) {
+export function tracedRunLogFields(run: Pick<BegunRun, 'id' | 'job' | 'origin'>) {
   return {
-    ...fieldsOfRun({ ...run, job_id: run.job.id }),
+    ...runLogFields({ ...run, job_id: run.job.id }),
     traceId: currentTraceId() ?? traceIdOf(run.id),
   };
 }
@@ -34,8 +34,8 @@ export function traceAttempt<Result extends { result: AttemptResult }>(
   work: () => Promise<Result>,
 ): Promise<Result> {
   const traceparent = run.origin?.traceparent;
-  const isPartOfRequest = isAskedFor(run.trigger) || run.retry_of !== null;
-  const place =
+  const isPartOfRequest = isRequested(run.trigger) || run.retry_of !== null;
+  const parent =
     isPartOfRequest && traceparent !== undefined
       ? { headers: { traceparent } }
       : { traceId: traceIdOf(run.id), link: traceparent };
@@ -45,7 +45,7 @@ export function traceAttempt<Result extends { result: AttemptResult }>(
     'scheduler.run.trigger': run.trigger,
     'scheduler.attempt': number,
   };
-  return inSpan('attempt', { ...place, attributes }, async (span) => {
+  return inSpan('attempt', { ...parent, attributes }, async (span) => {
     const done = await work();
     const { outcome } = done.result.attempt;
     span.setAttribute('scheduler.attempt.outcome', outcome);
@@ -66,7 +66,7 @@ export function traceCall(
   const { url, method } = call;
   const attributes = {
     [ATTR_HTTP_REQUEST_METHOD]: method,
-    // A query may hold what only the target should know.
+    // A query may hold secrets.
     [ATTR_URL_FULL]: url.origin + url.pathname,
     [ATTR_SERVER_ADDRESS]: url.hostname,
     [ATTR_SERVER_PORT]: Number(url.port) || (url.protocol === 'https:' ? 443 : 80),

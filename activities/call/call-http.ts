@@ -71,7 +71,7 @@ export async function callHttp(
   }
 }
 
-/** Placeholders, filled in, have made a URL that must not be called. */
+/** With its placeholders filled in, the URL must not be called. */
 class ForbiddenUrlError extends Error {
   constructor(reason: string) {
     super(reason);
@@ -97,8 +97,8 @@ async function sendFollowing(
     const headers = { ...call.headers, ...call.privateHeaders };
     const response = await dispatcher.request({ url, method, headers, body }, signal);
     const { statusCode } = response;
-    const isListed = classifyStatus(statusCode, { successStatus, retryStatus }) !== 'final';
-    if (!followRedirects || isListed) return { response };
+    const isStatusConfigured = classifyStatus(statusCode, { successStatus, retryStatus }) !== 'final';
+    if (!followRedirects || isStatusConfigured) return { response };
     const redirect = followRedirect(call, statusCode, single(response.headers['location']), {
       mayLosePost: followRedirects === 'asGet',
     });

@@ -9,7 +9,7 @@ import { operation, type Answer, type ApiDependencies } from '../rest/operation.
 import { decodeCursor, pageOf, pageQuery, toPage } from '../rest/page.ts';
 import { presentFor, requireRun, RunIdParams } from '../rest/run-resource.ts';
 
-const RunPlace = z.strictObject({ scheduledAt: Instant, id: z.uuid() });
+const RunCursor = z.strictObject({ scheduledAt: Instant, id: z.uuid() });
 
 /** A comma-separated list in the query; an array in the handler and in the OpenAPI document. */
 const RunStates = z.preprocess(
@@ -35,7 +35,7 @@ const RunsQuery = z
     trigger: Trigger.optional().meta({ description: 'Only runs with this trigger.' }),
     from: QueryInstant.optional().meta({
       description:
-        'Only runs with a `scheduledAt` at or after this instant, and those that stand for such occurrences.',
+        'Only runs with a `scheduledAt` at or after this instant, and `paused` runs that cover occurrences from then on.',
     }),
     to: QueryInstant.optional().meta({ description: 'Only runs with a `scheduledAt` before this instant.' }),
   })
@@ -63,7 +63,7 @@ const RUN_PAGE = {
 async function answerPage(
   { query, namespace, url }: { query: z.output<typeof RunsQuery>; namespace: string; url: URL },
   dependencies: ApiDependencies,
-  place: z.output<typeof RunPlace> | undefined,
+  place: z.output<typeof RunCursor> | undefined,
   jobId: string | undefined,
 ): Promise<Answer> {
   const { limit, state: states, trigger, from, to } = query;
@@ -97,7 +97,7 @@ export const listRunsOfJob = operation({
   answers: RUN_PAGE,
   errors: ['not_found'],
   async handle(input, dependencies) {
-    const place = decodeCursor(RunPlace, input.query.cursor);
+    const place = decodeCursor(RunCursor, input.query.cursor);
     const { id } = await requireJob(dependencies.db, input.namespace, input.params.id);
     return answerPage(input, dependencies, place, id);
   },
@@ -114,7 +114,7 @@ export const listRuns = operation({
   query: AllRunsQuery,
   answers: RUN_PAGE,
   handle: (input, dependencies) =>
-    answerPage(input, dependencies, decodeCursor(RunPlace, input.query.cursor), input.query.jobId),
+    answerPage(input, dependencies, decodeCursor(RunCursor, input.query.cursor), input.query.jobId),
 });
 
 export const getRun = operation({

@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import { isHook } from '../../domain/run/hook-trigger.ts';
-import { isAskedFor } from '../../domain/run/origin.ts';
+import { isRequested } from '../../domain/run/origin.ts';
 import { formatDuration } from '../../domain/duration.ts';
 import type { Retry } from '../../domain/target/retry.ts';
 import { reasonFor, type ReasonCode } from '../../domain/run/reasons.ts';
@@ -124,7 +124,7 @@ export async function beginRun(
              ${deadline?.at ?? null}::timestamptz, ${timeout}::text,
              least(now() + interval '30 s', ${deadline?.at ?? null}::timestamptz + ${CHECK_AFTER_DEADLINE}),
              -- A requested run keeps the origin that it was stored with.
-             CASE WHEN NOT ${isAskedFor(run.trigger)}::boolean THEN origin END
+             CASE WHEN NOT ${isRequested(run.trigger)}::boolean THEN origin END
       FROM begun
       ON CONFLICT (id) DO UPDATE SET
         job_generation  = CASE WHEN runs.state = 'queued' THEN excluded.job_generation ELSE runs.job_generation END,

@@ -2,7 +2,7 @@ import { sql } from 'kysely';
 import type { RecordedRunEvent } from '../../domain/run/run-event.ts';
 import type { Database } from '../database.ts';
 
-// The stream of changes of runs (migration 0007). Events are committed in another order than that of their
+// The stream of changes of runs (migration 0007). Events may commit in a different order from their
 // ids. So each one gets its position, `place`, after it was committed, from one process at a time: a reader
 // that has seen a position can read every event before it.
 

@@ -13,4 +13,4 @@ export const traceIdOf = (runId: string): string => runId.replaceAll('-', '');
 const REQUESTED: readonly Trigger[] = ['manual', 'retry', 'backfill'];
 
 /** Whether runs with this trigger are started by a request, rather than by the job. Pure. */
-export const isAskedFor = (trigger: Trigger): boolean => REQUESTED.includes(trigger);
+export const isRequested = (trigger: Trigger): boolean => REQUESTED.includes(trigger);

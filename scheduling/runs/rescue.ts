@@ -14,7 +14,7 @@ import type { SyncDependencies } from '../schedules/sync.ts';
 import { isUnreachable } from '../temporal/temporal-errors.ts';
 import { LATEST_CHECK_MS, NEXT_CHECK_MS, SOONEST_CHECK_MS, WAIT_MS } from './check-times.ts';
 import { findEnd, timedOut } from './recovered-end.ts';
-import { fieldsOfRun } from './run-fields.ts';
+import { runLogFields } from './run-fields.ts';
 import { cancelWorkflow, describeWorkflow } from './run-workflow.ts';
 import { rescueUnknownRun } from './unknown-run.ts';
 import { findWaitForWorker } from './waiting-for-worker.ts';
@@ -46,7 +46,7 @@ export async function rescueOpenRuns(
     isOver,
     isFatal: (error: unknown) => error instanceof ServerAwayError || isConnectionLost(error),
     onFailure: async (run: RunRow, error: unknown) => {
-      logger.error({ err: error, ...fieldsOfRun(run) }, 'could not rescue a run');
+      logger.error({ err: error, ...runLogFields(run) }, 'could not rescue a run');
       // A check that took too long is not tried again at once, so that other runs come first.
       const waitMs = isUnreachable(error) ? WAIT_MS : LATEST_CHECK_MS;
       await deferCheck(db, run.id, new Date(now.getTime() + waitMs));
@@ -112,6 +112,6 @@ async function noteWaitForWorker(
   const wait = await breaker.attempt(() => findWaitForWorker(temporal, found, target, now));
   // A run that waits for a permit keeps saying so.
   if (wait === null && reasonCodeOf({ ...run, reasonCode: run.reason_code }) !== 'waitsForWorker') return;
-  if (wait !== null) logger.warn({ ...fieldsOfRun(run), taskQueue: target.taskQueue }, wait.reason);
+  if (wait !== null) logger.warn({ ...runLogFields(run), taskQueue: target.taskQueue }, wait.reason);
   await setReason(db, run.id, wait);
 }

@@ -1,7 +1,7 @@
 import type { RunRow } from '../../db/schema.ts';
 
-/** The fields of a log entry about a run, outside of requests. Pure. */
-export const fieldsOfRun = ({ id, job_id: jobId, origin }: Pick<RunRow, 'id' | 'job_id' | 'origin'>) => ({
+/** The fields of a log entry about a run, for code without a request context. Pure. */
+export const runLogFields = ({ id, job_id: jobId, origin }: Pick<RunRow, 'id' | 'job_id' | 'origin'>) => ({
   jobId,
   runId: id,
   ...(origin ? { requestId: origin.requestId } : {}),

@@ -28,7 +28,7 @@ export function insertManualRun(
 ): Promise<RunRow> {
   return insertRun(
     db,
-    requestedRun(job, { id, trigger: 'manual', scheduledAt: now, origin, ...startedBy(now) }),
+    requestedRun(job, { id, trigger: 'manual', scheduledAt: now, origin, ...checkSoon(now) }),
   );
 }
 
@@ -37,21 +37,21 @@ export function insertRetry(
   db: Database,
   id: string,
   job: JobRow,
-  repeated: RunRow,
+  original: RunRow,
   { now, origin }: Request,
 ): Promise<RunRow> {
-  const { scheduled_at: scheduledAt } = repeated;
-  // The retry of a hook's call keeps its trigger, for it calls the hook's target.
-  const trigger = isHook(repeated.trigger) ? repeated.trigger : 'retry';
-  const run = requestedRun(job, { id, trigger, scheduledAt, origin, ...startedBy(now) });
+  const { scheduled_at: scheduledAt } = original;
+  // The retry of a hook's call keeps its trigger, because it calls the hook's target.
+  const trigger = isHook(original.trigger) ? original.trigger : 'retry';
+  const run = requestedRun(job, { id, trigger, scheduledAt, origin, ...checkSoon(now) });
   return insertRun(db, {
     ...run,
-    retry_of: repeated.id,
-    cause: repeated.cause && JSON.stringify(repeated.cause),
+    retry_of: original.id,
+    cause: original.cause && JSON.stringify(original.cause),
   });
 }
 
-const startedBy = (now: Date) => ({ checkAt: new Date(now.getTime() + INLINE_GRACE_MS) });
+const checkSoon = (now: Date) => ({ checkAt: new Date(now.getTime() + INLINE_GRACE_MS) });
 
 /**
  * Starts the workflow of a stored run. Concurrent calls start one.

@@ -20,7 +20,7 @@ import { findSchedule, type SyncDependencies } from '../schedules/sync.ts';
 import { startBackfill } from './backfill.ts';
 import { LATEST_CHECK_MS, LONGEST_WAIT_MS, NEXT_CHECK_MS, SOONEST_CHECK_MS, WAIT_MS } from './check-times.ts';
 import { timedOut } from './recovered-end.ts';
-import { fieldsOfRun } from './run-fields.ts';
+import { runLogFields } from './run-fields.ts';
 import { describeWorkflow } from './run-workflow.ts';
 import { startRun } from './start-run.ts';
 
@@ -63,7 +63,7 @@ async function rescueLostRun(
   if (ageMs > FORGOTTEN_AFTER_MS)
     return endRun(db, run.id, { state: 'failed', ...reasonFor('forgottenByTemporal') }, now);
   if (run.deadline && run.deadline <= now) return endRun(db, run.id, timedOut(job, run), run.deadline);
-  logger.warn(fieldsOfRun(run), 'Temporal has lost a run; starting it again');
+  logger.warn(runLogFields(run), 'Temporal has lost a run; starting it again');
   return start(dependencies, job, run, now);
 }
 
@@ -103,7 +103,7 @@ async function rescueOccurrence(
     return deferCheck(db, run.id, new Date(now.getTime() + (isNext ? NEXT_CHECK_MS : byAgeMs)));
   }
   if (decision.isOverdue) {
-    logger.warn(fieldsOfRun(run), 'a schedule did not start a due occurrence; writing the schedule again');
+    logger.warn(runLogFields(run), 'a schedule did not start a due occurrence; writing the schedule again');
     await forgetObserved(db, job.id, now, { rewrite: true });
   }
   if (decision.kind === 'start') return start(dependencies, job, run, now);
@@ -175,7 +175,7 @@ async function start(dependencies: SyncDependencies, job: JobRow, run: RunRow, n
     // The schedule did not count this run.
     if (run.trigger === 'schedule' && job.schedule.maxRuns !== undefined)
       await forgetObserved(db, job.id, now, { rewrite: true });
-    logger.info({ ...fieldsOfRun(run), scheduledAt: run.scheduled_at }, 'started a run that was due');
+    logger.info({ ...runLogFields(run), scheduledAt: run.scheduled_at }, 'started a run that was due');
   } catch (error) {
     if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
     await deferCheck(db, run.id, checkAt);

@@ -91,8 +91,8 @@ export async function startCluster(options: {
   };
 }
 
-const lastMessage = ({ lastWords }: Exit) => {
-  const last = lastWords.split('\n').pop() ?? '';
+const lastMessage = ({ lastOutput }: Exit) => {
+  const last = lastOutput.split('\n').pop() ?? '';
   if (!last.startsWith('{')) return last;
   const { msg, error } = JSON.parse(last) as { msg: string; error?: string };
   return `${msg}: ${error ?? ''}`;

@@ -48,9 +48,9 @@ export function supervise(options: {
   current = start();
   const running = (async () => {
     for (;;) {
-      const { code, signal: by, lastWords } = await current.exited;
+      const { code, signal: by, lastOutput } = await current.exited;
       if (stopping) return;
-      if (!killed) onExit(`ended with ${code ?? by ?? 'nothing'}: ${lastWords}`);
+      if (!killed) onExit(`ended with ${code ?? by ?? 'nothing'}: ${lastOutput}`);
       killed = false;
       await sleep(RESTART_PAUSE_MS);
       current = start();

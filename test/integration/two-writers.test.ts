@@ -5,7 +5,7 @@ import { createStack, type Stack } from '../support/stack.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 const WRITES = 500;
-const LANES = 16;
+const CLIENTS = 16;
 
 let stack: Stack;
 let urls: string[];
@@ -41,7 +41,7 @@ test(`two processes change one job ${WRITES} times at once: Temporal holds the l
     }
   };
   const started = performance.now();
-  await Promise.all(Array.from({ length: LANES }, (_, index) => lane(urls[index % 2] as string)));
+  await Promise.all(Array.from({ length: CLIENTS }, (_, index) => lane(urls[index % 2] as string)));
   const seconds = (performance.now() - started) / 1_000;
   console.log(`${WRITES} writes took ${seconds.toFixed(1)} s`);
 

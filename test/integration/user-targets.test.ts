@@ -56,7 +56,7 @@ async function startExample(taskQueue: string, script = 'examples/temporal-worke
   examples.push(example);
   await Promise.race([
     up,
-    example.exited.then(({ lastWords }) => Promise.reject(new Error(`the example ended: ${lastWords}`))),
+    example.exited.then(({ lastOutput }) => Promise.reject(new Error(`the example ended: ${lastOutput}`))),
   ]);
   return example;
 }

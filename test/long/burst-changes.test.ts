@@ -5,7 +5,7 @@ import { waitFor } from '../support/wait-for.ts';
 
 // Jobs that are all due in one second. Each is changed twice meanwhile, and a worker is killed.
 const JOBS = 1_000;
-const LANES = 8;
+const CLIENTS = 8;
 
 let stack: Stack;
 let apis: ReturnType<typeof apiClient>[];
@@ -19,11 +19,11 @@ beforeAll(async () => {
 });
 afterAll(() => stack.stop());
 
-/** Calls `work` for each index below `JOBS`, in `LANES` parallel lanes. */
+/** Calls `work` for each index below `JOBS`, in `CLIENTS` parallel lanes. */
 const forAll = (work: (index: number, api: ReturnType<typeof apiClient>) => Promise<unknown>) =>
   Promise.all(
-    Array.from({ length: LANES }, async (_, first) => {
-      for (let index = first; index < JOBS; index += LANES)
+    Array.from({ length: CLIENTS }, async (_, first) => {
+      for (let index = first; index < JOBS; index += CLIENTS)
         await work(index, apis[index % apis.length] as ReturnType<typeof apiClient>);
     }),
   );

@@ -6,7 +6,7 @@ import { startReverseProxy } from '../support/reverse-proxy.ts';
 import { createStack, type ServiceProcess, type Stack } from '../support/stack.ts';
 import { waitFor } from '../support/wait-for.ts';
 
-const LANES = 4;
+const CLIENTS = 4;
 const TICKING = 3;
 
 let stack: Stack;
@@ -22,17 +22,17 @@ async function restart(
   env: Record<string, string>,
 ): Promise<ServiceProcess> {
   await service.stop('SIGTERM');
-  const { code, signal, lastWords } = await service.process.exited;
-  expect({ kind, code, signal, lastWords: code === 0 ? '' : lastWords }).toEqual({
+  const { code, signal, lastOutput } = await service.process.exited;
+  expect({ kind, code, signal, lastOutput: code === 0 ? '' : lastOutput }).toEqual({
     kind,
     code: 0,
     signal: null,
-    lastWords: '',
+    lastOutput: '',
   });
   return kind === 'api' ? stack.startApi(env) : stack.startWorker(env);
 }
 
-test('behind a proxy, a rolling restart fails no request, and loses and doubles no run', async () => {
+test('behind a proxy, a rolling restart fails no request, and neither loses nor duplicates a run', async () => {
   const apis = await Promise.all([stack.startApi(), stack.startApi()]);
   const workers = await Promise.all([stack.startWorker(), stack.startWorker()]);
   const urls = apis.map(({ url }) => url);
@@ -78,7 +78,7 @@ test('behind a proxy, a rolling restart fails no request, and loses and doubles 
       made.push(name);
     }
   };
-  const load = Promise.all(Array.from({ length: LANES }, (_, index) => lane(index)));
+  const load = Promise.all(Array.from({ length: CLIENTS }, (_, index) => lane(index)));
   // An error of the load is reported at the end, instead of ending the process.
   load.catch(() => undefined);
   for (let round = 0; round < 2; round++) {

@@ -7,7 +7,7 @@ import { waitFor } from '../support/wait-for.ts';
 
 // 1,000 jobs are created while Temporal cannot be reached. Half of them are due meanwhile.
 const JOBS = 1_000;
-const LANES = 8;
+const CLIENTS = 8;
 
 let stack: Stack;
 let proxy: Proxy;
@@ -41,7 +41,7 @@ test('jobs that are created without Temporal are accepted, and each occurrence h
   const dueOf = (index: number) => (index % 2 === 0 ? 2_000 : 3_600_000 * 24);
   const begun = Date.now();
   const createSome = async (first: number) => {
-    for (let index = first; index < JOBS; index += LANES) {
+    for (let index = first; index < JOBS; index += CLIENTS) {
       const at = new Date(Math.ceil((Date.now() + dueOf(index)) / 1_000) * 1_000).toISOString();
       const job = await api.createJob({
         name: `made-meanwhile-${index}`,
@@ -51,7 +51,7 @@ test('jobs that are created without Temporal are accepted, and each occurrence h
       expect(job.sync.state).toBe('pending');
     }
   };
-  await Promise.all(Array.from({ length: LANES }, (_, first) => createSome(first)));
+  await Promise.all(Array.from({ length: CLIENTS }, (_, first) => createSome(first)));
   // The circuit breaker lets one call in a while try Temporal. The others do not wait.
   expect(Date.now() - begun).toBeLessThan(120_000);
   await waitFor('the last job to be due', async () => (await count(DUE)) === JOBS / 2);

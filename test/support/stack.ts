@@ -120,7 +120,7 @@ export async function startServiceProcess(
     service.child.once('message', (message) => resolve(message as { port: number }));
   });
   const result = await Promise.race([ready, service.exited]);
-  if (!('port' in result)) throw new Error(`The ${kind} ended before it was ready: ${result.lastWords}`);
+  if (!('port' in result)) throw new Error(`The ${kind} ended before it was ready: ${result.lastOutput}`);
   // 0.0.0.0 is no address to connect to.
   const host = env['HOST'] === undefined || env['HOST'] === '0.0.0.0' ? '127.0.0.1' : env['HOST'];
   return {

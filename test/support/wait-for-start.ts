@@ -10,8 +10,8 @@ export async function waitForStart(
   process: LoggedProcess,
   probe: () => Promise<boolean> | boolean,
 ): Promise<void> {
-  let lastWords: string | undefined;
-  void process.exited.then((exit) => (lastWords = exit.lastWords));
-  await waitFor(`${what} to be up, or to end`, async () => lastWords !== undefined || (await probe()));
-  if (lastWords !== undefined) throw new Error(`${what} did not start: ${String(lastWords)}`);
+  let lastOutput: string | undefined;
+  void process.exited.then((exit) => (lastOutput = exit.lastOutput));
+  await waitFor(`${what} to be up, or to end`, async () => lastOutput !== undefined || (await probe()));
+  if (lastOutput !== undefined) throw new Error(`${what} did not start: ${String(lastOutput)}`);
 }
