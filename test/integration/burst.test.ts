@@ -22,7 +22,7 @@ afterAll(() => stack.stop());
 
 test(`${JOBS} jobs due in the same second, created through two APIs, make ${JOBS} calls and ${JOBS} runs`, async () => {
   // Late enough that even a slow machine creates all of them before.
-  const at = new Date(Math.ceil(Date.now() / 1_000) * 1_000 + 25_000).toISOString();
+  const at = new Date(Math.ceil(Date.now() / 1_000) * 1_000 + 40_000).toISOString();
   const ids: string[] = [];
   const makeSome = async (first: number) => {
     for (let index = first; index < JOBS; index += 8) {

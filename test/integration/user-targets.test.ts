@@ -133,8 +133,11 @@ test('a workflow and an activity of the example run every few seconds, each occu
     });
     const started = runs.filter(({ state }) => state !== 'skipped');
     expect(started.filter(({ state }) => state !== 'succeeded')).toEqual([]);
-    // Each occurrence has one run, and each run has sent its report.
-    const due = started.map(({ scheduledAt }) => Date.parse(scheduledAt)).sort((a, b) => a - b);
+    // Each occurrence has one run, and each run that started has sent its report. On a busy machine one may overlap the next.
+    const ofOne = runs.filter(({ occurrences }) => occurrences === null);
+    for (const { state, reasonCode } of ofOne)
+      if (state === 'skipped') expect(['overlap', 'pausedBeforeStart']).toContain(reasonCode);
+    const due = ofOne.map(({ scheduledAt }) => Date.parse(scheduledAt)).sort((a, b) => a - b);
     expect(due).toEqual(due.map((_, index) => (due[0] as number) + index * 3_000));
     const sent = sentReports().filter(({ report }) => name === `by ${report}`);
     expect(new Set(sent.map(({ run }) => run))).toEqual(new Set(started.map((run) => run.id)));
