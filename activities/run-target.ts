@@ -24,7 +24,7 @@ const RECORD_RETRY_MS = 1_000;
 const HEARTBEAT_RESULT_AFTER_MS = 100;
 
 /**
- * The activity `runHttpTarget`, which makes the next attempt of a run. It makes an HTTP call itself and
+ * The activity `runHttpTarget`, which makes the next attempt of a run with any target; histories hold its older name. It makes an HTTP call itself and
  * records it; it delegates a workflow or an activity of the user to the workflow. For another attempt
  * it fails with the wait that the job asks for, so that Temporal retries it then. After a crash it
  * continues where it stopped: a result that Temporal keeps, in a heartbeat or as `unrecorded`, is

@@ -2,7 +2,7 @@
 export type KeyedMutex = <Result>(key: string, work: () => Promise<Result>) => Promise<Result>;
 
 /**
- * Creates a mutex by key for this process. Work with the same key runs in the order in which it was asked
+ * Creates a keyed mutex for this process. Work with the same key runs in the order in which it was asked
  * for. Work that would have to wait for a lock elsewhere waits here instead, and holds no connection
  * meanwhile.
  */

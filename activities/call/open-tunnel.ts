@@ -118,5 +118,5 @@ function refusal(status: number, authority: string, variable: string): ProxyErro
 
 function failure(error: unknown, { variable }: OutboundProxy): ProxyError {
   const words = describeError(error).replaceAll('the target', 'the proxy');
-  return new ProxyError(`the proxy (${variable}) can not be used: ${words}`);
+  return new ProxyError(`the proxy (${variable}) cannot be used: ${words}`);
 }

@@ -44,7 +44,8 @@ export const placeholdersOf = (task: RunJobTask, runId: string, attempt: number)
 });
 
 /**
- * Prepares the call of one attempt of a run: fills in the placeholders, decrypts the secrets, signs.
+ * Prepares the call of one attempt of a run: fills in the placeholders, decrypts the secrets, signs. Delivery is
+ * at-least-once, so all calls of a run carry the same idempotency key.
  * @throws Error for a secret that cannot be decrypted
  */
 export function prepareCall(

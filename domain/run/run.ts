@@ -29,7 +29,7 @@ export const Attempt = z
     error: z.string().nullable().meta({ description: 'Why the attempt failed; null if it did not.' }),
     responseExcerpt: z.string().nullable().meta({
       description:
-        'The beginning of the answer as text, or of the result of a workflow or activity; secrets of the job are redacted. For an answer that is no text, or can not be decoded, words in parentheses, such as `(4,096 bytes of image/png)`. Null if there was no answer.',
+        'The beginning of the answer as text, or of the result of a workflow or activity; secrets of the job are redacted. For an answer that is no text, or cannot be decoded, words in parentheses, such as `(4,096 bytes of image/png)`. Null if there was no answer.',
     }),
     retryAt: Instant.nullable().meta({
       description: 'When the next attempt follows, at the earliest; null if this was the last one.',

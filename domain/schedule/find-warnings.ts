@@ -11,7 +11,7 @@ const YEAR_MS = 366 * DAY_MS;
 /** A schedule with shorter intervals is called frequent. */
 const FREQUENT_MS = 10 * SECOND_MS;
 
-/** Warns of what the author of a schedule may not have meant, as it would fire after `now` (milliseconds since the epoch). */
+/** Finds likely mistakes in a schedule, as it fires after `now` (milliseconds since the epoch). */
 export function findWarnings(
   schedule: Schedule,
   now: number,
@@ -36,18 +36,18 @@ function warnOfAnchor(schedule: Schedule, { startAt, intervals }: CompiledSchedu
     1,
   );
   if (first === undefined || first === startAt) return [];
-  const message = `every ${schedule.every} counts from 1970-01-01T00:00:00Z, not from startAt: the first occurrence is at ${toInstant(first)}. With anchor "startAt" it is at startAt; anchor "epoch" says that this is meant.`;
+  const message = `every ${schedule.every} counts from 1970-01-01T00:00:00Z, not from startAt: the first occurrence is at ${toInstant(first)}. With anchor "startAt" it is at startAt; set anchor "epoch" to silence this warning.`;
   return [{ code: 'counts_from_1970', message }];
 }
 
 function warnOfFrequency(compiled: CompiledSchedule, now: number): Warning[] {
   const instants = occurrences(compiled, now, 60);
-  const distances = instants.slice(1).map((instant, index) => instant - (instants[index] as number));
-  if (distances.some((distance) => distance < FREQUENT_MS)) {
+  const gapsMs = instants.slice(1).map((instant, index) => instant - (instants[index] as number));
+  if (gapsMs.some((gapMs) => gapMs < FREQUENT_MS)) {
     return [{ code: 'frequent', message: 'It fires more often than once in 10 seconds.' }];
   }
   const recurring = compiled.instants.length === 0 && compiled.endAt === undefined;
-  if (recurring && distances.length > 0 && Math.min(...distances.slice(0, 2)) > YEAR_MS) {
+  if (recurring && gapsMs.length > 0 && Math.min(...gapsMs.slice(0, 2)) > YEAR_MS) {
     return [{ code: 'rare', message: 'It fires less than once a year.' }];
   }
   return [];

@@ -21,11 +21,11 @@ const TimeZone = z
   });
 
 function unknownZone(name: string): string {
-  const right = equivalentZone(name);
+  const suggestion = equivalentZone(name);
   const advice =
-    right === undefined
+    suggestion === undefined
       ? 'write an IANA name such as "Europe/Berlin"'
-      : `it is not a name of the tz database; write ${JSON.stringify(right)}`;
+      : `it is not a name of the tz database; write ${JSON.stringify(suggestion)}`;
   return `${JSON.stringify(name.slice(0, 64))} is not a known time zone; ${advice}`;
 }
 
@@ -61,10 +61,10 @@ const ClockChange = z
   .strictObject({
     gap: z.enum(['shift', 'skip']).optional().meta({
       description:
-        'Whether a local time that the clocks leave out fires at the first instant after the gap (shift) or not at all (skip).',
+        'Whether a local time that the clock change skips fires at the first instant after the gap (shift) or not at all (skip).',
     }),
     repeat: z.enum(['first', 'both']).optional().meta({
-      description: 'Whether a local time that the clocks show twice fires the first time only or both times.',
+      description: 'Whether a local time that occurs twice fires the first time only or both times.',
     }),
   })
   .meta({

@@ -3,8 +3,8 @@ import { HttpTarget, StoredHttpTarget } from './http-target.ts';
 import { ActivityTarget, WorkflowTarget } from './temporal-target.ts';
 
 /**
- * What a run calls, in requests. A new kind of target begins here: see "Where things are" in CONTRIBUTING.md for the
- * other places.
+ * What a run calls, in requests. A new kind of target begins here: see "To add X, change Y" in CONTRIBUTING.md for
+ * the other places.
  */
 export const Target = z
   .discriminatedUnion('type', [HttpTarget, WorkflowTarget, ActivityTarget])

@@ -115,7 +115,7 @@ describe('a call', () => {
       expect(outcome).toMatchObject({ verdict: 'succeeded', responseExcerpt: 'here' });
       expect(await call(url, through(`https://127.0.0.1:${proxy.port}`))).toMatchObject({
         error: expect.stringMatching(
-          /^the proxy \(HTTPS_PROXY\) can not be used: the certificate of the proxy is not trusted: /,
+          /^the proxy \(HTTPS_PROXY\) cannot be used: the certificate of the proxy is not trusted: /,
         ),
       });
       expect(proxy.requests).toHaveLength(1);
@@ -288,7 +288,7 @@ describe('a failure of a proxy is described without its credentials, and is no r
     stops.push(silent.stop, other.stop);
     const gone = await startProxy(1);
     await gone.stop();
-    const start = 'the proxy (HTTPS_PROXY) can not be used: ';
+    const start = 'the proxy (HTTPS_PROXY) cannot be used: ';
     expect(await words(through(`user:secret@127.0.0.1:${gone.port}`))).toBe(
       `${start}the connection to 127.0.0.1:${gone.port} was refused (ECONNREFUSED)`,
     );
