@@ -114,7 +114,7 @@ module.exports = {
     {
       name: 'the-checker-is-independent',
       severity: 'error',
-      comment: 'what judges the service under faults shares no code with it, not even types',
+      comment: 'the checker of the service under faults shares no code with it, not even types',
       from: { path: '^test/faults/(check|findings|history|index-log|log|near-faults|oracle)[a-z-]*[.]ts$' },
       to: { path: '^(domain|platform|db|scheduling|activities|workflows|api|worker|local|bench)/' },
     },

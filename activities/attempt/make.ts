@@ -95,7 +95,7 @@ export async function makeAttempt(
 }
 
 /**
- * Who aborted a call: a cancellation of the run, its deadline, whoever closed its workflow in Temporal,
+ * Who aborted a call: a cancellation of the run, its deadline, somebody who closed its workflow in Temporal,
  * or the worker.
  */
 type Interruption = 'cancelled' | 'deadline' | 'closedInTemporal' | 'worker';

@@ -53,7 +53,7 @@ describe('an answer', () => {
     [410, 'gone'],
   ])('%i: %s', (status, verdict) => expect(classifyStatus(status, rules)).toBe(verdict));
 
-  test('410 is judged as the author says, if he does', () => {
+  test('410 is classified as the author says, if the author does', () => {
     expect(classifyStatus(410, { ...rules, retryStatus: [410] })).toBe('retryable');
     expect(classifyStatus(410, { ...rules, successStatus: ['200-499'] })).toBe('succeeded');
   });
