@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { apiClient, request } from '../support/client.ts';
 import { startProxy } from '../support/proxy.ts';
+import { untilSynced } from '../support/job-state.ts';
 import { createStack, type Stack } from '../support/stack.ts';
 import { waitFor } from '../support/wait-for.ts';
 
@@ -29,7 +30,7 @@ test('without Temporal a job is accepted as pending, and a worker syncs it later
   expect(queued).toMatchObject({ state: 'queued', trigger: 'manual' });
 
   await stack.startWorker();
-  await waitFor('the job to be synced', async () => (await api.getJob(job.id)).sync.state === 'synced');
+  await untilSynced(api, job.id);
   await waitFor('a run of the schedule', async () =>
     (await api.listRuns(job.id)).items.some((run) => run.trigger === 'schedule' && run.state === 'succeeded'),
   );

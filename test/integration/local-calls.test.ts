@@ -5,6 +5,7 @@ import type { Run } from '../../domain/run/run.ts';
 import { apiClient, request } from '../support/client.ts';
 import { endOfRun } from '../support/end-of-run.ts';
 import { startProxy } from '../support/proxy.ts';
+import { untilSynced } from '../support/job-state.ts';
 import { createStack, type ServiceProcess, type Stack } from '../support/stack.ts';
 import { waitFor } from '../support/wait-for.ts';
 
@@ -98,10 +99,11 @@ test.concurrent(
       });
     };
     expect(await kindOf(0)).toEqual([LOCAL]);
-    const { sync } = await api.patchJob(job.id, { policy: { maxConcurrent: 1 } });
-    expect(sync).toMatchObject({ state: 'synced', generation: 2 });
+    await api.patchJob(job.id, { policy: { maxConcurrent: 1 } });
+    expect((await untilSynced(api, job.id)).sync.generation).toBe(2);
     expect(await kindOf(Date.now())).toEqual(['runHttpTarget']);
-    expect((await api.patchJob(job.id, { policy: { maxConcurrent: null } })).sync.state).toBe('synced');
+    await api.patchJob(job.id, { policy: { maxConcurrent: null } });
+    expect((await untilSynced(api, job.id)).sync.generation).toBe(3);
     expect(await kindOf(Date.now())).toEqual([LOCAL]);
     await api.pauseJob(job.id);
   },

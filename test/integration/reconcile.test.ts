@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { ScheduleNotFoundError } from '@temporalio/client';
 import type { Run } from '../../domain/run/run.ts';
 import { apiClient } from '../support/client.ts';
+import { untilSynced } from '../support/job-state.ts';
 import { createStack, type Stack } from '../support/stack.ts';
 import { waitFor } from '../support/wait-for.ts';
 
@@ -39,7 +40,7 @@ describe('the sweep', () => {
     await scheduleOf(job.id).delete();
     await ageSchedule(job.id);
     await waitFor('the schedule to be there again', () => exists(job.id));
-    await waitFor('the job to be synced', async () => (await api.getJob(job.id)).sync.state === 'synced');
+    await untilSynced(api, job.id);
   });
 
   test.concurrent(
@@ -81,7 +82,7 @@ test.concurrent(
       'UPDATE jobs SET generation = 1, schedule_generation = 1, observed_generation = 0 WHERE id = $1',
       [job.id],
     );
-    await waitFor('the job to be synced', async () => (await api.getJob(job.id)).sync.state === 'synced');
+    await untilSynced(api, job.id);
     expect((await api.getJob(job.id)).sync.generation).toBe(4);
     expect((await scheduleOf(job.id).describe()).action.args).toMatchObject([{ generation: 4 }]);
   },

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Problem } from '../../api/rest/problem.ts';
 import type { Job } from '../../domain/job/job.ts';
 import { apiClient, request } from '../support/client.ts';
+import { untilSynced } from '../support/job-state.ts';
 import { createStack, type Stack } from '../support/stack.ts';
 import { waitFor } from '../support/wait-for.ts';
 
@@ -21,8 +22,7 @@ afterAll(() => stack.stop());
 const target = { type: 'http', url: 'https://example.com/' };
 const withSchedule = (schedule: object) => ({ name: `job ${++made}`, schedule, target });
 const codesOf = (job: Job) => job.schedule.warnings?.map(({ code }) => code);
-const synced = (id: string) =>
-  waitFor('the job to be synced', async () => (await api.getJob(id)).sync.state === 'synced');
+const synced = (id: string) => untilSynced(api, id);
 
 /** Stores a schedule that only an older version accepted, and makes the reconciler sync the job. */
 async function store(id: string, schedule: object): Promise<void> {
