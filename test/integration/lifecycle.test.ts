@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Problem } from '../../api/rest/problem.ts';
 import type { Job } from '../../domain/job/job.ts';
 import { apiClient, request } from '../support/client.ts';
-import { untilState } from '../support/job-state.ts';
+import { untilState, untilSynced } from '../support/job-state.ts';
 import { createStack, type Stack } from '../support/stack.ts';
 import { waitFor } from '../support/wait-for.ts';
 
@@ -39,8 +39,9 @@ describe('pause and resume', () => {
       state: 'paused',
       pause: { reason: 'maintenance', by: 'api', until: null },
       status: { nextRunAt: null },
-      sync: { state: 'synced', generation: 2 },
+      sync: { generation: 2 },
     });
+    await untilSynced(api, job.id);
     expect((await describeSchedule(job.id)).state).toMatchObject({
       paused: true,
       note: 'generation 2, paused: maintenance',
@@ -63,8 +64,9 @@ describe('pause and resume', () => {
     expect(resumed.body).toMatchObject({
       state: 'active',
       pause: null,
-      sync: { state: 'synced', generation: 4 },
+      sync: { generation: 4 },
     });
+    await untilSynced(api, job.id);
     expect((await resume(job.id)).body.sync.generation).toBe(4);
     await waitFor('the job to fire again', () => stack.receiver.callsTo('/pausable').length > length + 2);
     await api.deleteJob(job.id);
@@ -91,7 +93,8 @@ describe('pause and resume', () => {
     const job = await api.createJob({ name: 'lost', schedule: { every: '1s' }, target: target('/lost') });
     await pause(job.id);
     await stack.temporal.schedule.getHandle(`scheduler-job-${job.id}`).delete();
-    expect((await resume(job.id)).body.sync.state).toBe('synced');
+    await resume(job.id);
+    await untilSynced(api, job.id);
     const { length } = stack.receiver.callsTo('/lost');
     await waitFor('the job to fire', () => stack.receiver.callsTo('/lost').length > length);
     await api.deleteJob(job.id);

@@ -4,7 +4,6 @@ import type { Job } from '../../domain/job/job.ts';
 import { apiClient, request } from '../support/client.ts';
 import { untilSynced } from '../support/job-state.ts';
 import { createStack, type Stack } from '../support/stack.ts';
-import { waitFor } from '../support/wait-for.ts';
 
 let stack: Stack;
 let url: string;
