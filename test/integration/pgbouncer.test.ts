@@ -20,6 +20,7 @@ import { followRuns } from '../support/follow-runs.ts';
 import { API_KEY_PEPPER, makeKey } from '../support/keys.ts';
 import { startPgBouncer, type PgBouncer } from '../support/pgbouncer.ts';
 import { lookAtSession, NOTHING_LEFT } from '../support/session-state.ts';
+import { untilSynced } from '../support/job-state.ts';
 import { createStack, type ServiceProcess, type Stack } from '../support/stack.ts';
 import { waitFor } from '../support/wait-for.ts';
 
@@ -81,7 +82,8 @@ describe('through PgBouncer in transaction mode', () => {
     );
     expect(patches.map(({ status }) => status).sort()).toEqual([200, 412]);
     expect((await api.pauseJob(id, { reason: 'for now' })).state).toBe('paused');
-    expect((await api.resumeJob(id)).sync.state).toBe('synced');
+    await api.resumeJob(id);
+    await untilSynced(api, id);
     const stale = await request<Problem>(`${urlOf(1)}/jobs/${id}`, 'DELETE', undefined, { 'if-match': etag });
     expect(stale.status).toBe(412);
     await api.deleteJob(id);

@@ -3,6 +3,7 @@ import type { Run } from '../../domain/run/run.ts';
 import { findPort } from '../../local/ports.ts';
 import { apiClient } from '../support/client.ts';
 import { endOfRun } from '../support/end-of-run.ts';
+import { untilSynced } from '../support/job-state.ts';
 import { createStack, type Stack } from '../support/stack.ts';
 import { waitFor } from '../support/wait-for.ts';
 
@@ -282,7 +283,7 @@ describe('a run', () => {
       });
       await api.pauseJob(job.id);
       await api.resumeJob(job.id);
-      expect((await api.getJob(job.id)).sync).toMatchObject({ state: 'synced', generation: 3 });
+      expect((await untilSynced(api, job.id)).sync.generation).toBe(3);
       await startAt(job.id, 1, '2030-01-01T00:00:00Z');
       await startAt(job.id, 1, '2030-02-01T00:00:00Z');
       await startAt(job.id, 1, '2020-01-01T00:00:00Z');
