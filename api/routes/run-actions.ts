@@ -1,12 +1,29 @@
+import type { Database } from '../../db/database.ts';
 import { findJob } from '../../db/jobs/jobs.ts';
+import type { JobRow, RunRow } from '../../db/schema.ts';
 import { SchedulerError } from '../../domain/errors.ts';
 import { Run } from '../../domain/run/run.ts';
 import { requestCancellation } from '../../scheduling/runs/cancel-run.ts';
 import { insertManualRun, insertRetry, tryStartRun } from '../../scheduling/runs/start-run.ts';
 import { answerOnce, IDEMPOTENCY_ERRORS, IdempotencyHeaders } from '../rest/idempotency.ts';
 import { JobIdParams, requireJob } from '../rest/job-resource.ts';
-import { operation } from '../rest/operation.ts';
+import { operation, type ApiDependencies } from '../rest/operation.ts';
 import { answerQueued, presentFor, QUEUED_ANSWERS, requireRun, RunIdParams } from '../rest/run-resource.ts';
+
+/** Makes and starts one run per idempotency key, and answers it, also when the request is repeated. */
+function startOnce(
+  input: Parameters<typeof answerOnce>[0],
+  dependencies: ApiDependencies,
+  make: (db: Database, id: string) => Promise<{ job: JobRow; run: RunRow }>,
+) {
+  const answer = answerQueued(dependencies);
+  return answerOnce(input, dependencies, {
+    make,
+    answer: async ({ job, run }) => answer(await tryStartRun(dependencies, job, run)),
+    // The reconciler starts the run, if it has not done so already.
+    answerLate: async (id) => answer(await requireRun(dependencies.db, input.namespace, id)),
+  });
+}
 
 export const runJob = operation({
   method: 'post',
@@ -22,17 +39,10 @@ export const runJob = operation({
   answers: QUEUED_ANSWERS,
   errors: ['not_found', ...IDEMPOTENCY_ERRORS],
   async handle(input, dependencies) {
-    const { namespace } = input;
-    const answer = answerQueued(dependencies);
-    return answerOnce(input, dependencies, {
-      make: async (db, id) => {
-        const job = await requireJob(db, namespace, input.params.id);
-        const request = { now: dependencies.now(), origin: input.origin };
-        return { job, run: await insertManualRun(db, id, job, request) };
-      },
-      answer: async ({ job, run }) => answer(await tryStartRun(dependencies, job, run)),
-      // The reconciler starts the run, if it has not done so already.
-      answerLate: async (id) => answer(await requireRun(dependencies.db, namespace, id)),
+    const { namespace, origin } = input;
+    return startOnce(input, dependencies, async (db, id) => {
+      const job = await requireJob(db, namespace, input.params.id);
+      return { job, run: await insertManualRun(db, id, job, { now: dependencies.now(), origin }) };
     });
   },
 });
@@ -51,29 +61,21 @@ export const retryRun = operation({
   answers: QUEUED_ANSWERS,
   errors: ['not_found', 'run_under_way', 'several_occurrences', 'job_deleted', ...IDEMPOTENCY_ERRORS],
   async handle(input, dependencies) {
-    const { namespace } = input;
-    const answer = answerQueued(dependencies);
-    return answerOnce(input, dependencies, {
-      make: async (db, id) => {
-        const repeated = await requireRun(db, namespace, input.params.id);
-        if (repeated.ended_at === null) {
-          const message = `The run is ${repeated.state}; wait for its end, or cancel it first.`;
-          throw new SchedulerError('run_under_way', message);
-        }
-        const { occurrences } = presentFor(dependencies)(repeated);
-        if (occurrences && occurrences.count > 1) {
-          const message = `The run stands for ${occurrences.count} occurrences that fell into a pause; POST /jobs/${repeated.job_id}/backfill with "from": "${occurrences.from}", "to": "${occurrences.to}", "onlyMissing": true runs them.`;
-          throw new SchedulerError('several_occurrences', message);
-        }
-        const job = await findJob(db, namespace, repeated.job_id);
-        if (!job)
-          throw new SchedulerError('job_deleted', `The job ${repeated.job_id} of the run was deleted.`);
-        const request = { now: dependencies.now(), origin: input.origin };
-        return { job, run: await insertRetry(db, id, job, repeated, request) };
-      },
-      answer: async ({ job, run }) => answer(await tryStartRun(dependencies, job, run)),
-      // The reconciler starts the run, if it has not done so already.
-      answerLate: async (id) => answer(await requireRun(dependencies.db, namespace, id)),
+    const { namespace, origin } = input;
+    return startOnce(input, dependencies, async (db, id) => {
+      const repeated = await requireRun(db, namespace, input.params.id);
+      if (repeated.ended_at === null) {
+        const message = `The run is ${repeated.state}; wait for its end, or cancel it first.`;
+        throw new SchedulerError('run_under_way', message);
+      }
+      const { occurrences } = presentFor(dependencies)(repeated);
+      if (occurrences && occurrences.count > 1) {
+        const message = `The run stands for ${occurrences.count} occurrences that fell into a pause; POST /jobs/${repeated.job_id}/backfill with "from": "${occurrences.from}", "to": "${occurrences.to}", "onlyMissing": true runs them.`;
+        throw new SchedulerError('several_occurrences', message);
+      }
+      const job = await findJob(db, namespace, repeated.job_id);
+      if (!job) throw new SchedulerError('job_deleted', `The job ${repeated.job_id} of the run was deleted.`);
+      return { job, run: await insertRetry(db, id, job, repeated, { now: dependencies.now(), origin }) };
     });
   },
 });

@@ -129,12 +129,12 @@ async function applyChange(
 
   const generation = job.generation + 1;
   const touched = touchesSchedule(job, change);
+  const held = tryCompile(job.schedule, now.getTime());
   // What an unknown schedule was due at is unknown. It must not keep its job from being mended or deleted.
-  if (touched && tryCompile(job.schedule, now.getTime()))
-    await materializeUntil(transaction, job, { until: since, now });
+  if (touched && held) await materializeUntil(transaction, job, { until: since, now });
   const state = change.state ?? job.state;
   const schedule = change.definition?.schedule ?? job.schedule;
-  const compiled = tryCompile(schedule, now.getTime());
+  const compiled = change.definition ? compileSchedule(schedule) : held;
   const paused_at = state === 'paused' ? (job.paused_at ?? now) : null;
   const written = await updateJob(transaction, job, {
     ...columnsOfChange(job, change, compiled, by, now),
