@@ -65,8 +65,13 @@ export async function startPostgres(options: PostgresOptions): Promise<RunningPo
   };
 }
 
+/** The folder in which `startPostgres` puts the data for which it is given `dataDir`. */
+export async function findDataDir(dataDir: string): Promise<string> {
+  return (await findFolders({ dataDir, say: () => undefined }, findOsUser())).dataDir;
+}
+
 /** Creates a database unless it exists. */
-export async function ensureDatabase(postgres: RunningPostgres, name: string): Promise<void> {
+export async function ensureDatabase(postgres: Pick<RunningPostgres, 'urlOf'>, name: string): Promise<void> {
   const client = new pg.Client({ connectionString: postgres.urlOf('postgres') });
   await client.connect();
   try {
@@ -103,7 +108,7 @@ export function findOsUser(): OsUser {
  * folder below /var/tmp, which survives a restart of the machine.
  */
 async function findFolders(
-  { dataDir, say }: PostgresOptions,
+  { dataDir, say }: Pick<PostgresOptions, 'dataDir' | 'say'>,
   osUser: OsUser,
 ): Promise<{ dataDir: string; binDir: string }> {
   const wanted = path.resolve(dataDir);

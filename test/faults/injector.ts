@@ -1,61 +1,39 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Random } from '../support/random.ts';
+import type { Deck } from './deck.ts';
 import type { FaultContext } from './fault.ts';
 import { FAULTS } from './fault-kinds.ts';
 import type { FaultRecord } from './log.ts';
 import { awaitRecovery } from './recovery.ts';
 
-const PAIRS = 0.1;
+/** When no further fault is injected. */
+export interface FaultBounds {
+  faults: number;
+  /** Milliseconds since the epoch. */
+  until: number;
+}
 
-/**
- * Injects faults one after another, sometimes two at once, and waits after each until the service has recovered. The kinds
- * are drawn like cards, so that even a short run has each of them.
- */
+/** Injects faults one after another, sometimes two at once, and waits after each until the service has recovered. */
 export async function injectFaults(
   context: FaultContext,
-  count: number,
+  deck: Deck,
+  bounds: FaultBounds,
   onFault: (fault: FaultRecord) => void,
 ): Promise<FaultRecord[]> {
   const { random, cluster } = context;
   const faults: FaultRecord[] = [];
-  let deck: string[] = [];
-  const draw = (): string => {
-    if (deck.length === 0)
-      deck = shuffle(
-        Object.entries(FAULTS).flatMap(([kind, { times }]) => Array<string>(times).fill(kind)),
-        random,
-      );
-    return deck.pop() as string;
-  };
-
-  while (faults.length < count) {
+  while (faults.length < bounds.faults && Date.now() < bounds.until) {
     await sleep(random.integer(200, 1_500));
-    const kinds = [draw()];
-    if (faults.length + 1 < count && random.chance(PAIRS)) {
-      const second = draw();
-      if (shareNothing(kinds[0] as string, second)) kinds.push(second);
-      else deck.push(second);
-    }
+    const kinds = deck.draw(bounds.faults - faults.length);
     const injected = await Promise.all(
-      kinds.map(async (kind, index): Promise<FaultRecord> => {
-        const begun = Date.now();
-        const outcome = await (FAULTS[kind] as (typeof FAULTS)[string]).fault(context);
-        const endedAt = outcome.endedAt ?? Date.now();
-        return {
-          number: faults.length + index + 1,
-          kind,
-          detail: outcome.detail,
-          startedAt: outcome.startedAt ?? begun,
-          endedAt,
-          checkedFrom: endedAt,
-          reached: outcome.reached ?? true,
-          recovery: { readyAt: null, onTimeAt: null, syncedAt: null },
-        };
-      }),
+      kinds.map((kind, index) => inject(context, kind, faults.length + index + 1)),
     );
-    const checkedFrom = Math.max(...injected.map(({ endedAt }) => endedAt));
-    const recovery = await awaitRecovery(cluster, checkedFrom);
-    for (const fault of injected) {
+    const checkedFrom = Math.max(...injected.map(({ fault }) => fault.endedAt));
+    const areMended = async () => {
+      const answers = await Promise.all(injected.map(({ isMended }) => isMended()));
+      return answers.every(Boolean);
+    };
+    const recovery = await awaitRecovery(cluster, checkedFrom, areMended);
+    for (const { fault } of injected) {
       Object.assign(fault, { checkedFrom, recovery });
       faults.push(fault);
       onFault(fault);
@@ -64,15 +42,19 @@ export async function injectFaults(
   return faults;
 }
 
-function shareNothing(one: string, other: string): boolean {
-  const held = FAULTS[one]?.holds ?? [];
-  return !FAULTS[other]?.holds.some((thing) => held.includes(thing));
-}
-
-function shuffle<Value>(values: Value[], random: Random): Value[] {
-  for (let last = values.length - 1; last > 0; last--) {
-    const other = random.integer(0, last);
-    [values[last], values[other]] = [values[other] as Value, values[last] as Value];
-  }
-  return values;
+async function inject(
+  context: FaultContext,
+  kind: string,
+  number: number,
+): Promise<{ fault: FaultRecord; isMended: () => Promise<boolean> }> {
+  const begun = Date.now();
+  const outcome = await (FAULTS[kind] as (typeof FAULTS)[string]).fault(context);
+  const endedAt = outcome.endedAt ?? Date.now();
+  const fault: FaultRecord = {
+    ...{ number, kind, detail: outcome.detail, startedAt: outcome.startedAt ?? begun, endedAt },
+    ...{ checkedFrom: endedAt, reached: outcome.reached ?? true },
+    ...(outcome.effect && { effect: outcome.effect }),
+    recovery: { readyAt: null, onTimeAt: null, syncedAt: null },
+  };
+  return { fault, isMended: outcome.isMended ?? (async () => true) };
 }

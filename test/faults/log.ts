@@ -57,6 +57,18 @@ export interface TargetCall {
   attempt: number;
 }
 
+/** What some faults do to what is expected. */
+export interface FaultEffect {
+  /** What was written to Postgres from this time to the end of the fault may be lost. */
+  losesSince?: number;
+  /** The transaction, by its first statements, in which the process died. */
+  transaction?: string;
+  /** Jobs whose Temporal Schedules somebody has changed by hand. Temporal may start runs at any time until they are healed. */
+  tampered?: string[];
+  /** How far the clock of a process was off, in milliseconds. */
+  clockOffMs?: number;
+}
+
 /** A fault, from its first to its last effect. The recovery of the service comes afterwards. */
 export interface FaultRecord {
   number: number;
@@ -69,6 +81,7 @@ export interface FaultRecord {
   checkedFrom: number;
   /** False if a kill point was not reached, so that the process was killed at a random moment. */
   reached: boolean;
+  effect?: FaultEffect;
   recovery: {
     /** When all processes were ready. Null: not in the observed time. */
     readyAt: number | null;

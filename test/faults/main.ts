@@ -3,27 +3,37 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import { check } from './check.ts';
-import { readLog } from './log-files.ts';
-import { runFaults } from './run.ts';
+import { checkFolder, runFaults } from './run.ts';
 import { showReport } from './show-report.ts';
+import { sumReports } from './sum-reports.ts';
 
 // npm run test:faults -- --faults 200 --targets 5000 --seed 1
+// npm run test:faults -- --minutes 60 --seed 2 --kinds 'kill API,kill Postgres'
 // npm run test:faults -- --check FOLDER
-const { values } = parseArgs({
+// npm run test:faults -- --sum FOLDER FOLDER …
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
   options: {
-    faults: { type: 'string', default: '20' },
-    targets: { type: 'string', default: '500' },
+    faults: { type: 'string' },
+    minutes: { type: 'string' },
+    targets: { type: 'string' },
     seed: { type: 'string' },
+    kinds: { type: 'string' },
+    even: { type: 'boolean', default: false },
     folder: { type: 'string' },
     check: { type: 'string' },
+    sum: { type: 'boolean', default: false },
     'no-build': { type: 'boolean', default: false },
   },
 });
 const say = (text: string) => console.log(text);
 
+if (values.sum) {
+  say(sumReports(positionals));
+  process.exit(0);
+}
 if (values.check !== undefined) {
-  const report = check(readLog(values.check));
+  const report = checkFolder(values.check);
   say(showReport(report));
   process.exit(report.passed ? 0 : 1);
 }
@@ -37,11 +47,18 @@ const folder = values.folder ?? mkdtempSync(path.join(os.tmpdir(), 'scheduler-fa
 // Postgres may run as another user, who must be able to enter the folder.
 spawnSync('chmod', ['755', folder]);
 say(`Logs and data are in ${folder}.`);
+const numbers = Object.fromEntries(
+  (['faults', 'minutes', 'targets'] as const).flatMap((name) =>
+    values[name] === undefined ? [] : [[name, Number(values[name])]],
+  ),
+);
+if (!('faults' in numbers || 'minutes' in numbers)) Object.assign(numbers, { faults: 20, targets: 500 });
 const abort = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => abort.abort());
 const report = await runFaults({
-  faults: Number(values.faults),
-  targets: Number(values.targets),
+  ...numbers,
+  kinds: values.kinds?.split(',').map((kind) => kind.trim()),
+  isEven: values.even,
   seed: Number(values.seed ?? Math.floor(Math.random() * 1_000_000)),
   folder,
   say,

@@ -8,8 +8,15 @@ const PATIENCE_MS = 60_000;
 /** A call within this time after its nominal time is in time. */
 const IN_TIME_MS = 3_000;
 
-/** Observes the recovery of the service from a fault: see `FaultRecord`. */
-export async function awaitRecovery(cluster: Cluster, checkedFrom: number): Promise<FaultRecord['recovery']> {
+/**
+ * Observes the recovery of the service from a fault: see `FaultRecord`. A fault that breaks more than is seen there has a
+ * check of its own, `isMended`.
+ */
+export async function awaitRecovery(
+  cluster: Cluster,
+  checkedFrom: number,
+  isMended: () => Promise<boolean>,
+): Promise<FaultRecord['recovery']> {
   const recovery: FaultRecord['recovery'] = { readyAt: null, onTimeAt: null, syncedAt: null };
   const { calls } = cluster.target;
   let seen = calls.length;
@@ -23,7 +30,7 @@ export async function awaitRecovery(cluster: Cluster, checkedFrom: number): Prom
     }
     const [ready, synced] = await Promise.all([
       recovery.readyAt === null ? allReady(cluster) : true,
-      recovery.syncedAt === null ? allSynced(cluster, checkedFrom) : true,
+      recovery.syncedAt === null ? allSynced(cluster, checkedFrom, isMended) : true,
     ]);
     const now = Date.now();
     if (ready) recovery.readyAt ??= now;
@@ -40,14 +47,18 @@ async function allReady({ apis, workers }: Cluster): Promise<boolean> {
   return answers.every(Boolean);
 }
 
-/** Returns whether all jobs that were last changed before an instant are synced. */
-async function allSynced({ db }: Cluster, before: number): Promise<boolean> {
+/** Returns whether all jobs that were last changed before an instant are synced, and everything is mended. */
+async function allSynced(
+  { db }: Cluster,
+  before: number,
+  isMended: () => Promise<boolean>,
+): Promise<boolean> {
   try {
     const { rowCount } = await db.query(
       'SELECT 1 FROM jobs WHERE observed_generation <> generation AND updated_at < $1 LIMIT 1',
       [new Date(before)],
     );
-    return rowCount === 0;
+    return rowCount === 0 && (await isMended());
   } catch {
     return false;
   }

@@ -3,21 +3,26 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createRandom } from '../support/random.ts';
 import { waitFor } from '../support/wait-for.ts';
-import { check, type Report } from './check.ts';
+import { countByKind, type RunReport } from './by-kind.ts';
+import { check } from './check.ts';
 import { startClients } from './clients.ts';
 import { startCluster, type Cluster } from './cluster.ts';
 import { awaitQuiet, collect } from './collect.ts';
-import { injectFaults } from './injector.ts';
+import { chooseKinds, createDeck, type DeckOptions } from './deck.ts';
+import { FAILURES } from './findings.ts';
+import { injectFaults, type FaultBounds } from './injector.ts';
 import { readFeatures, type BenchJob, type OperationContext } from './job-operations.ts';
 import type { Load } from './job-choice.ts';
 import type { FaultLog, FaultRecord } from './log.ts';
-import { writeLog, writeReport } from './log-files.ts';
+import { readLog, readTransactions, writeLog, writeReport, writeTransactions } from './log-files.ts';
 
 /** The options of a run of the bench. */
-export interface FaultRunOptions {
-  faults: number;
-  /** The minimal number of runs that call the target. */
-  targets: number;
+export interface FaultRunOptions extends DeckOptions {
+  /** Either the number of faults, or the minutes in which faults are injected. */
+  faults?: number;
+  minutes?: number;
+  /** The minimal number of runs that call the target; without it, as many as the service can make. */
+  targets?: number;
   seed: number;
   /** The folder for logs, data and the report. */
   folder: string;
@@ -28,7 +33,7 @@ export interface FaultRunOptions {
 
 const JOBS = 24;
 /** The average time of a fault and its recovery. */
-const SECONDS_PER_FAULT = 6.5;
+const SECONDS_PER_FAULT = 11;
 /** A higher rate would measure the machine. */
 const MAX_RATE = 5;
 const QUIET_MS = 30_000;
@@ -36,7 +41,7 @@ const QUIESCE_TIMEOUT_MS = 180_000;
 const MAX_EXTRA_MS = 600_000;
 
 /** Runs the bench once, from the start of the servers to the report of the checker. */
-export async function runFaults(options: FaultRunOptions): Promise<Report> {
+export async function runFaults(options: FaultRunOptions): Promise<RunReport> {
   const { folder, seed, say, signal } = options;
   const cluster = await startCluster(folder, createRandom(seed), say);
   try {
@@ -45,16 +50,25 @@ export async function runFaults(options: FaultRunOptions): Promise<Report> {
     });
     const log = await Promise.race([run(options, cluster), aborted]);
     writeLog(folder, log);
-    const report = check(log);
-    writeReport(folder, report);
-    return report;
+    writeTransactions(folder, cluster.transactions.known());
+    return checkFolder(folder);
   } finally {
     await cluster.stop();
   }
 }
 
+/** Checks the logs of a run, and writes the report. */
+export function checkFolder(folder: string): RunReport {
+  const log = readLog(folder);
+  const report = check(log);
+  const kinds = countByKind(log, report.findings, ({ kind }) => FAILURES.includes(kind));
+  const whole = { ...report, kinds, transactions: readTransactions(folder) };
+  writeReport(folder, whole);
+  return whole;
+}
+
 async function run(options: FaultRunOptions, cluster: Cluster): Promise<FaultLog> {
-  const { faults: count, targets, seed, folder, say } = options;
+  const { seed, folder, say } = options;
   const everybody = [...cluster.apis, ...cluster.workers];
   await waitFor('all processes to be ready', async () => {
     const ready = await Promise.all(everybody.map((member) => member.isReady()));
@@ -62,11 +76,15 @@ async function run(options: FaultRunOptions, cluster: Cluster): Promise<FaultLog
   });
   const startedAt = Date.now();
   const features = await readFeatures(cluster.apis[0] as (typeof cluster.apis)[0]);
-  say(`Seed ${seed}: ${count} faults, ${targets} targets. PUT ${features.put}, PATCH ${features.patch}.`);
+  const wanted = boundsOf(options, startedAt);
+  const kinds = chooseKinds(cluster, options, say);
+  say(
+    `Seed ${seed}: ${wanted.faults} faults of ${kinds.length} kinds until ${wanted.until}, ${wanted.targets} targets.`,
+  );
   const shared: Omit<OperationContext, 'random'> = {
     apis: cluster.apis,
     targetUrl: cluster.targetUrl,
-    load: chooseLoad(count, targets),
+    load: chooseLoad(wanted),
     features,
     jobs: [] as BenchJob[],
     operations: [],
@@ -82,16 +100,17 @@ async function run(options: FaultRunOptions, cluster: Cluster): Promise<FaultLog
       Math.max(...[readyAt, onTimeAt, syncedAt].map((at) => at ?? Infinity)) - fault.checkedFrom;
     const seconds = Math.round((Date.now() - startedAt) / 1_000);
     say(
-      `${seconds} s: fault ${fault.number}/${count}, ${fault.kind} (${fault.detail}${fault.reached ? '' : ', point not reached'}): ` +
+      `${seconds} s: fault ${fault.number}${options.faults ? `/${options.faults}` : ''}, ${fault.kind} (${fault.detail}${fault.reached ? '' : ', point not reached'}): ` +
         `recovered after ${slowest} ms; ${distinctRuns()} runs, ${shared.operations.length} operations`,
     );
   };
   const context = { cluster, random: createRandom(seed), caller: { ...shared, random: createRandom(seed) } };
-  const faults = await injectFaults(context, count, onFault);
+  const deck = createDeck(kinds, options, context.random);
+  const faults = await injectFaults(context, deck, wanted, onFault);
 
   // A time without faults: missing calls can still come, and the service shows that it works.
   await sleep(QUIET_MS);
-  for (const deadline = Date.now() + MAX_EXTRA_MS; distinctRuns() < targets && Date.now() < deadline;)
+  for (const deadline = Date.now() + MAX_EXTRA_MS; distinctRuns() < wanted.targets && Date.now() < deadline;)
     await sleep(500);
   await clients.stop();
   await clients.pauseAll();
@@ -108,7 +127,24 @@ async function run(options: FaultRunOptions, cluster: Cluster): Promise<FaultLog
   };
 }
 
-function chooseLoad(faults: number, targets: number): Load {
-  const rate = Math.min(MAX_RATE, (1.2 * targets) / (faults * SECONDS_PER_FAULT + QUIET_MS / 1_000));
+/** How long faults are injected, and what is called meanwhile. */
+interface Wanted extends FaultBounds {
+  targets: number;
+  /** How long it will take. */
+  seconds: number;
+}
+
+function boundsOf({ faults, minutes, targets = 0 }: FaultRunOptions, startedAt: number): Wanted {
+  if (minutes !== undefined) {
+    const seconds = minutes * 60;
+    return { faults: faults ?? Infinity, until: startedAt + seconds * 1_000, targets, seconds };
+  }
+  if (faults === undefined) throw new Error('either a number of faults or of minutes is needed');
+  return { faults, until: Infinity, targets, seconds: faults * SECONDS_PER_FAULT };
+}
+
+function chooseLoad({ targets, seconds }: Wanted): Load {
+  const enough = (1.2 * targets) / (seconds + QUIET_MS / 1_000);
+  const rate = targets === 0 ? MAX_RATE : Math.min(MAX_RATE, enough);
   return { jobs: JOBS, periodSeconds: JOBS / rate };
 }

@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { rmSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isAlive } from '../../local/processes.ts';
@@ -8,30 +9,78 @@ import { startTemporalServer, type RunningTemporal } from '../../local/temporal-
 /** A server that can be killed and started again with the same port and data. */
 export interface KillableServer {
   name: string;
-  port: number;
+  port: () => number;
   /** kill -9; resolves when it is gone. */
   kill: () => Promise<void>;
-  /** Resolves when it answers. */
-  restart: () => Promise<void>;
+  /** SIGSTOP, and SIGCONT after `durationMs`. */
+  freeze: (durationMs: number) => Promise<void>;
+  /** Starts it, unless it runs. Resolves when it answers, with whether it was down. */
+  restart: () => Promise<boolean>;
   stop: () => Promise<void>;
 }
 
+/** Where a Postgres listens, and has its data. */
+export interface PostgresPlace {
+  dataDir: string;
+  port: number;
+}
+
+/** A Postgres that another one can replace, with its own port and data. */
+export interface KillablePostgres extends KillableServer {
+  /** The folder with its data. */
+  dataDir: () => string;
+  urlOf: (database: string) => string;
+  /** Starts another one beside it, which is not the server yet. */
+  startOther: (place: PostgresPlace, settings?: string[]) => Promise<RunningPostgres>;
+  /** Another one that runs is the server from now on. */
+  replaceBy: (place: PostgresPlace, other: RunningPostgres) => void;
+}
+
+/** Temporal, whose data can be lost. */
+export interface KillableTemporal extends KillableServer {
+  /** Deletes its data, while it is down. */
+  loseData: () => void;
+}
+
 const RESTARTS = 20;
+/** The log of Postgres stays small enough for a small disk. */
+const SETTINGS = ['wal_keep_size=64MB', 'max_wal_size=192MB'];
 
 /** Postgres, which waits for its disk as in production. */
-export async function startKillablePostgres(folder: string, port: number, say: (text: string) => void) {
-  const start = () =>
+export async function startKillablePostgres(
+  folder: string,
+  place: PostgresPlace,
+  say: (text: string) => void,
+): Promise<KillablePostgres> {
+  const startOther = (wanted: PostgresPlace, settings: string[] = []) =>
     startPostgres({
-      dataDir: path.join(folder, 'postgres'),
-      port,
+      ...wanted,
+      settings: [...SETTINGS, ...settings],
       logFile: path.join(folder, 'logs', 'postgres.log'),
       say,
     });
-  return killable('Postgres', port, await start(), start);
+  let current = place;
+  let server = await startOther(current);
+  const start = async () => void (server = await startOther(current));
+  return {
+    ...killable('Postgres', { get: () => server, start }),
+    port: () => server.port,
+    dataDir: () => server.dataDir,
+    urlOf: (database) => server.urlOf(database),
+    startOther,
+    replaceBy: (otherPlace, other) => {
+      current = otherPlace;
+      server = other;
+    },
+  };
 }
 
 /** Temporal's development server, with its state in a file. */
-export async function startKillableTemporal(folder: string, port: number, binary: string) {
+export async function startKillableTemporal(
+  folder: string,
+  port: number,
+  binary: string,
+): Promise<KillableTemporal> {
   const start = () =>
     startTemporalServer({
       binary,
@@ -39,38 +88,50 @@ export async function startKillableTemporal(folder: string, port: number, binary
       port,
       logFile: path.join(folder, 'logs', 'temporal.log'),
     });
-  return killable('Temporal', port, await start(), start);
+  let server = await start();
+  return {
+    ...killable('Temporal', { get: () => server, start: async () => void (server = await start()) }),
+    port: () => port,
+    loseData: () => {
+      for (const file of ['temporal.db', 'temporal.db-shm', 'temporal.db-wal'])
+        rmSync(path.join(folder, file), { force: true });
+    },
+  };
 }
 
 function killable<Server extends RunningPostgres | RunningTemporal>(
   name: string,
-  port: number,
-  first: Server,
-  start: () => Promise<Server>,
-): KillableServer & { server: Server } {
-  let server = first;
+  current: { get: () => Server; start: () => Promise<void> },
+): Omit<KillableServer, 'port'> {
+  // Also the children of Postgres: one that lives on for a moment would prevent the next start.
+  const signal = (wanted: NodeJS.Signals) => {
+    const { pid } = current.get();
+    for (const id of [pid, ...childrenOf(pid)]) if (isAlive(id)) process.kill(id, wanted);
+  };
   return {
     name,
-    port,
-    server: first,
     kill: async () => {
-      // Also the children of Postgres: one that lives on for a moment would prevent the next start.
-      const children = childrenOf(server.pid);
-      for (const pid of [server.pid, ...children]) if (isAlive(pid)) process.kill(pid, 'SIGKILL');
-      await server.exited;
+      signal('SIGKILL');
+      await current.get().exited;
+    },
+    freeze: async (durationMs) => {
+      signal('SIGSTOP');
+      await sleep(durationMs);
+      signal('SIGCONT');
     },
     restart: async () => {
+      if (isAlive(current.get().pid)) return false;
       for (let attempt = 1; ; attempt++) {
         try {
-          server = await start();
-          return;
+          await current.start();
+          return true;
         } catch (error) {
           if (attempt === RESTARTS) throw error;
           await sleep(500);
         }
       }
     },
-    stop: () => server.stop(),
+    stop: () => current.get().stop(),
   };
 }
 

@@ -1,15 +1,17 @@
-import type { Report, Spread } from './check.ts';
+import type { RunReport } from './by-kind.ts';
+import type { Spread } from './check.ts';
 import { FAILURES, type FindingKind } from './findings.ts';
+import { showTransactions } from './sum-reports.ts';
 
 const MAX_SHOWN = 10;
 
 /** Formats a report for people. */
-export function showReport({ passed, findings, counts, figures, lateness, recovery }: Report): string {
+export function showReport(report: RunReport): string {
+  const { passed, findings, counts, figures, lateness, recovery, transactions } = report;
   const rows = Object.entries(recovery).map(([kind, { count, median, max }]) => [
-    kind,
-    String(count),
-    inSeconds(median),
-    inSeconds(max),
+    ...[kind, String(count), inSeconds(median), inSeconds(max)],
+    String(report.kinds[kind]?.repeatedCalls ?? 0),
+    String(report.kinds[kind]?.findings ?? 0),
   ]);
   const kinds = Object.keys(counts) as FindingKind[];
   const shown = kinds.flatMap((kind) =>
@@ -19,9 +21,14 @@ export function showReport({ passed, findings, counts, figures, lateness, recove
       .map(({ job, scheduledAt, detail }) => [kind, job, scheduledAt, detail].filter(Boolean).join(' · ')),
   );
   return [
-    ...table([['after a fault, well again in', 'faults', 'median', 'max'], ...rows]),
+    ...table([
+      ['after a fault, well again in', 'faults', 'median', 'max', 'repeated calls', 'findings'],
+      ...rows,
+    ]),
     '',
     ...table(Object.entries(figures).map(([name, value]) => [toWords(name), String(value)])),
+    '',
+    ...showTransactions(transactions),
     '',
     `called after nominal time: ${showSpread(lateness)}`,
     '',

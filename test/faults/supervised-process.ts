@@ -13,8 +13,8 @@ export interface SupervisedProcess {
   pid: () => number;
   /** Between SIGSTOP and SIGCONT. */
   isStopped: () => boolean;
-  /** kill -9. */
-  kill: () => void;
+  /** kill -9. The next process, and only that one, starts with `env` as well. */
+  kill: (env?: Record<string, string>) => void;
   /** SIGSTOP, and SIGCONT after `durationMs`. */
   freeze: (durationMs: number) => Promise<void>;
   isReady: () => Promise<boolean>;
@@ -36,14 +36,18 @@ export function supervise(options: {
   let stopping = false;
   let killed = false;
   let frozen = false;
+  let envOnce: Record<string, string> = {};
 
-  const start = () =>
-    startLogged(process.execPath, [`dist/${kind}/main.js`], {
-      env: { PATH: process.env['PATH'], PORT: String(port), WORKER_PORT: String(port), ...env },
+  const start = () => {
+    const started = startLogged(process.execPath, [`dist/${kind}/main.js`], {
+      env: { PATH: process.env['PATH'], PORT: String(port), WORKER_PORT: String(port), ...env, ...envOnce },
       logFile,
       // With an IPC channel, so that it ends when the bench is killed.
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     });
+    envOnce = {};
+    return started;
+  };
   const signal = (wanted: NodeJS.Signals) => void current.child.kill(wanted);
   current = start();
   const running = (async () => {
@@ -62,8 +66,9 @@ export function supervise(options: {
     url,
     pid: () => current.child.pid ?? 0,
     isStopped: () => frozen,
-    kill: () => {
+    kill: (once = {}) => {
       killed = true;
+      envOnce = once;
       signal('SIGKILL');
     },
     freeze: async (durationMs) => {

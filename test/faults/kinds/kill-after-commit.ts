@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { hasNoEnd, withFreeJob } from './clients.ts';
-import type { Cluster, Member } from './cluster.ts';
-import type { FaultContext, FaultOutcome } from './fault.ts';
+import { hasNoEnd, withFreeJob } from '../clients.ts';
+import type { Cluster, Member } from '../cluster.ts';
+import type { FaultContext, FaultOutcome } from '../fault.ts';
 import {
   changeJob,
   createJob,
@@ -11,7 +11,7 @@ import {
   setPaused,
   type BenchJob,
   type OperationContext,
-} from './job-operations.ts';
+} from '../job-operations.ts';
 
 const POINT_TIMEOUT_MS = 10_000;
 

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { WorkflowHandle } from '@temporalio/client';
-import type { Cluster, Member } from './cluster.ts';
-import type { FaultContext, FaultOutcome } from './fault.ts';
+import type { Cluster, Member } from '../cluster.ts';
+import type { FaultContext, FaultOutcome } from '../fault.ts';
 
 const POINT_TIMEOUT_MS = 15_000;
 /** After this time a call does not belong to a workflow task any more. */
