@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { findLastPass } from '../db/upkeep/reconciler-lease.ts';
+import { findSilence } from '../db/upkeep/reconciler-lease.ts';
 import { SECOND_MS } from '../domain/milliseconds.ts';
 import { ensureReconciler } from '../scheduling/reconciler/reconciler-schedule.ts';
 import { ensureSearchAttributes } from '../scheduling/temporal/search-attributes.ts';
@@ -22,8 +22,7 @@ export function startReconcileTimer(dependencies: ReconcileDependencies) {
       await sleep(CHECK_EVERY_MS, undefined, { signal: abort.signal }).catch(() => undefined);
       if (abort.signal.aborted) return;
       try {
-        const silentMs = Date.now() - (await findLastPass(db)).getTime();
-        if (silentMs < MAX_SILENCE_MS) continue;
+        if ((await findSilence(db)) < MAX_SILENCE_MS) continue;
         const result = await reconcile(dependencies);
         if (!result) continue;
         logger.info({ ...result }, 'the reconciler was silent; this worker made its pass');

@@ -1,6 +1,9 @@
+import { sql } from 'kysely';
 import type { Database } from '../database.ts';
 
-// The lease of the reconciler, in the one row of its table: one process at a time holds it.
+// The lease of the reconciler, in the one row of its table: one process at a time holds it. It goes by the clock of Postgres:
+// by their own clocks, a process that is ahead would keep all others waiting long after it has died.
+const now = sql<Date>`now()`;
 
 /** When the reconciler last finished a pass and a sweep. */
 export interface ReconcilerState {
@@ -8,16 +11,15 @@ export interface ReconcilerState {
   sweptAt: Date;
 }
 
-/** Takes or renews the lease. Returns undefined if another process holds it. */
+/** Takes or renews the lease for some milliseconds. Returns undefined if another process holds it. */
 export async function takeLease(
   db: Database,
   holder: string,
-  now: Date,
-  until: Date,
+  leaseMs: number,
 ): Promise<ReconcilerState | undefined> {
   const row = await db
     .updateTable('reconciler')
-    .set({ holder, lease_until: until })
+    .set({ holder, lease_until: sql<Date>`now() + ${leaseMs} * interval '1 millisecond'` })
     .where((eb) => eb.or([eb('holder', '=', holder), eb('lease_until', '<', now)]))
     .returning(['passed_at', 'swept_at'])
     .executeTakeFirst();
@@ -25,7 +27,7 @@ export async function takeLease(
 }
 
 /** Releases the lease. */
-export async function releaseLease(db: Database, holder: string, now: Date): Promise<void> {
+export async function releaseLease(db: Database, holder: string): Promise<void> {
   await db
     .updateTable('reconciler')
     .set({ holder: null, lease_until: now })
@@ -33,16 +35,21 @@ export async function releaseLease(db: Database, holder: string, now: Date): Pro
     .execute();
 }
 
-/** Stores when a pass, or a sweep, has ended. */
-export async function noteReconciled(
-  db: Database,
-  done: { passed_at: Date } | { swept_at: Date },
-): Promise<void> {
-  await db.updateTable('reconciler').set(done).execute();
+/** Stores that a pass has ended. */
+export async function notePass(db: Database): Promise<void> {
+  await db.updateTable('reconciler').set({ passed_at: now }).execute();
 }
 
-/** When a pass last ended. */
-export async function findLastPass(db: Database): Promise<Date> {
-  const { passed_at } = await db.selectFrom('reconciler').select('passed_at').executeTakeFirstOrThrow();
-  return passed_at;
+/** Stores when a sweep has ended. */
+export async function noteSweep(db: Database, sweptAt: Date): Promise<void> {
+  await db.updateTable('reconciler').set({ swept_at: sweptAt }).execute();
+}
+
+/** For how many milliseconds no pass has ended. */
+export async function findSilence(db: Database): Promise<number> {
+  const { silence } = await db
+    .selectFrom('reconciler')
+    .select(sql<number>`(extract(epoch FROM now() - passed_at) * 1000)::float8`.as('silence'))
+    .executeTakeFirstOrThrow();
+  return silence;
 }

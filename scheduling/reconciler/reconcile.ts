@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { noteReconciled, releaseLease, takeLease } from '../../db/upkeep/reconciler-lease.ts';
+import { notePass, releaseLease, takeLease } from '../../db/upkeep/reconciler-lease.ts';
 import { SECOND_MS } from '../../domain/milliseconds.ts';
 import type { ReconcileDependencies } from './reconcile-dependencies.ts';
 import { runSteps, type PassResult } from './run-steps.ts';
@@ -17,7 +17,7 @@ const RENEW_MS = 3 * SECOND_MS;
 export async function reconcile(dependencies: ReconcileDependencies): Promise<PassResult | undefined> {
   const { db, logger, sweepIntervalMs } = dependencies;
   const holder = randomUUID();
-  const lease = () => takeLease(db, holder, new Date(), new Date(Date.now() + LEASE_MS));
+  const lease = () => takeLease(db, holder, LEASE_MS);
   const previous = await lease();
   if (!previous) return undefined;
   let isLost = false;
@@ -33,10 +33,10 @@ export async function reconcile(dependencies: ReconcileDependencies): Promise<Pa
     const pass = { ...dependencies, previous, isSweep };
     const result = await runSteps(STEPS, pass, { logger, isLost: () => isLost });
     dependencies.observePass(result, performance.now() - began);
-    await noteReconciled(db, { passed_at: new Date() });
+    await notePass(db);
     return result;
   } finally {
     clearInterval(renewal);
-    await releaseLease(db, holder, new Date());
+    await releaseLease(db, holder);
   }
 }

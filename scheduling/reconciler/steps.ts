@@ -3,7 +3,7 @@ import { materializePaused } from '../../db/runs/pause-runs.ts';
 import { removeOldPermits } from '../../db/runs/permits.ts';
 import { placeEvents, removeOldRunEvents } from '../../db/runs/run-events.ts';
 import { removeOldDeferrals } from '../../db/upkeep/deferrals.ts';
-import { noteReconciled, type ReconcilerState } from '../../db/upkeep/reconciler-lease.ts';
+import { noteSweep, type ReconcilerState } from '../../db/upkeep/reconciler-lease.ts';
 import { removeOldKeys, removeOldRuns, removeOldTombstones } from '../../db/upkeep/retention.ts';
 import { DAY_MS, MINUTE_MS } from '../../domain/milliseconds.ts';
 import { resealSecrets } from '../jobs/job-secrets.ts';
@@ -151,9 +151,9 @@ async function sweep(pass: Pass, { now }: Round): Promise<number> {
   const { db, logger, sweepIntervalMs } = pass;
   // Noted before it begins: a sweep that fails is not begun again in every pass.
   const againMs = Math.max(0, sweepIntervalMs - SWEEP_AGAIN_MS);
-  await noteReconciled(db, { swept_at: before(now, againMs) });
+  await noteSweep(db, before(now, againMs));
   const swept = await repairDrift(pass, now);
-  await noteReconciled(db, { swept_at: now });
+  await noteSweep(db, now);
   logger.info(swept, 'compared all schedules with all jobs');
   return swept.orphans + swept.outdated + swept.lost;
 }
