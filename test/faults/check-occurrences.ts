@@ -3,7 +3,15 @@ import { toText, type Finding, type FindingKind } from './findings.ts';
 import { expectedInstants, TOLERANCE_MS, type Change, type JobHistory } from './history.ts';
 import type { Traces } from './index-log.ts';
 import type { FaultRecord } from './log.ts';
-import { faultBetween, lateAfter, ON_TIME_MS, RECOVERY_MS } from './near-faults.ts';
+import {
+  faultBetween,
+  lateAfter,
+  mayBeEarlyBy,
+  mayBeLost,
+  mayBeTampered,
+  ON_TIME_MS,
+  RECOVERY_MS,
+} from './near-faults.ts';
 
 /** The findings about the occurrences of one job. */
 export interface OccurrenceCheck {
@@ -38,6 +46,8 @@ export function checkOccurrences(
     if (first) {
       result.called++;
       result.latenesses.push(first.at - instant);
+      if (first.at < instant - mayBeEarlyBy(faults, instant))
+        find('phantom', instant, `called ${instant - first.at} ms before its time`);
       const deadline = lateAfter(faults, instant);
       if (first.at > deadline)
         find(
@@ -54,18 +64,22 @@ export function checkOccurrences(
     }
     result.excused++;
     const isRecorded = found.runs.some(isRecordedAsNotRun) || pauses.some((run) => isInPause(run, instant));
-    if (!isRecorded) find('silent', instant, `${excuse}, and no record says so; ${describe(found)}`);
+    if (!isRecorded && !mayBeLost(faults, instant))
+      find('silent', instant, `${excuse}, and no record says so; ${describe(found)}`);
   }
 
   for (const [instant, found] of traces) {
     if (instant > horizon) continue;
     const runs = new Set([...found.calls.map(({ run }) => run), ...found.runs.map(({ id }) => id)]);
-    if (runs.size > 1) find('duplicate', instant, `${runs.size} runs: ${[...runs].join(', ')}`);
+    // A run whose record is lost is run once more.
+    const most = mayBeLost(faults, instant) ? 2 : 1;
+    if (runs.size > most) find('duplicate', instant, `${runs.size} runs: ${[...runs].join(', ')}`);
     const executions = new Set(found.workflows.map(({ executionId }) => executionId));
-    if (executions.size > 1)
+    if (executions.size > most)
       find('duplicate', instant, `${executions.size} executions in Temporal: ${[...executions].join(', ')}`);
     if (expected.has(instant)) continue;
     if (found.calls.length > 0) find('phantom', instant, `called, and not due; ${describe(found)}`);
+    else if (mayBeTampered(faults, history.jobId, instant)) continue;
     else if (found.workflows.length > 0 && !skippedBesideChange(history, instant, found, faults))
       find('phantom', instant, `started, and not due; ${describe(found)}`);
   }

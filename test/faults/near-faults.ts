@@ -5,6 +5,9 @@ export const ON_TIME_MS = 5_000;
 /** The time in milliseconds in which the service must recover from a fault and make all calls that are due. */
 export const RECOVERY_MS = 30_000;
 
+/** How early a call may be, in milliseconds. */
+const EARLY_MS = 1_000;
+
 /** Returns whether a fault was in progress, or just over, at some moment from `from` to `until`. */
 export function faultBetween(faults: readonly FaultRecord[], from: number, until: number): boolean {
   return faults.some(({ startedAt, endedAt }) => startedAt <= until && endedAt >= from);
@@ -22,4 +25,31 @@ export function lateAfter(faults: readonly FaultRecord[], instant: number): numb
     if (endedAt + RECOVERY_MS >= instant) deadline = Math.max(deadline, endedAt + RECOVERY_MS);
   }
   return deadline;
+}
+
+/** Whether the record of an occurrence, or what came of it, may be lost: with another record, it may have run again. */
+export function mayBeLost(faults: readonly FaultRecord[], instant: number): boolean {
+  return faults.some(({ effect, endedAt }) => {
+    const since = effect?.losesSince;
+    return since !== undefined && since - RECOVERY_MS <= instant && instant <= endedAt;
+  });
+}
+
+/** Whether somebody has changed the Temporal Schedule of a job, so that Temporal may start runs that are not due. */
+export function mayBeTampered(faults: readonly FaultRecord[], job: string, instant: number): boolean {
+  return faults.some(
+    ({ effect, startedAt, endedAt }) =>
+      effect?.tampered?.includes(job) === true &&
+      startedAt - ON_TIME_MS <= instant &&
+      instant <= endedAt + RECOVERY_MS,
+  );
+}
+
+/** How much earlier than its time an occurrence may be called: by as much as a clock was ahead. */
+export function mayBeEarlyBy(faults: readonly FaultRecord[], instant: number): number {
+  const ahead = faults.map(({ effect, startedAt, endedAt }) => {
+    const offMs = Math.max(0, effect?.clockOffMs ?? 0);
+    return startedAt - ON_TIME_MS <= instant && instant <= endedAt + offMs ? offMs : 0;
+  });
+  return EARLY_MS + Math.max(0, ...ahead);
 }

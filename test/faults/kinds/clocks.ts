@@ -1,6 +1,5 @@
 import { existsSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Cluster, Member } from '../cluster.ts';
 import type { Fault, FaultKinds } from '../fault.ts';
 
 /** Debian's package libfaketime, for the two usual architectures. */
@@ -12,42 +11,32 @@ const OFF_S = 60;
 const DURATION_MS = 30_000;
 
 /** A process starts on a host whose clock is a minute ahead or behind, and again with the right clock half a minute later. */
-const offClock =
-  (members: (cluster: Cluster) => Member[]): Fault =>
-  async ({ cluster, random }) => {
-    const member = random.pick(members(cluster));
-    const sign = random.pick(['+', '-'] as const);
-    const startedAt = Date.now();
-    member.kill({
-      LD_PRELOAD: LIBRARY as string,
-      FAKETIME: `${sign}${OFF_S}s`,
-      // Timers stay right, as they do on such a host.
-      DONT_FAKE_MONOTONIC: '1',
-    });
-    await sleep(DURATION_MS);
-    member.kill();
-    return {
-      detail: `${member.name}, ${sign}${OFF_S} s`,
-      startedAt,
-      effect: { clockOffMs: Number(`${sign}${OFF_S * 1_000}`) },
-    };
+const offClock: Fault = async ({ cluster, random }) => {
+  const member = random.pick([...cluster.apis, ...cluster.workers]);
+  const sign = random.pick(['+', '-'] as const);
+  const startedAt = Date.now();
+  member.kill({
+    LD_PRELOAD: LIBRARY as string,
+    FAKETIME: `${sign}${OFF_S}s`,
+    // Timers stay right, as they do on such a host.
+    DONT_FAKE_MONOTONIC: '1',
+  });
+  await sleep(DURATION_MS);
+  member.kill();
+  return {
+    detail: `${member.name}, ${sign}${OFF_S} s`,
+    startedAt,
+    effect: { clockOffMs: Number(`${sign}${OFF_S * 1_000}`) },
   };
-
-const unavailable = () =>
-  LIBRARY === undefined ? 'it needs libfaketime ("apt-get install faketime")' : undefined;
+};
 
 /** Faults of clocks. */
 export const CLOCK_FAULTS: FaultKinds = {
-  'clock of an API is a minute off': {
-    fault: offClock(({ apis }) => apis),
-    times: 1,
+  'clock a minute off': {
+    fault: offClock,
+    times: 2,
     holds: ['API', 'workers', 'Temporal', 'Postgres'],
-    unavailable,
-  },
-  'clock of a worker is a minute off': {
-    fault: offClock(({ workers }) => workers),
-    times: 1,
-    holds: ['API', 'workers', 'Temporal', 'Postgres'],
-    unavailable,
+    unavailable: () =>
+      LIBRARY === undefined ? 'it needs libfaketime ("apt-get install faketime")' : undefined,
   },
 };

@@ -61,6 +61,15 @@ const workersToPostgres: Proxies = ({ workers }) => workers.map(({ toPostgres })
 const workersToTemporal: Proxies = ({ workers }) => workers.map(({ toTemporal }) => toTemporal);
 const toTarget: Proxies = (cluster) => [cluster.toTarget];
 
+/** Of the APIs or of the workers. */
+const either =
+  (fault: (proxies: Proxies) => Fault, apis: Proxies, workers: Proxies): Fault =>
+  async (context) => {
+    const [name, proxies] = context.random.pick([['API', apis] as const, ['worker', workers] as const]);
+    const outcome = await fault(proxies)(context);
+    return { ...outcome, detail: `${name}, ${outcome.detail}` };
+  };
+
 /** Faults of the connections of APIs and workers. */
 export const CONNECTION_FAULTS: FaultKinds = {
   'cut API from Postgres': { fault: cut(apisToPostgres), times: 1, holds: ['API'] },
@@ -68,14 +77,26 @@ export const CONNECTION_FAULTS: FaultKinds = {
   'cut worker from Postgres': { fault: cut(workersToPostgres), times: 1, holds: ['workers'] },
   'cut worker from Temporal': { fault: cut(workersToTemporal), times: 1, holds: ['workers'] },
   'cut workers from the target': { fault: cut(toTarget), times: 1, holds: ['target'] },
-  'swallow API to Postgres': { fault: swallow(apisToPostgres), times: 1, holds: ['API'] },
-  'swallow API to Temporal': { fault: swallow(apisToTemporal), times: 1, holds: ['API'] },
-  'swallow worker to Postgres': { fault: swallow(workersToPostgres), times: 1, holds: ['workers'] },
-  'swallow worker to Temporal': { fault: swallow(workersToTemporal), times: 1, holds: ['workers'] },
-  'swallow workers to the target': { fault: swallow(toTarget), times: 1, holds: ['target', 'workers'] },
-  'half-open API to Postgres': { fault: halfOpen(apisToPostgres), times: 1, holds: ['API'] },
-  'half-open API to Temporal': { fault: halfOpen(apisToTemporal), times: 1, holds: ['API'] },
-  'half-open worker to Postgres': { fault: halfOpen(workersToPostgres), times: 1, holds: ['workers'] },
-  'half-open worker to Temporal': { fault: halfOpen(workersToTemporal), times: 1, holds: ['workers'] },
-  'half-open workers to the target': { fault: halfOpen(toTarget), times: 1, holds: ['target', 'workers'] },
+  'silence before Postgres': {
+    fault: either(swallow, apisToPostgres, workersToPostgres),
+    times: 3,
+    holds: ['API', 'workers'],
+  },
+  'silence before Temporal': {
+    fault: either(swallow, apisToTemporal, workersToTemporal),
+    times: 2,
+    holds: ['API', 'workers'],
+  },
+  'silence before the target': { fault: swallow(toTarget), times: 1, holds: ['target', 'workers'] },
+  'half-open to Postgres': {
+    fault: either(halfOpen, apisToPostgres, workersToPostgres),
+    times: 2,
+    holds: ['API', 'workers'],
+  },
+  'half-open to Temporal': {
+    fault: either(halfOpen, apisToTemporal, workersToTemporal),
+    times: 2,
+    holds: ['API', 'workers'],
+  },
+  'half-open to the target': { fault: halfOpen(toTarget), times: 1, holds: ['target', 'workers'] },
 };

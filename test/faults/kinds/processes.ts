@@ -71,15 +71,10 @@ export const PROCESS_FAULTS: FaultKinds = {
     times: 5,
     holds: ['API', 'workers', 'Postgres', 'Temporal'],
   },
-  'host of an API vanishes': {
-    fault: killAny(apis, (member) => member.vanish()),
-    times: 1,
-    holds: ['API', 'Postgres', 'Temporal'],
-  },
-  'host of a worker vanishes': {
-    fault: killAny(workers, (member) => member.vanish()),
-    times: 1,
-    holds: ['workers', 'Postgres', 'Temporal'],
+  'host of a process vanishes': {
+    fault: killAny(both, (member) => member.vanish()),
+    times: 2,
+    holds: ['API', 'workers', 'Postgres', 'Temporal'],
   },
   'stop API for 5 s': { fault: freeze(apis, 5), times: 1, holds: ['API'] },
   'stop worker for 5 s': { fault: freeze(workers, 5), times: 1, holds: ['workers'] },
