@@ -1,7 +1,7 @@
 import { toText, type Finding, type FindingKind } from './findings.ts';
 import { statesAt, type JobHistory } from './history.ts';
 import type { FaultLog, FaultRecord } from './log.ts';
-import { RECOVERY_MS } from './near-faults.ts';
+import { mayLackItsJob, RECOVERY_MS } from './near-faults.ts';
 
 const OPEN_STATES = ['queued', 'running'];
 
@@ -17,9 +17,10 @@ export function checkEnd(log: FaultLog, histories: ReadonlyMap<string, JobHistor
     if (run.state === 'failed')
       find('state', run.job, `run ${run.id} for ${toText(run.scheduledAt)} failed: ${run.reason ?? ''}`);
   }
-  for (const { workflowId, status } of log.workflows) {
+  for (const { workflowId, status, startedAt } of log.workflows) {
     if (status === 'RUNNING') find('stuck', null, `workflow ${workflowId} is open`);
-    else if (status !== 'COMPLETED') find('state', null, `workflow ${workflowId} is ${status}`);
+    else if (status !== 'COMPLETED' && !mayLackItsJob(log.faults, startedAt))
+      find('state', null, `workflow ${workflowId} is ${status}`);
   }
   for (const { process, at, detail } of log.exits)
     find('state', null, `${process} ended by itself at ${toText(at)}: ${detail}`);

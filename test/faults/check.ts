@@ -60,7 +60,7 @@ export function check(log: FaultLog): Report {
   const faults = [...log.faults].sort((a, b) => a.startedAt - b.startedAt);
   const index = indexLog(log);
   const histories = new Map<string, JobHistory>();
-  for (const [job, operations] of index.operationsOf) histories.set(job, historyOf(job, operations));
+  for (const [job, operations] of index.operationsOf) histories.set(job, historyOf(job, operations, faults));
 
   const findings: Finding[] = [];
   let [expected, called, excused] = [0, 0, 0];

@@ -1,4 +1,5 @@
-import type { OperationRecord, Overlap, PlainSchedule } from './log.ts';
+import type { FaultRecord, OperationRecord, Overlap, PlainSchedule } from './log.ts';
+import { clockOffBetween } from './near-faults.ts';
 import { dueBetween, isDue } from './oracle.ts';
 
 /** Within this time of a change both outcomes are right: schedules have a resolution of a second, and a change takes time to reach Temporal. */
@@ -35,11 +36,22 @@ export function windowOf(operation: OperationRecord): { from: number; until: num
   return { from, until: operation.outcome === 'unknown' ? Infinity : last };
 }
 
-/** Derives the history of a job from its operations, which the clients called one after another. */
-export function historyOf(jobId: string, operations: OperationRecord[]): JobHistory {
+/**
+ * Derives the history of a job from its operations, which the clients called one after another. A process whose clock is off
+ * dates changes by its own clock, so they take effect as much earlier or later.
+ */
+export function historyOf(
+  jobId: string,
+  operations: OperationRecord[],
+  faults: readonly FaultRecord[],
+): JobHistory {
   const ordered = operations
     .map((operation) => ({ operation, ...windowOf(operation) }))
-    .sort((a, b) => a.from - b.from);
+    .sort((a, b) => a.from - b.from)
+    .map(({ operation, from, until }) => {
+      const offMs = clockOffBetween(faults, from, until);
+      return { operation, from: from - offMs, until: until + offMs };
+    });
   let state = NOTHING;
   let overlap: Overlap = 'allowAll';
   const changes: Change[] = [];

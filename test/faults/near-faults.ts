@@ -35,6 +35,25 @@ export function mayBeLost(faults: readonly FaultRecord[], instant: number): bool
   });
 }
 
+/** Whether a workflow may be one of a job whose creation is lost: it starts until the sweep deletes its Temporal Schedule. */
+export function mayLackItsJob(faults: readonly FaultRecord[], startedAt: number): boolean {
+  return faults.some(
+    ({ effect, ...fault }) =>
+      effect?.losesSince !== undefined &&
+      fault.startedAt <= startedAt &&
+      startedAt <= fault.endedAt + RECOVERY_MS,
+  );
+}
+
+/** By how many milliseconds the clock of a process may have been off at some moment from `from` to `until`. */
+export function clockOffBetween(faults: readonly FaultRecord[], from: number, until: number): number {
+  const offs = faults.map(({ effect, startedAt, endedAt }) => {
+    const offMs = Math.abs(effect?.clockOffMs ?? 0);
+    return startedAt - offMs <= until && from <= endedAt + offMs ? offMs : 0;
+  });
+  return Math.max(0, ...offs);
+}
+
 /** Whether somebody has changed the Temporal Schedule of a job, so that Temporal may start runs that are not due. */
 export function mayBeTampered(faults: readonly FaultRecord[], job: string, instant: number): boolean {
   return faults.some(

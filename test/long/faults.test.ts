@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { expect, test } from '@jest/globals';
+import { FAULTS } from '../faults/fault-kinds.ts';
 import { FAILURES } from '../faults/findings.ts';
 import { runFaults } from '../faults/run.ts';
 import { showReport } from '../faults/show-report.ts';
@@ -8,12 +9,14 @@ import { fromRunner } from '../support/environment.ts';
 
 // The short form of npm run test:faults, on its own servers, because it kills them. Its logs stay with those of the other
 // tests, in the folder that the runner names when a test fails.
-test('20 faults, 500 targets: no run is missing, doubled, invented or stuck, and the service recovers', async () => {
+test('a fault of each kind, 500 targets: no run is missing, doubled, invented or stuck, and the service recovers', async () => {
   const folder = path.join(fromRunner('folder'), 'faults');
   mkdirSync(folder);
   const said: string[] = [];
+  const faults = Object.keys(FAULTS).length;
   const report = await runFaults({
-    faults: 20,
+    faults,
+    isEven: true,
     targets: 500,
     seed: 1,
     folder,
@@ -23,7 +26,7 @@ test('20 faults, 500 targets: no run is missing, doubled, invented or stuck, and
   // The whole report is printed only if there are failures.
   if (failures.length > 0) console.log([...said, showReport(report)].join('\n'));
   expect(failures).toEqual([]);
-  expect(report.figures.faults).toBe(20);
+  expect(report.figures.faults).toBe(faults);
   expect(report.figures.runsCalled).toBeGreaterThanOrEqual(500);
   expect(report.figures.calledOccurrences).toBeGreaterThan(300);
-}, 900_000);
+}, 1_200_000);

@@ -8,9 +8,9 @@ const LIBRARY = ['x86_64', 'aarch64']
   .find(existsSync);
 
 const OFF_S = 60;
-const DURATION_MS = 30_000;
+const DURATION_MS = 20_000;
 
-/** A process starts on a host whose clock is a minute ahead or behind, and again with the right clock half a minute later. */
+/** A process starts on a host whose clock is a minute ahead or behind, and again with the right clock 20 s later. */
 const offClock: Fault = async ({ cluster, random }) => {
   const member = random.pick([...cluster.apis, ...cluster.workers]);
   const sign = random.pick(['+', '-'] as const);

@@ -95,7 +95,7 @@ const restore: Fault = async ({ cluster, random, caller }) => {
   const losesSince = Date.now() - ACKNOWLEDGED_MS;
   const place = { dataDir: cluster.newPostgresDir(), port: postgres.port() };
   await copyRunning(postgres, await findDataDir(place.dataDir));
-  const ageMs = random.integer(10_000, 50_000);
+  const ageMs = random.integer(5_000, 40_000);
   await sleep(ageMs);
   const startedAt = Date.now();
   const old = postgres.dataDir();
