@@ -21,7 +21,7 @@ export interface FaultRunOptions extends DeckOptions {
   /** Either the number of faults, or the minutes in which faults are injected. */
   faults?: number;
   minutes?: number;
-  /** The minimal number of runs that call the target; without it, as many as the service can make. */
+  /** The minimal number of runs that call the target; without it, five a second. */
   targets?: number;
   seed: number;
   /** The folder for logs, data and the report. */
@@ -34,8 +34,10 @@ export interface FaultRunOptions extends DeckOptions {
 const JOBS = 24;
 /** The average time of a fault and its recovery. */
 const SECONDS_PER_FAULT = 11;
+/** Runs per second, if no number of targets is wanted. */
+const USUAL_RATE = 5;
 /** A higher rate would measure the machine. */
-const MAX_RATE = 5;
+const MAX_RATE = 10;
 const QUIET_MS = 30_000;
 const QUIESCE_TIMEOUT_MS = 180_000;
 const MAX_EXTRA_MS = 600_000;
@@ -78,9 +80,9 @@ async function run(options: FaultRunOptions, cluster: Cluster): Promise<FaultLog
   const features = await readFeatures(cluster.apis[0] as (typeof cluster.apis)[0]);
   const wanted = boundsOf(options, startedAt);
   const kinds = chooseKinds(cluster, options, say);
-  say(
-    `Seed ${seed}: ${wanted.faults} faults of ${kinds.length} kinds until ${wanted.until}, ${wanted.targets} targets.`,
-  );
+  const howMany =
+    options.minutes === undefined ? `${wanted.faults} faults` : `faults for ${options.minutes} minutes`;
+  say(`Seed ${seed}: ${howMany}, of ${kinds.length} kinds; at least ${wanted.targets} targets.`);
   const shared: Omit<OperationContext, 'random'> = {
     apis: cluster.apis,
     targetUrl: cluster.targetUrl,
@@ -145,6 +147,6 @@ function boundsOf({ faults, minutes, targets = 0 }: FaultRunOptions, startedAt: 
 
 function chooseLoad({ targets, seconds }: Wanted): Load {
   const enough = (1.2 * targets) / (seconds + QUIET_MS / 1_000);
-  const rate = targets === 0 ? MAX_RATE : Math.min(MAX_RATE, enough);
+  const rate = targets === 0 ? USUAL_RATE : Math.min(MAX_RATE, enough);
   return { jobs: JOBS, periodSeconds: JOBS / rate };
 }
