@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Cluster } from './cluster.ts';
 import type { Deck } from './deck.ts';
-import type { FaultContext } from './fault.ts';
+import type { FaultContext, FaultOutcome } from './fault.ts';
 import { FAULTS } from './fault-kinds.ts';
 import type { FaultRecord } from './log.ts';
 import { awaitRecovery } from './recovery.ts';
@@ -42,13 +43,31 @@ export async function injectFaults(
   return faults;
 }
 
+/** Undoes what a fault may have left behind that broke off in the middle. */
+async function putRight({ apis, workers, toTarget, toDb, postgres, temporal }: Cluster): Promise<void> {
+  const members = [...apis, ...workers];
+  for (const proxy of [
+    ...members.flatMap((member) => [member.toPostgres, member.toTemporal]),
+    toTarget,
+    toDb,
+  ])
+    proxy.restore();
+  await Promise.all([postgres.restart(), temporal.restart()]);
+}
+
 async function inject(
   context: FaultContext,
   kind: string,
   number: number,
 ): Promise<{ fault: FaultRecord; isMended: () => Promise<boolean> }> {
   const begun = Date.now();
-  const outcome = await (FAULTS[kind] as (typeof FAULTS)[string]).fault(context);
+  const outcome: FaultOutcome = await (FAULTS[kind] as (typeof FAULTS)[string])
+    .fault(context)
+    .catch(async (error: unknown) => {
+      // A fault that could not be injected, on a busy machine, must not end a run of hours.
+      await putRight(context.cluster);
+      return { detail: `could not be injected: ${String(error)}`, reached: false };
+    });
   const endedAt = outcome.endedAt ?? Date.now();
   const fault: FaultRecord = {
     ...{ number, kind, detail: outcome.detail, startedAt: outcome.startedAt ?? begun, endedAt },

@@ -84,7 +84,14 @@ const failOver =
         ...(isSynchronous ? {} : { effect: { losesSince } }),
       };
     } finally {
-      if (!isPromoted) await standby.stop();
+      if (!isPromoted) {
+        // A primary without its standby would wait with every commit.
+        await query(postgres.urlOf('postgres'), [
+          'ALTER SYSTEM RESET synchronous_standby_names',
+          'SELECT pg_reload_conf()',
+        ]).catch(() => undefined);
+        await standby.stop();
+      }
       await stream.stop();
     }
   };
