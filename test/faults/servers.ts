@@ -44,7 +44,7 @@ export interface KillableTemporal extends KillableServer {
 
 const RESTARTS = 20;
 /** The log of Postgres stays small enough for a small disk. */
-const SETTINGS = ['wal_keep_size=64MB', 'max_wal_size=192MB'];
+const SETTINGS = ['wal_keep_size=64MB', 'max_wal_size=128MB'];
 
 /** Postgres, which waits for its disk as in production. */
 export async function startKillablePostgres(

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, renameSync } from 'node:fs';
 
 /** Enough for Postgres and a second copy of its files. */
-const SIZE = '768m';
+const SIZE = '1200m';
 
 /**
  * Mounts a small file system in memory, which a fault can fill. `unmount` leaves its files in the folder. Undefined where
