@@ -4,7 +4,8 @@ import { z } from 'zod';
 import { listApiKeyRows, markApiKeyRevoked } from '../db/access/api-keys.ts';
 import { createDatabase, type Database } from '../db/database.ts';
 import { requireCurrentSchema } from '../db/migrate.ts';
-import { DEFAULT_NAMESPACE, NamespaceName } from '../domain/access.ts';
+import { DEFAULT_NAMESPACE, NamespaceName, Scope } from '../domain/access.ts';
+import type { Source } from '../domain/job/audit.ts';
 import { ApiKeyInput } from '../domain/api-key.ts';
 import { SchedulerError } from '../domain/errors.ts';
 import { ConfigError, readDatabaseConfig, type DatabaseConfig } from '../platform/config.ts';
@@ -18,7 +19,7 @@ const USAGE = `npm run keys -- create --name <name> --scopes <scope>[,<scope>…
 npm run keys -- list [--namespace <namespace>]
 npm run keys -- revoke <id>
 
-Scopes: jobs:read, jobs:write, runs:read, runs:write, admin. create writes the key, and nothing else, to standard output.
+Scopes: ${Scope.options.join(', ')}. create writes the key, and nothing else, to standard output.
 DATABASE_URL names the database; API_KEY_PEPPER must be that of the API.`;
 
 const PAGE = 200;
@@ -61,12 +62,13 @@ try {
   process.exitCode = 1;
 }
 
-/** The user of this machine, as lists of keys name them. */
-function operator(): string {
+/** The user of this machine, as lists of keys and the audit log name them. */
+function operator(): Source {
+  const credential = 'command';
   try {
-    return `${userInfo().username} (npm run keys)`;
+    return { by: `${userInfo().username} (npm run keys)`, credential };
   } catch {
-    return 'npm run keys';
+    return { by: 'npm run keys', credential };
   }
 }
 
@@ -80,7 +82,11 @@ async function create(db: Database, config: DatabaseConfig, options: Options): P
     expiresAt: options.expires,
   });
   const namespace = parseInput(NamespaceName, options.namespace ?? DEFAULT_NAMESPACE);
-  const { row, key } = await issueApiKey(db, { namespace, by: operator(), pepper, now: new Date() }, input);
+  const { row, key } = await issueApiKey(
+    db,
+    { namespace, source: operator(), pepper, now: new Date() },
+    input,
+  );
   console.error(
     `The key ${row.name} (${row.id}) of the namespace ${namespace} may: ${row.scopes.join(', ')}. It is shown this once:`,
   );

@@ -1,6 +1,8 @@
 import { Router } from '@koa/router';
 import type { Middleware, ParameterizedContext } from 'koa';
+import type { Source } from '../domain/job/audit.ts';
 import { invalid } from '../domain/errors.ts';
+import type { Origin } from '../domain/run/origin.ts';
 import { currentTraceparent } from '../platform/spans.ts';
 import type { Session } from './access/session.ts';
 import { requireAccess, type AccessControl } from './middleware/access.ts';
@@ -55,6 +57,7 @@ function accessGuards(operation: Operation, accessControl: AccessControl): Middl
 /** The caller of a public operation. */
 const ANONYMOUS: Session = {
   name: '',
+  credential: 'none',
   namespace: '',
   scopes: [],
   client: '',
@@ -72,13 +75,14 @@ function handler(operation: Operation, dependencies: ApiDependencies): Middlewar
     const { logger, requestId, caller = ANONYMOUS } = context.state;
     const traceparent = currentTraceparent();
     const origin = { requestId, ...(traceparent === undefined ? {} : { traceparent }) };
+    const source = sourceOf(caller, context.state.address, origin);
     const requestedNamespace = (query as { namespace?: string } | undefined)?.namespace;
     const namespace = namespaceFor(caller, requestedNamespace);
     const headers = operation.headers && parseHeaders(operation.headers, context.headers);
     const { body: sent } = context.request as { body?: unknown };
     const body = operation.body && parseInput(operation.body, sent);
     const answer = await operation.handle(
-      { params, query, headers, body, sent, caller, namespace, origin, method: context.method, url },
+      { params, query, headers, body, sent, caller, namespace, origin, source, method: context.method, url },
       { ...dependencies, logger },
     );
     respond(context, answer);
@@ -88,6 +92,19 @@ function handler(operation: Operation, dependencies: ApiDependencies): Middlewar
       context.set('Location', `${location}?namespace=${requestedNamespace}`);
   };
 }
+
+/** What the audit log tells of a request. */
+const sourceOf = (
+  { name, credential, apiKeyId }: Session,
+  address: string | undefined,
+  origin: Origin,
+): Source => ({
+  by: name,
+  credential,
+  ...(apiKeyId === undefined ? {} : { apiKeyId }),
+  ...(address === undefined ? {} : { address }),
+  ...origin,
+});
 
 function respond(
   context: ParameterizedContext<RequestState>,

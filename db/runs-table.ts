@@ -3,7 +3,7 @@ import type { HookCause } from '../domain/run/hook-trigger.ts';
 import type { Origin } from '../domain/run/origin.ts';
 import type { RunState } from '../domain/run/run-state.ts';
 import type { RecordedAttempt, Trigger } from '../domain/run/run.ts';
-import type { Json, Timestamp } from './column-types.ts';
+import type { Json, SourceColumn, Timestamp } from './column-types.ts';
 
 /** Which run it is, and why there is one. */
 interface Identity {
@@ -22,6 +22,8 @@ interface Identity {
   cause: JSONColumnType<HookCause | null, string | null | undefined, string | null>;
   /** The request for the run, or, once the run begins, the request that last changed its job. */
   origin: JSONColumnType<Origin | null, string | null | undefined, string | null>;
+  /** The request for a manual run or a retry, for the audit log. */
+  source: SourceColumn;
   created_at: ColumnType<Date, never, never>;
 }
 
@@ -41,6 +43,8 @@ interface Progress {
   timeout: Generated<string | null>;
   /** When its cancellation was first requested. */
   cancel_requested_at: Timestamp | null;
+  /** The request for it. */
+  cancel_source: SourceColumn;
 }
 
 /** The workflow of the run in Temporal, and when the reconciler checks it (scheduling/runs/rescue.ts). */

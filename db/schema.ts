@@ -1,9 +1,10 @@
-import type { Generated, Insertable, JSONColumnType, Selectable, Updateable } from 'kysely';
+import type { ColumnType, Generated, Insertable, JSONColumnType, Selectable, Updateable } from 'kysely';
 import type { Scope } from '../domain/access.ts';
-import type { BackfillOverlap } from '../domain/run/backfill.ts';
+import type { AuditAction, AuditResource, Source } from '../domain/job/audit.ts';
+import type { BackfillInput, BackfillOverlap } from '../domain/run/backfill.ts';
 import type { RevisionAction, RevisionChanges } from '../domain/job/revision.ts';
 import type { RecordedRunEvent } from '../domain/run/run-event.ts';
-import type { Json, Timestamp } from './column-types.ts';
+import type { Json, SourceColumn, Timestamp } from './column-types.ts';
 import type { JobsTable } from './jobs-table.ts';
 import type { RunsTable } from './runs-table.ts';
 
@@ -15,6 +16,7 @@ interface JobRevisionsTable {
   by: string;
   action: RevisionAction;
   changes: Json<RevisionChanges>;
+  source: SourceColumn;
 }
 
 /** An encrypted secret of a job (platform/secret-box.ts). */
@@ -29,8 +31,14 @@ interface BackfillsTable {
   id: string;
   job_id: string;
   overlap: BackfillOverlap;
+  /** What was asked for; null if an older version stored the backfill. */
+  range: JSONColumnType<BackfillRange | null, string, never>;
   created_at: Timestamp;
+  source: SourceColumn;
 }
+
+/** The occurrences that a backfill was asked to run. */
+export type BackfillRange = Pick<BackfillInput, 'from' | 'to' | 'onlyMissing'>;
 
 interface IdempotencyKeysTable {
   namespace: string;
@@ -104,6 +112,27 @@ interface ApiKeysTable {
   last_used_at: Timestamp | null;
   revoked_at: Timestamp | null;
   revoked_by: string | null;
+  /** The request that created the key. */
+  source: SourceColumn;
+  /** The request that revoked it. */
+  revoke_source: SourceColumn;
+}
+
+/** An entry of the audit log, which triggers write (db/migrations/0018-audit-log.ts). */
+interface AuditLogTable {
+  namespace: string;
+  at: ColumnType<Date, never, never>;
+  id: ColumnType<string, never, never>;
+  by: string;
+  action: AuditAction;
+  resource: AuditResource;
+  resource_id: string;
+  job_id: string | null;
+  generation: number | null;
+  fields: string[];
+  details: JSONColumnType<Record<string, unknown>, never, never>;
+  /** Without `by`, which has a column of its own; empty if the service itself made the change. */
+  source: JSONColumnType<Partial<Source>, never, never>;
 }
 
 /** A job that a step of the reconciler has failed on (db/upkeep/deferrals.ts). */
@@ -143,6 +172,7 @@ export interface Schema {
   permits: PermitsTable;
   run_events: RunEventsTable;
   api_keys: ApiKeysTable;
+  audit_log: AuditLogTable;
 }
 
 export type JobRow = Selectable<JobsTable>;
@@ -150,4 +180,5 @@ export type JobUpdate = Updateable<JobsTable>;
 export type RunRow = Selectable<RunsTable>;
 export type NewRun = Insertable<RunsTable>;
 export type ApiKeyRow = Selectable<ApiKeysTable>;
+export type AuditRow = Selectable<AuditLogTable>;
 export type RevisionRow = Selectable<JobRevisionsTable>;

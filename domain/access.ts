@@ -1,11 +1,13 @@
 import { z } from 'zod';
 
 /** What a caller may do. `admin` may do everything, and in every namespace. */
-export const Scope = z.enum(['jobs:read', 'jobs:write', 'runs:read', 'runs:write', 'admin']).meta({
-  id: 'Scope',
-  description:
-    'What a caller may do: read jobs and their schedules; create, change and delete them; read runs; start, cancel and repeat them. `admin` may do all of it, in every namespace, and manages keys.',
-});
+export const Scope = z
+  .enum(['jobs:read', 'jobs:write', 'runs:read', 'runs:write', 'audit:read', 'admin'])
+  .meta({
+    id: 'Scope',
+    description:
+      'What a caller may do: read jobs and their schedules; create, change and delete them; read runs; start, cancel and repeat them; read the audit log. `admin` may do all of it, in every namespace, and manages keys.',
+  });
 export type Scope = z.infer<typeof Scope>;
 
 /** The namespace of keys and tokens that name no other. */

@@ -18,10 +18,11 @@ export async function ensureAdminKey(db: Database, dataDir: string, pepper: stri
   const [old] = (await listApiKeyRows(db, { namespace, limit: 1_000 })).filter(
     ({ name, revoked_at }) => name === NAME && revoked_at === null,
   );
-  if (old) await markApiKeyRevoked(db, { id: old.id }, NAME, now);
+  const source = { by: NAME, credential: 'command' } as const;
+  if (old) await markApiKeyRevoked(db, { id: old.id }, source, now);
   const { key } = await issueApiKey(
     db,
-    { namespace, by: NAME, pepper, now },
+    { namespace, source, pepper, now },
     { name: NAME, scopes: ['admin'] },
   );
   writeFileSync(file, `${key}\n`, { mode: 0o600 });

@@ -55,6 +55,7 @@ function admitEverybody(config: Config, { host, addressClient }: Credentials): S
   }
   return {
     name: 'api',
+    credential: 'none',
     namespace: DEFAULT_NAMESPACE,
     scopes: ['admin'],
     client: addressClient,

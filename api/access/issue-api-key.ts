@@ -2,6 +2,7 @@ import { v7 as uuidv7 } from 'uuid';
 import { insertApiKey } from '../../db/access/api-keys.ts';
 import type { Database } from '../../db/database.ts';
 import type { ApiKeyRow } from '../../db/schema.ts';
+import type { Source } from '../../domain/job/audit.ts';
 import type { ApiKeyInput } from '../../domain/api-key.ts';
 import { invalid } from '../../domain/errors.ts';
 import { toInstant } from '../../domain/instant.ts';
@@ -13,7 +14,7 @@ import { hashApiKey, hintOf, makeApiKey } from './api-key-format.ts';
  */
 export async function issueApiKey(
   db: Database,
-  { namespace, by, pepper, now }: { namespace: string; by: string; pepper: string; now: Date },
+  { namespace, source, pepper, now }: { namespace: string; source: Source; pepper: string; now: Date },
   { name, scopes, expiresAt }: ApiKeyInput,
 ): Promise<{ row: ApiKeyRow; key: string }> {
   if (expiresAt !== undefined && Date.parse(expiresAt) <= now.getTime()) {
@@ -29,7 +30,8 @@ export async function issueApiKey(
     hint: hintOf(key),
     scopes: [...new Set(scopes)],
     created_at: now,
-    created_by: by,
+    created_by: source.by,
+    source,
     expires_at: expiresAt === undefined ? null : new Date(expiresAt),
   });
   return { row, key };

@@ -84,13 +84,18 @@ const toAllowance = (limit: number, remaining: number, resetMs: number, isExceed
   isExceeded,
 });
 
-/** The client that an address counts for. IPv6 counts by /64, because users have whole ones. Undefined if it is no address. */
-export function clientOfAddress(text: string): string | undefined {
+type Address = ipaddr.IPv4 | ipaddr.IPv6;
+
+/** An address as a proxy or a socket names it; undefined if it is none. IPv4 in IPv6 is IPv4. Pure. */
+export function parseAddress(text: string): Address | undefined {
   // Some proxies append the port.
   const address = text.replace(/^\[(.*)\](:\d+)?$/, '$1').replace(/^([\d.]+):\d+$/, '$1');
-  if (!ipaddr.isValid(address)) return undefined;
-  const parsed = ipaddr.process(address);
+  return ipaddr.isValid(address) ? ipaddr.process(address) : undefined;
+}
+
+/** The client that an address counts for. IPv6 counts by /64, because users have whole ones. Pure. */
+export function clientOfAddress(address: Address): string {
   const counted =
-    parsed.kind() === 'ipv6' ? (parsed as ipaddr.IPv6).parts.slice(0, 4).join(':') : parsed.toString();
+    address.kind() === 'ipv6' ? (address as ipaddr.IPv6).parts.slice(0, 4).join(':') : address.toString();
   return `address:${counted}`;
 }

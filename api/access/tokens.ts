@@ -76,6 +76,7 @@ export function createTokenVerifier(
     const sub = subject.data;
     return {
       name: `token:${sub}`,
+      credential: 'token',
       namespace: namespaceOf(claimOf(payload, config.JWT_NAMESPACE_CLAIM)),
       scopes: scopesOf(claimOf(payload, config.JWT_SCOPES_CLAIM)),
       client: `subject:${createHash('sha256').update(sub).digest('base64url')}`,

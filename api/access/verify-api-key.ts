@@ -83,6 +83,8 @@ export function createKeyVerifier({
     if (!isValid(row, hash)) throw refuse('The key is unknown, revoked or expired.');
     return {
       name: `key:${row.namespace}/${row.name}`,
+      credential: 'apiKey',
+      apiKeyId: row.id,
       namespace: row.namespace,
       scopes: row.scopes,
       client: `key:${row.id}`,

@@ -2,7 +2,7 @@ import type { Middleware, ParameterizedContext } from 'koa';
 import { allows, type Scope } from '../../domain/access.ts';
 import { SchedulerError } from '../../domain/errors.ts';
 import type { Authenticate } from '../access/authenticate.ts';
-import { clientOfAddress, type CountRequest, type RequestKind } from '../access/rate-limits.ts';
+import { clientOfAddress, parseAddress, type CountRequest, type RequestKind } from '../access/rate-limits.ts';
 import type { Session } from '../access/session.ts';
 import type { RequestState } from './request-context.ts';
 
@@ -46,8 +46,9 @@ async function identify(
   authenticate: Authenticate,
   countRequest: CountRequest,
 ): Promise<Session> {
-  const addressClient =
-    clientOfAddress(context.ip) ?? clientOfAddress(context.req.socket.remoteAddress ?? '') ?? '';
+  const address = parseAddress(context.ip) ?? parseAddress(context.req.socket.remoteAddress ?? '');
+  if (address) context.state.address = address.toString();
+  const addressClient = address ? clientOfAddress(address) : '';
   try {
     return await authenticate({
       authorization: context.get('authorization'),

@@ -16,6 +16,8 @@ export interface RequestState {
   hasBadTarget: boolean;
   /** Set once the request is authenticated. */
   caller?: Session;
+  /** The address of the client, set with the caller; undefined if it is none. */
+  address?: string;
 }
 
 /** Ids of this form in X-Request-Id are used; others could spoil a log line. */

@@ -14,16 +14,20 @@ import { presentJob, type RunsOfJob } from './present.ts';
 // Shared by the routes of jobs.
 
 /** The parts of a request that every change of a job needs. */
-export type JobRequest = Pick<Input<unknown, unknown, unknown, unknown>, 'caller' | 'namespace' | 'origin'>;
+export type JobRequest = Pick<
+  Input<unknown, unknown, unknown, unknown>,
+  'caller' | 'namespace' | 'origin' | 'source'
+>;
 
 /** The writer of a change that a request makes. */
 export const writerOf = (
-  { caller, origin }: Pick<JobRequest, 'caller' | 'origin'>,
+  { caller, origin, source }: Pick<JobRequest, 'caller' | 'origin' | 'source'>,
   { secrets, taskQueue }: ApiDependencies,
   now: Date,
 ): Writer => ({
   by: caller.name,
   origin,
+  source,
   now,
   secrets,
   taskQueue,

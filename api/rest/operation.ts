@@ -4,6 +4,7 @@ import type { z } from 'zod';
 import type { Database } from '../../db/database.ts';
 import type { ReadList } from '../../db/replica.ts';
 import type { Scope } from '../../domain/access.ts';
+import type { Source } from '../../domain/job/audit.ts';
 import type { ErrorCode } from '../../domain/errors.ts';
 import type { Origin } from '../../domain/run/origin.ts';
 import type { Logger } from '../../platform/logger.ts';
@@ -69,6 +70,8 @@ export interface Input<Params, Query, Body, Headers> {
   namespace: string;
   /** Id and trace of this request, stored with what it creates. */
   origin: Origin;
+  /** Who sent this request and from where, stored with what it changes, for the audit log. */
+  source: Source;
   /** The body before validation. */
   sent: unknown;
   method: string;

@@ -39,12 +39,12 @@ export const createApiKey = operation({
     201: { description: 'The key.', schema: NewApiKey, headers: { Location: 'Path of the key.' } },
   },
   errors: ['name_taken', 'keys_off'],
-  async handle({ body, caller, namespace }, { db, apiKeyPepper: pepper, now }) {
+  async handle({ body, source, namespace }, { db, apiKeyPepper: pepper, now }) {
     if (pepper === undefined) {
       const message = 'API keys are not enabled in this installation; set API_KEY_PEPPER to enable them.';
       throw new SchedulerError('keys_off', message);
     }
-    const { row, key } = await issueApiKey(db, { namespace, by: caller.name, pepper, now: now() }, body);
+    const { row, key } = await issueApiKey(db, { namespace, source, pepper, now: now() }, body);
     return {
       status: 201,
       headers: { Location: `/api-keys/${row.id}` },
@@ -105,8 +105,8 @@ export const revokeApiKey = operation({
   params: KeyIdParams,
   answers: { 200: { description: 'The revoked key.', schema: ApiKey } },
   errors: ['not_found'],
-  async handle({ params, caller, namespace }, { db, now }) {
-    const row = await markApiKeyRevoked(db, { id: params.id, namespace }, caller.name, now());
+  async handle({ params, source, namespace }, { db, now }) {
+    const row = await markApiKeyRevoked(db, { id: params.id, namespace }, source, now());
     if (!row) throw noSuchKey(params.id);
     return { status: 200, body: presentApiKey(row) };
   },

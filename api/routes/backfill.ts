@@ -73,7 +73,8 @@ export const backfillJob = operation({
           if (!job) throw noSuchJob(jobId);
           const faults = findFaults(body, now.getTime(), dependencies.runRetentionMs);
           if (faults.length > 0) throw invalid(faults);
-          const count = await insertRunsOfBackfill(transaction, id, job, body, { now, origin: input.origin });
+          const { origin, source } = input;
+          const count = await insertRunsOfBackfill(transaction, id, job, body, { now, origin, source });
           return { id, job, overlap: body.overlap, count };
         }),
       answer: async ({ job, ...backfill }) => {

@@ -1,5 +1,6 @@
 import type { Method, Operation } from '../rest/operation.ts';
 import { getAccess } from './access.ts';
+import { listAuditEntries } from './audit.ts';
 import { createApiKey, getApiKey, listApiKeys, revokeApiKey } from './api-keys.ts';
 import { backfillJob } from './backfill.ts';
 import { deleteJob, patchJob, replaceJob } from './change-job.ts';
@@ -41,6 +42,7 @@ export const operations: Operation[] = [
   route('GET /api-keys/{id}', getApiKey),
   route('POST /api-keys/{id}/revoke', revokeApiKey),
   route('GET /access', getAccess),
+  route('GET /audit', listAuditEntries),
 
   route('GET /livez', live),
   route('GET /readyz', ready),

@@ -39,10 +39,10 @@ export const runJob = operation({
   answers: QUEUED_ANSWERS,
   errors: ['not_found', ...IDEMPOTENCY_ERRORS],
   async handle(input, dependencies) {
-    const { namespace, origin } = input;
+    const { namespace, origin, source } = input;
     return startOnce(input, dependencies, async (db, id) => {
       const job = await requireJob(db, namespace, input.params.id);
-      return { job, run: await insertManualRun(db, id, job, { now: dependencies.now(), origin }) };
+      return { job, run: await insertManualRun(db, id, job, { now: dependencies.now(), origin, source }) };
     });
   },
 });
@@ -61,7 +61,7 @@ export const retryRun = operation({
   answers: QUEUED_ANSWERS,
   errors: ['not_found', 'run_under_way', 'several_occurrences', 'job_deleted', ...IDEMPOTENCY_ERRORS],
   async handle(input, dependencies) {
-    const { namespace, origin } = input;
+    const { namespace, origin, source } = input;
     return startOnce(input, dependencies, async (db, id) => {
       const repeated = await requireRun(db, namespace, input.params.id);
       if (repeated.ended_at === null) {
@@ -75,7 +75,10 @@ export const retryRun = operation({
       }
       const job = await findJob(db, namespace, repeated.job_id);
       if (!job) throw new SchedulerError('job_deleted', `The job ${repeated.job_id} of the run was deleted.`);
-      return { job, run: await insertRetry(db, id, job, repeated, { now: dependencies.now(), origin }) };
+      return {
+        job,
+        run: await insertRetry(db, id, job, repeated, { now: dependencies.now(), origin, source }),
+      };
     });
   },
 });
@@ -94,9 +97,12 @@ export const cancelRun = operation({
     202: { description: 'The run, cancelled or about to be (`cancelRequestedAt`).', schema: Run },
   },
   errors: ['not_found', 'run_ended'],
-  async handle({ params, namespace }, dependencies) {
+  async handle({ params, namespace, source }, dependencies) {
     const present = presentFor(dependencies);
-    const cancelled = await requestCancellation(dependencies, namespace, params.id, dependencies.now());
+    const cancelled = await requestCancellation(dependencies, namespace, params.id, {
+      now: dependencies.now(),
+      source,
+    });
     if (cancelled) return { status: 202, body: present(cancelled) };
     const run = await requireRun(dependencies.db, namespace, params.id);
     if (run.state === 'cancelled') return { status: 202, body: present(run) };

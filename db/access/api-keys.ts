@@ -1,3 +1,5 @@
+import { sql } from 'kysely';
+import type { Source } from '../../domain/job/audit.ts';
 import { SchedulerError } from '../../domain/errors.ts';
 import type { Database } from '../database.ts';
 import type { ApiKeyRow } from '../schema.ts';
@@ -12,12 +14,18 @@ const NOTE_USE_EVERY_MS = 60_000;
  */
 export async function insertApiKey(
   db: Database,
-  key: Omit<ApiKeyRow, 'last_used_at' | 'revoked_at' | 'revoked_by'>,
+  key: Omit<ApiKeyRow, 'last_used_at' | 'revoked_at' | 'revoked_by' | 'revoke_source'>,
 ): Promise<ApiKeyRow> {
   try {
     return await db
       .insertInto('api_keys')
-      .values({ ...key, last_used_at: null, revoked_at: null, revoked_by: null })
+      .values({
+        ...key,
+        source: JSON.stringify(key.source),
+        last_used_at: null,
+        revoked_at: null,
+        revoked_by: null,
+      })
       .returningAll()
       .executeTakeFirstOrThrow();
   } catch (error) {
@@ -70,7 +78,7 @@ export function listApiKeyRows(
 export function markApiKeyRevoked(
   db: Database,
   place: { id: string; namespace?: string | undefined },
-  by: string,
+  source: Source,
   now: Date,
 ): Promise<ApiKeyRow | undefined> {
   const { namespace } = place;
@@ -78,7 +86,8 @@ export function markApiKeyRevoked(
     .updateTable('api_keys')
     .set((eb) => ({
       revoked_at: eb.fn.coalesce('revoked_at', eb.val(now)),
-      revoked_by: eb.fn.coalesce('revoked_by', eb.val(by)),
+      revoked_by: eb.fn.coalesce('revoked_by', eb.val(source.by)),
+      revoke_source: sql<string>`coalesce(revoke_source, ${JSON.stringify(source)}::jsonb)`,
     }))
     .where('id', '=', place.id)
     .$if(namespace !== undefined, (query) => query.where('namespace', '=', namespace as string))

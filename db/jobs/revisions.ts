@@ -1,5 +1,6 @@
 import type { Database } from '../database.ts';
 import type { RevisionRow } from '../schema.ts';
+import type { Source } from '../../domain/job/audit.ts';
 import type { RevisionAction, RevisionChanges } from '../../domain/job/revision.ts';
 
 /** A revision to store: who changed a job, when, and how. */
@@ -10,6 +11,8 @@ export interface NewRevision {
   by: string;
   action: RevisionAction;
   changes: RevisionChanges;
+  /** The request that made the change; without one, the service itself made it. */
+  source?: Source | undefined;
 }
 
 /** Stores a revision of a job. To be called in the transaction of the change. */
@@ -18,9 +21,10 @@ export async function insertRevision(transaction: Database, revision: NewRevisio
 }
 
 /** A revision as the columns of its row. Pure. */
-export const toRevisionRow = ({ jobId, changes, ...rest }: NewRevision) => ({
+export const toRevisionRow = ({ jobId, changes, source, ...rest }: NewRevision) => ({
   job_id: jobId,
   changes: JSON.stringify(changes),
+  source: source ? JSON.stringify(source) : null,
   ...rest,
 });
 

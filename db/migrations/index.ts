@@ -13,6 +13,7 @@ import * as jobLists from './0014-job-lists.ts';
 import * as nextRuns from './0015-next-runs.ts';
 import * as pauseRuns from './0016-pause-runs.ts';
 import * as reasonCodes from './0017-reason-codes.ts';
+import * as auditLog from './0018-audit-log.ts';
 
 /** All migrations by name, in order. Append only: what has been released is never changed. */
 export const migrations: Record<string, Migration> = {
@@ -30,4 +31,5 @@ export const migrations: Record<string, Migration> = {
   '0015-next-runs': nextRuns,
   '0016-pause-runs': pauseRuns,
   '0017-reason-codes': reasonCodes,
+  '0018-audit-log': auditLog,
 };

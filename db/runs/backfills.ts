@@ -1,17 +1,32 @@
+import type { Source } from '../../domain/job/audit.ts';
 import type { BackfillOverlap } from '../../domain/run/backfill.ts';
 import type { Database } from '../database.ts';
 import { IS_RUN } from '../rules.ts';
-import type { RunRow } from '../schema.ts';
+import type { BackfillRange, RunRow } from '../schema.ts';
 
 /** Stores a backfill. The caller stores its runs in the same transaction. */
 export async function insertBackfill(
   transaction: Database,
-  backfill: { id: string; jobId: string; overlap: BackfillOverlap; createdAt: Date },
+  backfill: {
+    id: string;
+    jobId: string;
+    overlap: BackfillOverlap;
+    range: BackfillRange;
+    createdAt: Date;
+    source: Source;
+  },
 ): Promise<void> {
-  const { id, jobId, overlap, createdAt } = backfill;
+  const { id, jobId, overlap, range, createdAt, source } = backfill;
   await transaction
     .insertInto('backfills')
-    .values({ id, job_id: jobId, overlap, created_at: createdAt })
+    .values({
+      id,
+      job_id: jobId,
+      overlap,
+      range: JSON.stringify(range),
+      created_at: createdAt,
+      source: JSON.stringify(source),
+    })
     .execute();
 }
 

@@ -1,3 +1,5 @@
+import { sql } from 'kysely';
+import type { Source } from '../../domain/job/audit.ts';
 import type { Database } from '../database.ts';
 import { IS_UNSTARTED } from '../rules.ts';
 import { CANCELLED } from './run-progress.ts';
@@ -11,7 +13,7 @@ export function cancelUnstarted(
   db: Database,
   namespace: string,
   runId: string,
-  now: Date,
+  { now, source }: { now: Date; source: Source },
 ): Promise<RunRow | undefined> {
   return db
     .updateTable('runs')
@@ -21,6 +23,7 @@ export function cancelUnstarted(
       reason_code: CANCELLED.reasonCode,
       ended_at: now,
       cancel_requested_at: now,
+      cancel_source: JSON.stringify(source),
     })
     .where('id', '=', runId)
     .where('namespace', '=', namespace)
@@ -37,13 +40,13 @@ export function requestCancel(
   db: Database,
   namespace: string,
   runId: string,
-  now: Date,
-  checkAt: Date,
+  { now, source, checkAt }: { now: Date; source: Source; checkAt: Date },
 ): Promise<RunRow | undefined> {
   return db
     .updateTable('runs')
     .set((eb) => ({
       cancel_requested_at: eb.fn.coalesce('cancel_requested_at', eb.val(now)),
+      cancel_source: sql<string>`coalesce(cancel_source, ${JSON.stringify(source)}::jsonb)`,
       check_at: eb.fn('least', ['check_at', eb.val(checkAt)]),
     }))
     .where('id', '=', runId)

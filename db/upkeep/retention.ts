@@ -27,21 +27,53 @@ export async function removeOldRuns(db: Database, before: Date, limit: number): 
   return Number(rows[0]?.count ?? 0);
 }
 
-/** Removes tombstones of jobs deleted before `before` that have no schedule in Temporal and no runs any more. */
+/** The database refuses to remove younger entries of the audit log (db/migrations/0018-audit-log.ts). */
+const MAY_GO = sql`at <= now() - interval '12 hours'`;
+
+/**
+ * Removes tombstones of jobs deleted before `before` that have no schedule in Temporal and no runs any more, with their
+ * revisions and their entries in the audit log.
+ */
 export async function removeOldTombstones(db: Database, before: Date, limit: number): Promise<number> {
-  const removed = await db
-    .deleteFrom('jobs')
-    .where('id', 'in', (query) =>
-      query
-        .selectFrom('jobs as old')
-        .select('old.id')
-        .where('old.deleted_at', '<', before)
-        .whereRef('old.observed_generation', '=', 'old.generation')
-        .where(sql<boolean>`NOT EXISTS (SELECT FROM runs WHERE runs.job_id = old.id)`)
-        .limit(limit),
+  const { rows } = await sql<{ count: string }>`
+    WITH removed AS (
+      DELETE FROM jobs WHERE id IN (
+        SELECT id FROM jobs
+        WHERE deleted_at < ${before} AND observed_generation = generation
+          AND NOT EXISTS (SELECT FROM runs WHERE runs.job_id = jobs.id)
+        LIMIT ${limit})
+      RETURNING id
+    ),
+    -- Their entries in the log.
+    unlogged AS (
+      DELETE FROM audit_log WHERE job_id IN (SELECT id FROM removed) AND ${MAY_GO}
     )
-    .executeTakeFirst();
-  return Number(removed.numDeletedRows);
+    SELECT count(*) AS count FROM removed`.execute(db);
+  return Number(rows[0]?.count ?? 0);
+}
+
+/**
+ * Removes entries of the audit log from before `before`: those about runs and backfills, and those about jobs that never
+ * came to be. The others go with their jobs.
+ */
+export async function removeOldAuditEntries(db: Database, before: Date, limit: number): Promise<number> {
+  const { rows } = await sql<{ count: string }>`
+    -- One batch, along the index of entries that expire.
+    WITH old AS (
+      SELECT namespace, at, id, job_id, action FROM audit_log
+      WHERE (resource IN ('run', 'backfill') OR action = 'withdrawn') AND at < ${before} AND ${MAY_GO}
+      ORDER BY at LIMIT ${limit}
+    ),
+    -- The creation of a job that was withdrawn.
+    created AS (
+      DELETE FROM audit_log WHERE job_id IN (SELECT job_id FROM old WHERE action = 'withdrawn')
+        AND action <> 'withdrawn' AND ${MAY_GO}
+    ),
+    removed AS (
+      DELETE FROM audit_log WHERE (namespace, at, id) IN (SELECT namespace, at, id FROM old) RETURNING id
+    )
+    SELECT count(*) AS count FROM removed`.execute(db);
+  return Number(rows[0]?.count ?? 0);
 }
 
 /** Removes idempotency keys first used before `before`. */

@@ -4,6 +4,7 @@ import { inTransaction } from '../../db/in-transaction.ts';
 import { insertJob, lockJob, updateJob } from '../../db/jobs/jobs.ts';
 import { insertRevision } from '../../db/jobs/revisions.ts';
 import type { JobUpdate, JobRow } from '../../db/schema.ts';
+import type { Source } from '../../domain/job/audit.ts';
 import { compileSchedule, type CompiledSchedule } from '../../domain/schedule/compile-schedule.ts';
 import type { JobInput } from '../../domain/job/job.ts';
 import { lastOccurrence } from '../../domain/schedule/last-occurrence.ts';
@@ -28,6 +29,8 @@ export interface Writer {
   by: string;
   /** The request that makes the change. Without one, the origin of the last change stays. */
   origin?: Origin;
+  /** Who sent that request, for the audit log. */
+  source?: Source;
   now: Date;
   secrets: SecretBox;
   /** The task queue of this service, which must not be a target's. */
@@ -41,7 +44,7 @@ export interface Writer {
 export async function storeNewJob(
   db: Database,
   job: { id: string; namespace: string; definition: JobInput },
-  { by, origin, now, secrets, taskQueue }: Writer,
+  { by, origin, source, now, secrets, taskQueue }: Writer,
 ): Promise<JobRow> {
   refuseOwnQueues(job.definition.target, taskQueue);
   const extracted = extractSecrets(job.definition);
@@ -76,7 +79,15 @@ export async function storeNewJob(
     deleted_at: null,
     origin: origin ?? null,
   };
-  const revision = { jobId: job.id, generation: 1, at: now, by, action: 'created' as const, changes: {} };
+  const revision = {
+    jobId: job.id,
+    generation: 1,
+    at: now,
+    by,
+    action: 'created' as const,
+    changes: {},
+    source,
+  };
   if (hasSecrets(extracted))
     await inTransaction(db, async (transaction) => {
       await insertJob(transaction, row, revision);
@@ -120,7 +131,7 @@ async function applyChange(
   transaction: Database,
   job: JobRow,
   asked: JobChange,
-  { by, origin, now, secrets, taskQueue }: Writer,
+  { by, origin, source, now, secrets, taskQueue }: Writer,
 ): Promise<JobRow> {
   if (asked.definition) refuseOwnQueues(asked.definition.target, taskQueue);
   const extracted = asked.definition && extractSecrets(asked.definition);
@@ -169,6 +180,7 @@ async function applyChange(
     by,
     action: change.action,
     changes: findChanges(job, change, extracted?.given ?? []),
+    source,
   });
   return written;
 }

@@ -4,7 +4,12 @@ import { removeOldPermits } from '../../db/runs/permits.ts';
 import { placeEvents, removeOldRunEvents } from '../../db/runs/run-events.ts';
 import { removeOldDeferrals } from '../../db/upkeep/deferrals.ts';
 import { noteSweep, type ReconcilerState } from '../../db/upkeep/reconciler-lease.ts';
-import { removeOldKeys, removeOldRuns, removeOldTombstones } from '../../db/upkeep/retention.ts';
+import {
+  removeOldAuditEntries,
+  removeOldKeys,
+  removeOldRuns,
+  removeOldTombstones,
+} from '../../db/upkeep/retention.ts';
 import { DAY_MS, MINUTE_MS } from '../../domain/milliseconds.ts';
 import { resealSecrets } from '../jobs/job-secrets.ts';
 import { renewNextRuns } from '../occurrences/next-runs.ts';
@@ -128,6 +133,13 @@ export const STEPS: readonly Step<Pass>[] = [
     batch: REMOVED_ROWS,
     run: ({ db, runRetentionMs }, { now }) =>
       removeOldTombstones(db, before(now, runRetentionMs), REMOVED_ROWS),
+  },
+  {
+    name: 'auditEntriesRemoved',
+    when: isSweep,
+    batch: REMOVED_ROWS,
+    run: ({ db, runRetentionMs }, { now }) =>
+      removeOldAuditEntries(db, before(now, runRetentionMs), REMOVED_ROWS),
   },
   {
     name: 'deferralsRemoved',

@@ -4,6 +4,7 @@ import { findBackfill, insertBackfill, listInstantsWithRun } from '../../db/runs
 import type { Database } from '../../db/database.ts';
 import { insertAbsentRuns } from '../../db/runs/runs.ts';
 import type { JobRow } from '../../db/schema.ts';
+import type { Source } from '../../domain/job/audit.ts';
 import { MAX_BACKFILL, type BackfillInput } from '../../domain/run/backfill.ts';
 import { compileSchedule } from '../../domain/schedule/compile-schedule.ts';
 import { durationMs } from '../../domain/duration.ts';
@@ -32,7 +33,7 @@ export async function insertRunsOfBackfill(
   backfillId: string,
   job: JobRow,
   input: BackfillInput,
-  { now, origin }: { now: Date; origin: Origin },
+  { now, origin, source }: { now: Date; origin: Origin; source: Source },
 ): Promise<number> {
   const from = new Date(input.from);
   const to = new Date(input.to);
@@ -54,7 +55,9 @@ export async function insertRunsOfBackfill(
     id: backfillId,
     jobId: job.id,
     overlap: input.overlap,
+    range: { from: input.from, to: input.to, onlyMissing: input.onlyMissing },
     createdAt: now,
+    source,
   });
   const checkAt = new Date(now.getTime() + INLINE_GRACE_MS);
   const runs = instants.map((instant) => ({

@@ -1,5 +1,6 @@
 import { cancelUnstarted, requestCancel } from '../../db/runs/cancellation.ts';
 import type { RunRow } from '../../db/schema.ts';
+import type { Source } from '../../domain/job/audit.ts';
 import { SECOND_MS } from '../../domain/milliseconds.ts';
 import type { SyncDependencies } from '../schedules/sync.ts';
 import { cancelWorkflow } from './run-workflow.ts';
@@ -16,13 +17,13 @@ export async function requestCancellation(
   dependencies: SyncDependencies,
   namespace: string,
   runId: string,
-  now: Date,
+  { now, source }: { now: Date; source: Source },
 ): Promise<RunRow | undefined> {
   const { db, temporal, breaker, logger } = dependencies;
   const checkAt = new Date(now.getTime() + CHECK_AFTER_MS);
   const run =
-    (await cancelUnstarted(db, namespace, runId, now)) ??
-    (await requestCancel(db, namespace, runId, now, checkAt));
+    (await cancelUnstarted(db, namespace, runId, { now, source })) ??
+    (await requestCancel(db, namespace, runId, { now, source, checkAt }));
   if (!run) return undefined;
   try {
     await breaker.attempt(() => cancelWorkflow(temporal, run));

@@ -3,6 +3,7 @@ import type { Database } from '../../db/database.ts';
 import { insertRun } from '../../db/runs/runs.ts';
 import type { JobRow, RunRow } from '../../db/schema.ts';
 import { durationMs } from '../../domain/duration.ts';
+import type { Source } from '../../domain/job/audit.ts';
 import { isHook } from '../../domain/run/hook-trigger.ts';
 import type { Origin } from '../../domain/run/origin.ts';
 import { workflowTimeoutMs } from '../../domain/run/run-deadline.ts';
@@ -13,10 +14,11 @@ import { describeRun } from '../schedules/schedule-options.ts';
 import { INLINE_GRACE_MS, type SyncDependencies } from '../schedules/sync.ts';
 import { withinDeadline } from '../temporal/within-deadline.ts';
 
-/** When a run was requested, and by which request. */
+/** When a run was requested, by which request, and by whom. */
 interface Request {
   now: Date;
   origin: Origin;
+  source: Source;
 }
 
 /** Stores a manual run. The caller starts it; if it does not, the reconciler does. */
@@ -24,12 +26,10 @@ export function insertManualRun(
   db: Database,
   id: string,
   job: JobRow,
-  { now, origin }: Request,
+  { now, origin, source }: Request,
 ): Promise<RunRow> {
-  return insertRun(
-    db,
-    requestedRun(job, { id, trigger: 'manual', scheduledAt: now, origin, ...checkSoon(now) }),
-  );
+  const run = requestedRun(job, { id, trigger: 'manual', scheduledAt: now, origin, ...checkSoon(now) });
+  return insertRun(db, { ...run, source: JSON.stringify(source) });
 }
 
 /** Stores a retry of a run, with the same nominal time. The caller starts it; if it does not, the reconciler does. */
@@ -38,7 +38,7 @@ export function insertRetry(
   id: string,
   job: JobRow,
   original: RunRow,
-  { now, origin }: Request,
+  { now, origin, source }: Request,
 ): Promise<RunRow> {
   const { scheduled_at: scheduledAt } = original;
   // The retry of a hook's call keeps its trigger, because it calls the hook's target.
@@ -46,6 +46,7 @@ export function insertRetry(
   const run = requestedRun(job, { id, trigger, scheduledAt, origin, ...checkSoon(now) });
   return insertRun(db, {
     ...run,
+    source: JSON.stringify(source),
     retry_of: original.id,
     cause: original.cause && JSON.stringify(original.cause),
   });

@@ -3,6 +3,7 @@ import { apiClient } from '../support/client.ts';
 import { untilState } from '../support/job-state.ts';
 import { createStack, type Stack } from '../support/stack.ts';
 import { waitFor } from '../support/wait-for.ts';
+import { withRevisions } from '../support/with-revisions.ts';
 
 let stack: Stack;
 let api: ReturnType<typeof apiClient>;
@@ -30,8 +31,8 @@ async function makeBroken(jobId: string, values: Record<string, string>): Promis
     (name) => ({ id: 'gen_random_uuid()', name: `'broken ' || jobs.id || number`, ...values })[name] ?? name,
   );
   await stack.db.query(
-    `INSERT INTO jobs (${names.join(', ')})
-     SELECT ${select.join(', ')} FROM jobs, generate_series(1, ${COUNT}) AS number WHERE jobs.id = $1`,
+    withRevisions(`INSERT INTO jobs (${names.join(', ')})
+     SELECT ${select.join(', ')} FROM jobs, generate_series(1, ${COUNT}) AS number WHERE jobs.id = $1`),
     [jobId],
   );
 }

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Job } from '../../domain/job/job.ts';
 import { apiClient, request, type ApiAnswer } from '../support/client.ts';
 import { createStack, type Stack } from '../support/stack.ts';
+import { withRevisions } from '../support/with-revisions.ts';
 import type { Problem } from '../../api/rest/problem.ts';
 
 interface JobPage {
@@ -136,7 +137,9 @@ describe('a list of jobs', () => {
 test('with sync=error finds jobs that Temporal refuses, with the reason and what happens next', async () => {
   const { id } = await api.createJob(jobOf('refused', { schedule: { every: '1h' } }));
   const change = (column: string) =>
-    stack.db.query(`UPDATE jobs SET ${column}, generation = generation + 1 WHERE id = $1`, [id]);
+    stack.db.query(withRevisions(`UPDATE jobs SET ${column}, generation = generation + 1 WHERE id = $1`), [
+      id,
+    ]);
   expect(await follow('sync=pending')).toEqual([]);
   await change(`sync_error = NULL`);
   expect(namesOf(await follow('sync=pending'))).toEqual(['refused']);

@@ -4,6 +4,7 @@ import type { Problem } from '../../api/rest/problem.ts';
 import { apiClient, request } from '../support/client.ts';
 import { createStack, type Stack } from '../support/stack.ts';
 import { waitFor } from '../support/wait-for.ts';
+import { withRevisions } from '../support/with-revisions.ts';
 
 let stack: Stack;
 let url: string;
@@ -82,12 +83,12 @@ test('many jobs whose stored next run has passed are each found once, at their p
   const { id } = await create('many', { at: '2080-01-01T00:00:00Z' }, { of: 'many' });
   // Their next_run_at are in another order than their next runs.
   await stack.db.query(
-    `INSERT INTO jobs
+    withRevisions(`INSERT INTO jobs
      SELECT (jsonb_populate_record(job, jsonb_build_object(
        'id', gen_random_uuid(), 'name', 'many-' || number, 'next_run_at', date_trunc('second', now()) - number * interval '1 s',
        'schedule', jsonb_build_object('timeZone', 'UTC', 'at', jsonb_build_array(
          to_char(timestamp '2080-01-01' + (number * 7919 % 1000) * interval '1 min', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')))))).*
-     FROM jobs AS job, generate_series(1, 699) AS number WHERE job.id = $1`,
+     FROM jobs AS job, generate_series(1, 699) AS number WHERE job.id = $1`),
     [id],
   );
   for (const limit of [90, 200]) {

@@ -45,6 +45,11 @@ test('a new job that Temporal refuses is refused with the message of Temporal, a
     });
   }
   expect(await countRows()).toEqual({ jobs: 0, job_revisions: 0, job_secrets: 0, idempotency_keys: 0 });
+  // The audit log says that somebody tried, and what became of it.
+  const { rows } = await stack.db.query('SELECT action, by FROM audit_log ORDER BY id');
+  const created = { action: 'created', by: 'api' };
+  const withdrawn = { action: 'withdrawn', by: 'refused by Temporal' };
+  expect(rows).toEqual([created, withdrawn, created, withdrawn, created, withdrawn]);
 });
 
 test('Temporal accepts the longest names, in bytes', async () => {

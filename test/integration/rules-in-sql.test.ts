@@ -51,6 +51,9 @@ interface JobFields {
 async function insertJob({ policy = {}, maxRuns, state = 'active', isDeleted = false }: JobFields = {}) {
   const id = randomUUID();
   await sql`
+    WITH revision AS (
+      INSERT INTO job_revisions (job_id, generation, at, by, action, changes) VALUES (${id}, 1, ${NOW}, 'test', 'created', '{}')
+    )
     INSERT INTO jobs (id, namespace, name, description, labels, schedule, target, policy, retry, state, generation,
                       schedule_generation, schedule_since, accounted_to, sync_after, catchup_seconds, created_at, updated_at,
                       paused_at, deleted_at)

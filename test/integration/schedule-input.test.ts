@@ -4,6 +4,7 @@ import type { Job } from '../../domain/job/job.ts';
 import { apiClient, request } from '../support/client.ts';
 import { untilSynced } from '../support/job-state.ts';
 import { createStack, type Stack } from '../support/stack.ts';
+import { withRevisions } from '../support/with-revisions.ts';
 
 let stack: Stack;
 let url: string;
@@ -26,8 +27,8 @@ const synced = (id: string) => untilSynced(api, id);
 /** Stores a schedule that only an older version accepted, and makes the reconciler sync the job. */
 async function store(id: string, schedule: object): Promise<void> {
   await stack.db.query(
-    `UPDATE jobs SET schedule = $2, generation = generation + 1, schedule_generation = schedule_generation + 1, sync_after = now()
-     WHERE id = $1`,
+    withRevisions(`UPDATE jobs SET schedule = $2, generation = generation + 1, schedule_generation = schedule_generation + 1, sync_after = now()
+     WHERE id = $1`),
     [id, JSON.stringify(schedule)],
   );
 }

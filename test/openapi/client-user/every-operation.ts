@@ -77,6 +77,7 @@ await note('listApiKeys', api.listApiKeys({ throwOnError }));
 await note('getApiKey', api.getApiKey({ path: { id: key.id }, throwOnError }));
 await note('revokeApiKey', api.revokeApiKey({ path: { id: key.id }, throwOnError }));
 await note('getAccess', api.getAccess({ throwOnError }));
+await note('listAuditEntries', api.listAuditEntries({ query: { jobId: job.id }, throwOnError }));
 await note('live', api.live({ throwOnError }));
 await note('ready', api.ready({ throwOnError }));
 

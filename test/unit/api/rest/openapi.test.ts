@@ -73,6 +73,7 @@ describe('the OpenAPI document', () => {
       'GET /api-keys/{id}',
       'POST /api-keys/{id}/revoke',
       'GET /access',
+      'GET /audit',
       'GET /livez',
       'GET /readyz',
     ]);
