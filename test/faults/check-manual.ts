@@ -54,6 +54,8 @@ export function checkManual(
     // A run makes no call if its job is deleted before it starts.
     const deleted = operationsOf.get(job ?? '')?.find(({ kind }) => kind === 'delete');
     if (deleted && windowOf(deleted).from <= lateAfter(faults, until)) continue;
+    // The request may be lost with what it had written.
+    if (operation.outcome === 'unknown') continue;
     const states = runs.map(({ state, reason }) => `${state} (${reason ?? ''})`).join(', ');
     find(
       'missing',

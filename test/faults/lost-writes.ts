@@ -14,7 +14,7 @@ export async function forgetSince(context: OperationContext, since: number, unti
     kind !== 'label' && calls.some(({ endedAt, calledAt }) => endedAt >= since && calledAt <= until);
   const lost = operations.filter(isLost);
   const changed = new Set(lost.filter(({ kind }) => kind !== 'run').map(({ jobName }) => jobName));
-  for (const operation of lost) Object.assign(operation, { outcome: 'unknown', runId: null });
+  for (const operation of lost) operation.outcome = 'unknown';
   await Promise.all(
     jobs
       .filter(({ name }) => changed.has(name))
