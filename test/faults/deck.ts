@@ -23,7 +23,8 @@ export function chooseKinds(cluster: Cluster, { kinds }: DeckOptions, say: (text
   const known = Object.keys(FAULTS);
   const wrong = kinds?.find((kind) => !known.includes(kind));
   if (wrong !== undefined) throw new Error(`"${wrong}" is no kind of fault. There are: ${known.join(', ')}`);
-  return (kinds ?? known).filter((kind) => {
+  const usual = known.filter((kind) => FAULTS[kind]?.times !== 0);
+  return (kinds ?? usual).filter((kind) => {
     const reason = FAULTS[kind]?.unavailable?.(cluster);
     if (reason !== undefined) say(`"${kind}" is left out: ${reason}`);
     return reason === undefined;
@@ -37,7 +38,7 @@ export function createDeck(kinds: readonly string[], { isEven }: DeckOptions, ra
   const drawOne = (): string => {
     if (cards.length === 0)
       cards = shuffle(
-        kinds.flatMap((kind) => Array<string>(isEven ? 1 : (FAULTS[kind]?.times ?? 1)).fill(kind)),
+        kinds.flatMap((kind) => Array<string>(isEven ? 1 : Math.max(1, FAULTS[kind]?.times ?? 1)).fill(kind)),
         random,
       );
     return cards.pop() as string;

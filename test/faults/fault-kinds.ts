@@ -1,6 +1,7 @@
 import type { FaultKinds } from './fault.ts';
 import { CLOCK_FAULTS } from './kinds/clocks.ts';
 import { CONNECTION_FAULTS } from './kinds/connections.ts';
+import { OPERATOR_FAULTS } from './kinds/operators.ts';
 import { POSTGRES_FAULTS } from './kinds/postgres.ts';
 import { PROCESS_FAULTS } from './kinds/processes.ts';
 import { SERVER_FAULTS } from './kinds/servers.ts';
@@ -12,4 +13,5 @@ export const FAULTS: FaultKinds = {
   ...SERVER_FAULTS,
   ...POSTGRES_FAULTS,
   ...CLOCK_FAULTS,
+  ...OPERATOR_FAULTS,
 };

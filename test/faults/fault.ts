@@ -34,7 +34,7 @@ type Hold = 'API' | 'workers' | 'Postgres' | 'Temporal' | 'target';
 /** A kind of fault. */
 interface FaultKind {
   fault: Fault;
-  /** Its number of cards in the deck. */
+  /** Its number of cards in the deck; 0 for a kind that has to be asked for by its name. */
   times: number;
   holds: Hold[];
   /** Why this machine cannot inject it. */

@@ -13,7 +13,7 @@ test('a fault of each kind, 500 targets: no run is missing, doubled, invented or
   const folder = path.join(fromRunner('folder'), 'faults');
   mkdirSync(folder);
   const said: string[] = [];
-  const faults = Object.keys(FAULTS).length;
+  const faults = Object.values(FAULTS).filter(({ times }) => times > 0).length;
   const report = await runFaults({
     faults,
     isEven: true,
