@@ -65,6 +65,12 @@ export function findDue(job: JobRow, until: Date): { instants: number[]; materia
 /** When the pause of a job began; undefined if it is not paused. Pure. */
 export const pauseOf = (job: JobRow) => (job.state === 'paused' ? (job.paused_at ?? undefined) : undefined);
 
+/** Tells whether an instant lies in the present pause of a job, where no occurrence starts, materialized or not. Pure. */
+export const isInPause = ({ state, paused_at, paused_until }: JobRow, instant: number): boolean =>
+  state === 'paused' &&
+  instant > (paused_at?.getTime() ?? Infinity) &&
+  instant < (paused_until?.getTime() ?? Infinity);
+
 /** The earlier of two instants. Pure. */
 export const earlier = (one: Date, other: Date | undefined) =>
   other !== undefined && other < one ? other : one;

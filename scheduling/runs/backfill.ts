@@ -14,6 +14,7 @@ import type { Origin } from '../../domain/run/origin.ts';
 import { workflowTimeoutMs } from '../../domain/run/run-deadline.ts';
 import { workflowIdOfBackfill } from '../../domain/run/ids.ts';
 import { RUN_BACKFILL_WORKFLOW, type RunBackfillInput } from '../../domain/run/workflow-contract.ts';
+import { isInPause } from '../occurrences/due-occurrences.ts';
 import { requestedRun } from '../occurrences/queued-run.ts';
 import { describeRun } from '../schedules/schedule-options.ts';
 import { INLINE_GRACE_MS, type SyncDependencies } from '../schedules/sync.ts';
@@ -37,10 +38,8 @@ export async function insertRunsOfBackfill(
 ): Promise<number> {
   const from = new Date(input.from);
   const to = new Date(input.to);
-  // Occurrences in a pause never start, materialized or not.
-  const pausedAt = job.state === 'paused' ? (job.paused_at?.getTime() ?? Infinity) : Infinity;
   const isUndecided = (instant: number) =>
-    input.onlyMissing && instant > job.accounted_to.getTime() && instant <= pausedAt;
+    input.onlyMissing && instant > job.accounted_to.getTime() && !isInPause(job, instant);
   const due: number[] = [];
   for (const instant of iterateOccurrences(compileSchedule(job.schedule), from.getTime() - 1)) {
     if (instant > to.getTime()) break;
