@@ -7,7 +7,7 @@ import * as rules from '../../db/rules.ts';
 import { beginRun } from '../../db/runs/begin-run.ts';
 import { countRunsSoFar } from '../../db/runs/occurrence-log.ts';
 import { removeOldRuns } from '../../db/upkeep/retention.ts';
-import { listUsedUp } from '../../db/upkeep/job-upkeep.ts';
+import { listPausesOver, listUsedUp } from '../../db/upkeep/job-upkeep.ts';
 import { countScheduledRuns } from '../../db/runs/runs.ts';
 import { hasLimits } from '../../domain/job/limits.ts';
 import { Policy } from '../../domain/job/policy.ts';
@@ -17,6 +17,7 @@ import { readConfig } from '../../platform/config.ts';
 import { createLogger } from '../../platform/logger.ts';
 import { decideOccurrence } from '../../scheduling/occurrences/decide-occurrence.ts';
 import { isUsedUp } from '../../scheduling/occurrences/due-within-max-runs.ts';
+import { isPauseOver } from '../../scheduling/jobs/resumption.ts';
 import { fromRunner, TEMPLATE_DATABASE } from '../support/environment.ts';
 import { createTestDatabase } from '../support/stack.ts';
 
@@ -44,11 +45,18 @@ const NOW = new Date('2026-11-22T09:00:00Z');
 interface JobFields {
   policy?: object;
   maxRuns?: number;
-  state?: 'active' | 'paused';
+  state?: 'active' | 'paused' | 'completed';
   isDeleted?: boolean;
+  pausedUntil?: Date;
 }
 
-async function insertJob({ policy = {}, maxRuns, state = 'active', isDeleted = false }: JobFields = {}) {
+async function insertJob({
+  policy = {},
+  maxRuns,
+  state = 'active',
+  isDeleted = false,
+  pausedUntil,
+}: JobFields = {}) {
   const id = randomUUID();
   await sql`
     WITH revision AS (
@@ -56,10 +64,12 @@ async function insertJob({ policy = {}, maxRuns, state = 'active', isDeleted = f
     )
     INSERT INTO jobs (id, namespace, name, description, labels, schedule, target, policy, retry, state, generation,
                       schedule_generation, schedule_since, accounted_to, sync_after, catchup_seconds, created_at, updated_at,
-                      paused_at, deleted_at)
+                      paused_at, paused_until, deleted_at)
     VALUES (${id}, 'default', ${id}, '', '{}', ${JSON.stringify({ every: '1h', maxRuns })}::jsonb, '{}',
             ${JSON.stringify(policy)}::jsonb, '{}', ${state}, 1, 1, ${NOW}, ${NOW}, ${NOW}, 60, ${NOW}, ${NOW},
-            ${state === 'paused' ? NOW : null}, ${isDeleted ? NOW : null})`.execute(db);
+            ${state === 'paused' ? NOW : null}, ${pausedUntil ?? null}, ${isDeleted ? NOW : null})`.execute(
+    db,
+  );
   return id;
 }
 
@@ -180,6 +190,21 @@ test('maxRuns are used up in SQL when they are in TypeScript, for a job without 
       found: isUsedUp(await countRunsSoFar(db, jobId), maxRuns),
     });
   }
+});
+
+test('a pause is over in SQL when it is in TypeScript, for a job that is not deleted', async () => {
+  const wrong: unknown[] = [];
+  for (const state of ['active', 'paused', 'completed'] as const)
+    for (const isDeleted of [false, true])
+      for (const sinceMs of [undefined, -1, 0, 1]) {
+        const pausedUntil = sinceMs === undefined ? undefined : new Date(NOW.getTime() - sinceMs);
+        const fields = { state, isDeleted, ...(pausedUntil ? { pausedUntil } : {}) };
+        const id = await insertJob(fields);
+        const found = (await listPausesOver(db, NOW, 1_000)).some((job) => job.id === id);
+        const expected = !isDeleted && isPauseOver({ state, paused_until: pausedUntil ?? null }, NOW);
+        if (found !== expected) wrong.push({ ...fields, found, expected });
+      }
+  expect(wrong).toEqual([]);
 });
 
 test('an occurrence begins, waits or is skipped in SQL as the reconciler decides', async () => {
