@@ -6,6 +6,7 @@ import {
   makeGrpcRetryInterceptor,
   type ConnectionOptions,
 } from '@temporalio/client';
+import { SECOND_MS } from '../domain/milliseconds.ts';
 import type { Config } from './config.ts';
 
 /** Address, TLS, client certificate and API key of Temporal, for clients and workers. */
@@ -29,6 +30,16 @@ export function temporalConnectionOptions(config: Config) {
   } satisfies ConnectionOptions;
 }
 
+/**
+ * A server that has gone silent is left within 14 s: pings find it, even without calls. Temporal closes connections that
+ * ping more often than every ten seconds (`frontend.keepAliveMinTime`).
+ */
+const KEEP_ALIVE = {
+  'grpc.keepalive_permit_without_calls': 1,
+  'grpc.keepalive_time_ms': 10 * SECOND_MS,
+  'grpc.keepalive_timeout_ms': 4 * SECOND_MS,
+};
+
 /** Deadline of a call to Temporal that has none of its own. */
 export const CALL_DEADLINE_MS = 5_000;
 
@@ -43,6 +54,7 @@ export function createTemporalClient(config: Config): Client {
     connectTimeout: 5_000,
     interceptors: [withDeadline, makeGrpcRetryInterceptor(defaultGrpcRetryOptions())],
     channelArgs: {
+      ...KEEP_ALIVE,
       // The default backoff grows to two minutes, for which the client would not see that Temporal is back.
       'grpc.initial_reconnect_backoff_ms': 500,
       'grpc.max_reconnect_backoff_ms': 2_000,

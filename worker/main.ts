@@ -37,6 +37,7 @@ import { startReconcileTimer } from './reconcile-timer.ts';
 import { findMetricsAddress, readSdkMetrics } from './sdk-metrics.ts';
 import { createStateMetrics } from './state-metrics.ts';
 import { callsOptions, installRuntime, reconcilerOptions, workerOptions } from './worker-options.ts';
+import { startTemporalRelay, watchTemporal } from './temporal-relay.ts';
 import { loadWorkflows } from './workflow-bundle.ts';
 
 const SHUTDOWN_TIMEOUT_MS = 30 * SECOND_MS;
@@ -56,9 +57,14 @@ try {
   await requireCurrentSchema(db);
   await warnWithoutTimeout(db, logger);
   const temporal = createTemporalClient(config);
+  const relay = await startTemporalRelay(config.TEMPORAL_ADDRESS);
   const connection = await retryUntilUp(logger, 'Temporal', () =>
-    NativeConnection.connect(temporalConnectionOptions(config)),
+    NativeConnection.connect({
+      ...temporalConnectionOptions(config),
+      proxy: { type: 'http-connect', targetHost: relay.targetHost },
+    }),
   );
+  watchTemporal(connection, relay, logger);
   await ensureSearchAttributes(temporal);
 
   const registry = createMetricsRegistry();
@@ -133,6 +139,7 @@ try {
     health: () => health.stop(),
     traces: stopTracing,
     temporal: () => Promise.all([connection.close(), temporal.connection.close()]),
+    relay: async () => relay.stop(),
     database: () => db.destroy(),
   });
 } catch (error) {

@@ -14,8 +14,8 @@ export interface Proxy {
   stop: () => Promise<void>;
 }
 
-/** Starts a proxy in front of a server on this machine. */
-export function startProxy(targetPort: number): Promise<Proxy> {
+/** Starts a proxy in front of a server on this machine, by default on a free port of 127.0.0.1. */
+export function startProxy(targetPort: number, { host = '127.0.0.1', port = 0 } = {}): Promise<Proxy> {
   const sockets = new Set<Socket>();
   let isCut = false;
   let isFrozen = false;
@@ -40,7 +40,7 @@ export function startProxy(targetPort: number): Promise<Proxy> {
     upstream.once('close', () => client.destroy());
   });
   return new Promise((resolve) => {
-    server.listen(0, '127.0.0.1', () =>
+    server.listen(port, host, () =>
       resolve({
         port: (server.address() as AddressInfo).port,
         cut,
