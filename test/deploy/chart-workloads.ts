@@ -84,6 +84,12 @@ function checkPod({ metadata, spec }: KubernetesObject): void {
   // With service links, a Service named "temporal" would set TEMPORAL_PORT to tcp://….
   assert.equal(rest['enableServiceLinks'], false, metadata.name);
   assert.equal(rest['automountServiceAccountToken'], false, metadata.name);
+  const { runAsNonRoot, seccompProfile } = rest['securityContext'] as Record<string, unknown>;
+  assert.deepEqual(
+    { runAsNonRoot, seccompProfile },
+    { runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } },
+    metadata.name,
+  );
   const { readOnlyRootFilesystem, allowPrivilegeEscalation, capabilities } = containers[0].securityContext;
   assert.deepEqual(
     { readOnlyRootFilesystem, allowPrivilegeEscalation, capabilities },

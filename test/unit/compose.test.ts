@@ -12,6 +12,10 @@ interface Service {
   volumes?: string[];
   ports?: string[];
   networks?: string[];
+  user?: string;
+  read_only?: boolean;
+  cap_drop?: string[];
+  security_opt?: string[];
 }
 
 const read = (file: string) =>
@@ -25,6 +29,38 @@ test('docker-compose.yml tunes Temporal like npm start', () => {
   expect(flags).toEqual(TUNING_FLAGS);
   expect(temporal?.environment).toEqual(TUNING_ENVIRONMENT);
 });
+
+test('the image runs as a user without rights, by number, and owns no file of it', () => {
+  const stages = readFileSync('Dockerfile', 'utf8').split(/^FROM /m);
+  const instructions = (stages.at(-1) ?? '').split('\n').filter((line) => /^[A-Z]+ /.test(line));
+  // Kubernetes can see only of a number that it is not root.
+  const users = instructions.filter((line) => line.startsWith('USER '));
+  expect(users).toEqual([expect.stringMatching(/^USER [1-9]\d*$/)]);
+  const copies = instructions.filter((line) => /^(COPY|ADD) /.test(line));
+  expect(copies.length).toBeGreaterThan(0);
+  for (const copy of copies) expect(copy).toContain(' --chown=root:root ');
+  expect(instructions.some((line) => line.startsWith('RUN '))).toBe(false);
+  // With the list of its packages, which the build puts there.
+  expect(instructions.join('\n')).toContain('/app/dist ./dist');
+});
+
+test.each(['docker-compose.yml', 'deploy/compose/compose.yaml'])(
+  '%s runs it without writable files and capabilities',
+  (file) => {
+    const ours = Object.entries(read(file).services).filter(
+      ([, { image }]) => image === 'durable-job-scheduler',
+    );
+    expect(ours.map(([name]) => name).sort()).toEqual(['api', 'migrate', 'worker']);
+    for (const [name, { user, read_only, cap_drop, security_opt }] of ours)
+      expect({ name, user, read_only, cap_drop, security_opt }).toEqual({
+        name,
+        user: undefined,
+        read_only: true,
+        cap_drop: ['ALL'],
+        security_opt: ['no-new-privileges:true'],
+      });
+  },
+);
 
 describe('deploy/compose', () => {
   const folder = 'deploy/compose';

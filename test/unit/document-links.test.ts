@@ -11,10 +11,12 @@ const FOLDERS =
   'activities|api|bench|db|deploy|docs|domain|examples|local|platform|scheduling|test|worker|workflows';
 const FILE_IN_CODE = new RegExp(`\`((?:${FOLDERS})/[\\w./-]*)\``, 'g');
 
-/** Links outside of code: [text](target). */
+/** Links outside of code: [text](target), and the definitions of [text]: target. */
 function linksIn(text: string): string[] {
   const prose = text.replace(/^```[^]*?^```/gm, '').replace(/`[^`\n]*`/g, '');
-  return [...prose.matchAll(/\]\(([^)\s]+)\)/g)].map(([, target]) => target as string);
+  return [...prose.matchAll(/\]\(([^)\s]+)\)|^\[[^\]]+\]: (\S+)$/gm)].map(
+    ([, target, defined]) => (target ?? defined) as string,
+  );
 }
 
 /** The anchors of headings, as GitHub makes them. */
@@ -30,6 +32,16 @@ const anchorOf = (heading: string) =>
     .toLowerCase()
     .replace(/[^\p{L}\p{N}\p{M} _-]/gu, '')
     .replaceAll(' ', '-');
+
+/** Words in brackets that are neither a link, nor a box to tick. */
+const REFERENCE = /\[([\w-]+)\](?![(:\w[])/g;
+
+test('each reference of the threat model to a test is defined, and each definition used', () => {
+  const prose = readFileSync('docs/security.md', 'utf8').replace(/`[^`\n]*`/g, '');
+  const defined = [...prose.matchAll(/^\[([^\]]+)\]: /gm)].map(([, name]) => name);
+  const used = new Set([...prose.matchAll(REFERENCE)].map(([, name]) => name));
+  expect([...used].sort()).toEqual(defined.sort());
+});
 
 test.each(documents)('every relative link of %s leads to a file and a heading', (document) => {
   const broken = linksIn(readFileSync(document, 'utf8')).filter((link) => {
