@@ -13,7 +13,7 @@ export interface KindCounts {
   notReached: number;
   /** How long each recovery took, in milliseconds; null if it was not seen. */
   recoveries: (number | null)[];
-  /** Calls of runs that were made again beside such a fault. */
+  /** Calls of attempts that were made again beside such a fault. */
   repeatedCalls: number;
   /** Findings that make a run fail, at a recovery or an occurrence beside such a fault. */
   findings: number;
@@ -57,14 +57,15 @@ export function countByKind(
   return Object.fromEntries([...kinds].sort(([a], [b]) => a.localeCompare(b)));
 }
 
-/** When calls were made beyond the first of their run. */
+/** When calls were made beyond the first of their attempt. */
 function repeatsIn(calls: readonly TargetCall[]): number[] {
   const seen = new Set<string>();
   return [...calls]
     .sort((a, b) => a.at - b.at)
-    .flatMap(({ run, at }) => {
-      if (seen.has(run)) return [at];
-      seen.add(run);
+    .flatMap(({ run, attempt, at }) => {
+      const which = `${run} ${attempt}`;
+      if (seen.has(which)) return [at];
+      seen.add(which);
       return [];
     });
 }

@@ -1,21 +1,31 @@
 import { toText, type Finding } from './findings.ts';
-import { getOrPut } from './index-log.ts';
+import type { JobHistory } from './history.ts';
 import type { FaultRecord, TargetCall } from './log.ts';
-import { faultBetween, ON_TIME_MS } from './near-faults.ts';
+import { faultBetween, freezeBetween, ON_TIME_MS } from './near-faults.ts';
 
-/** The findings about calls of all runs. */
+/** Calls whose times overlap by less than this are one after another: the target learns of an end a little later. */
+const BLUR_MS = 50;
+
+/** The findings about the calls of all runs. */
 export interface CallCheck {
   findings: Finding[];
-  /** Calls beyond the first of their run. */
+  /** Calls beyond the first of their attempt. */
   repeated: number;
+  /** Calls of a run during another one, near a frozen worker. */
+  concurrentNearFreeze: number;
 }
 
-/** Finds runs whose call was repeated without a fault, and keys that do not belong to their run. */
-export function checkCalls(calls: readonly TargetCall[], faults: readonly FaultRecord[]): CallCheck {
-  const byRun = new Map<string, TargetCall[]>();
-  for (const call of [...calls].sort((a, b) => a.at - b.at)) getOrPut(byRun, call.run, () => []).push(call);
-  const result: CallCheck = { findings: [], repeated: 0 };
-  for (const [run, ofRun] of byRun) {
+/**
+ * Finds attempts whose call was repeated without a fault, attempts that follow one that did not fail, or follow too soon,
+ * calls of one run at once, and keys that do not belong to their run.
+ */
+export function checkCalls(
+  callsOf: ReadonlyMap<string, TargetCall[]>,
+  histories: ReadonlyMap<string, JobHistory>,
+  faults: readonly FaultRecord[],
+): CallCheck {
+  const result: CallCheck = { findings: [], repeated: 0, concurrentNearFreeze: 0 };
+  for (const [run, ofRun] of callsOf) {
     const find = (kind: Finding['kind'], call: TargetCall, detail: string) =>
       result.findings.push({
         kind,
@@ -23,20 +33,27 @@ export function checkCalls(calls: readonly TargetCall[], faults: readonly FaultR
         scheduledAt: toText(call.scheduledAt),
         detail: `run ${run}: ${detail}`,
       });
-    ofRun.forEach((call, index) => {
+    let latest: TargetCall | undefined;
+    for (const call of ofRun) {
       if (call.key !== ofRun[0]?.key) find('duplicate', call, `its calls carry different keys`);
       if (call.scheduledAt !== ofRun[0]?.scheduledAt)
         find('duplicate', call, `it ran for ${toText(ofRun[0]?.scheduledAt ?? 0)} as well`);
-      const before = ofRun[index - 1];
-      if (!before) return;
-      result.repeated++;
-      if (!faultBetween(faults, before.at - ON_TIME_MS, call.at))
-        find(
-          'repeated',
-          call,
-          `called at ${toText(before.at)} and again at ${toText(call.at)}, without a fault`,
-        );
-    });
+      const before = latest;
+      latest = call;
+      if (!before) continue;
+      const again = `called at ${toText(before.at)} and again at ${toText(call.at)}`;
+      if (call.attempt === before.attempt) result.repeated++;
+      const isNext = call.attempt === before.attempt + 1 && (before.status ?? 0) >= 400;
+      if (!isNext && !faultBetween(faults, before.at - ON_TIME_MS, call.at))
+        find('repeated', call, `${again}, attempts ${before.attempt} and ${call.attempt}, without a fault`);
+      const waited = call.at - (before.endedAt ?? call.at);
+      const isHttp = histories.get(call.job)?.traits.target !== 'activity';
+      if (isNext && isHttp && waited < (before.retryAfter ?? 0) * 1_000)
+        find('repeated', call, `${again}, ${waited} ms after a Retry-After of ${before.retryAfter} s`);
+      if ((before.endedAt ?? Infinity) <= call.at + BLUR_MS) continue;
+      if (freezeBetween(faults, before.at, call.at)) result.concurrentNearFreeze++;
+      else find('concurrent', call, `${again}, before the first call ended`);
+    }
   }
   return result;
 }

@@ -1,9 +1,12 @@
 import { toText, type Finding, type FindingKind } from './findings.ts';
 import { statesAt, type JobHistory } from './history.ts';
-import type { FaultLog, FaultRecord } from './log.ts';
+import type { FaultLog, FaultRecord, PlainSchedule } from './log.ts';
 import { mayLackItsJob, RECOVERY_MS } from './near-faults.ts';
+import { dueBetween, isSameSchedule } from './oracle.ts';
 
 const OPEN_STATES = ['queued', 'running'];
+/** Whether another end of a workflow is right depends on its run (check-runs.ts). */
+const NEVER = ['CONTINUED_AS_NEW', 'UNKNOWN', 'UNSPECIFIED'];
 
 /** Finds runs, workflows and jobs that are stuck, and jobs whose state differs from the last request. */
 export function checkEnd(log: FaultLog, histories: ReadonlyMap<string, JobHistory>): Finding[] {
@@ -14,12 +17,10 @@ export function checkEnd(log: FaultLog, histories: ReadonlyMap<string, JobHistor
   for (const run of log.runs) {
     if (OPEN_STATES.includes(run.state))
       find('stuck', run.job, `run ${run.id} for ${toText(run.scheduledAt)} is ${run.state}`);
-    if (run.state === 'failed')
-      find('state', run.job, `run ${run.id} for ${toText(run.scheduledAt)} failed: ${run.reason ?? ''}`);
   }
   for (const { workflowId, status, startedAt } of log.workflows) {
     if (status === 'RUNNING') find('stuck', null, `workflow ${workflowId} is open`);
-    else if (status !== 'COMPLETED' && !mayLackItsJob(log.faults, startedAt))
+    else if (NEVER.includes(status) && !mayLackItsJob(log.faults, startedAt))
       find('state', null, `workflow ${workflowId} is ${status}`);
   }
   for (const { process, at, detail } of log.exits)
@@ -30,8 +31,8 @@ export function checkEnd(log: FaultLog, histories: ReadonlyMap<string, JobHistor
   const present = new Map(log.jobs.map((job) => [job.id, job]));
   for (const job of log.jobs) {
     if (!job.synced) find('stuck', job.id, 'not synced with Temporal');
-    if (job.deleted && job.scheduled) find('state', job.id, 'deleted, and Temporal still has its schedule');
-    if (!job.deleted && !job.scheduled && job.state !== 'completed')
+    if (job.deleted && job.held) find('state', job.id, 'deleted, and Temporal still has its schedule');
+    if (!job.deleted && !job.held && job.state !== 'completed')
       find('state', job.id, `${job.state}, and Temporal has no schedule of it`);
   }
   for (const [id, history] of histories) {
@@ -46,18 +47,28 @@ export function checkEnd(log: FaultLog, histories: ReadonlyMap<string, JobHistor
       find('state', id, 'not deleted by its client, and gone');
       continue;
     }
-    if (JSON.stringify(job.schedule) !== JSON.stringify(state.schedule))
+    if (!isSameSchedule(job.schedule, state.schedule))
       find(
         'state',
         id,
         `its schedule is ${JSON.stringify(job.schedule)}, not ${JSON.stringify(state.schedule)}`,
       );
-    const over =
-      state.schedule?.kind === 'at' && Math.max(...state.schedule.instants) < log.horizon && !state.paused;
-    const wanted = over ? ['completed'] : state.paused ? ['paused'] : ['active'];
+    const over = isOver(log, id, state.schedule);
+    const wanted = [...(over ? ['completed'] : []), ...(state.paused ? ['paused'] : over ? [] : ['active'])];
     if (!wanted.includes(job.state)) find('state', id, `it is ${job.state}, not ${wanted.join(' or ')}`);
   }
   return findings;
+}
+
+/** Whether a job has had its last occurrence. */
+function isOver({ runs, horizon }: FaultLog, job: string, schedule: PlainSchedule | null): boolean {
+  if (schedule?.kind === 'at' && dueBetween(schedule, horizon, Infinity).length === 0) return true;
+  const most = schedule?.maxRuns;
+  if (most === undefined) return false;
+  const had = runs.filter(
+    (run) => run.job === job && run.trigger === 'schedule' && !['skipped', 'missed'].includes(run.state),
+  );
+  return had.length >= most;
 }
 
 /** The time that the service took to recover from a fault; undefined if no recovery was observed. */

@@ -4,16 +4,16 @@ import { windowOf } from './history.ts';
 import type { FaultRecord, OperationRecord } from './log.ts';
 import { lateAfter } from './near-faults.ts';
 
-/** The findings about manual runs. */
+/** The findings about manual runs and retries. */
 export interface ManualCheck {
   findings: Finding[];
   expected: number;
   called: number;
 }
 
-/** Compares the requested manual runs with their traces. `faults` are in the order of their start. */
+/** Compares the runs that clients asked for with their traces. `faults` are in the order of their start. */
 export function checkManual(
-  { manual, operationsOf }: IndexedLog,
+  { requested, operationsOf }: IndexedLog,
   operations: readonly OperationRecord[],
   faults: readonly FaultRecord[],
 ): ManualCheck {
@@ -22,13 +22,13 @@ export function checkManual(
   /** Requests without an answer may have created a run, whose id is unknown. */
   const allowance = new Map<string, number>();
   for (const operation of operations) {
-    if (operation.kind !== 'run') continue;
+    if (operation.kind !== 'run' && operation.kind !== 'retry') continue;
     if (operation.runId !== null) asked.set(operation.runId, operation);
     else if (operation.outcome === 'unknown' && operation.jobId !== null)
       allowance.set(operation.jobId, (allowance.get(operation.jobId) ?? 0) + 1);
   }
 
-  for (const [run, { calls, workflows, runs }] of manual) {
+  for (const [run, { calls, workflows, runs }] of requested) {
     const operation = asked.get(run);
     const job = operation?.jobId ?? calls[0]?.job ?? runs[0]?.job ?? null;
     const find = (kind: FindingKind, detail: string) =>
@@ -51,9 +51,15 @@ export function checkManual(
       if (first.at > deadline) find('late', `called ${first.at - until} ms after it was asked for`);
       continue;
     }
-    // A run makes no call if its job is deleted before it starts.
+    // A run makes no call if its job is deleted before it starts, which it may have to wait for; nor if it was cancelled,
+    // which is compared with the requests elsewhere.
+    if (runs.some(({ state }) => state === 'cancelled')) continue;
     const deleted = operationsOf.get(job ?? '')?.find(({ kind }) => kind === 'delete');
-    if (deleted && windowOf(deleted).from <= lateAfter(faults, until)) continue;
+    const startedBy = Math.max(
+      lateAfter(faults, until),
+      ...runs.filter(({ reasonCode }) => reasonCode === 'jobDeleted').map(({ endedAt }) => endedAt ?? 0),
+    );
+    if (deleted && windowOf(deleted).from <= startedBy) continue;
     // The request may be lost with what it had written.
     if (operation.outcome === 'unknown') continue;
     const states = runs.map(({ state, reason }) => `${state} (${reason ?? ''})`).join(', ');

@@ -1,6 +1,13 @@
 import { isInPause } from './check-pauses.ts';
 import { toText, type Finding, type FindingKind } from './findings.ts';
-import { expectedInstants, TOLERANCE_MS, type Change, type JobHistory } from './history.ts';
+import {
+  expectedInstants,
+  mostRuns,
+  statesAt,
+  TOLERANCE_MS,
+  type Change,
+  type JobHistory,
+} from './history.ts';
 import type { Traces } from './index-log.ts';
 import type { FaultRecord } from './log.ts';
 import {
@@ -40,14 +47,17 @@ export function checkOccurrences(
 
   for (const [instant, expectation] of expected) {
     if (expectation !== 'must') continue;
-    result.expected++;
     const found = traces.get(instant) ?? { calls: [], workflows: [], runs: [] };
+    // Its job was completed.
+    if (isAfterLastRun(history, instant, traces)) continue;
+    result.expected++;
     const [first] = found.calls;
     if (first) {
       result.called++;
-      result.latenesses.push(first.at - instant);
       if (first.at < instant - mayBeEarlyBy(faults, instant))
         find('phantom', instant, `called ${instant - first.at} ms before its time`);
+      if (mayWait(history)) continue;
+      result.latenesses.push(first.at - instant);
       const deadline = lateAfter(faults, instant);
       if (first.at > deadline)
         find(
@@ -63,10 +73,18 @@ export function checkOccurrences(
       continue;
     }
     result.excused++;
-    const isRecorded = found.runs.some(isRecordedAsNotRun) || pauses.some((run) => isInPause(run, instant));
+    const isRecorded =
+      found.runs.some(({ state }) => RECORDED_WITHOUT_CALL.includes(state)) ||
+      pauses.some((run) => isInPause(run, instant));
     if (!isRecorded && !mayBeLost(faults, instant))
       find('silent', instant, `${excuse}, and no record says so; ${describe(found)}`);
   }
+  const [most, calledRuns] = [
+    mostRuns(history),
+    [...traces.values()].filter(({ calls }) => calls.length > 0),
+  ];
+  if (calledRuns.length > most)
+    find('phantom', horizon, `${calledRuns.length} scheduled runs, and maxRuns was ${most} at most`);
 
   for (const [instant, found] of traces) {
     if (instant > horizon) continue;
@@ -89,7 +107,20 @@ export function checkOccurrences(
   return result;
 }
 
-const isRecordedAsNotRun = ({ state }: { state: string }) => state === 'skipped' || state === 'missed';
+const NOT_RUN = ['skipped', 'missed'];
+const RECORDED_WITHOUT_CALL = [...NOT_RUN, 'cancelled', 'timedOut'];
+
+/** Whether the runs of a job wait for one another, or for permits, so that they can be late without a fault. */
+const mayWait = ({ traits: { overlap, limits, script } }: JobHistory) =>
+  limits !== undefined || (script === 'slow' && (overlap === 'bufferAll' || overlap === 'bufferOne'));
+
+/** Whether other scheduled runs have used up `maxRuns` before an instant. Which ones do is not decidable near a fault. */
+function isAfterLastRun(history: JobHistory, instant: number, traces: ReadonlyMap<number, Traces>): boolean {
+  const most = Math.min(...statesAt(history, instant).map(({ schedule }) => schedule?.maxRuns ?? Infinity));
+  if (most === Infinity || (traces.get(instant)?.calls.length ?? 0) > 0) return false;
+  const runs = [...traces.values()].flatMap((found) => found.runs);
+  return runs.filter(({ state, pause }) => pause === null && !NOT_RUN.includes(state)).length >= most;
+}
 
 /** The reason why a due occurrence may have no call; undefined if there is none. */
 function findExcuse(
@@ -98,19 +129,35 @@ function findExcuse(
   traces: ReadonlyMap<number, Traces>,
   faults: readonly FaultRecord[],
 ): string | undefined {
-  // The job was paused or deleted before this occurrence was late.
-  const deadline = lateAfter(faults, instant);
+  const record = traces.get(instant)?.runs.find(({ pause }) => pause === null);
+  // The job was paused or deleted before this occurrence was late, or before it had waited for its turn.
+  const waitedTo = mayWait(history) && record && NOT_RUN.includes(record.state) ? (record.endedAt ?? 0) : 0;
+  const deadline = Math.max(lateAfter(faults, instant), waitedTo);
   const ended = history.changes.find(
     ({ kind, until }) => (kind === 'pause' || kind === 'delete') && until + TOLERANCE_MS >= instant,
   );
   if (ended && ended.from <= deadline) return `overtaken by a ${ended.kind}`;
 
-  if (history.overlap !== 'skip') return undefined;
-  // Overlap: an earlier run was still open, or late because of a fault. The service must record it as skipped.
-  const recorded = traces.get(instant)?.runs.some(isRecordedAsNotRun) ?? false;
-  if (!recorded) return undefined;
-  const delayed = faultBetween(faults, instant - RECOVERY_MS, instant + ON_TIME_MS);
-  return delayed || hasEarlierUnderWay(traces, instant) ? 'overlapped' : undefined;
+  // Everything else must be recorded, by a reason that fits.
+  const { overlap, timeoutMs } = history.traits;
+  switch (record?.state) {
+    case 'skipped': {
+      if (overlap === 'allowAll' || overlap === 'bufferAll' || record.reasonCode !== 'overlap')
+        return undefined;
+      const delayed = faultBetween(faults, instant - RECOVERY_MS, instant + ON_TIME_MS);
+      return delayed || hasEarlierUnderWay(traces, instant) ? 'overlapped' : undefined;
+    }
+    // Whether it was rightly cancelled is checked for each run.
+    case 'cancelled':
+      return 'cancelled before its call';
+    case 'timedOut':
+      return timeoutMs !== undefined && faultBetween(faults, instant - RECOVERY_MS, record.endedAt ?? instant)
+        ? 'timed out near a fault'
+        : undefined;
+    case undefined:
+    default:
+      return undefined;
+  }
 }
 
 function hasEarlierUnderWay(traces: ReadonlyMap<number, Traces>, instant: number): boolean {

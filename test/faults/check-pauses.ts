@@ -58,7 +58,8 @@ export const isInPause = ({ scheduledAt, pause }: RunRecord, instant: number) =>
 /** The instants up to `horizon` at which a job was certainly paused and its schedule certainly due. */
 function pausedInstants(history: JobHistory, horizon: number): number[] {
   return history.changes.flatMap(({ until, after: { exists, paused, schedule } }, index) => {
-    if (!exists || !paused || schedule === null || until === Infinity) return [];
+    // A job with `maxRuns` may be completed by then.
+    if (!exists || !paused || !schedule || schedule.maxRuns !== undefined || until === Infinity) return [];
     const end = Math.min(horizon, history.changes[index + 1]?.from ?? Infinity);
     return dueBetween(schedule, until, end).filter((instant) =>
       statesAt(history, instant).every(

@@ -1,9 +1,14 @@
+import { checkBackfills } from './check-backfills.ts';
 import { checkCalls } from './check-calls.ts';
+import { checkDrift } from './check-drift.ts';
 import { checkEnd, checkRecovery, recoveryMs } from './check-end.ts';
+import { checkHooks } from './check-hooks.ts';
+import { checkLimits } from './check-limits.ts';
 import { checkManual } from './check-manual.ts';
 import { checkOccurrences } from './check-occurrences.ts';
-import { FAILURES, type Finding, type FindingKind } from './findings.ts';
+import { countFindings, FAILURES, type Finding, type FindingKind } from './findings.ts';
 import { checkPauses } from './check-pauses.ts';
+import { checkRuns } from './check-runs.ts';
 import { historyOf, type JobHistory } from './history.ts';
 import { getOrPut, indexLog, type Traces } from './index-log.ts';
 import type { FaultLog, FaultRecord } from './log.ts';
@@ -40,7 +45,14 @@ export interface Report {
     /** Runs with at least one call, including those that were not certainly expected. */
     runsCalled: number;
     targetCalls: number;
+    callsPerSecond: number;
+    /** Of one attempt. */
     repeatedCalls: number;
+    /** Calls of hooks. */
+    hookCalls: number;
+    /** Calls of a run during another one, and calls over a limit, near a frozen worker. */
+    concurrentNearFreeze: number;
+    overLimitNearFreeze: number;
     workflows: number;
     faults: number;
     pointsNotReached: number;
@@ -60,7 +72,8 @@ export function check(log: FaultLog): Report {
   const faults = [...log.faults].sort((a, b) => a.startedAt - b.startedAt);
   const index = indexLog(log);
   const histories = new Map<string, JobHistory>();
-  for (const [job, operations] of index.operationsOf) histories.set(job, historyOf(job, operations, faults));
+  for (const [job, operations] of index.operationsOf)
+    histories.set(job, historyOf(job, operations, faults, log.horizon));
 
   const findings: Finding[] = [];
   let [expected, called, excused] = [0, 0, 0];
@@ -85,21 +98,21 @@ export function check(log: FaultLog): Report {
     findings.push({ kind: 'phantom', job: null, scheduledAt: null, detail: `workflow ${workflowId}` });
 
   const manual = checkManual(index, log.operations, faults);
-  const calls = checkCalls(log.calls, faults);
-  findings.push(...manual.findings, ...calls.findings, ...checkEnd(log, histories), ...checkRecovery(faults));
+  const calls = checkCalls(index.callsOf, histories, faults);
+  const limits = checkLimits(log.calls, histories, faults);
+  findings.push(
+    ...manual.findings,
+    ...calls.findings,
+    ...limits.findings,
+    ...checkRuns(index, histories, log.operations, faults),
+    ...checkBackfills(index, log.operations, faults),
+    ...checkHooks(index, histories, faults),
+    ...checkDrift(log.jobs, histories),
+    ...checkEnd(log, histories),
+    ...checkRecovery(faults),
+  );
 
-  const counts: Record<FindingKind, number> = {
-    missing: 0,
-    duplicate: 0,
-    phantom: 0,
-    stuck: 0,
-    repeated: 0,
-    state: 0,
-    recovery: 0,
-    late: 0,
-    silent: 0,
-  };
-  for (const { kind } of findings) counts[kind]++;
+  const counts = countFindings(findings);
   const apiCalls = log.operations.reduce((sum, operation) => sum + operation.calls.length, 0);
   return {
     passed: FAILURES.every((kind) => counts[kind] === 0),
@@ -120,7 +133,11 @@ export function check(log: FaultLog): Report {
       calledManualRuns: manual.called,
       runsCalled: new Set(log.calls.map(({ run }) => run)).size,
       targetCalls: log.calls.length,
+      callsPerSecond: Math.round((log.calls.length / (log.horizon - log.startedAt)) * 10_000) / 10,
       repeatedCalls: calls.repeated,
+      hookCalls: log.calls.filter(({ hook }) => hook).length,
+      concurrentNearFreeze: calls.concurrentNearFreeze,
+      overLimitNearFreeze: limits.overLimitNearFreeze,
       workflows: log.workflows.length,
       faults: faults.length,
       pointsNotReached: faults.filter(({ reached }) => !reached).length,

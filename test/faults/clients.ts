@@ -1,15 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createRandom, type Random } from '../support/random.ts';
+import { passEndOfPause } from './end-of-pause.ts';
 import {
   changeJob,
   createJob,
   deleteJob,
   labelJob,
-  runJob,
   setPaused,
   type BenchJob,
   type OperationContext,
 } from './job-operations.ts';
+import { backfillJob, cancelRun, retryRun, runJob } from './run-operations.ts';
 
 /** Clients that create, change and delete jobs until they are stopped. */
 export interface Clients {
@@ -41,44 +42,52 @@ export async function withFreeJob(
   return true;
 }
 
-/** Schedules with instants end by themselves, and are not changed. */
-export const hasNoEnd = ({ schedule }: BenchJob) => schedule.kind !== 'at';
+/** Schedules with instants or `maxRuns` end by themselves: such jobs are not paused. */
+export const hasNoEnd = ({ schedule }: BenchJob) => schedule.kind !== 'at' && schedule.maxRuns === undefined;
+const isChangeable = ({ schedule }: BenchJob) => schedule.kind !== 'at';
+const any = () => true;
+
+/** What the clients do, and how often. */
+const STEPS: readonly {
+  share: number;
+  wanted: (job: BenchJob) => boolean;
+  act: (context: OperationContext, job: BenchJob) => Promise<void>;
+}[] = [
+  {
+    share: 0.08,
+    wanted: (job) => hasNoEnd(job) && !job.paused,
+    act: (context, job) => setPaused(context, job, true),
+  },
+  {
+    share: 0.1,
+    wanted: (job) => hasNoEnd(job) && job.paused,
+    act: (context, job) => setPaused(context, job, false),
+  },
+  { share: 0.1, wanted: (job) => hasNoEnd(job) && !job.paused, act: passEndOfPause },
+  { share: 0.16, wanted: any, act: runJob },
+  { share: 0.14, wanted: isChangeable, act: changeJob },
+  { share: 0.08, wanted: any, act: cancelRun },
+  { share: 0.06, wanted: any, act: retryRun },
+  { share: 0.04, wanted: isChangeable, act: backfillJob },
+  { share: 0.09, wanted: any, act: deleteJob },
+];
+const LABEL_SHARE = 0.1;
 
 /** Starts the clients. Each has its own seed. */
 export function startClients(shared: Omit<OperationContext, 'random'>, seed: number): Clients {
-  const { jobs, load, features } = shared;
+  const { jobs, load } = shared;
   let stopping = false;
 
   const step = async (context: OperationContext) => {
     const { random } = context;
-    const alive = jobs.filter((job) => !job.gone && (hasNoEnd(job) || !isOver(job)));
+    const alive = jobs.filter((job) => !job.gone && (job.schedule.kind !== 'at' || !isOver(job)));
     if (alive.length < load.jobs) return void (await createJob(context));
-    const choice = random.next();
-    const take = (wanted: (job: BenchJob) => boolean, act: (job: BenchJob) => Promise<void>) =>
-      withFreeJob(jobs, random, wanted, act);
-    if (choice < 0.3) {
-      const paused = jobs.some((job) => job.paused && !job.gone) && random.chance(0.6);
-      await take(
-        (job) => hasNoEnd(job) && job.paused === paused,
-        (job) => setPaused(context, job, !paused),
-      );
-    } else if (choice < 0.5) {
-      await take(
-        () => true,
-        (job) => runJob(context, job),
-      );
-    } else if (choice < 0.7) {
-      if (features.put || features.patch) await take(hasNoEnd, (job) => changeJob(context, job));
-    } else if (choice < 0.85) {
-      if (!features.patch) return;
-      const present = jobs.filter((job) => !job.gone);
-      if (present.length > 0) await labelJob(context, random.pick(present));
-    } else if (choice < 0.95) {
-      await take(
-        (job) => hasNoEnd(job) || isOver(job) || random.chance(0.2),
-        (job) => deleteJob(context, job),
-      );
+    let choice = random.next();
+    for (const { share, wanted, act } of STEPS) {
+      choice -= share;
+      if (choice < 0) return void (await withFreeJob(jobs, random, wanted, (job) => act(context, job)));
     }
+    if (choice < LABEL_SHARE) await labelJob(context, random.pick(alive));
   };
 
   const running = Array.from({ length: CLIENTS }, async (_, index) => {

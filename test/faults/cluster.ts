@@ -21,6 +21,7 @@ import {
   type KillableTemporal,
 } from './servers.ts';
 import { supervise, type SupervisedProcess } from './supervised-process.ts';
+import { startUserWorker, type UserWorker } from './user-target/start-user-worker.ts';
 import { watchTransactions, type TransactionWatch } from './transactions.ts';
 
 /** An API or worker, with its own proxies to both servers. */
@@ -48,6 +49,8 @@ export interface Cluster {
   target: RecordingTarget;
   /** The URL that jobs call: the target behind its proxy. */
   targetUrl: string;
+  /** For the jobs whose target is a workflow or an activity. */
+  userWorker: UserWorker;
   /** For reading the tables, through a proxy that only follows the server when it moves. */
   db: pg.Pool;
   toDb: FaultProxy;
@@ -164,6 +167,11 @@ async function bringUp(
   const numbers = Array.from({ length: EACH }, (_, index) => index + 1);
   const apis = await Promise.all(numbers.map((number) => startMember('api', number)));
   const workers = await Promise.all(numbers.map((number) => startMember('worker', number)));
+  const userWorker = startUserWorker(
+    `127.0.0.1:${temporal.port()}`,
+    path.join(folder, 'logs', 'user-worker.log'),
+  );
+  stops.push(() => userWorker.stop());
   writeFileSync(path.join(folder, 'ports.json'), JSON.stringify(taken));
   return {
     apis,
@@ -174,6 +182,7 @@ async function bringUp(
     toTarget,
     target,
     targetUrl: `http://127.0.0.1:${toTarget.port}`,
+    userWorker,
     ...{ db, toDb },
     temporalClient: new Client({ connection, namespace: 'default' }),
     exits,

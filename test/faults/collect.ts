@@ -1,13 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Cluster } from './cluster.ts';
-import { fromApiSchedule } from './job-choice.ts';
-import type { JobRecord, RunRecord, TargetCall, WorkflowRecord } from './log.ts';
+import { fromApiSchedule } from './api-schedule.ts';
+import { listHeld, listScheduled } from './held-schedules.ts';
+import type { AttemptRecord, JobRecord, RunRecord, TargetCall, WorkflowRecord } from './log.ts';
 
 const POLL_MS = 1_000;
 /** Temporal's lists are eventually consistent: they count as final when they have not changed for this time. */
 const STEADY_MS = 6_000;
-
-const SCHEDULE_ID = /^scheduler-job-([0-9a-f-]{36})$/;
 
 /** The final state, read from Temporal, the tables and the API. */
 export interface Collected {
@@ -41,7 +40,7 @@ async function describeState(cluster: Cluster) {
               (SELECT count(*) FROM jobs WHERE observed_generation <> generation) AS unsynced,
               (SELECT coalesce(json_agg(id), '[]') FROM jobs WHERE deleted_at IS NOT NULL) AS deleted`,
     ),
-    listScheduled(cluster),
+    listScheduled(cluster.temporalClient),
   ]);
   const [tables] = rows;
   return {
@@ -103,26 +102,30 @@ async function listRuns({ db }: Cluster): Promise<RunRecord[]> {
     scheduled_at: Date;
     state: string;
     reason: string | null;
-    attempts: number;
+    reason_code: string | null;
+    ended_at: Date | null;
+    attempts: { number: number; outcome: string; startedAt: string; endedAt: string }[];
     last_scheduled_at: Date | null;
     occurrences: number | null;
+    cause: { runId: string } | null;
+    backfill_id: string | null;
   }>(
-    `SELECT id, job_id, trigger, scheduled_at, state, reason, jsonb_array_length(attempts) AS attempts,
-            last_scheduled_at, occurrences
+    `SELECT id, job_id, trigger, scheduled_at, state, reason, reason_code, ended_at, attempts, last_scheduled_at,
+            occurrences, cause, backfill_id
      FROM runs`,
   );
-  return rows.map(({ id, job_id, trigger, scheduled_at, state, reason, attempts, ...pause }) => ({
-    id,
-    job: job_id,
-    trigger,
-    scheduledAt: scheduled_at.getTime(),
-    state,
-    reason,
-    attempts,
-    pause: pause.last_scheduled_at && {
-      until: pause.last_scheduled_at.getTime(),
-      count: pause.occurrences ?? 0,
+  return rows.map(({ id, trigger, state, reason, attempts, cause, ...row }) => ({
+    ...{ id, job: row.job_id, trigger, scheduledAt: row.scheduled_at.getTime() },
+    ...{ state, reason, reasonCode: row.reason_code, endedAt: row.ended_at?.getTime() ?? null },
+    attempts: attempts.map(({ number, outcome, startedAt, endedAt }): AttemptRecord => ({
+      ...{ number, outcome, startedAt: Date.parse(startedAt), endedAt: Date.parse(endedAt) },
+    })),
+    pause: row.last_scheduled_at && {
+      until: row.last_scheduled_at.getTime(),
+      count: row.occurrences ?? 0,
     },
+    ...(cause === null ? {} : { cause: cause.runId }),
+    ...(row.backfill_id === null ? {} : { backfill: row.backfill_id }),
   }));
 }
 
@@ -130,13 +133,13 @@ interface ApiJob {
   id: string;
   name: string;
   state: string;
-  schedule: Record<string, unknown>;
+  schedule: Parameters<typeof fromApiSchedule>[0];
   sync: { state: string };
 }
 
 /** Reads existing jobs from the API, and deleted ones from the table. */
 async function listJobs(cluster: Cluster): Promise<JobRecord[]> {
-  const scheduled = await listScheduled(cluster);
+  const held = await listHeld(cluster.temporalClient);
   const jobs: JobRecord[] = [];
   const [api] = cluster.apis;
   for (let path: string | undefined = '/jobs?limit=100'; path !== undefined;) {
@@ -145,11 +148,8 @@ async function listJobs(cluster: Cluster): Promise<JobRecord[]> {
     for (const { id, name, state, schedule, sync } of items) {
       jobs.push({
         ...{ id, name, state, deleted: false },
-        ...{
-          synced: sync.state === 'synced',
-          schedule: fromApiSchedule(schedule),
-          scheduled: scheduled.has(id),
-        },
+        ...{ synced: sync.state === 'synced', schedule: fromApiSchedule(schedule) },
+        held: held.get(id) ?? null,
       });
     }
     path = nextCursor === null ? undefined : `/jobs?limit=100&cursor=${nextCursor}`;
@@ -158,15 +158,6 @@ async function listJobs(cluster: Cluster): Promise<JobRecord[]> {
     'SELECT id, name, state, observed_generation = generation AS synced FROM jobs WHERE deleted_at IS NOT NULL',
   );
   for (const row of rows)
-    jobs.push({ ...row, deleted: true, schedule: null, scheduled: scheduled.has(row.id) });
+    jobs.push({ ...row, deleted: true, schedule: null, held: held.get(row.id) ?? null });
   return jobs;
-}
-
-async function listScheduled({ temporalClient }: Cluster): Promise<Set<string>> {
-  const ids = new Set<string>();
-  for await (const { scheduleId } of temporalClient.schedule.list()) {
-    const job = SCHEDULE_ID.exec(scheduleId)?.[1];
-    if (job !== undefined) ids.add(job);
-  }
-  return ids;
 }

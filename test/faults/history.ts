@@ -1,4 +1,4 @@
-import type { FaultRecord, OperationRecord, Overlap, PlainSchedule } from './log.ts';
+import type { FaultRecord, JobTraits, OperationRecord, PlainSchedule } from './log.ts';
 import { clockOffBetween } from './near-faults.ts';
 import { dueBetween, isDue } from './oracle.ts';
 
@@ -9,10 +9,12 @@ export const TOLERANCE_MS = 1_500;
 interface JobState {
   exists: boolean;
   paused: boolean;
+  /** When the pause ends by itself. */
+  pausedUntil: number | null;
   schedule: PlainSchedule | null;
 }
 
-/** An operation that changes the state of a job. It took effect at some time from `from` to `until`. */
+/** An operation, or the end of a pause, that changes the state of a job. It took effect at some time from `from` to `until`. */
 export interface Change {
   kind: OperationRecord['kind'];
   from: number;
@@ -23,11 +25,12 @@ export interface Change {
 /** The history of one job, from the operations of the clients. */
 export interface JobHistory {
   jobId: string;
-  overlap: Overlap;
+  traits: JobTraits;
   changes: Change[];
 }
 
-const NOTHING: JobState = { exists: false, paused: false, schedule: null };
+const NOTHING: JobState = { exists: false, paused: false, pausedUntil: null, schedule: null };
+const NO_TRAITS: JobTraits = { target: 'http', overlap: 'allowAll', script: 'prompt', maxAttempts: 1 };
 
 /** From the first call of an operation to its answer. Without an answer it may take effect at any time. */
 export function windowOf(operation: OperationRecord): { from: number; until: number } {
@@ -37,13 +40,14 @@ export function windowOf(operation: OperationRecord): { from: number; until: num
 }
 
 /**
- * Derives the history of a job from its operations, which the clients called one after another. A process whose clock is off
+ * Derives the history of a job up to `horizon` from its operations, which the clients called one after another. A process whose clock is off
  * dates changes by its own clock, so they take effect as much earlier or later.
  */
 export function historyOf(
   jobId: string,
   operations: OperationRecord[],
   faults: readonly FaultRecord[],
+  horizon: number,
 ): JobHistory {
   const ordered = operations
     .map((operation) => ({ operation, ...windowOf(operation) }))
@@ -53,35 +57,47 @@ export function historyOf(
       return { operation, from: from - offMs, until: until + offMs };
     });
   let state = NOTHING;
-  let overlap: Overlap = 'allowAll';
+  let traits = NO_TRAITS;
   const changes: Change[] = [];
+  // A pause ends at its `until`, whoever notices when. If an operation takes effect about then, either may be the first.
+  const endPause = (before: number) => {
+    const { paused, pausedUntil } = state;
+    if (!paused || pausedUntil === null || pausedUntil > before) return;
+    state = { ...state, paused: false, pausedUntil: null };
+    changes.push({ kind: 'resume', from: pausedUntil, until: pausedUntil, after: state });
+  };
   for (const { operation, from, until } of ordered) {
     const refused = operation.outcome === 'refused';
     // A refused operation changes nothing, unless an earlier call of it was never answered.
     if (refused && operation.calls.every((call) => call.status !== null)) continue;
+    if (apply(state, operation) === state) continue;
+    endPause(until);
     const after = apply(state, operation);
-    if (after === state) continue;
-    overlap = operation.overlap ?? overlap;
+    traits = operation.traits ?? traits;
     changes.push({ kind: operation.kind, from, until: refused ? Infinity : until, after });
     state = after;
   }
-  return { jobId, overlap, changes };
+  endPause(horizon);
+  return { jobId, traits, changes };
 }
 
-function apply(state: JobState, { kind, schedule }: OperationRecord): JobState {
+function apply(state: JobState, { kind, schedule, pausedUntil }: OperationRecord): JobState {
   switch (kind) {
     case 'create':
-      return { exists: true, paused: false, schedule };
+      return { exists: true, paused: false, pausedUntil: null, schedule };
     case 'change':
       return { ...state, schedule };
     case 'pause':
-      return { ...state, paused: true };
+      return { ...state, paused: true, pausedUntil };
     case 'resume':
-      return { ...state, paused: false };
+      return { ...state, paused: false, pausedUntil: null };
     case 'delete':
       return { ...state, exists: false };
     case 'label':
     case 'run':
+    case 'cancel':
+    case 'retry':
+    case 'backfill':
       return state;
   }
 }
@@ -123,3 +139,7 @@ export function expectedInstants(history: JobHistory, horizon: number): Map<numb
   });
   return expected;
 }
+
+/** The most scheduled runs that a job may have by any of its definitions; Infinity without a limit. */
+export const mostRuns = ({ changes }: JobHistory): number =>
+  Math.max(...changes.map(({ after }) => after.schedule?.maxRuns ?? Infinity));

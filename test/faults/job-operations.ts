@@ -1,16 +1,21 @@
 import { randomUUID } from 'node:crypto';
 import type { Random } from '../support/random.ts';
 import { callApi, type ApiPlace, type ApiRequest, type ApiResult } from './api-caller.ts';
-import { chooseOverlap, chooseSchedule, toApiSchedule, type Load } from './job-choice.ts';
-import type { OperationKind, OperationRecord, Overlap, PlainSchedule } from './log.ts';
+import { targetPath } from './answers.ts';
+import { toApiSchedule } from './api-schedule.ts';
+import { chooseSchedule, withMoreRuns, type Load } from './job-choice.ts';
+import type { JobTraits, OperationKind, OperationRecord, PlainSchedule } from './log.ts';
+import { USER_TASK_QUEUE, type UserCall } from './user-target/user-call.ts';
 
 /** A job, as its clients know it. */
 export interface BenchJob {
   name: string;
   id: string;
-  overlap: Overlap;
+  traits: JobTraits;
   schedule: PlainSchedule;
   paused: boolean;
+  /** When its pause ends by itself. */
+  pausedUntil: number | null;
   /** Whether a client is changing it. Meanwhile the others change only its labels. */
   busy: boolean;
   gone: boolean;
@@ -27,6 +32,9 @@ export interface OperationContext {
   apis: readonly ApiPlace[];
   random: Random;
   targetUrl: string;
+  /** The target without its proxy, for workflows and activities of users. */
+  directUrl: string;
+  drawTraits: () => JobTraits;
   load: Load;
   features: Features;
   jobs: BenchJob[];
@@ -50,15 +58,15 @@ export async function createJob(
   name = `job-${randomUUID()}`,
 ): Promise<BenchJob | undefined> {
   const { random, jobs, load } = context;
-  const schedule = chooseSchedule(random, load, true);
-  const overlap = chooseOverlap(random);
+  const traits = context.drawTraits();
+  const schedule = chooseSchedule(random, load, traits, true);
   const result = await callApi(
     context.apis,
     random,
     {
       method: 'POST',
       path: '/jobs',
-      body: jobInput(context, { name, overlap, schedule }),
+      body: jobInput(context, { name, traits, schedule }),
       idempotencyKey: randomUUID(),
     },
     context.first,
@@ -68,12 +76,21 @@ export async function createJob(
   if (id === undefined && result.answer?.status === 409) id = await findByName(context, name, result);
   note(
     context,
-    { kind: 'create', jobName: name, jobId: id ?? null, schedule, overlap },
+    { kind: 'create', jobName: name, jobId: id ?? null, schedule, traits },
     result,
     id !== undefined,
   );
   if (id === undefined) return undefined;
-  const job: BenchJob = { name, id, overlap, schedule, paused: false, busy: false, gone: false };
+  const job: BenchJob = {
+    name,
+    id,
+    traits,
+    schedule,
+    paused: false,
+    pausedUntil: null,
+    busy: false,
+    gone: false,
+  };
   jobs.push(job);
   return job;
 }
@@ -88,7 +105,10 @@ async function findByName({ apis, random }: OperationContext, name: string, resu
 /** Changes the schedule of a job, by PUT or PATCH. */
 export async function changeJob(context: OperationContext, job: BenchJob): Promise<void> {
   const { random, features } = context;
-  const schedule = chooseSchedule(random, context.load, false);
+  const schedule =
+    job.schedule.maxRuns === undefined
+      ? chooseSchedule(random, context.load, job.traits, false)
+      : withMoreRuns(random, job.schedule);
   const whole = features.put && (!features.patch || random.chance(0.5));
   const request: ApiRequest = whole
     ? { method: 'PUT', path: pathOf(job), body: jobInput(context, { ...job, schedule }) }
@@ -124,29 +144,25 @@ export async function labelJob(context: OperationContext, job: BenchJob): Promis
   note(context, { kind: 'label', ...named(job) }, result, result.answer?.status === 200);
 }
 
-/** Pauses a job, or resumes it. */
-export async function setPaused(context: OperationContext, job: BenchJob, paused: boolean): Promise<void> {
+/** Pauses a job, for good or until an instant, or resumes it. */
+export async function setPaused(
+  context: OperationContext,
+  job: BenchJob,
+  paused: boolean,
+  until: number | null = null,
+): Promise<void> {
   const kind = paused ? 'pause' : 'resume';
-  const request: ApiRequest = { method: 'POST', path: `${pathOf(job)}/${kind}` };
-  const result = await callApi(context.apis, context.random, request, context.first);
-  const done = result.answer?.status === 200;
-  if (done) job.paused = paused;
-  note(context, { kind, ...named(job) }, result, done);
-  // Its state is unknown now, so it is deleted: it could not be checked any more.
-  if (!result.answer) await deleteJob(context, job);
-}
-
-/** Runs a job now. */
-export async function runJob(context: OperationContext, job: BenchJob): Promise<void> {
   const request: ApiRequest = {
-    method: 'POST',
-    path: `${pathOf(job)}/run`,
-    idempotencyKey: randomUUID(),
+    ...{ method: 'POST', path: `${pathOf(job)}/${kind}` },
+    ...(until === null ? {} : { body: { until: new Date(until).toISOString() } }),
   };
   const result = await callApi(context.apis, context.random, request, context.first);
-  const done = result.answer?.status === 202;
-  const runId = done ? (result.answer?.body as { id: string }).id : null;
-  note(context, { kind: 'run', runId, ...named(job) }, result, done);
+  const done = result.answer?.status === 200;
+  if (done) Object.assign(job, { paused, pausedUntil: until });
+  note(context, { kind, pausedUntil: until, ...named(job) }, result, done);
+  // If its state is unknown now, it is deleted: it could not be checked any more. An `until` can pass between two calls.
+  const isUnknown = until !== null && !done && result.calls.length > 1;
+  if (!result.answer || isUnknown) await deleteJob(context, job);
 }
 
 /** Deletes a job. After a 404, an earlier call whose answer was lost has deleted it. */
@@ -159,24 +175,51 @@ export async function deleteJob(context: OperationContext, job: BenchJob): Promi
   note(context, { kind: 'delete', ...named(job) }, result, done);
 }
 
-const pathOf = ({ id }: BenchJob) => `/jobs/${id}`;
-const named = ({ name, id }: BenchJob) => ({ jobName: name, jobId: id });
+export const pathOf = ({ id }: BenchJob) => `/jobs/${id}`;
+export const named = ({ name, id }: BenchJob) => ({ jobName: name, jobId: id });
 
 function jobInput(
-  { targetUrl }: OperationContext,
-  { name, overlap, schedule }: Pick<BenchJob, 'name' | 'overlap' | 'schedule'>,
+  context: OperationContext,
+  { name, traits, schedule }: Pick<BenchJob, 'name' | 'traits' | 'schedule'>,
 ) {
+  const { overlap, limits, hookAfter, maxAttempts, timeoutMs } = traits;
+  const hook = { target: { type: 'http', url: context.targetUrl + targetPath('hook', name) } };
+  const { key, maxConcurrent, rate } = limits ?? {};
   return {
     name,
     schedule: toApiSchedule(schedule),
-    target: { type: 'http', url: `${targetUrl}/${name}`, timeout: '20s' },
-    policy: { overlap, catchupWindow: '1h' },
-    // A target that cannot be reached for a while must not make a run fail.
-    retry: { maxAttempts: 50, initialInterval: '1s', backoffCoefficient: 1.5, maxInterval: '3s' },
+    target: targetOf(context, name, traits),
+    policy: {
+      ...{ overlap, catchupWindow: '1h' },
+      ...(key === undefined ? {} : { concurrencyKey: key }),
+      ...(maxConcurrent === undefined ? {} : { maxConcurrent }),
+      ...(rate ? { rateLimit: { max: rate.max, per: `${rate.perMs / 1_000}s` } } : {}),
+    },
+    retry: { maxAttempts, initialInterval: '1s', backoffCoefficient: 1.5, maxInterval: '3s' },
+    ...(timeoutMs === undefined ? {} : { timeout: `${timeoutMs / 1_000}s` }),
+    ...(hookAfter === undefined ? {} : { onFailure: { after: hookAfter, ...hook }, onRecovery: hook }),
   };
 }
 
-function note(
+function targetOf(
+  { targetUrl, directUrl }: OperationContext,
+  name: string,
+  { target, script }: JobTraits,
+): Record<string, unknown> {
+  const path = targetPath(script, name);
+  if (target === 'http') return { type: 'http', url: targetUrl + path, timeout: '20s' };
+  const call: UserCall = {
+    url: directUrl + path,
+    ...{ job: '{{jobId}}', run: '{{runId}}', scheduledAt: '{{scheduledAt}}', attempt: '{{attempt}}' },
+  };
+  const common = { type: target, taskQueue: USER_TASK_QUEUE, args: [call] };
+  return target === 'workflow'
+    ? { ...common, workflowType: 'callAsWorkflow' }
+    : { ...common, activityType: 'callTarget', timeout: '20s', heartbeatTimeout: '6s' };
+}
+
+/** Adds an operation to the log. */
+export function note(
   { operations }: OperationContext,
   what: { kind: OperationKind; jobName: string; jobId: string | null } & Partial<OperationRecord>,
   { calls, answer }: ApiResult,
@@ -184,9 +227,7 @@ function note(
 ): void {
   operations.push({
     id: randomUUID(),
-    schedule: null,
-    overlap: null,
-    runId: null,
+    ...{ schedule: null, traits: null, pausedUntil: null, runId: null, backfill: null },
     ...what,
     calls,
     outcome: done ? 'done' : answer ? 'refused' : 'unknown',

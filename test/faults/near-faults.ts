@@ -72,3 +72,14 @@ export function mayBeEarlyBy(faults: readonly FaultRecord[], instant: number): n
   });
   return EARLY_MS + Math.max(0, ...ahead);
 }
+
+/** How long after SIGCONT a process may do what it was about to do. */
+const THAW_MS = 5_000;
+
+/** Returns whether a worker was frozen, or had just been, at some moment from `from` to `until`. */
+export function freezeBetween(faults: readonly FaultRecord[], from: number, until: number): boolean {
+  return faults.some(
+    ({ kind, startedAt, endedAt }) =>
+      /^stop .*worker/.test(kind) && startedAt <= until && endedAt + THAW_MS >= from,
+  );
+}

@@ -12,7 +12,7 @@ import { chooseKinds, createDeck, type DeckOptions } from './deck.ts';
 import { FAILURES } from './findings.ts';
 import { injectFaults, type FaultBounds } from './injector.ts';
 import { readFeatures, type BenchJob, type OperationContext } from './job-operations.ts';
-import type { Load } from './job-choice.ts';
+import { createTraitsDeck, type Load } from './job-choice.ts';
 import type { FaultLog, FaultRecord } from './log.ts';
 import { readLog, readTransactions, writeLog, writeReport, writeTransactions } from './log-files.ts';
 
@@ -31,7 +31,7 @@ export interface FaultRunOptions extends DeckOptions {
   signal?: AbortSignal;
 }
 
-const JOBS = 24;
+const JOBS = 40;
 /** The average time of a fault and its recovery. */
 const SECONDS_PER_FAULT = 11;
 /** Runs per second, if no number of targets is wanted. */
@@ -86,6 +86,8 @@ async function run(options: FaultRunOptions, cluster: Cluster): Promise<FaultLog
   const shared: Omit<OperationContext, 'random'> = {
     apis: cluster.apis,
     targetUrl: cluster.targetUrl,
+    directUrl: `http://127.0.0.1:${cluster.target.port}`,
+    drawTraits: createTraitsDeck(createRandom(seed + 2)),
     load: chooseLoad(wanted),
     features,
     jobs: [] as BenchJob[],

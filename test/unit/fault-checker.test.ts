@@ -1,30 +1,33 @@
 import { describe, expect, test } from '@jest/globals';
 import { check } from '../faults/check.ts';
 import type { FindingKind } from '../faults/findings.ts';
-import type { FaultLog, OperationKind, OperationRecord, PlainSchedule, TargetCall } from '../faults/log.ts';
-import { dueBetween, isDue } from '../faults/oracle.ts';
+import type { FaultLog, OperationRecord, TargetCall } from '../faults/log.ts';
+import {
+  addRun,
+  BEGIN,
+  cleanLog as cleanLogOf,
+  dropRun,
+  FAULT,
+  idOf,
+  runOf,
+  traitsWith,
+  type PlannedJob,
+} from '../support/clean-fault-log.ts';
 import { createRandom, type Random } from '../support/random.ts';
 
-// A log as the fault bench writes it, of a service without errors. Then one error is planted, and the checker must report
-// it under the right kind. Each error is planted at many random places.
-const BEGIN = Date.UTC(2026, 0, 1);
-const HORIZON = BEGIN + 600_000;
+// One error is planted in a log without errors, and the checker must report it under the right kind. Each error is planted
+// at many random places.
 const PLACES = 40;
-const FAULT = { startedAt: BEGIN + 300_000, endedAt: BEGIN + 303_000 };
 
-const idOf = (number: number) => `00000000-0000-7000-8000-${String(number).padStart(12, '0')}`;
-const runOf = (job: string, instant: number) => `run of ${job} at ${instant}`;
-const toText = (instant: number) => new Date(instant).toISOString().replace('.000Z', 'Z');
-
-/** An operation on a job, and its time in seconds from the beginning. Each operation takes 100 ms. */
-type Step = [kind: OperationKind, second: number, schedule?: PlainSchedule];
-
-const JOBS: { overlap: 'allowAll' | 'bufferAll' | 'skip'; steps: Step[] }[] = [
-  { overlap: 'allowAll', steps: [['create', 10.3, { kind: 'every', seconds: 4, offset: 1 }]] },
-  { overlap: 'bufferAll', steps: [['create', 20.3, { kind: 'cron', step: 7 }]] },
-  { overlap: 'skip', steps: [['create', 30.3, { kind: 'every', seconds: 5, offset: 0 }]] },
+const JOBS: PlannedJob[] = [
+  { traits: traitsWith(), steps: [['create', 10.3, { kind: 'every', seconds: 4, offset: 1 }]] },
+  { traits: traitsWith({ overlap: 'bufferAll' }), steps: [['create', 20.3, { kind: 'cron', step: 7 }]] },
   {
-    overlap: 'allowAll',
+    traits: traitsWith({ overlap: 'skip' }),
+    steps: [['create', 30.3, { kind: 'every', seconds: 5, offset: 0 }]],
+  },
+  {
+    traits: traitsWith(),
     steps: [
       ['create', 12.3, { kind: 'every', seconds: 6, offset: 2 }],
       ['pause', 100.5],
@@ -34,7 +37,7 @@ const JOBS: { overlap: 'allowAll' | 'bufferAll' | 'skip'; steps: Step[] }[] = [
     ],
   },
   {
-    overlap: 'bufferAll',
+    traits: traitsWith({ overlap: 'bufferAll' }),
     steps: [
       ['create', 15.3, { kind: 'every', seconds: 9, offset: 3 }],
       ['change', 250.5, { kind: 'cron', step: 8 }],
@@ -42,112 +45,22 @@ const JOBS: { overlap: 'allowAll' | 'bufferAll' | 'skip'; steps: Step[] }[] = [
     ],
   },
   {
-    overlap: 'allowAll',
+    traits: traitsWith(),
     steps: [
       ['create', 40.3, { kind: 'at', instants: [60, 61, 90, 150].map((second) => BEGIN + second * 1_000) }],
     ],
   },
 ];
 
-/** The runs that a service without errors would start, given the instants at which the operations took effect. */
-function cleanLog(): FaultLog {
-  const log: FaultLog = {
-    ...{ seed: 0, startedAt: BEGIN, horizon: HORIZON },
-    ...{ operations: [], calls: [], faults: [], workflows: [], runs: [], jobs: [], exits: [] },
-  };
-  JOBS.forEach(({ overlap, steps }, index) => {
-    const job = idOf(index);
-    steps.forEach(([kind, second, schedule], step) => {
-      const calledAt = BEGIN + second * 1_000;
-      const operation: OperationRecord = {
-        ...{ id: `${job}/${step}`, kind, jobName: `job ${index}`, jobId: job },
-        schedule: schedule ?? null,
-        overlap: kind === 'create' ? overlap : null,
-        calls: [
-          { api: 1, method: 'POST', path: '/', calledAt, endedAt: calledAt + 100, status: 200, code: null },
-        ],
-        outcome: 'done',
-        runId: kind === 'run' ? idOf(900 + index) : null,
-      };
-      log.operations.push(operation);
-      if (kind === 'run') addRun(log, job, calledAt + 50, operation.runId ?? '', true);
-    });
-    for (let instant = BEGIN; instant <= HORIZON; instant += 1_000) {
-      const schedule = scheduleAt(steps, instant);
-      if (schedule && isDue(schedule, instant)) addRun(log, job, instant, runOf(job, instant), false);
-    }
-    addPause(log, job, steps);
-    const last = steps[steps.length - 1]?.[0];
-    const schedule =
-      scheduleAt(
-        steps.filter(([kind]) => kind !== 'delete'),
-        HORIZON,
-      ) ?? null;
-    log.jobs.push({
-      ...{ id: job, name: `job ${index}`, deleted: last === 'delete', synced: true, schedule },
-      state: schedule?.kind === 'at' ? 'completed' : 'active',
-      scheduled: last !== 'delete' && schedule?.kind !== 'at',
-    });
-  });
-  log.faults.push({
-    ...{ number: 1, kind: 'kill worker', detail: 'worker-1', reached: true, ...FAULT },
-    checkedFrom: FAULT.endedAt,
-    recovery: {
-      readyAt: FAULT.endedAt + 2_000,
-      onTimeAt: FAULT.endedAt + 1_000,
-      syncedAt: FAULT.endedAt + 300,
-    },
-  });
-  return log;
-}
-
-function scheduleAt(steps: Step[], instant: number): PlainSchedule | undefined {
-  let schedule: PlainSchedule | undefined;
-  let active = false;
-  for (const [kind, second, given] of steps) {
-    if (BEGIN + second * 1_000 >= instant) break;
-    schedule = given ?? schedule;
-    if (kind === 'create' || kind === 'resume') active = true;
-    if (kind === 'pause' || kind === 'delete') active = false;
-  }
-  return active ? schedule : undefined;
-}
-
-/** The runs that a service without errors records for the pauses of a job. */
-function addPause(log: FaultLog, job: string, steps: Step[]): void {
-  const schedule = steps[0]?.[2];
-  const [from, until] = (['pause', 'resume'] as const).map(
-    (kind) => BEGIN + (steps.find(([done]) => done === kind)?.[1] ?? 0) * 1_000,
-  ) as [number, number];
-  if (!schedule || from === BEGIN) return;
-  const due = dueBetween(schedule, from, until);
-  log.runs.push({
-    ...{ id: runOf(job, due[0] as number), job, scheduledAt: due[0] as number, trigger: 'schedule' },
-    ...{ state: 'skipped', reason: 'paused', attempts: 0 },
-    pause: { until: due[due.length - 1] as number, count: due.length },
-  });
-}
-
-function addRun(log: FaultLog, job: string, scheduledAt: number, run: string, manual: boolean): void {
-  const at = scheduledAt + 120;
-  log.calls.push({ at, job, run, key: run, scheduledAt, attempt: 1 });
-  log.workflows.push({
-    workflowId: manual ? `scheduler-run-${run}` : `scheduler-job-${job}-${toText(scheduledAt)}`,
-    executionId: `execution of ${run}`,
-    ...{ status: 'COMPLETED', startedAt: at - 60, closedAt: at + 60, resultState: null },
-  });
-  log.runs.push({
-    ...{ id: run, job, scheduledAt, state: 'succeeded', reason: null, attempts: 1, pause: null },
-    trigger: manual ? 'manual' : 'schedule',
-  });
-}
-
-/** Removes a run and all its traces from the log. */
-function dropRun(log: FaultLog, run: string): void {
-  log.calls = log.calls.filter((call) => call.run !== run);
-  log.runs = log.runs.filter(({ id }) => id !== run);
-  log.workflows = log.workflows.filter(({ executionId }) => executionId !== `execution of ${run}`);
-}
+const cleanLog = () => cleanLogOf(JOBS);
+/** A Temporal Schedule, as far as the checker compares it. */
+const HELD = {
+  paused: false,
+  overlap: 'allowAll',
+  taskQueue: 'scheduler',
+  intervals: [[6_000, 2_000] as [number, number]],
+  calendars: 0,
+};
 
 const isNearChange = (call: TargetCall) =>
   JOBS[Number(call.job.slice(-12))]?.steps.some(
@@ -238,6 +151,7 @@ describe('doubled:', () => {
       plant((log, random) => {
         const call = pickCall(log, random);
         log.calls.push({ ...call, at: call.at + 50, run: 'another', key: 'another' });
+        log.runs.push({ ...runRecordOf(log, call), id: 'another' });
       }),
     ).toEqual(everywhere('duplicate'));
   });
@@ -262,12 +176,12 @@ describe('doubled:', () => {
     expect(
       plant((log, random) => {
         const call = pickCall(log, random);
-        log.calls.push({ ...call, at: call.at + 900, attempt: 2 });
+        log.calls.push({ ...call, at: call.at + 900, endedAt: call.at + 905 });
       }),
     ).toEqual(everywhere('repeated'));
     const log = cleanLog();
     const call = log.calls.find(({ at }) => at > FAULT.startedAt) as TargetCall;
-    log.calls.push({ ...call, at: call.at + 9_000 });
+    log.calls.push({ ...call, at: call.at + 9_000, endedAt: call.at + 9_005 });
     expect(check(log)).toMatchObject({ passed: true, figures: { repeatedCalls: 1 } });
   });
 });
@@ -277,7 +191,7 @@ describe('unexpected:', () => {
     expect(
       plant((log, random) => {
         const { job, scheduledAt } = pickCall(log, random, (call) => call.job !== idOf(5));
-        addRun(log, job, scheduledAt + 1_000, 'phantom', false);
+        addRun(log, job, scheduledAt + 1_000, 'phantom', 'schedule');
       }),
     ).toEqual(everywhere('phantom'));
   });
@@ -286,7 +200,7 @@ describe('unexpected:', () => {
       plant((log, random) => {
         const call = pickCall(log, random, ({ job }) => job !== idOf(5));
         dropRun(log, call.run);
-        addRun(log, call.job, call.scheduledAt + random.pick([-1, 1]) * 1_000, 'shifted', false);
+        addRun(log, call.job, call.scheduledAt + random.pick([-1, 1]) * 1_000, 'shifted', 'schedule');
       }),
     ).toEqual(everywhere('missing', 'phantom'));
   });
@@ -299,14 +213,14 @@ describe('unexpected:', () => {
     ];
     for (const [job, second] of instants) {
       const log = cleanLog();
-      addRun(log, idOf(job), BEGIN + second * 1_000, 'phantom', false);
+      addRun(log, idOf(job), BEGIN + second * 1_000, 'phantom', 'schedule');
       expect(check(log).findings.map(({ kind }) => kind)).toEqual(['phantom']);
     }
   });
   test('a call of an unknown job, and a run that was never returned', () => {
     const log = cleanLog();
-    addRun(log, idOf(77), BEGIN + 60_000, 'phantom', false);
-    addRun(log, idOf(0), BEGIN + 60_500, idOf(999), true);
+    addRun(log, idOf(77), BEGIN + 60_000, 'phantom', 'schedule');
+    addRun(log, idOf(0), BEGIN + 60_500, idOf(999), 'run');
     expect(check(log).findings.map(({ kind }) => kind)).toEqual(['phantom', 'phantom']);
   });
   test('a workflow without a call, unless it was skipped near a pause', () => {
@@ -314,7 +228,7 @@ describe('unexpected:', () => {
       const log = cleanLog();
       const at = BEGIN + second * 1_000;
       if (second === 104) withoutFirst(pauseRunOf(log));
-      addRun(log, idOf(3), at, 'skipped', false);
+      addRun(log, idOf(3), at, 'skipped', 'schedule');
       log.calls = log.calls.filter(({ run }) => run !== 'skipped');
       for (const run of log.runs) if (run.id === 'skipped') run.state = 'skipped';
       for (const workflow of log.workflows)
@@ -352,7 +266,12 @@ describe('an occurrence within a pause', () => {
       for (const { run, job, scheduledAt } of [...log.calls])
         if (job === idOf(3) && scheduledAt > BEGIN + 100_500) dropRun(log, run);
       for (const job of log.jobs)
-        if (job.id === idOf(3)) Object.assign(job, { state: 'paused', deleted: false, scheduled: true });
+        if (job.id === idOf(3))
+          Object.assign(job, {
+            state: 'paused',
+            deleted: false,
+            held: { ...HELD, paused: true, intervals: [[6_000, 2_000]] },
+          });
       spoil(pauseRunOf(log));
       return [...new Set(check(log).findings.map(({ kind }) => kind))];
     };
@@ -389,12 +308,17 @@ describe('late, stuck or lost:', () => {
   });
   test('a lost change, a job that is back, a schedule without a job', () => {
     const spoils: ((jobs: FaultLog['jobs']) => void)[] = [
-      ([job]) => job && (job.schedule = { kind: 'every', seconds: 4, offset: 2 }),
-      ([job]) => job && (job.state = 'paused'),
-      ([job]) => job && (job.scheduled = false),
+      ([job]) =>
+        job &&
+        Object.assign(job, {
+          schedule: { kind: 'every', seconds: 4, offset: 2 },
+          held: { ...HELD, intervals: [[4_000, 2_000]] },
+        }),
+      ([job]) => job && Object.assign(job, { state: 'paused', held: { ...job.held, paused: true } }),
+      ([job]) => job && (job.held = null),
       (jobs) => jobs.splice(0, 1),
-      ([, , , job]) => job && (job.scheduled = true),
-      ([, , , job]) => job && Object.assign(job, { deleted: false, scheduled: true }),
+      ([, , , job]) => job && (job.held = HELD),
+      ([, , , job]) => job && Object.assign(job, { deleted: false, held: HELD }),
     ];
     for (const spoil of spoils) {
       const log = cleanLog();
@@ -427,9 +351,10 @@ describe('an operation with an uncertain effect:', () => {
   test('while it is in progress, both outcomes are right', () => {
     const log = spoilPause(({ calls }) => calls[0] && (calls[0].endedAt += 20_000));
     withoutFirst(pauseRunOf(log));
-    for (const second of [104, 116]) addRun(log, idOf(3), BEGIN + second * 1_000, `extra ${second}`, false);
+    for (const second of [104, 116])
+      addRun(log, idOf(3), BEGIN + second * 1_000, `extra ${second}`, 'schedule');
     expect(check(log).findings).toEqual([]);
-    addRun(log, idOf(3), BEGIN + 128_000, 'phantom', false);
+    addRun(log, idOf(3), BEGIN + 128_000, 'phantom', 'schedule');
     expect(check(log).findings.map(({ kind }) => kind)).toEqual(['phantom']);
   });
   test('a refused operation changes nothing', () => {

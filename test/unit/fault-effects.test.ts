@@ -14,17 +14,20 @@ const at = (second: number) => BEGIN + second * 1_000;
 /** Every ten seconds. */
 const history: JobHistory = {
   jobId: JOB,
-  overlap: 'allowAll',
+  traits: { target: 'http', overlap: 'allowAll', script: 'prompt', maxAttempts: 50 },
   changes: [
     {
       ...{ kind: 'create', from: BEGIN + 100, until: BEGIN + 200 },
-      after: { exists: true, paused: false, schedule: { kind: 'every', seconds: 10, offset: 0 } },
+      after: {
+        ...{ exists: true, paused: false, pausedUntil: null },
+        schedule: { kind: 'every', seconds: 10, offset: 0 },
+      },
     },
   ],
 };
 
 const callAt = (time: number, scheduledAt: number, run: string): TargetCall => ({
-  ...{ at: time, job: JOB, run, key: run, scheduledAt, attempt: 1 },
+  ...{ at: time, endedAt: time + 5, status: 200, job: JOB, run, key: run, scheduledAt, attempt: 1 },
 });
 
 function tracesOf(calls: TargetCall[]): Map<number, Traces> {

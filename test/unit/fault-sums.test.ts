@@ -21,7 +21,8 @@ const fault = (kind: string, second: number, recoveredAfterMs: number | null): F
   };
 };
 const call = (run: string, second: number): TargetCall => ({
-  ...{ at: at(second), job: 'job', run, key: run, scheduledAt: at(second), attempt: 1 },
+  ...{ at: at(second), endedAt: at(second), status: 200, job: 'job', run, key: run },
+  ...{ scheduledAt: at(second), attempt: 1 },
 });
 const finding = (kind: Finding['kind'], second: number | null): Finding => ({
   ...{ kind, job: 'job', detail: '' },

@@ -7,11 +7,11 @@ import {
   changeJob,
   createJob,
   deleteJob,
-  runJob,
   setPaused,
   type BenchJob,
   type OperationContext,
 } from '../job-operations.ts';
+import { runJob } from '../run-operations.ts';
 
 const POINT_TIMEOUT_MS = 10_000;
 

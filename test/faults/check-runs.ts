@@ -1,0 +1,176 @@
+import { verdictOf } from './answers.ts';
+import { toText, type Finding, type FindingKind } from './findings.ts';
+import { TOLERANCE_MS, windowOf, type JobHistory } from './history.ts';
+import { getOrPut, type IndexedLog, type Traces } from './index-log.ts';
+import type { FaultRecord, JobTraits, OperationRecord, RunRecord, TargetCall } from './log.ts';
+import { faultBetween, lateAfter, mayBeLost } from './near-faults.ts';
+import { dueBetween } from './oracle.ts';
+
+/** How long a call may still begin, or go on, after its run was cancelled. A first call is not aborted in its first 2 s. */
+const CANCEL_MS = 4_000;
+const OPEN_STATES = ['queued', 'running'];
+const NOT_RUN_STATES = ['skipped', 'missed'];
+
+interface RunContext {
+  record: RunRecord;
+  traces: Traces;
+  history: JobHistory;
+  /** The requests to cancel it. */
+  cancels: readonly OperationRecord[];
+  faults: readonly FaultRecord[];
+}
+
+/**
+ * Compares the records of runs with their calls: every call has its run and its attempt in the record, the state is what
+ * the answers mean, and a cancelled run makes no further call. `faults` are in the order of their start.
+ */
+export function checkRuns(
+  index: IndexedLog,
+  histories: ReadonlyMap<string, JobHistory>,
+  operations: readonly OperationRecord[],
+  faults: readonly FaultRecord[],
+): Finding[] {
+  const findings: Finding[] = [];
+  const cancelsOf = new Map<string, OperationRecord[]>();
+  for (const operation of operations)
+    if (operation.kind === 'cancel') getOrPut(cancelsOf, operation.runId ?? '', () => []).push(operation);
+  const all = [
+    ...[...index.occurrencesOf.values()].flatMap((occurrences) => [...occurrences.values()]),
+    ...index.requested.values(),
+    ...index.backfilled.values(),
+  ];
+  for (const traces of all) {
+    const record = traces.runs.find(({ pause }) => pause === null);
+    const first = traces.calls[0] ?? record;
+    if (!first || isLost(traces, faults)) continue;
+    const find = (kind: FindingKind, detail: string) =>
+      findings.push({ kind, job: first.job, scheduledAt: toText(first.scheduledAt), detail });
+    for (const call of traces.calls) {
+      const isRecorded = traces.runs.some(({ id }) => id === call.run);
+      if (!isRecorded) find('unrecorded', `run ${call.run}: called at ${toText(call.at)}, without a record`);
+    }
+    const history = histories.get(first.job);
+    if (!record || !history || OPEN_STATES.includes(record.state)) continue;
+    const context = { record, traces, history, faults, cancels: cancelsOf.get(record.id) ?? [] };
+    checkAttempts(context, find);
+    checkState(context, find);
+    checkCancelled(context, find);
+    checkWorkflows(context, find);
+  }
+  return findings;
+}
+
+type Find = (kind: FindingKind, detail: string) => void;
+
+/** Whether a part of the record of a run, or a request for it, may be lost. */
+const isLost = ({ calls, runs, workflows }: Traces, faults: readonly FaultRecord[]) =>
+  [
+    ...calls.map(({ at }) => at),
+    ...workflows.map(({ startedAt }) => startedAt),
+    ...runs.map(({ endedAt }) => endedAt ?? 0),
+  ].some((at) => mayBeLost(faults, at));
+
+/** Each attempt that the target saw is recorded. */
+function checkAttempts({ record, traces }: RunContext, find: Find): void {
+  const recorded = new Set(record.attempts.map(({ number }) => number));
+  const called = new Set(traces.calls.filter(({ run }) => run === record.id).map(({ attempt }) => attempt));
+  for (const attempt of called)
+    if (!recorded.has(attempt))
+      find(
+        'unrecorded',
+        `run ${record.id} ${record.state} (${record.reason ?? ''}): attempt ${attempt} was called, and has no record`,
+      );
+}
+
+function checkState(context: RunContext, find: Find): void {
+  const { record, traces, history, faults } = context;
+  const { traits } = history;
+  const { state, reason, reasonCode, scheduledAt, id } = record;
+  if (NOT_RUN_STATES.includes(state)) {
+    if (traces.calls.length > 0) find('state', `run ${id} was called, and is ${state} (${reason ?? ''})`);
+    return;
+  }
+  const verdict = verdictOf(traits.script, scheduledAt);
+  const isNearFault = faultBetween(faults, scheduledAt - CANCEL_MS, record.endedAt ?? Infinity);
+  // Without any call, it is missing.
+  const served = traces.calls.length === 0 || traces.calls.some(({ status }) => status === 200);
+  const isRight = (): boolean => {
+    switch (state) {
+      case 'succeeded':
+        return served;
+      case 'failed':
+        return (
+          reasonCode === 'attemptFailed' && (verdict === 'fails' || (isNearFault && isImpatient(traits)))
+        );
+      case 'timedOut':
+        return traits.timeoutMs !== undefined && (verdict === 'hangs' || isNearFault);
+      case 'cancelled':
+        return isRightlyCancelled(context);
+      default:
+        return false;
+    }
+  };
+  if (!isRight()) find('state', `run ${id} is ${state} (${reason ?? ''}); ${describe(traces.calls)}`);
+}
+
+/** Whether a target that cannot be reached for a few seconds makes a run fail. */
+const isImpatient = ({ maxAttempts }: JobTraits) => maxAttempts <= 2;
+
+/** By a client, or for a later occurrence of its job. */
+function isRightlyCancelled({ record, history, cancels }: RunContext): boolean {
+  const endedAt = (record.endedAt ?? Infinity) + TOLERANCE_MS;
+  if (cancels.some((operation) => mayHaveHappened(operation) && windowOf(operation).from <= endedAt))
+    return true;
+  const { overlap } = history.traits;
+  if (overlap !== 'cancelOther' && overlap !== 'terminateOther') return false;
+  if (record.trigger !== 'schedule') return false;
+  return history.changes.some(
+    ({ after: { schedule } }) =>
+      schedule !== null && dueBetween(schedule, record.scheduledAt + 1, endedAt).length > 0,
+  );
+}
+
+const mayHaveHappened = ({ outcome, calls }: OperationRecord) =>
+  outcome !== 'refused' || calls.some(({ status }) => status === null || status >= 500);
+
+/** After a confirmed cancellation, no call begins, and the run is cancelled unless its last call was over before. */
+function checkCancelled({ record, traces, cancels, faults }: RunContext, find: Find): void {
+  for (const operation of cancels) {
+    if (operation.outcome !== 'done') continue;
+    const { until } = windowOf(operation);
+    const isDisturbed = faultBetween(faults, until - CANCEL_MS, until + CANCEL_MS);
+    const deadline = isDisturbed ? lateAfter(faults, until) : until + CANCEL_MS;
+    const later = traces.calls.find(({ at }) => at > deadline);
+    if (later)
+      find(
+        'cancelled',
+        `run ${record.id}: called ${later.at - until} ms after its cancellation was confirmed`,
+      );
+    const last = traces.calls[traces.calls.length - 1];
+    const wasOver = last?.status !== null && (last?.endedAt ?? Infinity) <= deadline;
+    const isOvertaken = NOT_RUN_STATES.includes(record.state);
+    if (record.state !== 'cancelled' && !wasOver && !isOvertaken)
+      find('cancelled', `run ${record.id}: cancelled by a client, and ${record.state}`);
+  }
+}
+
+/** How a workflow closes in Temporal follows from how its run ended. */
+function checkWorkflows({ record, traces, history }: RunContext, find: Find): void {
+  for (const { workflowId, status } of traces.workflows) {
+    const allowed = ['COMPLETED', 'RUNNING'];
+    if (record.state === 'failed' || record.state === 'timedOut') allowed.push('FAILED');
+    if (record.state === 'cancelled') allowed.push('CANCELLED');
+    if (record.state === 'timedOut') allowed.push('TIMED_OUT', 'CANCELLED');
+    if (history.traits.overlap === 'terminateOther' && record.state === 'cancelled')
+      allowed.push('TERMINATED');
+    if (!allowed.includes(status))
+      find('state', `workflow ${workflowId} is ${status}, and its run ${record.state}`);
+  }
+}
+
+const describe = (calls: readonly TargetCall[]): string =>
+  calls.length === 0
+    ? 'no call'
+    : calls
+        .map(({ at, attempt, status }) => `attempt ${attempt} at ${toText(at)}: ${status ?? 'broken off'}`)
+        .join(', ');
