@@ -1,6 +1,6 @@
 import type { Generated, JSONColumnType } from 'kysely';
 import type { FailureHook, RecoveryHook } from '../domain/job/hook.ts';
-import type { JobState } from '../domain/job/job.ts';
+import type { JobState, RepairedDrift } from '../domain/job/job.ts';
 import type { Policy } from '../domain/job/policy.ts';
 import type { Origin } from '../domain/run/origin.ts';
 import type { Schedule } from '../domain/schedule/schedule.ts';
@@ -64,6 +64,24 @@ interface TemporalSchedule {
   spec_hash: string | null;
   /** The version of specs that it was written with (scheduling/schedules/spec-version.ts). */
   spec_version: string | null;
+  /**
+   * The hash of everything that Temporal held of the schedule when it was last written: any other one is drift. Null if
+   * an older version wrote it.
+   */
+  schedule_hash: string | null;
+  /** The same of what Temporal's list shows of it. */
+  listed_hash: string | null;
+}
+
+/** The comparison of the Temporal Schedule with what was last written (db/jobs/drift.ts). */
+interface Drift {
+  /** When to compare it before its turn in the round, or, if it keeps drifting, not before; else null. */
+  compare_at: Timestamp | null;
+  /** How often in a row it had drifted when it was compared. */
+  drift_count: Generated<number>;
+  /** When drift was last repaired, and what it was. */
+  healed_at: Timestamp | null;
+  drift: JSONColumnType<RepairedDrift[] | null, string | null, string | null>;
 }
 
 /** How far the occurrences of the job are materialized (db/runs/occurrence-log.ts), and when they go on. */
@@ -96,4 +114,11 @@ interface Health {
 }
 
 /** A row for each job, and for each tombstone of one. */
-export type JobsTable = Identity & Definition & Sync & TemporalSchedule & OccurrenceLog & Pause & Health;
+export type JobsTable = Identity &
+  Definition &
+  Sync &
+  TemporalSchedule &
+  Drift &
+  OccurrenceLog &
+  Pause &
+  Health;

@@ -145,8 +145,8 @@ interface DeferralsTable {
 }
 
 /**
- * One row: the lease of the reconciler, and when it last finished a pass and a sweep
- * (db/upkeep/reconciler-lease.ts).
+ * One row: the lease of the reconciler, when it last finished a pass and a sweep, and how far it has compared the
+ * schedules (db/upkeep/reconciler-lease.ts).
  */
 interface ReconcilerTable {
   single: Generated<boolean>;
@@ -154,6 +154,10 @@ interface ReconcilerTable {
   lease_until: Timestamp;
   passed_at: Timestamp;
   swept_at: Timestamp;
+  /** The job up to which a round has compared the schedules; null if none is in progress. */
+  compared_to: string | null;
+  /** When the last round began. */
+  round_at: Timestamp;
 }
 
 /**

@@ -29,6 +29,7 @@ import { createTemporalClient, temporalConnectionOptions } from '../platform/tem
 import { createPassMetrics } from '../scheduling/reconciler/pass-metrics.ts';
 import { startTracing } from '../platform/tracing.ts';
 import { ensureReconciler } from '../scheduling/reconciler/reconciler-schedule.ts';
+import { createDriftMetrics } from '../scheduling/schedules/drift-metrics.ts';
 import { ensureSearchAttributes } from '../scheduling/temporal/search-attributes.ts';
 import { callsTaskQueueOf } from '../scheduling/temporal/task-queues.ts';
 import { classifyTemporalError } from '../scheduling/temporal/temporal-errors.ts';
@@ -104,6 +105,7 @@ try {
     runRetentionMs: config.RUN_RETENTION_DAYS * DAY_MS,
     sweepIntervalMs: config.SWEEP_INTERVAL_SECONDS * SECOND_MS,
     observePass: createPassMetrics(registry),
+    countDrift: createDriftMetrics(registry),
   };
   const reconcilerWorker = await Worker.create({
     ...reconcilerOptions(config, workflows),

@@ -1,6 +1,7 @@
 import { ApplicationFailure, Context } from '@temporalio/activity';
 import type { Database } from '../../db/database.ts';
-import { beginRun, type BegunRun } from '../../db/runs/begin-run.ts';
+import { compareSoon } from '../../db/jobs/drift.ts';
+import { beginRun, type BegunRun, type CurrentSchedule } from '../../db/runs/begin-run.ts';
 import { CANCELLED, endRun, type RunEnd } from '../../db/runs/run-progress.ts';
 import type { Limits } from '../../domain/job/limits.ts';
 import { runIdOf } from '../../domain/run/ids.ts';
@@ -9,6 +10,7 @@ import { isOpenState } from '../../domain/run/run-state.ts';
 import type { AttemptResult, NextStep, RunJobTask } from '../../domain/run/workflow-contract.ts';
 import { compileSchedule } from '../../domain/schedule/compile-schedule.ts';
 import { occurrences } from '../../domain/schedule/occurrences.ts';
+import { findNoOccurrence, refuseForeignTask } from './refuse-start.ts';
 import { acquirePermit, releasePermit } from '../../scheduling/runs/permits.ts';
 import { withHeartbeats, type ActivityDependencies } from './context.ts';
 import { endByDeadline, finish, limitsFor, untilRetryMs } from './record.ts';
@@ -31,9 +33,9 @@ export interface ReadyAttempt {
 /**
  * The preamble of every attempt: begins the run, and answers the attempt that it makes now, or the step
  * that it takes instead. Ends a run that was cancelled or is past its deadline, waits for the time of a
- * retry, acquires a permit if the job has limits, and waits for a run that has to end first.
- * `unrecorded` is the result of an attempt that was made before.
- * @throws ApplicationFailure if the run has failed already
+ * retry, acquires a permit if the job has limits, and waits for a run that has to end first. Refuses what a
+ * schedule started that somebody changed in Temporal. `unrecorded` is the result of an attempt that was made before.
+ * @throws ApplicationFailure if the run has failed already, or if the task is not that of this workflow
  */
 export async function beginAttempt(
   dependencies: ActivityDependencies,
@@ -41,12 +43,18 @@ export async function beginAttempt(
   unrecorded?: AttemptResult,
 ): Promise<ReadyAttempt | NextStep> {
   const context = Context.current();
+  await refuseForeignTask(dependencies, task);
   const run = await beginTask(dependencies.db, task);
   if (!run) return { next: 'done', result: { runId: runIdOf(task), state: 'skipped' } };
   if (!isOpenState(run.state)) return finish(run);
   const number = run.attempts.length + 1;
   if (unrecorded?.attempt.number === number) return { task, run, number, unrecorded };
 
+  const none = number === 1 ? findNoOccurrence(run, task) : undefined;
+  if (none) {
+    await compareSoon(dependencies.db, [task.jobId], new Date());
+    return endWithoutAttempt(dependencies, run, { state: 'skipped', ...none });
+  }
   const end = run.cancel_requested_at === null ? endByDeadline(run, Date.now()) : CANCELLED;
   if (end) return endWithoutAttempt(dependencies, run, end);
   const limits = limitsFor(run);
@@ -112,7 +120,7 @@ async function endWithoutAttempt(
  * the workflow stands for no occurrence, because an outdated schedule started it.
  * @throws ApplicationFailure if the job is unknown
  */
-export function beginTask(db: Database, task: RunJobTask): Promise<BegunRun | undefined> {
+export function beginTask(db: Database, task: RunJobTask): Promise<(BegunRun & CurrentSchedule) | undefined> {
   const { workflowExecution } = Context.current().info;
   if (!workflowExecution) throw new Error('this activity runs within a workflow');
   return begin(db, {
@@ -131,7 +139,10 @@ export function beginTask(db: Database, task: RunJobTask): Promise<BegunRun | un
 const deadlineOf = ({ deadline, timeoutMs }: RunJobTask): RunDeadline | undefined =>
   deadline === undefined || timeoutMs === undefined ? undefined : { at: new Date(deadline), timeoutMs };
 
-async function begin(db: Database, run: Parameters<typeof beginRun>[1]): Promise<BegunRun | undefined> {
+async function begin(
+  db: Database,
+  run: Parameters<typeof beginRun>[1],
+): Promise<(BegunRun & CurrentSchedule) | undefined> {
   const begun = await beginRun(db, run);
   if (!begun) throw ApplicationFailure.nonRetryable(`the job ${run.jobId} is unknown`, 'UnknownJob');
   if (begun.state !== 'outdated') return begun;

@@ -54,6 +54,8 @@ export function presentJob(
       generation: job.generation,
       observedGeneration: job.observed_generation,
       error: job.sync_error ?? fault,
+      healedAt: job.healed_at && instantOf(job.healed_at),
+      drift: job.drift,
     },
     createdAt: instantOf(job.created_at),
     updatedAt: instantOf(job.updated_at),

@@ -4,14 +4,14 @@ import type { JobRow } from '../schema.ts';
 // Queries of the sweep that repairs drift (scheduling/schedules/drift.ts).
 
 /** The columns of a job with which a sweep compares its schedule. */
-export type SweptJob = Pick<JobRow, 'id' | 'state' | 'schedule_generation' | 'deleted_at'>;
+export type SweptJob = Pick<JobRow, 'id' | 'state' | 'listed_hash' | 'deleted_at'>;
 
 /** The jobs and tombstones with these ids. */
 export async function listSwept(db: Database, ids: string[]): Promise<Map<string, SweptJob>> {
   if (ids.length === 0) return new Map();
   const rows = await db
     .selectFrom('jobs')
-    .select(['id', 'state', 'schedule_generation', 'deleted_at'])
+    .select(['id', 'state', 'listed_hash', 'deleted_at'])
     .where('id', 'in', ids)
     .execute();
   return new Map(rows.map((row) => [row.id, row]));

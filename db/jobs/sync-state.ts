@@ -6,10 +6,13 @@ import type { JobRow } from '../schema.ts';
 
 // How far Temporal matches each job: the results of syncs, and the jobs to sync.
 
-/** A schedule as sync has seen it in Temporal. Hash and time are null if the job has no schedule. */
+/** A schedule as sync has seen it in Temporal. Hashes and time are null if the job has no schedule. */
 export interface Observation {
   specVersion: string;
   specHash: string | null;
+  /** Of everything that Temporal holds of it, and of what Temporal's list shows of it (scheduling/schedules/held-schedule.ts). */
+  scheduleHash: string | null;
+  listedHash: string | null;
   putAt: Date | null;
   /** When to materialize the job's occurrences; left out, that stays as it is. */
   materializeAt?: Date;
@@ -22,7 +25,7 @@ export interface Observation {
 export async function setObserved(
   db: Database,
   job: JobRow,
-  { specVersion, specHash, putAt, materializeAt }: Observation,
+  { specVersion, specHash, scheduleHash, listedHash, putAt, materializeAt }: Observation,
 ): Promise<JobRow | undefined> {
   // These columns may have changed without another generation.
   const { rows } = await sql<Pick<JobRow, (typeof OBSERVED)[number]>>`${PREPARED}
@@ -32,6 +35,8 @@ export async function setObserved(
       sync_attempts   = 0,
       spec_version    = ${specVersion},
       spec_hash       = ${specHash},
+      schedule_hash   = ${scheduleHash},
+      listed_hash     = ${listedHash},
       schedule_put_at = ${putAt},
       -- A later change of the job has set the time itself.
       account_at      = CASE WHEN generation = ${job.generation} THEN coalesce(${materializeAt ?? null}, account_at) ELSE account_at END
@@ -49,6 +54,8 @@ const OBSERVED = [
   'sync_after',
   'spec_version',
   'spec_hash',
+  'schedule_hash',
+  'listed_hash',
   'schedule_put_at',
   'accounted_to',
   'account_at',

@@ -37,11 +37,16 @@ const jsonOf = (code: ReasonCode) => sql`${JSON.stringify(reasonFor(code))}::jso
 /** After this time the reconciler checks a run that has reached its deadline, which a live worker ends by itself. */
 const CHECK_AFTER_DEADLINE = sql`interval '3 s'`;
 
-/** The Temporal Schedule that started the run was out of date, or should have been paused. */
-export type OutdatedStart = { state: 'outdated' } & Pick<
+/** The schedule of the job as it is now. */
+export type CurrentSchedule = Pick<
   JobRow,
-  'schedule' | 'schedule_since' | 'schedule_generation'
-> & { isActive: boolean };
+  'schedule' | 'schedule_since' | 'schedule_generation' | 'created_at'
+> & {
+  isActive: boolean;
+};
+
+/** The Temporal Schedule that started the run was out of date, or should have been paused. */
+export type OutdatedStart = { state: 'outdated' } & CurrentSchedule;
 
 /**
  * Begins a run, or reads it if it has begun before. Reads the job and writes the run in one statement. A run
@@ -68,11 +73,11 @@ export async function beginRun(
     temporalRunId: string;
     deadline: RunDeadline | undefined;
   },
-): Promise<BegunRun | OutdatedStart | undefined> {
+): Promise<(BegunRun & CurrentSchedule) | OutdatedStart | undefined> {
   const { deadline } = run;
   const timeout = deadline ? formatDuration(deadline.timeoutMs) : null;
   const { rows } = await sql<
-    Omit<BegunRun, 'state' | 'deadline'> & Omit<OutdatedStart, 'state'> & { state: RunRow['state'] | null }
+    Omit<BegunRun, 'state' | 'deadline'> & CurrentSchedule & { state: RunRow['state'] | null }
   >`${PREPARED}
     -- The job, what the run calls, and whether the run may begin.
     WITH job AS (
@@ -148,7 +153,7 @@ export async function beginRun(
            job.call_target AS target, job.call_retry AS retry, job.is_blocked AS "isBlocked",
            (SELECT json_object_agg(field, json_build_object('keyId', key_id, 'sealed', sealed))
             FROM job_secrets WHERE job_secrets.job_id = job.id) AS secrets,
-           job.schedule, job.schedule_since,
+           job.schedule, job.schedule_since, job.created_at,
            job.schedule_generation, job.state = 'active' AND job.deleted_at IS NULL AS "isActive"
     FROM job LEFT JOIN run ON run.job_id = job.id`.execute(db);
   const [row] = rows;

@@ -1,4 +1,5 @@
 import { sql } from 'kysely';
+import type { Reason } from '../../domain/run/reasons.ts';
 import type { Database } from '../database.ts';
 import { IS_UNSTARTED_OCCURRENCE } from '../rules.ts';
 import type { RunRow } from '../schema.ts';
@@ -45,6 +46,26 @@ export async function deferCheck(
     .set({ check_at: checkAt, ...(temporalRunId === undefined ? {} : { temporal_run_id: temporalRunId }) })
     .where('id', '=', runId)
     .where('ended_at', 'is', null)
+    .execute();
+}
+
+/** Has a run that no worker has begun started again, as a workflow with another id, and says why it waits. */
+export async function startAnew(
+  db: Database,
+  runId: string,
+  { workflowId, checkAt, reason, reasonCode }: { workflowId: string; checkAt: Date } & Reason,
+): Promise<void> {
+  await db
+    .updateTable('runs')
+    .set({
+      workflow_id: workflowId,
+      temporal_run_id: null,
+      check_at: checkAt,
+      reason,
+      reason_code: reasonCode,
+    })
+    .where('id', '=', runId)
+    .where('state', '=', 'queued')
     .execute();
 }
 

@@ -5,10 +5,14 @@ import type { Database } from '../database.ts';
 // by their own clocks, a process that is ahead would keep all others waiting long after it has died.
 const now = sql<Date>`now()`;
 
-/** When the reconciler last finished a pass and a sweep. */
+/** When the reconciler last finished a pass and a sweep, and how far it has compared the schedules. */
 export interface ReconcilerState {
   passedAt: Date;
   sweptAt: Date;
+  /** The job up to which a round has compared the schedules; null if none is in progress. */
+  comparedTo: string | null;
+  /** When the last round began. */
+  roundAt: Date;
 }
 
 /** Takes or renews the lease for some milliseconds. Returns undefined if another process holds it. */
@@ -21,9 +25,16 @@ export async function takeLease(
     .updateTable('reconciler')
     .set({ holder, lease_until: sql<Date>`now() + ${leaseMs} * interval '1 millisecond'` })
     .where((eb) => eb.or([eb('holder', '=', holder), eb('lease_until', '<', now)]))
-    .returning(['passed_at', 'swept_at'])
+    .returning(['passed_at', 'swept_at', 'compared_to', 'round_at'])
     .executeTakeFirst();
-  return row && { passedAt: row.passed_at, sweptAt: row.swept_at };
+  return (
+    row && {
+      passedAt: row.passed_at,
+      sweptAt: row.swept_at,
+      comparedTo: row.compared_to,
+      roundAt: row.round_at,
+    }
+  );
 }
 
 /** Releases the lease. */
@@ -43,6 +54,11 @@ export async function notePass(db: Database): Promise<void> {
 /** Stores when a sweep has ended. */
 export async function noteSweep(db: Database, sweptAt: Date): Promise<void> {
   await db.updateTable('reconciler').set({ swept_at: sweptAt }).execute();
+}
+
+/** Stores up to which job a round has compared the schedules, null at its end, and when it began. */
+export async function noteRound(db: Database, comparedTo: string | null, roundAt: Date): Promise<void> {
+  await db.updateTable('reconciler').set({ compared_to: comparedTo, round_at: roundAt }).execute();
 }
 
 /** For how many milliseconds no pass has ended. */

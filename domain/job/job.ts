@@ -41,6 +41,22 @@ export type JobState = z.infer<typeof JobState>;
 export const SyncState = z.enum(['pending', 'synced', 'error']).meta({ id: 'SyncState' });
 export type SyncState = z.infer<typeof SyncState>;
 
+/** A field of a Temporal Schedule that somebody had changed. */
+export const RepairedDrift = z
+  .strictObject({
+    field: z.string().meta({ description: 'The field, as Temporal names it.', example: 'spec.interval' }),
+    found: z.string().nullable().meta({
+      description: 'What Temporal held; null if it is the default, or may hold data and is not shown.',
+      example: '[{"interval":{"seconds":"2"}}]',
+    }),
+    restored: z.string().nullable().meta({
+      description: 'What it holds again; null likewise.',
+      example: '[{"interval":{"seconds":"3600"}}]',
+    }),
+  })
+  .meta({ id: 'RepairedDrift' });
+export type RepairedDrift = z.infer<typeof RepairedDrift>;
+
 const definition = {
   name: JobName,
   description: freeText(2_000).default(''),
@@ -112,6 +128,13 @@ export const Job = z
           description:
             'Why Temporal does not accept the schedule, and when the service tries again; or why the service cannot evaluate the schedule. Null if neither is the case.',
         }),
+        healedAt: Instant.nullable().meta({
+          description:
+            'When the service last found that somebody had changed the Temporal Schedule, and restored it; null if that never happened.',
+        }),
+        drift: z.array(RepairedDrift).nullable().meta({
+          description: 'What had been changed then; null if nothing ever was.',
+        }),
       })
       .meta({ description: 'Whether Temporal already matches the job.' }),
     createdAt: Instant,
@@ -162,7 +185,14 @@ export const Job = z
         lastRun: null,
         consecutiveFailures: 0,
       },
-      sync: { state: 'synced', generation: 1, observedGeneration: 1, error: null },
+      sync: {
+        state: 'synced',
+        generation: 1,
+        observedGeneration: 1,
+        error: null,
+        healedAt: null,
+        drift: null,
+      },
       createdAt: '2026-11-22T17:00:00.123Z',
       updatedAt: '2026-11-22T17:00:00.123Z',
     },

@@ -27,6 +27,12 @@ const REASONS = {
     means: 'no worker has taken its workflow or activity',
     words: 'waits for a worker',
   },
+  startedWrongly: {
+    states: OPEN,
+    means:
+      'its Temporal Schedule, changed by hand, had started another workflow in its place, or on another task queue; it is started again',
+    words: 'Temporal had started another workflow in its place; it is started again',
+  },
   jobDeleted: { states: ['skipped'], means: 'its job was deleted', words: 'the job was deleted' },
   hookRemoved: {
     states: ['skipped'],
@@ -53,6 +59,12 @@ const REASONS = {
     states: ['skipped'],
     means: 'clocks went back, and `dst.repeat` is `first`',
     words: 'clocks went back: this local time came a second time (dst.repeat is "first")',
+  },
+  notAnOccurrence: {
+    states: ['skipped'],
+    means:
+      'Temporal started it for an instant at which its job is not due: by hand, or by a schedule that was changed by hand',
+    words: 'Temporal started it for an instant at which the job is not due',
   },
   scheduleChanged: {
     states: ['skipped'],

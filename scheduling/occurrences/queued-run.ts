@@ -1,7 +1,6 @@
 import type { JobRow, NewRun } from '../../db/schema.ts';
-import { toInstant } from '../../domain/instant.ts';
 import type { Origin } from '../../domain/run/origin.ts';
-import { runIdOfOccurrence, scheduleIdOf, workflowIdOfRun } from '../../domain/run/ids.ts';
+import { runIdOfOccurrence, workflowIdOfOccurrence, workflowIdOfRun } from '../../domain/run/ids.ts';
 import type { Trigger } from '../../domain/run/run.ts';
 
 /** The row of a run that has not started. Pure. */
@@ -30,7 +29,7 @@ function queuedRun(
 /** The row of the occurrence at an instant, with the workflow id that Temporal's scheduler would give it. Pure. */
 export function occurrenceRun(job: JobRow, instant: number): NewRun {
   const scheduledAt = new Date(instant);
-  const workflowId = `${scheduleIdOf(job.id)}-${toInstant(instant)}`;
+  const workflowId = workflowIdOfOccurrence(job.id, instant);
   const id = runIdOfOccurrence(job.id, scheduledAt);
   return queuedRun(job, { id, trigger: 'schedule', scheduledAt, workflowId });
 }

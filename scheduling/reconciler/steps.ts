@@ -17,6 +17,7 @@ import { materializeDue } from '../occurrences/occurrence-log.ts';
 import { recordSuppressed } from '../occurrences/suppressed.ts';
 import { repairPermits } from '../runs/permits.ts';
 import { rescueOpenRuns } from '../runs/rescue.ts';
+import { compareSchedules } from '../schedules/compare-schedules.ts';
 import { repairDrift } from '../schedules/drift.ts';
 import { completeFinished, completeUsedUp } from './complete-jobs.ts';
 import { endPauses } from './end-pauses.ts';
@@ -33,6 +34,8 @@ export interface Pass extends ReconcileDependencies {
 }
 
 const JOBS = 100;
+/** Each costs Temporal a query, so this bounds what the comparison costs: about twenty of them a second. */
+const COMPARED_SCHEDULES = 40;
 const NEXT_RUNS = 500;
 const OPEN_RUNS = 200;
 const MATERIALIZED_JOBS = 200;
@@ -95,6 +98,11 @@ export const STEPS: readonly Step<Pass>[] = [
     run: (pass, round) => completeUsedUp(pass, round, new Date(0), JOBS),
   },
   { name: 'swept', when: isSweep, batch: 'all', run: sweep },
+  {
+    name: 'compared',
+    batch: 'all',
+    run: (pass, round) => compareSchedules(pass, pass.previous, round, COMPARED_SCHEDULES),
+  },
   { name: 'suppressed', when: isSweep, batch: 'all', run: (pass, { now }) => recordSuppressed(pass, now) },
   {
     // Materialized for paused jobs, in today's words.
@@ -156,7 +164,7 @@ export const STEPS: readonly Step<Pass>[] = [
 ];
 
 /**
- * Compares all Temporal Schedules with all jobs. It takes the time that it takes, for it has to see every
+ * Compares Temporal's list of schedules with all jobs. It takes the time that it takes, for it has to see every
  * schedule.
  */
 async function sweep(pass: Pass, { now }: Round): Promise<number> {
@@ -167,5 +175,5 @@ async function sweep(pass: Pass, { now }: Round): Promise<number> {
   const swept = await repairDrift(pass, now);
   await noteSweep(db, now);
   logger.info(swept, 'compared all schedules with all jobs');
-  return swept.orphans + swept.outdated + swept.lost;
+  return swept.orphans + swept.different + swept.unlisted;
 }

@@ -1,11 +1,13 @@
 import type { WorkflowExecutionDescription } from '@temporalio/client';
 import { findJobOrTombstone } from '../../db/jobs/jobs.ts';
-import { deferCheck, listRunsToCheck } from '../../db/runs/open-runs.ts';
+import { compareSoon } from '../../db/jobs/drift.ts';
+import { deferCheck, listRunsToCheck, startAnew } from '../../db/runs/open-runs.ts';
 import { CANCELLED, endRun, setReason } from '../../db/runs/run-progress.ts';
 import type { JobRow, RunRow } from '../../db/schema.ts';
 import { isConnectionLost } from '../../db/unavailable.ts';
 import { isHook } from '../../domain/run/hook-trigger.ts';
-import { reasonCodeOf } from '../../domain/run/reasons.ts';
+import { workflowIdOfRun } from '../../domain/run/ids.ts';
+import { reasonCodeOf, reasonFor } from '../../domain/run/reasons.ts';
 import { SECOND_MS } from '../../domain/milliseconds.ts';
 import { ServerAwayError } from '../../platform/circuit-breaker.ts';
 import { concurrently } from '../../platform/concurrently.ts';
@@ -15,9 +17,10 @@ import { isUnreachable } from '../temporal/temporal-errors.ts';
 import { LATEST_CHECK_MS, NEXT_CHECK_MS, SOONEST_CHECK_MS, WAIT_MS } from './check-times.ts';
 import { findEnd, timedOut } from './recovered-end.ts';
 import { runLogFields } from './run-fields.ts';
-import { cancelWorkflow, describeWorkflow } from './run-workflow.ts';
+import { cancelWorkflow, describeWorkflow, terminateWorkflow } from './run-workflow.ts';
 import { rescueUnknownRun } from './unknown-run.ts';
 import { findWaitForWorker } from './waiting-for-worker.ts';
+import { findWrongStart } from './wrong-start.ts';
 
 // The rescue of open runs: asks Temporal about every run that has not ended by our records, and records what
 // became of it, whichever process died.
@@ -50,6 +53,7 @@ export async function rescueOpenRuns(
       // A check that took too long is not tried again at once, so that other runs come first.
       const waitMs = isUnreachable(error) ? WAIT_MS : LATEST_CHECK_MS;
       await deferCheck(db, run.id, new Date(now.getTime() + waitMs));
+      await compareSoon(db, [run.job_id], now);
     },
   };
   const byJob = new Map<string, RunRow[]>();
@@ -68,10 +72,12 @@ export async function rescueOpenRuns(
 }
 
 async function rescueRun(dependencies: SyncDependencies, job: JobRow, run: RunRow, now: Date): Promise<void> {
-  const { db, temporal, breaker } = dependencies;
+  const { db, temporal, breaker, taskQueue } = dependencies;
   const later = (ms: number) => new Date(now.getTime() + ms);
   const found = await breaker.attempt(() => describeWorkflow(temporal, run));
   if (!found) return rescueUnknownRun(dependencies, job, run, now);
+  const wrong = await breaker.attempt(() => findWrongStart(temporal, found, run, taskQueue));
+  if (wrong !== undefined) return replaceWorkflow(dependencies, run, found, wrong, now);
   const { closeTime: closedAt } = found;
   const isCancelRequested = run.cancel_requested_at !== null;
   if (!closedAt && isCancelRequested) {
@@ -97,6 +103,25 @@ async function rescueRun(dependencies: SyncDependencies, job: JobRow, run: RunRo
   const end = await findEnd(temporal, found, job, run);
   const endedAt = (end.state === 'timedOut' && run.deadline) || closedAt;
   await endRun(db, run.id, isCancelRequested && end.state === 'failed' ? CANCELLED : end, endedAt);
+}
+
+/**
+ * Ends a workflow that can never carry out its run, and has the run started again under the rules for an occurrence
+ * that Temporal left out. Its workflow id is taken, so the new workflow has one of its own.
+ */
+async function replaceWorkflow(
+  { db, temporal, breaker, logger }: SyncDependencies,
+  run: RunRow,
+  found: WorkflowExecutionDescription,
+  wrong: string,
+  now: Date,
+): Promise<void> {
+  const why = reasonFor('startedWrongly', `Temporal had started ${wrong} in its place; it is started again`);
+  logger.warn({ ...runLogFields(run), workflowId: run.workflow_id }, why.reason);
+  if (!found.closeTime) await breaker.attempt(() => terminateWorkflow(temporal, run, why.reason));
+  const checkAt = new Date(now.getTime() + NEXT_CHECK_MS);
+  await startAnew(db, run.id, { workflowId: workflowIdOfRun(run.id), checkAt, ...why });
+  await compareSoon(db, [run.job_id], now);
 }
 
 /** Stores, as the reason of a run, that it waits for a worker of the job's author, or that it no longer does. */

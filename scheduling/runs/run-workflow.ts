@@ -29,3 +29,12 @@ export async function cancelWorkflow(temporal: Client, run: WorkflowOfRun): Prom
     if (!(error instanceof WorkflowNotFoundError)) throw error;
   }
 }
+
+/** Terminates the workflow of a run. Does nothing for a workflow that is closed or unknown. */
+export async function terminateWorkflow(temporal: Client, run: WorkflowOfRun, reason: string): Promise<void> {
+  try {
+    await withinDeadline(temporal, () => handleOf(temporal, run).terminate(reason));
+  } catch (error) {
+    if (!(error instanceof WorkflowNotFoundError)) throw error;
+  }
+}

@@ -1,4 +1,5 @@
 import { WorkflowExecutionAlreadyStartedError, type Client } from '@temporalio/client';
+import { compareSoon } from '../../db/jobs/drift.ts';
 import { forgetObserved } from '../../db/jobs/sync-state.ts';
 import { countRunsSoFar, materializeSoon } from '../../db/runs/occurrence-log.ts';
 import {
@@ -13,6 +14,7 @@ import { CANCELLED, endRun, endUnstarted } from '../../db/runs/run-progress.ts';
 import type { JobRow, RunRow } from '../../db/schema.ts';
 import { DAY_MS, SECOND_MS } from '../../domain/milliseconds.ts';
 import { reasonFor } from '../../domain/run/reasons.ts';
+import { ServerAwayError } from '../../platform/circuit-breaker.ts';
 import { decideOccurrence, type DueOccurrence } from '../occurrences/decide-occurrence.ts';
 import { isUsedUp } from '../occurrences/due-within-max-runs.ts';
 import { jitterOf } from '../occurrences/due-occurrences.ts';
@@ -122,11 +124,12 @@ async function rescueOccurrence(
 const NO_NEIGHBOURS: Neighbours = { earlier: [], hasLater: false, hasOpen: false };
 
 async function gatherFacts(
-  { db, temporal }: SyncDependencies,
+  dependencies: SyncDependencies,
   job: JobRow,
   run: RunRow,
   now: Date,
 ): Promise<DueOccurrence> {
+  const { db, temporal } = dependencies;
   const { maxRuns } = job.schedule;
   const { overlap } = job.policy;
   // With allowAll the others do not matter, and in a burst there are many of them.
@@ -146,8 +149,27 @@ async function gatherFacts(
     hasLater: neighbours.hasLater,
     hasOpen: neighbours.hasOpen,
     isUsedUp: maxRuns !== undefined && isUsedUp(await countRunsSoFar(db, job.id, run.id), maxRuns),
-    buffered: isBuffering ? Number((await findSchedule(temporal, job.id))?.raw.info?.bufferSize ?? 0) : 0,
+    buffered: isBuffering ? await countBuffered(dependencies, job) : 0,
   };
+}
+
+/**
+ * How many starts the Temporal Schedule of a job has buffered. None, if the schedule cannot be described: that must not
+ * keep the run from being decided on, and a start that is buffered all the same has the same workflow id.
+ */
+async function countBuffered(
+  { db, temporal, breaker, logger }: SyncDependencies,
+  job: JobRow,
+): Promise<number> {
+  try {
+    const found = await breaker.attempt(() => findSchedule(temporal, job.id));
+    return Number(found?.info?.bufferSize?.toString() ?? 0);
+  } catch (error) {
+    if (error instanceof ServerAwayError) throw error;
+    logger.warn({ err: error, jobId: job.id }, 'could not describe a schedule');
+    await compareSoon(db, [job.id], new Date());
+    return 0;
+  }
 }
 
 /** Tells whether an earlier run was in progress at an instant, by the end of its workflow. */

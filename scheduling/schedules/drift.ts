@@ -1,67 +1,67 @@
-import type { ScheduleSummary } from '@temporalio/client';
 import { validate as isUuid } from 'uuid';
 import { isConnectionLost } from '../../db/unavailable.ts';
+import { compareSoon } from '../../db/jobs/drift.ts';
 import { listScheduled, listSwept, type SweptJob } from '../../db/jobs/sweep.ts';
-import { forgetObserved } from '../../db/jobs/sync-state.ts';
 import { MINUTE_MS } from '../../domain/milliseconds.ts';
 import { SCHEDULE_ID_PREFIX } from '../../domain/run/ids.ts';
 import { forEachIsolated } from '../../platform/for-each-isolated.ts';
-import { deleteSchedule } from './put-schedule.ts';
-import { generationInNote } from './schedule-note.ts';
-import { findSchedule, type SyncDependencies } from './sync.ts';
+import { listSchedules, type ListedSchedule } from '../temporal/raw-schedules.ts';
 import { isUnreachable } from '../temporal/temporal-errors.ts';
+import type { CompareDependencies } from './compare-schedules.ts';
+import { listedHashOf } from './held-schedule.ts';
+import { deleteSchedule } from './put-schedule.ts';
 
-/** Temporal's list of schedules may lag behind by this time: a job that changed within it is not compared. */
+/** Temporal's list may lag behind by this time: a schedule that was written within it may not be in it yet. */
 const LAG_MS = MINUTE_MS;
 /** Schedules, or jobs, in one page. */
 const PAGE = 500;
 const CONCURRENCY = 8;
 
-/** The drift that a sweep found, and marked for the reconciler to repair. */
+/** What a sweep found. */
 export interface Swept {
-  /** Schedules without a job, which the sweep deletes itself. */
+  /** Schedules without a job, which the sweep deletes. */
   orphans: number;
-  /** Schedules that are not of their job's generation. */
-  outdated: number;
-  /** Jobs whose schedule is gone. */
-  lost: number;
+  /** Schedules that the list shows otherwise than they were written. */
+  different: number;
+  /** Jobs whose schedule is not in the list. */
+  unlisted: number;
   /** Comparisons that failed. The next sweep makes them again. */
   failed: number;
 }
 
 /**
- * Compares all Temporal Schedules of this service with all jobs, both ways. Deletes schedules without a job,
- * and marks for sync the jobs whose schedule is gone or of another generation. Schedules of others, whose ids
- * begin otherwise, are left alone. A comparison that fails keeps none of the others from being made.
+ * Compares Temporal's list of schedules with all jobs, both ways. Deletes schedules without a job. The list shows a
+ * part of each schedule, and lags behind, so those that seem to have changed or to be gone are compared soon
+ * (compare-schedules.ts). Schedules of others, whose ids begin otherwise, are left alone. A comparison that fails
+ * keeps none of the others from being made.
  * @throws the error that says that Temporal or the database is away
  */
-export async function repairDrift(dependencies: SyncDependencies, now: Date): Promise<Swept> {
-  const { db, temporal, logger } = dependencies;
-  const swept: Swept = { orphans: 0, outdated: 0, lost: 0, failed: 0 };
-  const compareEach = <Item>(
-    items: Item[],
-    jobIdOf: (item: Item) => string,
-    compare: (item: Item) => Promise<void>,
-  ) => {
-    const onFailure = (item: Item, error: unknown) => {
-      logger.error({ err: error, jobId: jobIdOf(item) }, 'could not compare a schedule with its job');
-      swept.failed++;
-    };
-    const isFatal = (error: unknown) => isUnreachable(error) || isConnectionLost(error);
-    return forEachIsolated(items, { concurrency: CONCURRENCY, isFatal, onFailure }, compare);
+export async function repairDrift(dependencies: CompareDependencies, now: Date): Promise<Swept> {
+  const { db, temporal, logger, countDrift } = dependencies;
+  const swept: Swept = { orphans: 0, different: 0, unlisted: 0, failed: 0 };
+  const onFailure = (schedule: ListedSchedule, error: unknown) => {
+    logger.error({ err: error, jobId: jobIdOf(schedule) }, 'could not delete a schedule that has no job');
+    swept.failed++;
   };
+  const isFatal = (error: unknown) => isUnreachable(error) || isConnectionLost(error);
 
   const listed = new Set<string>();
-  for await (const schedules of inPages(temporal.schedule.list({ pageSize: PAGE }))) {
-    const ids = schedules.map(jobIdOf);
-    for (const id of ids) listed.add(id);
-    const jobs = await listSwept(
-      db,
-      ids.filter((id) => isUuid(id)),
+  for await (const page of listSchedules(temporal, PAGE)) {
+    const schedules = page.filter(({ scheduleId }) => scheduleId?.startsWith(SCHEDULE_ID_PREFIX));
+    for (const schedule of schedules) listed.add(jobIdOf(schedule));
+    const jobs = await listSwept(db, schedules.map(jobIdOf).filter(isUuid));
+    const withJob = schedules.filter((schedule) => hasSchedule(jobs.get(jobIdOf(schedule))));
+    const different = withJob.filter(
+      (schedule) => listedHashOf(schedule) !== jobs.get(jobIdOf(schedule))?.listed_hash,
     );
-    await compareEach(schedules, jobIdOf, async (schedule) => {
-      const drift = await repairSchedule(dependencies, schedule, jobs.get(jobIdOf(schedule)), now);
-      if (drift) swept[drift]++;
+    await compareSoon(db, different.map(jobIdOf), now);
+    swept.different += different.length;
+
+    const withoutJob = schedules.filter((schedule) => !withJob.includes(schedule));
+    await forEachIsolated(withoutJob, { concurrency: CONCURRENCY, isFatal, onFailure }, async (schedule) => {
+      if (!(await deleteOrphan(dependencies, schedule))) return;
+      swept.orphans++;
+      countDrift('orphan');
     });
   }
 
@@ -70,58 +70,29 @@ export async function repairDrift(dependencies: SyncDependencies, now: Date): Pr
   do {
     const ids = await listScheduled(db, before, lastId, PAGE);
     const unlisted = ids.filter((id) => !listed.has(id));
-    await compareEach(
-      unlisted,
-      (id) => id,
-      async (id) => {
-        if (await findSchedule(temporal, id)) return;
-        await forgetObserved(db, id, now, { isGone: true });
-        swept.lost++;
-      },
-    );
+    await compareSoon(db, unlisted, now);
+    swept.unlisted += unlisted.length;
     lastId = ids.length === PAGE ? ids[ids.length - 1] : undefined;
   } while (lastId !== undefined);
   return swept;
 }
 
-/** Compares one schedule with its job. Returns the drift that it found; undefined if the two match. */
-async function repairSchedule(
-  { db, temporal, logger }: SyncDependencies,
-  schedule: ScheduleSummary,
-  job: SweptJob | undefined,
-  now: Date,
-): Promise<'orphans' | 'outdated' | undefined> {
-  const { scheduleId, state } = schedule;
-  if (!hasSchedule(job)) {
-    // The job may have been created since this page of jobs was read.
-    const jobId = jobIdOf(schedule);
-    const current = isUuid(jobId) ? (await listSwept(db, [jobId])).get(jobId) : undefined;
-    if (hasSchedule(current)) return undefined;
-    logger.warn({ scheduleId }, 'deleting a schedule that has no job');
-    await deleteSchedule(temporal, scheduleId);
-    return 'orphans';
-  }
-  const isResumed = job.state === 'paused' && !state.paused;
-  if (generationInNote(state.note) === job.schedule_generation && !isResumed) return undefined;
-  await forgetObserved(db, job.id, now);
-  return 'outdated';
+/** Deletes a schedule without a job. Returns false if the job was created meanwhile. */
+async function deleteOrphan(
+  { db, temporal, logger }: CompareDependencies,
+  schedule: ListedSchedule,
+): Promise<boolean> {
+  const jobId = jobIdOf(schedule);
+  const current = isUuid(jobId) ? (await listSwept(db, [jobId])).get(jobId) : undefined;
+  if (hasSchedule(current)) return false;
+  const scheduleId = SCHEDULE_ID_PREFIX + jobId;
+  logger.warn({ scheduleId }, 'deleting a schedule that has no job');
+  await deleteSchedule(temporal, scheduleId);
+  return true;
 }
 
 /** Tells whether a job is to have a schedule. Pure. */
 const hasSchedule = (job: SweptJob | undefined): job is SweptJob =>
   job !== undefined && job.deleted_at === null && job.state !== 'completed';
 
-const jobIdOf = ({ scheduleId }: ScheduleSummary) => scheduleId.slice(SCHEDULE_ID_PREFIX.length);
-
-/** The schedules of this service, in pages. */
-async function* inPages(schedules: AsyncIterable<ScheduleSummary>): AsyncGenerator<ScheduleSummary[]> {
-  let page: ScheduleSummary[] = [];
-  for await (const schedule of schedules) {
-    if (!schedule.scheduleId.startsWith(SCHEDULE_ID_PREFIX)) continue;
-    page.push(schedule);
-    if (page.length < PAGE) continue;
-    yield page;
-    page = [];
-  }
-  if (page.length > 0) yield page;
-}
+const jobIdOf = ({ scheduleId }: ListedSchedule) => (scheduleId ?? '').slice(SCHEDULE_ID_PREFIX.length);

@@ -1,33 +1,26 @@
 import { createHash } from 'node:crypto';
-import {
-  ScheduleAlreadyRunning,
-  ScheduleNotFoundError,
-  type Client,
-  type ScheduleDescription,
-} from '@temporalio/client';
+import { ScheduleNotFoundError, type Client } from '@temporalio/client';
 import type { JobRow } from '../../db/schema.ts';
 import type { RunJobInput } from '../../domain/run/workflow-contract.ts';
-import { ComparingScheduleClient } from '../temporal/comparing-schedule-client.ts';
+import {
+  createSchedule,
+  describeSchedule,
+  encodeSchedule,
+  updateSchedule,
+  type Description,
+} from '../temporal/raw-schedules.ts';
+import { toHeldSchedule, type HeldSchedule } from './held-schedule.ts';
+import { generationInNote } from './schedule-note.ts';
 import { scheduleOptions } from './schedule-options.ts';
 
 /** The result of `putSchedule`. */
 export type PutResult =
   /** It was created, or it was updated and read back. */
-  | { kind: 'written'; specHash: string }
+  | { kind: 'written'; specHash: string; held: HeldSchedule }
   /** It matched the job already. */
-  | { kind: 'kept'; specHash: string }
+  | { kind: 'kept'; specHash: string; held: HeldSchedule }
   /** It was of a newer generation of the job, and was left as it is. */
   | { kind: 'newer'; generation: number };
-
-/** Thrown inside an update, to leave the schedule as it is: the SDK offers no other way. */
-class UpdateNotNeeded extends Error {
-  readonly result: PutResult;
-
-  constructor(result: PutResult) {
-    super('the schedule is left as it is');
-    this.result = result;
-  }
-}
 
 const ATTEMPTS = 3;
 
@@ -45,45 +38,56 @@ export async function putSchedule(
   runs: number,
 ): Promise<PutResult> {
   const options = scheduleOptions(job, runs, taskQueue, Date.now());
+  const { scheduleId } = options;
   const specHash = createHash('sha256').update(JSON.stringify(options.spec)).digest('base64url');
-  const schedules = new ComparingScheduleClient(temporal);
-  const handle = schedules.getHandle(options.scheduleId);
-  const isUpToDate = (found: ScheduleDescription) =>
-    generationOf(found) === job.schedule_generation && found.state.paused === options.state.paused;
+  const schedule = await encodeSchedule(temporal, options);
+  const sent = toHeldSchedule(schedule);
+  const isUpToDate = (found: Description) =>
+    generationOf(found) === job.schedule_generation &&
+    (found.schedule?.state?.paused ?? false) === options.state.paused;
 
   let exists = job.schedule_put_at !== null;
+  let readBefore: string | undefined;
   for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
-    if (!exists) {
-      try {
-        await schedules.create(options);
-        return { kind: 'written', specHash };
-      } catch (error) {
-        if (!(error instanceof ScheduleAlreadyRunning)) throw error;
-      }
-    }
-    try {
-      await handle.update((found) => {
-        const generation = generationOf(found);
-        if (generation > job.schedule_generation) throw new UpdateNotNeeded({ kind: 'newer', generation });
-        if (isUpToDate(found) && specHash === job.spec_hash)
-          throw new UpdateNotNeeded({ kind: 'kept', specHash });
-        return options;
-      });
-      if (isUpToDate(await handle.describe())) return { kind: 'written', specHash };
-      exists = true;
-    } catch (error) {
-      if (error instanceof UpdateNotNeeded) return error.result;
-      if (!(error instanceof ScheduleNotFoundError)) throw error;
-      exists = false;
-    }
+    if (!exists && (await createSchedule(temporal, scheduleId, schedule)))
+      return { kind: 'written', specHash, held: sent };
+    const found = await describeSchedule(temporal, scheduleId);
+    exists = found !== undefined;
+    if (!found) continue;
+    const generation = generationOf(found);
+    if (generation > job.schedule_generation) return { kind: 'newer', generation };
+    const asFound = toHeldSchedule(found.schedule);
+    const isUntouched = asFound.hash === (job.schedule_hash ?? sent.hash);
+    if (isUpToDate(found) && isUntouched && specHash === job.spec_hash)
+      return { kind: 'kept', specHash, held: asFound };
+    await updateSchedule(temporal, scheduleId, schedule, found.conflictToken);
+    const written = await describeSchedule(temporal, scheduleId);
+    if (!written || !isUpToDate(written)) continue;
+    const held = toHeldSchedule(written.schedule);
+    // The server dropped the update if somebody changed the schedule meanwhile. But a server may also hold it
+    // in another form than this version knows: then it reads the same after every update.
+    if (held.hash === sent.hash || held.hash === readBefore) return { kind: 'written', specHash, held };
+    readBefore = held.hash;
   }
   throw new Error(`the schedule did not take generation ${job.schedule_generation} in ${ATTEMPTS} attempts`);
 }
 
-/** The generation of the job from which a schedule was written, by the arguments of its workflow. Pure. */
-function generationOf(schedule: ScheduleDescription): number {
-  const [input] = (schedule.action.args ?? []) as [RunJobInput?];
-  return input?.generation ?? 0;
+/**
+ * The generation of the job from which a schedule was written, by the arguments of its workflow. 0 if they were
+ * changed: the note, if it is the service's, names the same generation. Pure.
+ */
+function generationOf({ schedule }: Description): number {
+  const { generation } = readInput(schedule?.action?.startWorkflow?.input?.payloads?.[0]?.data);
+  const inNote = generationInNote(schedule?.state?.notes ?? undefined);
+  return typeof generation === 'number' && (inNote ?? generation) === generation ? generation : 0;
+}
+
+function readInput(data: Uint8Array | null | undefined): Partial<RunJobInput> {
+  try {
+    return (JSON.parse(Buffer.from(data ?? []).toString()) ?? {}) as Partial<RunJobInput>;
+  } catch {
+    return {};
+  }
 }
 
 /** Deletes a Temporal Schedule, if it exists. */

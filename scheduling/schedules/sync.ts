@@ -1,4 +1,4 @@
-import { ScheduleNotFoundError, type Client, type ScheduleDescription } from '@temporalio/client';
+import type { Client } from '@temporalio/client';
 import type { Database } from '../../db/database.ts';
 import { raiseGeneration, setObserved, setSyncError } from '../../db/jobs/sync-state.ts';
 import { findJobOrTombstone } from '../../db/jobs/jobs.ts';
@@ -13,8 +13,10 @@ import type { CircuitBreaker } from '../../platform/circuit-breaker.ts';
 import { inSpan } from '../../platform/spans.ts';
 import { isDueSince } from '../occurrences/due-occurrences.ts';
 import { countDueRuns } from '../occurrences/occurrence-log.ts';
+import type { HeldFields } from './held-schedule.ts';
 import { deleteSchedule, putSchedule, type PutResult } from './put-schedule.ts';
 import { specVersionAt } from './spec-version.ts';
+import { describeSchedule, type Description } from '../temporal/raw-schedules.ts';
 import { describeRefusal, isInvalid, isUnreachable } from '../temporal/temporal-errors.ts';
 import { withinDeadline } from '../temporal/within-deadline.ts';
 
@@ -26,6 +28,14 @@ export interface SyncDependencies {
   breaker: CircuitBreaker;
   taskQueue: string;
   logger: Logger;
+}
+
+/** The result of `syncJob`. */
+interface Synced {
+  isReached: boolean;
+  job?: JobRow | undefined;
+  held?: HeldFields | undefined;
+  refusal?: string;
 }
 
 /** The process that stored a change brings it to Temporal at once. The reconciler takes over after this time. */
@@ -40,24 +50,25 @@ const LONGEST_BACK_OFF_MS = 300 * SECOND_MS;
  * `observed_generation` rises only to a generation that Temporal was seen to hold. If Temporal is away or
  * refuses the job, the row says so, and the reconciler tries again. `stored` is the job, if the caller has
  * just stored it and it need not be read.
- * @returns whether Temporal could be reached; the job, if Temporal matches it; and why Temporal refuses it,
- * if it always will
+ * @returns whether Temporal could be reached; the job, if Temporal matches it; what Temporal holds of its schedule,
+ * if that was written; and why Temporal refuses it, if it always will
  * @throws an error of the database
  */
 export async function syncJob(
   dependencies: SyncDependencies,
   jobId: string,
   stored?: JobRow,
-): Promise<{ isReached: boolean; job?: JobRow | undefined; refusal?: string }> {
+): Promise<Synced> {
   const { db, temporal, breaker, logger } = dependencies;
   let known = stored;
   let written: number | undefined;
+  let held: HeldFields | undefined;
   for (;;) {
     const job: JobRow | undefined = known ?? (await findJobOrTombstone(db, jobId));
     const specVersion = specVersionAt(Date.now());
     // The job may have changed while its schedule was written or deleted here.
     const isOutdated = written !== undefined && written !== job?.schedule_generation;
-    if (!job || (isSynced(job, specVersion) && !isOutdated)) return { isReached: true, job };
+    if (!job || (isSynced(job, specVersion) && !isOutdated)) return { isReached: true, job, held };
     known = undefined;
     let result: PutResult | { kind: 'deleted' };
     try {
@@ -87,11 +98,18 @@ export async function syncJob(
       logger.info(fields, `the schedule was ${result.kind}`);
     }
     written = job.schedule_generation;
+    held = result.kind === 'written' ? result.held.fields : undefined;
     const now = new Date();
     const putAt = result.kind === 'written' ? now : result.kind === 'kept' ? job.schedule_put_at : null;
     known = await setObserved(db, job, {
       specVersion,
-      specHash: result.kind === 'deleted' ? null : result.specHash,
+      ...(result.kind === 'deleted'
+        ? { specHash: null, scheduleHash: null, listedHash: null }
+        : {
+            specHash: result.specHash,
+            scheduleHash: result.held.hash,
+            listedHash: result.held.listedHash,
+          }),
       putAt,
       // Temporal does not start occurrences that were due before: they are materialized at once.
       ...(result.kind === 'written' && isDueSince(job, now) ? { materializeAt: now } : {}),
@@ -142,15 +160,5 @@ async function raiseAbove({ db, logger }: SyncDependencies, jobId: string, gener
 }
 
 /** The Temporal Schedule of a job; undefined if there is none. */
-export async function findSchedule(
-  temporal: Client,
-  jobId: string,
-): Promise<ScheduleDescription | undefined> {
-  const handle = temporal.schedule.getHandle(scheduleIdOf(jobId));
-  try {
-    return await withinDeadline(temporal, () => handle.describe());
-  } catch (error) {
-    if (error instanceof ScheduleNotFoundError) return undefined;
-    throw error;
-  }
-}
+export const findSchedule = (temporal: Client, jobId: string): Promise<Description | undefined> =>
+  withinDeadline(temporal, () => describeSchedule(temporal, scheduleIdOf(jobId)));

@@ -41,7 +41,14 @@ describe('POST /jobs', () => {
       target: { method: 'POST', timeout: '30s', headers: {} },
       retry: { maxAttempts: 5, initialInterval: '1s', backoffCoefficient: 2, maxInterval: '5m' },
       state: 'active',
-      sync: { state: 'synced', generation: 1, observedGeneration: 1, error: null },
+      sync: {
+        state: 'synced',
+        generation: 1,
+        observedGeneration: 1,
+        error: null,
+        healedAt: null,
+        drift: null,
+      },
     });
     expect(answer.body.status.upcoming).toHaveLength(5);
     expect(answer.body.status.nextRunAt).toBe(answer.body.status.upcoming[0]);

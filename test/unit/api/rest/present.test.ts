@@ -19,6 +19,8 @@ const row = {
   generation: 1,
   observed_generation: 1,
   sync_error: null,
+  healed_at: null,
+  drift: null,
   consecutive_failures: 0,
   created_at: now,
   updated_at: now,
