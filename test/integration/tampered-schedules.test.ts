@@ -249,7 +249,10 @@ describe('what a changed schedule starts', () => {
     const end = new Date(Date.parse(job.createdAt) - 1_000);
     const start = new Date(end.getTime() - 3 * 3_600_000);
     await stack.temporal.schedule.getHandle(idOf(job.id)).backfill({ start, end, overlap: 'ALLOW_ALL' });
-    await waitFor('three runs', async () => (await codesOf(job.id)).length === 3);
+    await waitFor('three runs to have ended', async () => {
+      const runs = await api.allRuns(job.id);
+      return runs.length === 3 && runs.every(({ endedAt }) => endedAt !== null);
+    });
     expect(new Set(await codesOf(job.id))).toEqual(new Set(['notAnOccurrence']));
     expect(stack.receiver.callsTo('/before')).toEqual([]);
   });
