@@ -2,6 +2,7 @@ import type { ReconcileDependencies } from '../scheduling/reconciler/reconcile-d
 import { createAwaitCall } from './await-call.ts';
 import type { InFlightCalls } from './attempt/in-flight-calls.ts';
 import type { ActivityDependencies } from './attempt/context.ts';
+import type { HeartbeatClient } from './attempt/liveness.ts';
 import { createReconcileJobs } from './reconcile-jobs.ts';
 import { createRecordCancelled, createRecordOutcome } from './record-outcome.ts';
 import { createRunTarget } from './run-target.ts';
@@ -24,8 +25,8 @@ export type Activities = ReturnType<typeof createActivities>;
  * The activity that waits for calls in flight in this process, on a task queue that no other process
  * polls.
  */
-export function createCallActivities(calls: InFlightCalls) {
-  return { awaitCall: createAwaitCall(calls) };
+export function createCallActivities(calls: InFlightCalls, temporal: HeartbeatClient) {
+  return { awaitCall: createAwaitCall(calls, temporal) };
 }
 
 export type CallActivities = ReturnType<typeof createCallActivities>;

@@ -11,8 +11,9 @@ import {
   type StepOnWire,
 } from '../domain/run/workflow-contract.ts';
 import { beginAttempt, type ReadyAttempt } from './attempt/begin.ts';
-import { withHeartbeats, type ActivityDependencies } from './attempt/context.ts';
+import type { ActivityDependencies } from './attempt/context.ts';
 import { delegate, findRefusal } from './attempt/delegate.ts';
+import { whileHeard } from './attempt/liveness.ts';
 import { completeAttempt, makeAttempt } from './attempt/make.ts';
 import { recordResult, type Recorded } from './attempt/record.ts';
 import { placeholdersOf } from './call/prepare-call.ts';
@@ -56,7 +57,10 @@ export function createRunTarget(dependencies: ActivityDependencies) {
     if (unrecorded) return () => Promise.resolve(unrecorded);
     const { target } = run;
     if (target.type === 'http')
-      return () => withHeartbeats(context, () => makeAttempt(dependencies, context, ready, target));
+      return () =>
+        whileHeard(dependencies.temporal, context, (control) =>
+          makeAttempt(dependencies, control, ready, target),
+        );
     dependencies.metrics.attemptStarted(run, number, new Date(task.scheduledAt), new Date());
     const attempt = delegate(run, target, placeholdersOf(task, run.id, number));
     const refusal = findRefusal(attempt, target, run, dependencies.taskQueue);

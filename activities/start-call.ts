@@ -28,22 +28,25 @@ const RETURN_UNRECORDED_AFTER_MS = 2_000;
  */
 export function createStartCall(dependencies: ActivityDependencies, calls: InFlightCalls) {
   const { logger } = dependencies;
-  return async function startCall(task: RunJobTask): Promise<StepOnWire> {
-    return encodeStep(runIdOf(task), await makeFirstCall(task), 'goesOn');
+  /** `taskStartedAt` is when Temporal gave the workflow task to this worker, in milliseconds since 1970. */
+  return async function startCall(task: RunJobTask, taskStartedAt?: number): Promise<StepOnWire> {
+    return encodeStep(runIdOf(task), await makeFirstCall(task, taskStartedAt), 'goesOn');
   };
 
-  async function makeFirstCall(task: RunJobTask): Promise<NextStep> {
-    const startedAt = Date.now();
+  async function makeFirstCall(task: RunJobTask, taskStartedAt = Date.now()): Promise<NextStep> {
+    const startedAt = performance.now();
+    const waitedMs = Math.max(0, Date.now() - taskStartedAt);
+    const taskAgeMs = () => waitedMs + performance.now() - startedAt;
     const ready = await beginAttempt(dependencies, task);
     if ('next' in ready) return ready;
     const { run } = ready;
     const { target } = run;
     // After this time, Temporal may have given the workflow task to another worker.
-    const isLate = Date.now() - startedAt > START_WITHIN_MS || Context.current().cancellationSignal.aborted;
+    const isLate = taskAgeMs() > START_WITHIN_MS || Context.current().cancellationSignal.aborted;
     const isPossible = calls.has(run.id) || (calls.hasCapacity() && !isLate);
     if (target.type !== 'http' || !isPossible) return { next: 'retry', delayMs: 0 };
 
-    const step = await calls.start(run.id, (control) =>
+    const step = await calls.start(run.id, taskAgeMs(), (control) =>
       completeAttempt(
         ready,
         () => makeAttempt(dependencies, control, ready, target),

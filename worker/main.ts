@@ -92,7 +92,7 @@ try {
   const callsWorker = await Worker.create({
     ...callsOptions(config, calls.taskQueue),
     connection,
-    activities: createCallActivities(calls),
+    activities: createCallActivities(calls, temporal),
   });
   const reconcilerDependencies = {
     db,

@@ -15,6 +15,7 @@ import {
 import type { Activities, CallActivities } from '../activities/index.ts';
 import {
   decodeStep,
+  HEARTBEAT_TIMEOUT_MS,
   PERMIT_SIGNAL,
   RUN_FAILED,
   type DelegatedAttempt,
@@ -30,7 +31,7 @@ const { runHttpTarget } = proxyActivities<Activities>({
   // One call takes 15 minutes at most (domain/target/http-target.ts). A dead worker is noticed much
   // sooner, by its silence.
   startToCloseTimeout: '16 minutes',
-  heartbeatTimeout: '15 seconds',
+  heartbeatTimeout: HEARTBEAT_TIMEOUT_MS,
   // A run that is cancelled ends once its last call has ended.
   cancellationType: 'WAIT_CANCELLATION_COMPLETED',
   // The job decides how many attempts there are and how far apart: the activity names the delay when it
@@ -52,9 +53,9 @@ const { startCall } = proxyLocalActivities<Activities>({
 const activitiesAt = (taskQueue: string) =>
   proxyActivities<CallActivities>({
     taskQueue,
-    scheduleToStartTimeout: '15 seconds',
+    scheduleToStartTimeout: HEARTBEAT_TIMEOUT_MS,
     startToCloseTimeout: '16 minutes',
-    heartbeatTimeout: '15 seconds',
+    heartbeatTimeout: HEARTBEAT_TIMEOUT_MS,
     cancellationType: 'WAIT_CANCELLATION_COMPLETED',
     retry: { maximumAttempts: 1 },
   });
@@ -83,7 +84,8 @@ export function runJob(input: RunJobInput): Promise<RunJobResult> {
  * other commands than theirs.
  */
 export function runHttpJob(input: RunJobInput): Promise<RunJobResult> {
-  return carryOut(input, (task) => stepOrRetry(() => startCall(task)));
+  // The time in a workflow is when Temporal gave this task to the worker.
+  return carryOut(input, (task) => stepOrRetry(() => startCall(task, Date.now())));
 }
 
 /** The activity runHttpTarget makes the next attempt, at once. */

@@ -1,5 +1,5 @@
 import { SECOND_MS } from '../../domain/milliseconds.ts';
-import type { NextStep } from '../../domain/run/workflow-contract.ts';
+import { CALL_LEASE_MS, type NextStep } from '../../domain/run/workflow-contract.ts';
 import type { Logger } from '../../platform/logger.ts';
 import type { CallControl } from './make.ts';
 
@@ -7,16 +7,14 @@ import type { CallControl } from './make.ts';
 // starts a call waits for it a little, and then detaches: the call stays in flight here, and another
 // activity attaches to it, on a task queue that only this process polls.
 
-// A call has ended or was aborted before Temporal could start it in another process: before the timeout
-// of the workflow task (domain/job/run-workflow.ts), and later before that of the activity that
-// attaches to it (workflows/run-job.ts).
+// A call has ended or was aborted before Temporal could start it in another process. Without an activity that
+// attaches to it, it may be in flight for CALL_LEASE_MS from when Temporal gave the workflow task to this process,
+// which has a longer timeout (domain/job/run-workflow.ts). With one, as long as Temporal hears that (liveness.ts).
 
 /** A workflow task that has taken longer than this starts no call. */
 export const START_WITHIN_MS = 3 * SECOND_MS;
 /** How long the local activity waits for a call before it detaches. */
 const WAIT_MS = 2 * SECOND_MS;
-/** A detached call is aborted after this time if nothing attaches to it. */
-const ATTACH_WITHIN_MS = 10 * SECOND_MS;
 /** Calls in flight in one process. Further ones are made by the activity `runHttpTarget`. */
 export const MAX_IN_FLIGHT_CALLS = 500;
 
@@ -40,9 +38,14 @@ export interface InFlightCalls {
   hasCapacity: () => boolean;
   /**
    * Starts the call of a run, unless it is in flight already, and waits for it a little. Undefined if
-   * it takes longer: then the call is detached.
+   * it takes longer: then the call is detached. `taskAgeMs` ago Temporal gave the workflow task to this process; a call
+   * in flight may go on by the newer task.
    */
-  start: (runId: string, make: (control: CallControl) => Promise<NextStep>) => Promise<NextStep | undefined>;
+  start: (
+    runId: string,
+    taskAgeMs: number,
+    make: (control: CallControl) => Promise<NextStep>,
+  ) => Promise<NextStep | undefined>;
   /** The call of a run, for an activity that will wait for it; undefined if it is not in flight here. */
   attach: (runId: string) => InFlightCall | undefined;
   /** Starts no further calls, detaches those that are waited for, and resolves once none is detached. */
@@ -51,7 +54,7 @@ export interface InFlightCalls {
 
 interface Entry extends InFlightCall {
   isAttached: boolean;
-  /** Aborts a detached call. */
+  /** Aborts the call unless an activity attaches to it. */
   abortTimer?: NodeJS.Timeout;
 }
 
@@ -96,9 +99,9 @@ export function createInFlightCalls(taskQueue: string, logger: Pick<Logger, 'war
     return entry;
   }
 
-  function detach(runId: string, entry: Entry): void {
-    // The activity that attaches handles a rejection.
-    entry.step.catch(() => undefined);
+  /** Has a call aborted that nothing attaches to in time. The timer of a process that was frozen fires as it wakes. */
+  function limit(runId: string, entry: Entry, taskAgeMs: number): void {
+    if (entry.isAttached) return;
     clearTimeout(entry.abortTimer);
     entry.abortTimer = setTimeout(() => {
       logger.warn(
@@ -107,25 +110,26 @@ export function createInFlightCalls(taskQueue: string, logger: Pick<Logger, 'war
       );
       entry.abort(undefined);
       removeAtEnd(runId, entry);
-    }, ATTACH_WITHIN_MS);
+    }, CALL_LEASE_MS - taskAgeMs);
   }
 
   return {
     taskQueue,
     has: (runId) => calls.has(runId),
     hasCapacity: () => !isDraining && calls.size < MAX_IN_FLIGHT_CALLS,
-    start: (runId, make) =>
+    start: (runId, taskAgeMs, make) =>
       new Promise((resolve, reject) => {
-        const entry = calls.get(runId) ?? add(runId, make);
         // A local activity that Temporal starts again waits for the same call.
-        clearTimeout(entry.abortTimer);
+        const entry = calls.get(runId) ?? add(runId, make);
+        limit(runId, entry, taskAgeMs);
         const stopWaiting = () => {
           clearTimeout(timer);
           return detachers.delete(onTimeout);
         };
         const onTimeout = () => {
           if (!stopWaiting()) return;
-          if (!entry.isAttached) detach(runId, entry);
+          // The activity that attaches handles a rejection.
+          entry.step.catch(() => undefined);
           resolve(undefined);
         };
         const timer = setTimeout(onTimeout, isDraining ? 0 : WAIT_MS);

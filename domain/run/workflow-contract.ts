@@ -17,6 +17,15 @@ export const RECONCILE_WORKFLOW = 'reconcile';
 /** The signal that tells a waiting run that its permit was granted. */
 export const PERMIT_SIGNAL = 'turn';
 
+/** After this time without a heartbeat, or without a start, Temporal gives an activity with a call to another worker. */
+export const HEARTBEAT_TIMEOUT_MS = 15_000;
+
+/**
+ * For how long a worker goes on with a call without a sign of life from Temporal. Shorter than HEARTBEAT_TIMEOUT_MS and
+ * the timeout of a workflow task (domain/job/run-workflow.ts) by what a busy process may be late, and clocks may differ.
+ */
+export const CALL_LEASE_MS = 10_000;
+
 /** The type of the failure of an activity whose run has failed, and has that on record. */
 export const RUN_FAILED = 'RunFailed';
 

@@ -49,6 +49,10 @@ export function isInvalid(error: unknown): boolean {
   return false;
 }
 
+/** Tells whether Temporal does not know what a request is about, or has closed it. Pure. */
+export const isNotFound = (error: unknown): boolean =>
+  isGrpcServiceError(error) && error.code === status.NOT_FOUND;
+
 /** The longest message of Temporal that is passed on: it may quote a whole schedule. */
 const LONGEST_WORDS = 500;
 

@@ -10,6 +10,7 @@ const LONGEST = [
   'long/temporal-away',
   'integration/local-stack',
   'integration/limits',
+  'integration/lost-temporal',
   'integration/runs',
   'integration/read-replica',
   'integration/overlap',
