@@ -32,7 +32,7 @@ export function createRecordOutcome(dependencies: ActivityDependencies) {
     const run = await beginTask(dependencies.db, task);
     if (!run) throw ApplicationFailure.nonRetryable('the run is unknown', 'UnknownRun');
     if (run.state !== 'running') return finish(run);
-    const { number, verdict } = outcome;
+    const { number, token, verdict } = outcome;
     const recorded = run.attempts[number - 1];
     if (recorded) return { next: 'retry', delayMs: untilRetryMs(recorded) };
     const result = toResult(
@@ -46,6 +46,7 @@ export function createRecordOutcome(dependencies: ActivityDependencies) {
         responseExcerpt: outcome.result && toStorable(outcome.result),
       },
       run,
+      token,
     );
     return completeAttempt(
       { run, number },

@@ -53,7 +53,7 @@ export function createRunTarget(dependencies: ActivityDependencies) {
     ready: ReadyAttempt,
     context: Context,
   ): DelegatedAttempt | (() => Promise<AttemptResult>) {
-    const { run, number, task, unrecorded } = ready;
+    const { run, number, token, task, unrecorded } = ready;
     if (unrecorded) return () => Promise.resolve(unrecorded);
     const { target } = run;
     if (target.type === 'http')
@@ -62,7 +62,7 @@ export function createRunTarget(dependencies: ActivityDependencies) {
           makeAttempt(dependencies, control, ready, target),
         );
     dependencies.metrics.attemptStarted(run, number, new Date(task.scheduledAt), new Date());
-    const attempt = delegate(run, target, placeholdersOf(task, run.id, number));
+    const attempt = delegate(run, target, placeholdersOf(task, run.id, { number, token }), token);
     const refusal = findRefusal(attempt, target, run, dependencies.taskQueue);
     return refusal ? () => Promise.resolve(refusal) : attempt;
   }

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Context } from '@temporalio/activity';
+import { abandonAttempt } from '../db/runs/attempt-holder.ts';
 import type { BegunRun } from '../db/runs/begin-run.ts';
 import { runIdOf } from '../domain/run/ids.ts';
 import {
@@ -28,6 +29,7 @@ const RETURN_UNRECORDED_AFTER_MS = 2_000;
  */
 export function createStartCall(dependencies: ActivityDependencies, calls: InFlightCalls) {
   const { logger } = dependencies;
+  const attach: NextStep = { next: 'attach', taskQueue: calls.taskQueue };
   /** `taskStartedAt` is when Temporal gave the workflow task to this worker, in milliseconds since 1970. */
   return async function startCall(task: RunJobTask, taskStartedAt?: number): Promise<StepOnWire> {
     return encodeStep(runIdOf(task), await makeFirstCall(task, taskStartedAt), 'goesOn');
@@ -37,14 +39,19 @@ export function createStartCall(dependencies: ActivityDependencies, calls: InFli
     const startedAt = performance.now();
     const waitedMs = Math.max(0, Date.now() - taskStartedAt);
     const taskAgeMs = () => waitedMs + performance.now() - startedAt;
+    // A local activity that Temporal starts again goes on with the call that is in flight here.
+    const joined = calls.join(runIdOf(task), taskAgeMs());
+    if (joined) return (await joined) ?? attach;
     const ready = await beginAttempt(dependencies, task);
     if ('next' in ready) return ready;
     const { run } = ready;
     const { target } = run;
     // After this time, Temporal may have given the workflow task to another worker.
     const isLate = taskAgeMs() > START_WITHIN_MS || Context.current().cancellationSignal.aborted;
-    const isPossible = calls.has(run.id) || (calls.hasCapacity() && !isLate);
-    if (target.type !== 'http' || !isPossible) return { next: 'retry', delayMs: 0 };
+    if (target.type !== 'http' || isLate || !calls.hasCapacity()) {
+      await abandonAttempt(dependencies.db, run.id, ready.token);
+      return { next: 'retry', delayMs: 0 };
+    }
 
     const step = await calls.start(run.id, taskAgeMs(), (control) =>
       completeAttempt(
@@ -53,7 +60,7 @@ export function createStartCall(dependencies: ActivityDependencies, calls: InFli
         (result) => recordInTime(run, result),
       ),
     );
-    return step ?? { next: 'attach', taskQueue: calls.taskQueue };
+    return step ?? attach;
   }
 
   /** A record that arrives after its time does no harm: it counts once. */

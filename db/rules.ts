@@ -25,5 +25,12 @@ export const HAS_NO_OPEN_RUN = sql<boolean>`
 /** Of a row of `runs`: as far as this database knows, Temporal has not started it. */
 export const IS_UNSTARTED = sql<boolean>`(state = 'queued' AND temporal_run_id IS NULL)`;
 
+/**
+ * Of a row of `runs`, by its table: an attempt was begun that is not on record. `isCallInFlight` of
+ * domain/run/attempt-holder.ts.
+ */
+export const IS_CALL_IN_FLIGHT = sql<boolean>`
+  (runs.ended_at IS NULL AND runs.holder IS NOT NULL AND (runs.holder->>'number')::integer = jsonb_array_length(runs.attempts) + 1)`;
+
 /** Of a row of `runs`: an occurrence that Temporal has not started, as far as this database knows. */
 export const IS_UNSTARTED_OCCURRENCE = sql<boolean>`(trigger = 'schedule' AND ended_at IS NULL AND ${IS_UNSTARTED})`;

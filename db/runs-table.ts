@@ -1,4 +1,5 @@
 import type { ColumnType, Generated, JSONColumnType } from 'kysely';
+import type { AttemptHolder, LostCall } from '../domain/run/attempt-holder.ts';
 import type { HookCause } from '../domain/run/hook-trigger.ts';
 import type { Origin } from '../domain/run/origin.ts';
 import type { RunState } from '../domain/run/run-state.ts';
@@ -37,6 +38,10 @@ interface Progress {
   started_at: Timestamp | null;
   ended_at: Timestamp | null;
   attempts: Json<RecordedAttempt[]>;
+  /** Who makes the attempt that is in flight, or made the last one; null before the first, and by earlier versions. */
+  holder: JSONColumnType<AttemptHolder | null, string | null | undefined, string | null>;
+  /** Calls that no holder recorded, beside the attempts. */
+  lost_calls: JSONColumnType<LostCall[], string | undefined, string>;
   /** When the timeout ends the run; null before it begins, and without a timeout. */
   deadline: Generated<Date | null>;
   /** The timeout that the deadline comes from, as a duration. */

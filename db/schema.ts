@@ -80,6 +80,8 @@ interface PermitsTable {
   released_at: Timestamp | null;
   /** Until when it counts for the rate limit, though released. */
   counts_until: Timestamp | null;
+  /** The fencing token of the attempt that was begun with it; null before that. */
+  token: Generated<string | null>;
   /** When to signal the run again that it has a permit. */
   remind_at: Timestamp | null;
 }

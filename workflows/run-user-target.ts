@@ -26,7 +26,7 @@ const RESULT_LENGTH = 2_000;
  * that was terminated in Temporal.
  */
 export async function runUserTarget(attempt: DelegatedAttempt): Promise<DelegatedOutcome> {
-  const { number } = attempt;
+  const { number, token } = attempt;
   const startedAt = new Date().toISOString();
   const toOutcome = (
     outcome: Pick<DelegatedOutcome, 'verdict'> & Partial<DelegatedOutcome>,
@@ -35,6 +35,7 @@ export async function runUserTarget(attempt: DelegatedAttempt): Promise<Delegate
     result: null,
     ...outcome,
     number,
+    ...(token === undefined ? {} : { token }),
     startedAt,
     endedAt: new Date().toISOString(),
   });

@@ -1,13 +1,24 @@
 import { ApplicationFailure, Context } from '@temporalio/activity';
 import type { Database } from '../../db/database.ts';
 import { compareSoon } from '../../db/jobs/drift.ts';
-import { beginRun, type BegunRun, type CurrentSchedule } from '../../db/runs/begin-run.ts';
+import { abandonAttempt } from '../../db/runs/attempt-holder.ts';
+import {
+  beginRun,
+  type AttemptToBegin,
+  type BegunRun,
+  type CurrentSchedule,
+} from '../../db/runs/begin-run.ts';
 import { CANCELLED, endRun, type RunEnd } from '../../db/runs/run-progress.ts';
 import type { Limits } from '../../domain/job/limits.ts';
 import { runIdOf } from '../../domain/run/ids.ts';
 import type { RunDeadline } from '../../domain/run/run-deadline.ts';
 import { isOpenState } from '../../domain/run/run-state.ts';
-import type { AttemptResult, NextStep, RunJobTask } from '../../domain/run/workflow-contract.ts';
+import {
+  CALL_LEASE_MS,
+  type AttemptResult,
+  type NextStep,
+  type RunJobTask,
+} from '../../domain/run/workflow-contract.ts';
 import { compileSchedule } from '../../domain/schedule/compile-schedule.ts';
 import { occurrences } from '../../domain/schedule/occurrences.ts';
 import { findNoOccurrence, refuseForeignTask } from './refuse-start.ts';
@@ -21,11 +32,21 @@ export const CLOCK_SKEW_MS = 1_000;
 /** An occurrence that waits for another run of its job asks again after this time. */
 const OVERLAP_RETRY_MS = 1_000;
 
+/** A run that waits until a call is no more in flight asks again after this time. */
+const HELD_RETRY_MS = 500;
+/**
+ * For so long after Temporal scheduled the first activity of a workflow, a call of a workflow that it replaces may be in
+ * flight, if its worker does not hear Temporal.
+ */
+const MAY_BE_HELD_MS = CALL_LEASE_MS + CLOCK_SKEW_MS;
+
 /** An attempt that can be made now, or was made already and is to be recorded. */
 export interface ReadyAttempt {
   task: RunJobTask;
   run: BegunRun;
   number: number;
+  /** The fencing token of this attempt; undefined if an earlier version began it. */
+  token: number | undefined;
   /** The result, if the attempt was made before and could not be recorded. */
   unrecorded?: AttemptResult;
 }
@@ -42,13 +63,20 @@ export async function beginAttempt(
   task: RunJobTask,
   unrecorded?: AttemptResult,
 ): Promise<ReadyAttempt | NextStep> {
-  const context = Context.current();
+  const { info } = Context.current();
   await refuseForeignTask(dependencies, task);
-  const run = await beginTask(dependencies.db, task);
+  const run = await beginTask(dependencies.db, task, {
+    isLocal: info.isLocal,
+    madeNumber: unrecorded?.attempt.number,
+    mayBeHeld: Date.now() - info.scheduledTimestampMs < MAY_BE_HELD_MS,
+  });
   if (!run) return { next: 'done', result: { runId: runIdOf(task), state: 'skipped' } };
   if (!isOpenState(run.state)) return finish(run);
   const number = run.attempts.length + 1;
-  if (unrecorded?.attempt.number === number) return { task, run, number, unrecorded };
+  if (unrecorded?.attempt.number === number) {
+    const { token } = unrecorded;
+    return { task, run, number, token, unrecorded };
+  }
 
   const none = number === 1 ? findNoOccurrence(run, task) : undefined;
   if (none) {
@@ -60,12 +88,17 @@ export async function beginAttempt(
   const limits = limitsFor(run);
   const delayMs = untilRetryMs(run.attempts.at(-1));
   // A local activity makes a first call that can be made at once. The activity does everything else.
-  if (context.info.isLocal && (number > 1 || limits || run.state === 'queued')) return retryAfter(delayMs);
+  if (info.isLocal && (number > 1 || limits || run.state === 'queued')) return retryAfter(delayMs);
+  if (run.isHeld)
+    return retryAfter(HELD_RETRY_MS, 'a call that Temporal has given up may still be in flight');
+  const token = run.holder?.number === number ? run.holder.token : undefined;
   // The worker of the last attempt may have died before it told Temporal how long to wait.
-  if (delayMs > CLOCK_SKEW_MS) return retryAfter(delayMs, 'the next attempt has to wait');
-  if (!limits) return run.state === 'queued' ? waitForOverlap() : { task, run, number };
-  const begun = await beginWithPermit(dependencies, task, run, limits);
-  return 'next' in begun ? begun : { task, run: begun, number };
+  if (delayMs > CLOCK_SKEW_MS) {
+    await abandonAttempt(dependencies.db, run.id, token);
+    return retryAfter(delayMs, 'the next attempt has to wait');
+  }
+  if (!limits) return run.state === 'queued' ? waitForOverlap() : { task, run, number, token };
+  return beginWithPermit(dependencies, task, run, limits);
 }
 
 /** Acquires a permit for the attempt of a run, and begins a queued run with it. */
@@ -74,24 +107,33 @@ async function beginWithPermit(
   task: RunJobTask,
   run: BegunRun,
   limits: Limits,
-): Promise<BegunRun | NextStep> {
+): Promise<ReadyAttempt | NextStep> {
   const { id, deadline } = run;
   const isBlocked = run.state === 'queued' && run.isBlocked;
+  const number = run.attempts.length + 1;
   let begun = run;
+  let token: number | undefined;
   if (!isBlocked) {
+    const holder = {
+      startedAt: new Date(),
+      temporalRunId: workflowExecutionOf(Context.current()).runId,
+      isDelegated: run.target.type !== 'http',
+    };
     // Other runs may hold the lock of the scope for long.
     const permit = await withHeartbeats(Context.current(), () =>
-      acquirePermit(dependencies, { id, deadline }, limits),
+      acquirePermit(dependencies, { id, deadline, holder }, limits),
     );
     if (permit.state === 'tooLate')
       return endWithoutAttempt(dependencies, run, { state: 'timedOut', ...permit.reason });
     if (permit.state === 'waiting') return { next: 'waitForPermit', waitMs: permit.waitMs };
+    ({ token } = permit);
     if (run.state === 'queued') begun = (await beginTask(dependencies.db, task)) ?? run;
   }
-  if (begun.state === 'running') return begun;
+  if (begun.state === 'running') return { task, run: begun, number, token };
   // The job was paused or deleted in the meantime, or another run of it has to end first: the permit is
   // of no use now.
-  await releasePermit(dependencies, id);
+  await abandonAttempt(dependencies.db, id, token);
+  await releasePermit(dependencies, id, token);
   return begun.state === 'queued' ? waitForOverlap() : finish(begun);
 }
 
@@ -117,12 +159,16 @@ async function endWithoutAttempt(
 
 /**
  * Begins the run of the workflow that this activity is part of, or finds it as it stands. Undefined if
- * the workflow stands for no occurrence, because an outdated schedule started it.
+ * the workflow stands for no occurrence, because an outdated schedule started it. `attempt` is one that
+ * follows at once.
  * @throws ApplicationFailure if the job is unknown
  */
-export function beginTask(db: Database, task: RunJobTask): Promise<(BegunRun & CurrentSchedule) | undefined> {
-  const { workflowExecution } = Context.current().info;
-  if (!workflowExecution) throw new Error('this activity runs within a workflow');
+export function beginTask(
+  db: Database,
+  task: RunJobTask,
+  attempt?: AttemptToBegin,
+): Promise<(BegunRun & CurrentSchedule) | undefined> {
+  const workflowExecution = workflowExecutionOf(Context.current());
   return begin(db, {
     id: runIdOf(task),
     jobId: task.jobId,
@@ -133,7 +179,13 @@ export function beginTask(db: Database, task: RunJobTask): Promise<(BegunRun & C
     workflowId: workflowExecution.workflowId,
     temporalRunId: workflowExecution.runId,
     deadline: deadlineOf(task),
+    attempt,
   });
+}
+
+function workflowExecutionOf({ info: { workflowExecution } }: Context) {
+  if (!workflowExecution) throw new Error('this activity runs within a workflow');
+  return workflowExecution;
 }
 
 const deadlineOf = ({ deadline, timeoutMs }: RunJobTask): RunDeadline | undefined =>

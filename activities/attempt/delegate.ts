@@ -16,6 +16,7 @@ export function delegate(
   { id: runId, deadline }: Pick<BegunRun, 'id' | 'deadline'>,
   target: WorkflowTarget | ActivityTarget,
   values: PlaceholderValues,
+  token: number | undefined,
 ): DelegatedAttempt {
   const number = Number(values.attempt);
   return {
@@ -25,6 +26,7 @@ export function delegate(
     taskQueue: target.taskQueue,
     args: target.args.map((value) => fillIn(value, { ...values })),
     workflowId: workflowIdOfTarget(runId, number),
+    ...(token === undefined ? {} : { token }),
     ...(target.timeout === undefined ? {} : { timeoutMs: durationMs(target.timeout) }),
     ...(target.type === 'workflow' || target.heartbeatTimeout === undefined
       ? {}
@@ -38,7 +40,7 @@ export function delegate(
  * service's. Pure.
  */
 export function findRefusal(
-  { number, args }: DelegatedAttempt,
+  { number, token, args }: DelegatedAttempt,
   target: StoredTarget,
   run: Pick<BegunRun, 'retry' | 'deadline'>,
   ownTaskQueue: string,
@@ -51,6 +53,7 @@ export function findRefusal(
   return toResult(
     { number, ...times, verdict: 'final', statusCode: null, error, responseExcerpt: null },
     run,
+    token,
   );
 }
 

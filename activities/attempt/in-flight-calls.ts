@@ -33,19 +33,22 @@ interface InFlightCall {
 export interface InFlightCalls {
   /** Only this process polls it. */
   taskQueue: string;
-  has: (runId: string) => boolean;
   /** Tells whether this process may start another call. */
   hasCapacity: () => boolean;
   /**
    * Starts the call of a run, unless it is in flight already, and waits for it a little. Undefined if
-   * it takes longer: then the call is detached. `taskAgeMs` ago Temporal gave the workflow task to this process; a call
-   * in flight may go on by the newer task.
+   * it takes longer: then the call is detached. `taskAgeMs` ago Temporal gave the workflow task to this process.
    */
   start: (
     runId: string,
     taskAgeMs: number,
     make: (control: CallControl) => Promise<NextStep>,
   ) => Promise<NextStep | undefined>;
+  /**
+   * Waits in the same way for a call that is in flight already, which may go on by a newer workflow task. Undefined if there
+   * is none.
+   */
+  join: (runId: string, taskAgeMs: number) => Promise<NextStep | undefined> | undefined;
   /** The call of a run, for an activity that will wait for it; undefined if it is not in flight here. */
   attach: (runId: string) => InFlightCall | undefined;
   /** Starts no further calls, detaches those that are waited for, and resolves once none is detached. */
@@ -113,40 +116,45 @@ export function createInFlightCalls(taskQueue: string, logger: Pick<Logger, 'war
     }, CALL_LEASE_MS - taskAgeMs);
   }
 
+  /** Waits a little for the end of a call. */
+  function wait(runId: string, entry: Entry, taskAgeMs: number): Promise<NextStep | undefined> {
+    return new Promise((resolve, reject) => {
+      limit(runId, entry, taskAgeMs);
+      const stopWaiting = () => {
+        clearTimeout(timer);
+        return detachers.delete(onTimeout);
+      };
+      const onTimeout = () => {
+        if (!stopWaiting()) return;
+        // The activity that attaches handles a rejection.
+        entry.step.catch(() => undefined);
+        resolve(undefined);
+      };
+      const timer = setTimeout(onTimeout, isDraining ? 0 : WAIT_MS);
+      detachers.add(onTimeout);
+      entry.step.then(
+        (step) => {
+          if (!stopWaiting()) return;
+          remove(runId, entry);
+          resolve(step);
+        },
+        (error: Error) => {
+          if (!stopWaiting()) return;
+          remove(runId, entry);
+          reject(error);
+        },
+      );
+    });
+  }
+
   return {
     taskQueue,
-    has: (runId) => calls.has(runId),
     hasCapacity: () => !isDraining && calls.size < MAX_IN_FLIGHT_CALLS,
-    start: (runId, taskAgeMs, make) =>
-      new Promise((resolve, reject) => {
-        // A local activity that Temporal starts again waits for the same call.
-        const entry = calls.get(runId) ?? add(runId, make);
-        limit(runId, entry, taskAgeMs);
-        const stopWaiting = () => {
-          clearTimeout(timer);
-          return detachers.delete(onTimeout);
-        };
-        const onTimeout = () => {
-          if (!stopWaiting()) return;
-          // The activity that attaches handles a rejection.
-          entry.step.catch(() => undefined);
-          resolve(undefined);
-        };
-        const timer = setTimeout(onTimeout, isDraining ? 0 : WAIT_MS);
-        detachers.add(onTimeout);
-        entry.step.then(
-          (step) => {
-            if (!stopWaiting()) return;
-            remove(runId, entry);
-            resolve(step);
-          },
-          (error: Error) => {
-            if (!stopWaiting()) return;
-            remove(runId, entry);
-            reject(error);
-          },
-        );
-      }),
+    start: (runId, taskAgeMs, make) => wait(runId, calls.get(runId) ?? add(runId, make), taskAgeMs),
+    join: (runId, taskAgeMs) => {
+      const entry = calls.get(runId);
+      return entry && wait(runId, entry, taskAgeMs);
+    },
     attach: (runId) => {
       const entry = calls.get(runId);
       if (!entry) return undefined;

@@ -52,7 +52,7 @@ export async function makeAttempt(
   ready: ReadyAttempt,
   target: StoredHttpTarget,
 ): Promise<AttemptResult> {
-  const { run, number, task } = ready;
+  const { run, number, token, task } = ready;
   const { deadline } = run;
   const startedAt = new Date();
   dependencies.metrics.attemptStarted(run, number, new Date(task.scheduledAt), startedAt);
@@ -78,7 +78,7 @@ export async function makeAttempt(
       'Interrupted',
     );
 
-  const result = toResult({ ...outcome, number, startedAt, endedAt, ...endOf(interruption) }, run);
+  const result = toResult({ ...outcome, number, startedAt, endedAt, ...endOf(interruption) }, run, token);
   // A hook whose target is gone is no reason to pause the job.
   if (outcome.verdict === 'gone' && !isHook(run.trigger)) result.goneUrl = target.url;
   if (interruption === 'closedInTemporal') result.isClosedInTemporal = true;
@@ -117,14 +117,14 @@ export function findInterruption(
 /** Prepares the call, and makes it. Never throws: a call that cannot be prepared is an outcome, too. */
 async function callTarget(
   { dispatcher, secrets }: Pick<ActivityDependencies, 'dispatcher' | 'secrets'>,
-  { run, number, task }: ReadyAttempt,
+  { run, number, token, task }: ReadyAttempt,
   target: StoredHttpTarget,
   now: Date,
   signal: AbortSignal,
 ): Promise<CallOutcome> {
   let prepared;
   try {
-    prepared = prepareCall(run, target, placeholdersOf(task, run.id, number), secrets, now);
+    prepared = prepareCall(run, target, placeholdersOf(task, run.id, { number, token }), secrets, now);
   } catch (error) {
     // Mostly a key that this worker does not have. The worker of another attempt may have it.
     const message = error instanceof Error ? error.message : String(error);

@@ -1,4 +1,5 @@
 import { ApplicationFailure } from '@temporalio/activity';
+import { noteLateReport } from '../../db/runs/attempt-holder.ts';
 import type { BegunRun } from '../../db/runs/begin-run.ts';
 import { recordAttempt, type RunEnd } from '../../db/runs/run-progress.ts';
 import { formatDuration } from '../../domain/duration.ts';
@@ -29,10 +30,14 @@ export interface AttemptOutcome extends Omit<CallOutcome, 'verdict'> {
   verdict: DelegatedOutcome['verdict'];
 }
 
-/** Decides whether another attempt follows and when. None follows after the deadline of the run. Pure. */
+/**
+ * Decides whether another attempt follows and when. None follows after the deadline of the run. `token` is that of the
+ * attempt's holder. Pure.
+ */
 export function toResult(
   outcome: AttemptOutcome,
   { retry, deadline }: Pick<BegunRun, 'retry' | 'deadline'>,
+  token?: number,
 ): AttemptResult {
   const { number, verdict } = outcome;
   const delayMs = retryDelayMs(retry, number, outcome.retryAfterMs);
@@ -54,6 +59,7 @@ export function toResult(
       responseExcerpt: outcome.responseExcerpt,
       retryAt: isRetryable && tooLate === undefined ? toInstant(retryAt) : null,
     },
+    ...(token === undefined ? {} : { token }),
     retryDelayMs: delayMs,
     ...(timedOut === undefined ? {} : { timedOut }),
   };
@@ -119,7 +125,10 @@ export const untilRetryMs = (recorded: RecordedAttempt | undefined): number =>
  */
 export type Recorded = RunEnd | 'open' | 'unrecorded';
 
-/** Records an attempt, and grants its permit to the next run in the queue. Doing it again changes nothing. */
+/**
+ * Records an attempt, and grants its permit to the next run in the queue. Doing it again changes nothing. If another holder
+ * has begun the attempt, the result is only noted, beside the attempts.
+ */
 export async function recordResult(
   dependencies: ActivityDependencies,
   run: BegunRun,
@@ -128,10 +137,17 @@ export async function recordResult(
   const { db, logger, metrics } = dependencies;
   const { attempt } = result;
   const end = endAfter(result);
-  await recordAttempt(db, run.id, attempt, end, result.goneUrl);
-  metrics.attemptEnded(run, attempt, end);
+  const { token, goneUrl } = result;
+  const isRecorded = await recordAttempt(db, run.id, attempt, end, { token, goneUrl });
   const { number, outcome, statusCode, error } = attempt;
-  logger.info({ ...tracedRunLogFields(run), attempt: number, outcome, statusCode, error }, 'attempt ended');
+  const fields = { ...tracedRunLogFields(run), attempt: number, outcome, statusCode, error };
+  if (isRecorded) {
+    metrics.attemptEnded(run, attempt, end);
+    logger.info(fields, 'attempt ended');
+  } else {
+    if (token !== undefined) await noteLateReport(db, run.id, token, attempt);
+    logger.warn(fields, 'attempt ended that was recorded before, or that another worker has begun meanwhile');
+  }
   const limits = limitsFor(run);
   if (limits) {
     await grantWaiting(dependencies, limits.scope).catch((failure: unknown) => {

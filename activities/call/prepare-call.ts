@@ -35,12 +35,17 @@ export interface PreparedCall {
  */
 export const BODY_HEADERS = ['content-type', 'content-encoding', 'content-language', 'content-location'];
 
-/** The values of the placeholders of an attempt. Pure. */
-export const placeholdersOf = (task: RunJobTask, runId: string, attempt: number): PlaceholderValues => ({
+/** The values of the placeholders of an attempt. An attempt without a token has one that every target refuses. Pure. */
+export const placeholdersOf = (
+  task: RunJobTask,
+  runId: string,
+  { number, token = 0 }: { number: number; token: number | undefined },
+): PlaceholderValues => ({
   scheduledAt: toInstant(Date.parse(task.scheduledAt)),
   jobId: task.jobId,
   runId,
-  attempt: String(attempt),
+  attempt: String(number),
+  fencingToken: String(token),
 });
 
 /**
@@ -127,7 +132,7 @@ function withHookBody(
 }
 
 /** The headers that tell every target which run calls it. */
-function runHeaders({ jobId, runId, scheduledAt, attempt }: AnyPlaceholderValues, now: Date) {
+function runHeaders({ jobId, runId, scheduledAt, attempt, fencingToken }: AnyPlaceholderValues, now: Date) {
   return {
     'idempotency-key': runId,
     'webhook-id': runId,
@@ -136,6 +141,7 @@ function runHeaders({ jobId, runId, scheduledAt, attempt }: AnyPlaceholderValues
     'x-scheduler-run': runId,
     'x-scheduler-scheduled-at': scheduledAt,
     'x-scheduler-attempt': attempt,
+    'x-scheduler-fencing-token': fencingToken,
     // W3C Trace Context: a trace for the run, with a span for each attempt. With tracing, trace.ts
     // replaces it.
     traceparent: `00-${traceIdOf(runId)}-${randomBytes(8).toString('hex')}-01`,

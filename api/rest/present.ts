@@ -5,7 +5,8 @@ import type { ApiKey } from '../../domain/api-key.ts';
 import { toInstant } from '../../domain/instant.ts';
 import type { Job, SyncState } from '../../domain/job/job.ts';
 import { findJobWarnings } from '../../domain/job/find-job-warnings.ts';
-import type { Attempt, RecordedAttempt, Run } from '../../domain/run/run.ts';
+import { listCalls, type Call } from '../../domain/run/attempt-holder.ts';
+import type { Attempt, Run } from '../../domain/run/run.ts';
 import { compileSchedule } from '../../domain/schedule/compile-schedule.ts';
 import { findWarnings } from '../../domain/schedule/find-warnings.ts';
 import { summarizeSchedule } from '../../domain/schedule/schedule-summary.ts';
@@ -142,7 +143,7 @@ export function presentRun(run: RunRow, temporal: { uiUrl: string | undefined; n
     retryOf: run.retry_of,
     cause: run.cause,
     occurrences: presentOccurrences(run),
-    attempts: run.attempts.map(presentAttempt),
+    attempts: listCalls(run).map(presentAttempt),
     temporal: { workflowId: run.workflow_id, runId: run.temporal_run_id, url: url ?? null },
   };
 }
@@ -162,7 +163,7 @@ function presentAttempt({
   error,
   responseExcerpt,
   retryAt = null,
-}: RecordedAttempt): Attempt {
+}: Call): Attempt {
   // Not negative, even if the clock was set back meanwhile.
   const durationMs = Math.max(0, Date.parse(endedAt) - Date.parse(startedAt));
   return { number, startedAt, endedAt, durationMs, outcome, statusCode, error, responseExcerpt, retryAt };

@@ -15,6 +15,7 @@ import * as pauseRuns from './0016-pause-runs.ts';
 import * as reasonCodes from './0017-reason-codes.ts';
 import * as auditLog from './0018-audit-log.ts';
 import * as drift from './0019-drift.ts';
+import * as holders from './0019-holders.ts';
 
 /** All migrations by name, in order. Append only: what has been released is never changed. */
 export const migrations: Record<string, Migration> = {
@@ -34,4 +35,5 @@ export const migrations: Record<string, Migration> = {
   '0017-reason-codes': reasonCodes,
   '0018-audit-log': auditLog,
   '0019-drift': drift,
+  '0019-holders': holders,
 };

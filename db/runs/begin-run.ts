@@ -9,14 +9,24 @@ import type { Trigger } from '../../domain/run/run.ts';
 import type { StoredTarget } from '../../domain/target/target.ts';
 import type { SealedSecret } from '../../platform/secret-box.ts';
 import type { Database } from '../database.ts';
+import { holderOf, lostCallsAt, newToken, NEXT_NUMBER, RUN_TOKEN } from './attempt-holder.ts';
 import { PREPARED } from '../prepared-statements.ts';
-import { HAS_LIMITS } from '../rules.ts';
+import { HAS_LIMITS, IS_CALL_IN_FLIGHT } from '../rules.ts';
 import type { JobRow, RunRow } from '../schema.ts';
 
 /** A run as a worker begins it, with what its attempt needs of its job. */
 export type BegunRun = Pick<
   RunRow,
-  'id' | 'trigger' | 'state' | 'reason' | 'attempts' | 'cancel_requested_at' | 'cause' | 'origin' | 'retry_of'
+  | 'id'
+  | 'trigger'
+  | 'state'
+  | 'reason'
+  | 'attempts'
+  | 'holder'
+  | 'cancel_requested_at'
+  | 'cause'
+  | 'origin'
+  | 'retry_of'
 > & {
   job: Pick<JobRow, 'id' | 'namespace' | 'name' | 'labels' | 'policy'>;
   /** The target of the job, or of the hook that the run calls. */
@@ -27,9 +37,21 @@ export type BegunRun = Pick<
   secrets: Record<string, SealedSecret> | null;
   /** A run that the reconciler started, unknown to the Temporal Schedule, has to end first. */
   isBlocked: boolean;
+  /** A call that Temporal has given up may still be in flight: of this run, or of one that `terminateOther` ended. */
+  isHeld: boolean;
   /** When its timeout ends it; undefined if it has none. */
   deadline: RunDeadline | undefined;
 };
+
+/** How a run is begun for an attempt that is made at once. */
+export interface AttemptToBegin {
+  /** A local activity makes only the first attempt. */
+  isLocal: boolean;
+  /** The number of an attempt that was made before and has to be recorded: it keeps its holder. */
+  madeNumber: number | undefined;
+  /** Whether a call that Temporal has given up may still be in flight. */
+  mayBeHeld: boolean;
+}
 
 /** A reason as a value of the type `jsonb`. */
 const jsonOf = (code: ReasonCode) => sql`${JSON.stringify(reasonFor(code))}::jsonb`;
@@ -53,7 +75,8 @@ export type OutdatedStart = { state: 'outdated' } & CurrentSchedule;
  * of a deleted job, and an occurrence that was due before its job was paused, is recorded as skipped. An
  * occurrence is skipped or stays queued, by the overlap policy, while a run that the reconciler started
  * (`made_up`) is open, for the Temporal Schedule does not know of that one. A run whose job has limits stays
- * queued until it is granted a permit (permits.ts).
+ * queued until it is granted a permit (permits.ts). Without limits, `attempt` makes the caller the holder of the attempt
+ * that follows, if one may be made.
  *
  * A schedule of an older generation than the job's, or of a paused job, may start runs that are no
  * occurrences any more. If such a run is not stored, nothing is written, and the result is `outdated`.
@@ -72,9 +95,22 @@ export async function beginRun(
     workflowId: string;
     temporalRunId: string;
     deadline: RunDeadline | undefined;
+    /** Undefined to read the run as it stands. */
+    attempt: AttemptToBegin | undefined;
   },
 ): Promise<(BegunRun & CurrentSchedule) | OutdatedStart | undefined> {
-  const { deadline } = run;
+  const { deadline, attempt } = run;
+  const madeNumber = attempt?.madeNumber ?? null;
+  const newHolder = holderOf(run, {
+    token: sql`greatest((SELECT token FROM begun), ${RUN_TOKEN} + 1)`,
+    number: NEXT_NUMBER,
+    isDelegated: sql`(SELECT is_delegated FROM begun)`,
+  });
+  // Of the stored row: its next attempt begins now.
+  const begins = sql`
+    (runs.state = 'running' OR runs.state = 'queued' AND excluded.state = 'running') AND runs.cancel_requested_at IS NULL
+    AND (SELECT token FROM begun) IS NOT NULL AND ${NEXT_NUMBER} IS DISTINCT FROM ${madeNumber}::integer
+    AND NOT (${attempt?.isLocal ?? false}::boolean AND ${NEXT_NUMBER} > 1)`;
   const timeout = deadline ? formatDuration(deadline.timeoutMs) : null;
   const { rows } = await sql<
     Omit<BegunRun, 'state' | 'deadline'> & CurrentSchedule & { state: RunRow['state'] | null }
@@ -90,6 +126,15 @@ export async function beginRun(
             -- A queued run that was started waits for a permit, and comes before later occurrences.
             AND (runs.state = 'running' OR temporal_run_id IS NOT NULL AND scheduled_at < ${run.scheduledAt})
         ) AS is_blocked,
+        ${attempt?.mayBeHeld ?? false}::boolean AND (
+          EXISTS (
+            SELECT FROM runs WHERE id = ${run.id} AND ${IS_CALL_IN_FLIGHT} AND holder->>'temporalRunId' <> ${run.temporalRunId}
+          )
+          OR ${run.trigger} = 'schedule' AND policy->>'overlap' = 'terminateOther' AND EXISTS (
+            SELECT FROM runs WHERE job_id = jobs.id AND trigger = 'schedule' AND id <> ${run.id} AND ${IS_CALL_IN_FLIGHT}
+              AND scheduled_at < ${run.scheduledAt} AND NOT made_up AND NOT (holder->'isDelegated')::boolean
+          )
+        ) AS is_held,
         ${isHook(run.trigger)}::boolean AS is_hook,
         CASE ${run.trigger} WHEN 'onFailure' THEN on_failure->'target' WHEN 'onRecovery' THEN on_recovery->'target'
              ELSE target END AS call_target,
@@ -106,22 +151,27 @@ export async function beginRun(
           WHEN state = 'paused' AND ${run.trigger} = 'schedule' THEN ${jsonOf('pausedBeforeStart')}
           WHEN is_blocked AND policy->>'overlap' = 'skip' THEN ${jsonOf('overlap')}
         END AS skip_reason,
+        NOT is_hook AND ${HAS_LIMITS} AS is_limited,
         NOT is_hook AND ${HAS_LIMITS} AND NOT EXISTS (
           SELECT FROM permits WHERE run_id = ${run.id} AND granted_at IS NOT NULL AND released_at IS NULL
         ) AS lacks_permit
       FROM job
     ),
-    -- The state in which the run begins. No row: the start was outdated, and the run is not stored.
+    -- The state in which the run begins. No row: the start was outdated, and the run is not stored. Under limits, the
+    -- attempt gets its token with the permit.
     begun AS (
       SELECT *,
-        CASE WHEN skip_reason IS NOT NULL THEN 'skipped' WHEN is_blocked OR lacks_permit THEN 'queued' ELSE 'running' END AS run_state
+        CASE WHEN skip_reason IS NOT NULL THEN 'skipped' WHEN is_blocked OR is_held OR lacks_permit THEN 'queued'
+             ELSE 'running' END AS run_state,
+        call_target->>'type' <> 'http' AS is_delegated,
+        CASE WHEN ${attempt !== undefined}::boolean AND NOT is_held AND NOT is_limited THEN ${newToken()} END AS token
       FROM gated
       WHERE NOT is_outdated OR EXISTS (SELECT FROM runs WHERE id = ${run.id})
     ),
     -- Stores the run. A run that is not queued any more keeps what it has.
     run AS (
       INSERT INTO runs (id, job_id, namespace, job_generation, trigger, scheduled_at, started_at, ended_at, state, reason,
-                        reason_code, workflow_id, temporal_run_id, deadline, timeout, check_at, origin)
+                        reason_code, workflow_id, temporal_run_id, deadline, timeout, check_at, origin, holder)
       SELECT ${run.id}, id, namespace, generation, ${run.trigger}, ${run.scheduledAt},
              CASE WHEN run_state <> 'queued' THEN ${run.startedAt}::timestamptz END,
              CASE WHEN run_state = 'skipped' THEN ${run.startedAt}::timestamptz END,
@@ -129,7 +179,8 @@ export async function beginRun(
              ${deadline?.at ?? null}::timestamptz, ${timeout}::text,
              least(now() + interval '30 s', ${deadline?.at ?? null}::timestamptz + ${CHECK_AFTER_DEADLINE}),
              -- A requested run keeps the origin that it was stored with.
-             CASE WHEN NOT ${isRequested(run.trigger)}::boolean THEN origin END
+             CASE WHEN NOT ${isRequested(run.trigger)}::boolean THEN origin END,
+             CASE WHEN run_state = 'running' AND token IS NOT NULL THEN ${holderOf(run, { token: sql.ref('begun.token'), number: sql`1`, isDelegated: sql.ref('begun.is_delegated') })} END
       FROM begun
       ON CONFLICT (id) DO UPDATE SET
         job_generation  = CASE WHEN runs.state = 'queued' THEN excluded.job_generation ELSE runs.job_generation END,
@@ -143,14 +194,16 @@ export async function beginRun(
         deadline        = excluded.deadline,
         timeout         = excluded.timeout,
         check_at        = least(runs.check_at, excluded.deadline + ${CHECK_AFTER_DEADLINE}),
-        origin          = coalesce(runs.origin, excluded.origin)
-      RETURNING id, job_id, trigger, state, reason, attempts, cancel_requested_at, cause, origin, retry_of
+        origin          = coalesce(runs.origin, excluded.origin),
+        holder          = CASE WHEN ${begins} THEN ${newHolder} ELSE runs.holder END,
+        lost_calls      = CASE WHEN ${begins} THEN ${lostCallsAt(run.startedAt)} ELSE runs.lost_calls END
+      RETURNING id, job_id, trigger, state, reason, attempts, holder, cancel_requested_at, cause, origin, retry_of
     )
-    SELECT run.id, run.trigger, run.state, run.reason, run.attempts, run.cancel_requested_at, run.cause,
+    SELECT run.id, run.trigger, run.state, run.reason, run.attempts, run.holder, run.cancel_requested_at, run.cause,
            run.origin, run.retry_of,
            json_build_object('id', job.id, 'namespace', job.namespace, 'name', job.name, 'labels', job.labels,
                              'policy', job.policy) AS job,
-           job.call_target AS target, job.call_retry AS retry, job.is_blocked AS "isBlocked",
+           job.call_target AS target, job.call_retry AS retry, job.is_blocked AS "isBlocked", job.is_held AS "isHeld",
            (SELECT json_object_agg(field, json_build_object('keyId', key_id, 'sealed', sealed))
             FROM job_secrets WHERE job_secrets.job_id = job.id) AS secrets,
            job.schedule, job.schedule_since, job.created_at,

@@ -2,6 +2,7 @@ import { sql } from 'kysely';
 import type { Limits } from '../../domain/job/limits.ts';
 import type { Database } from '../database.ts';
 import type { RunRow } from '../schema.ts';
+import { holderOf, lostCallsAt, newToken, NEXT_NUMBER, RUN_TOKEN, type NewHolder } from './attempt-holder.ts';
 
 // Permits of attempts whose job has limits. A run's request inserts a row. The row waits in the queue of its
 // scope until it is granted, is held until it is released, and counts for a rate limit for some time after
@@ -97,23 +98,42 @@ export async function grantPermits(transaction: Database, scope: string): Promis
   return rows;
 }
 
-/** Notes that a run begins the attempt for which it was granted a permit. Returns false if it was granted none. */
-export async function startPermit(transaction: Database, runId: string): Promise<boolean> {
-  const { numAffectedRows } = await sql`
-    UPDATE permits SET started_at = clock_timestamp(), remind_at = NULL
-    WHERE run_id = ${runId} AND granted_at IS NOT NULL AND released_at IS NULL`.execute(transaction);
-  return numAffectedRows === 1n;
+/**
+ * Begins the attempt for which a run was granted a permit: the caller becomes its holder, and the run waits for nothing any
+ * more. Returns the fencing token, which is larger than all of the scope; undefined if the run was granted no permit.
+ */
+export async function startPermit(
+  transaction: Database,
+  runId: string,
+  holder: NewHolder & { isDelegated: boolean },
+): Promise<number | undefined> {
+  const ofScope = sql`(SELECT max(token) FROM permits AS other WHERE other.scope = permits.scope)`;
+  const { rows } = await sql<{ token: string }>`
+    WITH started AS (
+      UPDATE permits SET started_at = clock_timestamp(), remind_at = NULL, token = ${newToken(ofScope, RUN_TOKEN)}
+      FROM runs
+      WHERE runs.id = permits.run_id AND run_id = ${runId} AND granted_at IS NOT NULL AND released_at IS NULL
+      RETURNING permits.run_id, permits.token
+    )
+    UPDATE runs SET
+      reason = NULL, reason_code = NULL,
+      holder = ${holderOf(holder, { token: sql.ref('started.token'), number: NEXT_NUMBER, isDelegated: sql`${holder.isDelegated}::boolean` })},
+      lost_calls = ${lostCallsAt(holder.startedAt)}
+    FROM started WHERE runs.id = started.run_id
+    RETURNING started.token`.execute(transaction);
+  return rows[0] && Number(rows[0].token);
 }
 
 /**
- * Removes the permit, or the request, of a run that makes no call with it. Returns its scope; undefined if it
- * had none.
+ * Removes the permit, or the request, of a run that makes no call with it; with `token`, only the permit with that one.
+ * Returns its scope; undefined if it had none.
  */
-export async function removePermit(db: Database, runId: string): Promise<string | undefined> {
+export async function removePermit(db: Database, runId: string, token?: number): Promise<string | undefined> {
   const removed = await db
     .deleteFrom('permits')
     .where('run_id', '=', runId)
     .where('released_at', 'is', null)
+    .$if(token !== undefined, (query) => query.where('token', '=', String(token)))
     .returning('scope')
     .executeTakeFirst();
   return removed?.scope;
@@ -230,11 +250,14 @@ export async function checkHoldersSoon(db: Database, limit: number): Promise<voi
       LIMIT ${limit})`.execute(db);
 }
 
-/** Removes permits that no longer count. Returns how many it removed. */
+/**
+ * Removes permits that no longer count. Returns how many it removed. Those of the last minute stay: the tokens of a scope
+ * go on growing, though the clock of Postgres is set back by that much.
+ */
 export async function removeOldPermits(db: Database, limit: number): Promise<number> {
   const { numAffectedRows } = await sql`
     DELETE FROM permits WHERE id IN (
-      SELECT id FROM permits WHERE released_at IS NOT NULL AND counts_until < statement_timestamp()
+      SELECT id FROM permits WHERE released_at IS NOT NULL AND counts_until < statement_timestamp() - interval '1 minute'
       ORDER BY counts_until LIMIT ${limit})`.execute(db);
   return Number(numAffectedRows ?? 0);
 }

@@ -3,6 +3,7 @@ import type { RecordedAttempt } from '../../domain/run/run.ts';
 import { reasonFor, type Reason } from '../../domain/run/reasons.ts';
 import { workflowIdOfRun } from '../../domain/run/ids.ts';
 import type { Database } from '../database.ts';
+import { RUN_TOKEN } from './attempt-holder.ts';
 import { RELEASED } from './permits.ts';
 import { PREPARED } from '../prepared-statements.ts';
 import { IS_UNSTARTED } from '../rules.ts';
@@ -22,21 +23,25 @@ export type RunEnd = {
 export const CANCELLED: RunEnd & Reason = { state: 'cancelled', ...reasonFor('cancelled') };
 
 /**
- * Adds an attempt to a running run, releases its permit, and ends the run if this was its last attempt.
- * Idempotent. `goneUrl` is the URL of a target that answered that it is gone for good: the job is paused,
- * unless it has another URL by now.
+ * Adds an attempt to a running run, releases its permit, and ends the run if this was its last attempt. Returns
+ * whether it did: nothing is recorded twice, nor for any but the holder of the attempt, which has the fencing token
+ * `token`; undefined from workers of earlier versions. `goneUrl` is the URL of a target that answered that it
+ * is gone for good: the job is paused, unless it has another URL by now.
  */
 export async function recordAttempt(
   db: Database,
   runId: string,
   attempt: RecordedAttempt,
   end: RunEnd | undefined,
-  goneUrl?: string,
-): Promise<void> {
+  {
+    token = null,
+    goneUrl = null,
+  }: { token?: number | null | undefined; goneUrl?: string | null | undefined },
+): Promise<boolean> {
   const endedAt = new Date(attempt.endedAt);
-  await updateAndCountFailures(
+  return updateAndCountFailures(
     db,
-    endedAt,
+    { runId, at: endedAt },
     sql`
       UPDATE runs SET
         attempts = attempts || ${JSON.stringify([attempt])}::jsonb,
@@ -44,7 +49,11 @@ export async function recordAttempt(
         reason   = ${end?.reason ?? null},
         reason_code = ${end?.reasonCode ?? null},
         ended_at = ${end ? endedAt : null}::timestamptz
-      WHERE id = ${runId} AND state = 'running' AND jsonb_array_length(attempts) = ${attempt.number - 1}`,
+      WHERE id = ${runId} AND state = 'running' AND jsonb_array_length(attempts) = ${attempt.number - 1}
+        -- Nobody else has begun the attempt since.
+        AND coalesce(${RUN_TOKEN} = ${token}::bigint, true)`,
+    // The run may have been ended meanwhile, or request another permit. The holder releases its own.
+    token === null ? HAS_CHANGED : sql`permits.token = ${token}`,
     goneUrl,
   );
 }
@@ -71,30 +80,35 @@ export async function endUnstarted(db: Database, runId: string, end: RunEnd, end
 export async function endRun(db: Database, runId: string, end: RunEnd, endedAt: Date): Promise<void> {
   await updateAndCountFailures(
     db,
-    endedAt,
+    { runId, at: endedAt },
     sql`
       UPDATE runs SET state = ${end.state}, reason = ${end.reason}, reason_code = ${end.reasonCode}, ended_at = ${endedAt}
       WHERE id = ${runId} AND ended_at IS NULL`,
+    HAS_CHANGED,
   );
 }
 
+/** Any permit of a run is released if the run was changed. */
+const HAS_CHANGED = sql`EXISTS (SELECT FROM run)`;
+
 /**
- * Updates a run, and releases its permit. If a scheduled run ended, counts the job's failures in a row, and
+ * Updates a run, and releases the permit that is `released`. Returns whether the run was changed. If a scheduled run ended, counts the job's failures in a row, and
  * queues the call of a hook when they reach the hook's threshold, or when a run succeeds again. Pauses the
  * job when its policy says so, or when its target is gone: that is another generation, with its revision.
  */
 async function updateAndCountFailures(
   db: Database,
-  at: Date,
+  { runId, at }: { runId: string; at: Date },
   update: RawBuilder<unknown>,
+  released: RawBuilder<unknown>,
   goneUrl: string | null = null,
-): Promise<void> {
-  await sql`${PREPARED}
+): Promise<boolean> {
+  const { rows } = await sql<{ changed: boolean }>`${PREPARED}
     -- The run, if the update changed it.
     WITH run AS (${update} RETURNING id, job_id, trigger, state, reason, reason_code, scheduled_at),
     -- Releases its permit.
     freed AS (
-      UPDATE permits SET ${RELEASED} FROM run WHERE permits.run_id = run.id AND released_at IS NULL
+      UPDATE permits SET ${RELEASED} WHERE permits.run_id = ${runId} AND released_at IS NULL AND ${released}
     ),
     -- Whether the run counts for the failures in a row: a scheduled run that has ended.
     counted AS (
@@ -155,11 +169,15 @@ async function updateAndCountFailures(
       INSERT INTO runs (id, job_id, namespace, job_generation, trigger, scheduled_at, state, workflow_id, cause, check_at)
       SELECT run_id, id, namespace, generation, hook, ${at}, 'queued', ${workflowIdOfRun('')}::text || run_id, cause, ${at}
       FROM (SELECT *, gen_random_uuid() AS run_id FROM changed WHERE hook IS NOT NULL) AS called
-    )
+    ),
     -- Stores the revision of the pause.
-    INSERT INTO job_revisions (job_id, generation, at, by, action, changes)
-    SELECT id, generation, ${at}, paused_by, 'paused',
-           json_build_object('state', json_build_object('before', 'active', 'after', 'paused'),
-                             'pause.reason', json_build_object('before', NULL, 'after', pause_reason))
-    FROM changed WHERE pauses`.execute(db);
+    revised AS (
+      INSERT INTO job_revisions (job_id, generation, at, by, action, changes)
+      SELECT id, generation, ${at}, paused_by, 'paused',
+             json_build_object('state', json_build_object('before', 'active', 'after', 'paused'),
+                               'pause.reason', json_build_object('before', NULL, 'after', pause_reason))
+      FROM changed WHERE pauses
+    )
+    SELECT EXISTS (SELECT FROM run) AS changed`.execute(db);
+  return rows[0]?.changed ?? false;
 }

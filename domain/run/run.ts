@@ -18,9 +18,9 @@ export const Attempt = z
     startedAt: Instant,
     endedAt: Instant,
     durationMs: z.int().min(0).meta({ description: 'From the start of the call to its end.' }),
-    outcome: z.enum(['succeeded', 'failed', 'cancelled', 'timedOut']).meta({
+    outcome: z.enum(['succeeded', 'failed', 'cancelled', 'timedOut', 'lost']).meta({
       description:
-        '`timedOut`: the `timeout` of the job, for the whole run, ended it. One that took longer than the `timeout` of its target `failed`.',
+        '`timedOut`: the `timeout` of the job, for the whole run, ended it. One that took longer than the `timeout` of its target `failed`. `lost`: its worker was stopped or lost before it recorded how the call ended. It was made again with the same number, and `maxAttempts` does not count it.',
     }),
     statusCode: z
       .int()
@@ -53,7 +53,8 @@ export const RunOccurrences = z
 export type RunOccurrences = z.infer<typeof RunOccurrences>;
 
 /** An attempt as it is stored; those of earlier versions do not know when the next one was to follow. */
-export type RecordedAttempt = Omit<Attempt, 'durationMs' | 'retryAt'> & Partial<Pick<Attempt, 'retryAt'>>;
+export type RecordedAttempt = Omit<Attempt, 'durationMs' | 'retryAt' | 'outcome'> &
+  Partial<Pick<Attempt, 'retryAt'>> & { outcome: Exclude<Attempt['outcome'], 'lost'> };
 
 const runExample = {
   id: '5f1c1b0e-6f0e-5b39-9d3c-2a53c3c2b8ad',
@@ -118,7 +119,10 @@ export const Run = z
     occurrences: RunOccurrences.nullable().meta({
       description: 'Of a run with the reason `paused`: what it stands for; null for any other run.',
     }),
-    attempts: z.array(Attempt),
+    attempts: z.array(Attempt).meta({
+      description:
+        'Every call that was made, in order. A `lost` one stands before the one that repeats it, with the same number.',
+    }),
     temporal: z
       .strictObject({
         workflowId: z.string(),

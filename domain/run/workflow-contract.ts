@@ -66,6 +66,8 @@ export interface RunJobResult {
 export interface AttemptResult {
   /** With a `retryAt` if another attempt follows. */
   attempt: RecordedAttempt;
+  /** The fencing token of its holder: missing from workers of earlier versions. */
+  token?: number;
   /** The URL of a target that answered 410: it is gone for good. */
   goneUrl?: string;
   /** Until the next attempt, if one follows. */
@@ -90,6 +92,8 @@ export interface DelegatedAttempt {
   args: unknown[];
   /** The id of the user's workflow. */
   workflowId: string;
+  /** The fencing token of the attempt: missing from workers of earlier versions. */
+  token?: number;
   timeoutMs?: number;
   heartbeatTimeoutMs?: number;
   /** RFC 3339. When the run ends, even if this attempt has not. */
@@ -99,6 +103,8 @@ export interface DelegatedAttempt {
 /** How a delegated attempt ended. */
 export interface DelegatedOutcome {
   number: number;
+  /** That of its DelegatedAttempt. */
+  token?: number;
   /** RFC 3339. */
   startedAt: string;
   /** RFC 3339. */

@@ -28,7 +28,8 @@ function findPlaceholderFault(text: string): string | undefined {
   const unknown = findUnknownPlaceholders(text);
   if (unknown.length > 0) return describeUnknownPlaceholders(unknown);
   // With its placeholders filled in and backslashes removed, the URL must still name the same host.
-  const filled = fillInText(text, { scheduledAt: 'x', jobId: 'x', runId: 'x', attempt: 'x' });
+  const values = { scheduledAt: 'x', jobId: 'x', runId: 'x', attempt: 'x', fencingToken: 'x' };
+  const filled = fillInText(text, values);
   return parseUrl(filled)?.origin === new URL(text).origin
     ? findUrlFault(filled)
     : 'placeholders are allowed only in the path and in the query of the URL';
@@ -60,7 +61,7 @@ const httpCall = <HeaderFields extends z.ZodType, SigningFields extends z.ZodTyp
       .optional()
       .meta({
         description:
-          'A string is sent as it is (text/plain), anything else as JSON, unless you set Content-Type. `{{scheduledAt}}`, `{{jobId}}`, `{{runId}}` and `{{attempt}}` are filled in here, in headers that are not secret, and in the path and query of the URL.',
+          'A string is sent as it is (text/plain), anything else as JSON, unless you set Content-Type. `{{scheduledAt}}`, `{{jobId}}`, `{{runId}}`, `{{attempt}}` and `{{fencingToken}}` are filled in here, in headers that are not secret, and in the path and query of the URL.',
         example: { report: 'weekly', run: '{{runId}}' },
       }),
     bodyBase64: z

@@ -8,6 +8,8 @@ export interface PlaceholderValues {
   runId: string;
   /** 1 for the first call of a run. */
   attempt: string;
+  /** Grows with each attempt under one concurrency key, and with each attempt of a run. */
+  fencingToken: string;
 }
 
 /** The placeholders of every target. */
@@ -16,6 +18,7 @@ export const PLACEHOLDERS: readonly string[] = [
   'jobId',
   'runId',
   'attempt',
+  'fencingToken',
 ] satisfies (keyof PlaceholderValues)[];
 
 /** The same with those of hooks (domain/job/hook.ts). */

@@ -31,7 +31,7 @@ const Args = z
   .default([])
   .meta({
     description:
-      'The arguments, as JSON. `{{scheduledAt}}`, `{{jobId}}`, `{{runId}}` and `{{attempt}}` in strings are filled in. Operators can read the arguments in the Temporal Web UI, so put no secrets here.',
+      'The arguments, as JSON. `{{scheduledAt}}`, `{{jobId}}`, `{{runId}}`, `{{attempt}}` and `{{fencingToken}}` in strings are filled in. Operators can read the arguments in the Temporal Web UI, so put no secrets here.',
     example: [{ report: 'weekly', run: '{{runId}}' }],
   });
 

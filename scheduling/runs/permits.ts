@@ -54,8 +54,8 @@ const SHORTEST_WAIT_MS = 100;
 
 /** What became of a request for a permit. */
 export type PermitResult =
-  /** The attempt may begin. */
-  | { state: 'acquired' }
+  /** The attempt may begin, and the caller is its holder, with this fencing token. */
+  | { state: 'acquired'; token: number }
   /** The run is in the queue, and asks again after this time unless a signal comes before. */
   | { state: 'waiting'; waitMs: number }
   /** No permit can be granted before the run's deadline. The run has left the queue. */
@@ -65,6 +65,7 @@ export type PermitResult =
 interface PermitRequest {
   id: string;
   deadline: RunDeadline | undefined;
+  holder: Parameters<typeof startPermit>[2];
 }
 
 /** Acquires a permit for one attempt of a run, or puts the run in the queue, with the reason that it then shows. */
@@ -91,13 +92,11 @@ export async function acquirePermit(
 
 async function startOrWait(
   transaction: Database,
-  { id: runId, deadline }: PermitRequest,
+  { id: runId, deadline, holder }: PermitRequest,
   limits: Limits,
 ): Promise<PermitResult> {
-  if (await startPermit(transaction, runId)) {
-    await setReason(transaction, runId, null);
-    return { state: 'acquired' };
-  }
+  const token = await startPermit(transaction, runId, holder);
+  if (token !== undefined) return { state: 'acquired', token };
   const position = await findQueuePosition(transaction, runId, limits);
   const reason = describeWait(position, limits);
   const leftMs = deadline ? deadline.at.getTime() - Date.now() : Infinity;
@@ -138,10 +137,14 @@ export async function grantWaiting(dependencies: PermitDependencies, scope: stri
 
 /**
  * Releases the permit of a run that makes no call with it, or takes the run out of the queue, and grants the
- * next ones.
+ * next ones. With `token`, only the permit of that holder.
  */
-export async function releasePermit(dependencies: PermitDependencies, runId: string): Promise<void> {
-  const scope = await removePermit(dependencies.db, runId);
+export async function releasePermit(
+  dependencies: PermitDependencies,
+  runId: string,
+  token?: number,
+): Promise<void> {
+  const scope = await removePermit(dependencies.db, runId, token);
   if (scope !== undefined) await grantWaiting(dependencies, scope);
 }
 

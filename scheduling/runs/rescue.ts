@@ -5,10 +5,12 @@ import { deferCheck, listRunsToCheck, startAnew } from '../../db/runs/open-runs.
 import { CANCELLED, endRun, setReason } from '../../db/runs/run-progress.ts';
 import type { JobRow, RunRow } from '../../db/schema.ts';
 import { isConnectionLost } from '../../db/unavailable.ts';
+import { isCallInFlight } from '../../domain/run/attempt-holder.ts';
 import { isHook } from '../../domain/run/hook-trigger.ts';
 import { workflowIdOfRun } from '../../domain/run/ids.ts';
 import { reasonCodeOf, reasonFor } from '../../domain/run/reasons.ts';
 import { SECOND_MS } from '../../domain/milliseconds.ts';
+import { CALL_LEASE_MS } from '../../domain/run/workflow-contract.ts';
 import { ServerAwayError } from '../../platform/circuit-breaker.ts';
 import { concurrently } from '../../platform/concurrently.ts';
 import { forEachIsolated } from '../../platform/for-each-isolated.ts';
@@ -29,6 +31,8 @@ import { findWrongStart } from './wrong-start.ts';
 const CONCURRENCY = 8;
 /** A worker has this long to record the end of a run after its workflow has closed. */
 const RECORD_GRACE_MS = 5 * SECOND_MS;
+/** A worker that does not hear that a workflow has closed goes on with its call for this long. */
+const CALL_GRACE_MS = CALL_LEASE_MS + 1 * SECOND_MS;
 /** This long after its deadline, a run has no worker that would end it. */
 const OVERDUE_MS = 5 * SECOND_MS;
 
@@ -97,9 +101,11 @@ async function rescueRun(dependencies: SyncDependencies, job: JobRow, run: RunRo
     await noteWaitForWorker(dependencies, job, run, found, now);
     return deferCheck(db, run.id, later(waitMs), found.runId);
   }
-  // A run that was cancelled between two attempts has no worker that would record its end.
-  if (!isCancelRequested && now.getTime() - closedAt.getTime() < RECORD_GRACE_MS)
-    return deferCheck(db, run.id, later(WAIT_MS));
+  const closedMs = now.getTime() - closedAt.getTime();
+  // Its permit is released with it, so nobody may make its call any more. A run that was cancelled between two attempts has
+  // no worker that would record its end.
+  const graceMs = isCallInFlight(run) ? CALL_GRACE_MS : isCancelRequested ? 0 : RECORD_GRACE_MS;
+  if (closedMs < graceMs) return deferCheck(db, run.id, later(WAIT_MS));
   const end = await findEnd(temporal, found, job, run);
   const endedAt = (end.state === 'timedOut' && run.deadline) || closedAt;
   await endRun(db, run.id, isCancelRequested && end.state === 'failed' ? CANCELLED : end, endedAt);

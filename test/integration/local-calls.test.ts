@@ -280,7 +280,13 @@ test('another worker repeats the calls of a killed worker, just started or longe
   for (const { name, held, answer, run } of calls) {
     await waitFor('the call of another worker', () => held.length === 2, 60_000);
     answer();
-    expect(await endOfRun(api, run.id)).toMatchObject({ state: 'succeeded', attempts: [{ number: 1 }] });
+    expect(await endOfRun(api, run.id)).toMatchObject({
+      state: 'succeeded',
+      attempts: [
+        { number: 1, outcome: 'lost' },
+        { number: 1, outcome: 'succeeded' },
+      ],
+    });
     expect(callsTo(name).map(({ headers }) => headers['idempotency-key'])).toEqual([run.id, run.id]);
   }
 });

@@ -9,6 +9,7 @@ import { countRunsSoFar } from '../../db/runs/occurrence-log.ts';
 import { removeOldRuns } from '../../db/upkeep/retention.ts';
 import { listPausesOver, listUsedUp } from '../../db/upkeep/job-upkeep.ts';
 import { countScheduledRuns } from '../../db/runs/runs.ts';
+import { isCallInFlight } from '../../domain/run/attempt-holder.ts';
 import { hasLimits } from '../../domain/job/limits.ts';
 import { Policy } from '../../domain/job/policy.ts';
 import { isOpenState, RunState, STATES_WITHOUT_RUN } from '../../domain/run/run-state.ts';
@@ -108,6 +109,22 @@ const hasRun = ({ state }: RunFields) => !(STATES_WITHOUT_RUN as readonly RunSta
 const counts = (run: RunFields) => run.trigger === 'schedule' && hasRun(run);
 const isUnstarted = ({ state, temporalRunId }: RunFields) =>
   state === 'queued' && temporalRunId === undefined;
+
+test('a call is in flight by the rule of TypeScript', async () => {
+  const jobId = await insertJob();
+  for (const state of ['queued', 'running', 'succeeded'] as const)
+    for (const number of [undefined, 0, 1, 2])
+      for (const count of [0, 1]) {
+        const id = await insertRun(jobId, { trigger: 'manual', state, temporalRunId: 'r' });
+        const attempts = JSON.stringify(Array.from({ length: count }, () => ({})));
+        const holder = number === undefined ? null : JSON.stringify({ number, token: 7 });
+        await sql`UPDATE runs SET attempts = ${attempts}, holder = ${holder} WHERE id = ${id}`.execute(db);
+        const { rows } = await sql<{ found: boolean }>`
+          SELECT ${rules.IS_CALL_IN_FLIGHT} AS found FROM runs WHERE id = ${id}`.execute(db);
+        const run = await db.selectFrom('runs').selectAll().where('id', '=', id).executeTakeFirstOrThrow();
+        expect([state, number, count, rows[0]?.found]).toEqual([state, number, count, isCallInFlight(run)]);
+      }
+});
 
 test('the rules of one run are those of TypeScript', async () => {
   const jobId = await insertJob();
@@ -231,6 +248,7 @@ test('an occurrence begins, waits or is skipped in SQL as the reconciler decides
           workflowId: 'w',
           temporalRunId: 'r',
           deadline: undefined,
+          attempt: undefined,
         });
         const { rows } = await sql<{ code: string | null }>`
           SELECT reason_code AS code FROM runs WHERE id = ${id}`.execute(db);

@@ -61,6 +61,7 @@ describe('a schedule', () => {
       'x-scheduler-run': run?.id,
       'x-scheduler-scheduled-at': at.replace('.000Z', 'Z'),
       'x-scheduler-attempt': '1',
+      'x-scheduler-fencing-token': expect.stringMatching(/^\d{16}$/),
     });
     expect(call?.at).toBeGreaterThanOrEqual(Date.parse(at));
     expect((await api.getJob(job.id)).status).toMatchObject({
@@ -155,6 +156,8 @@ describe('a run', () => {
       ]);
       const calls = stack.receiver.callsTo('/flaky');
       expect(calls.map((call) => call.headers['x-scheduler-attempt'])).toEqual(['1', '2', '3']);
+      const tokens = calls.map((call) => Number(call.headers['x-scheduler-fencing-token']));
+      expect(tokens).toEqual([...new Set(tokens)].sort((one, other) => one - other));
       expect(new Set(calls.map((call) => call.headers['idempotency-key']))).toEqual(new Set([run.id]));
     },
   );

@@ -211,7 +211,13 @@ describe('a workflow or activity of a user that', () => {
 
   const outcomes: [string, object, string, string | null, number][] = [
     ['fails', activity('failAlways'), 'failed', 'the activity failed: as always', 3],
-    ['fails twice', activity('failTwice', { args: ['{{attempt}}'] }), 'succeeded', null, 3],
+    [
+      'fails twice',
+      activity('failTwice', { args: ['{{attempt}}', '{{fencingToken}}'] }),
+      'succeeded',
+      null,
+      3,
+    ],
     ['fails for good', activity('failForGood'), 'failed', 'the activity failed: never again', 1],
     [
       'takes too long',

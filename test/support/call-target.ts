@@ -17,6 +17,7 @@ export function callTarget(dispatcher: Dispatcher, given: HttpTarget): Promise<C
     jobId: '019ab1c0-7e11-7cc3-98c4-dc0c0c07398f',
     runId: '5f1c1b0e-6f0e-5b39-9d3c-2a53c3c2b8ad',
     attempt: '1',
+    fencingToken: '1764407400000000',
   };
   const { name, policy } = job;
   const call = prepareCall(

@@ -12,11 +12,15 @@ const strange = () =>
     data: Buffer.from('…'),
   });
 
+let fence = 0;
+
 const activities = {
   failAlways: async () => {
     throw new Error('as always');
   },
-  failTwice: async (attempt: string) => {
+  failTwice: async (attempt: string, fencingToken: string) => {
+    if (Number(fencingToken) <= fence) throw ApplicationFailure.nonRetryable('an old fencing token');
+    fence = Number(fencingToken);
     if (Number(attempt) < 3) throw new Error('not yet');
   },
   failForGood: async () => {

@@ -57,7 +57,7 @@ test('a call that takes longer is detached, until an activity attaches to it', a
   const result = calls.start('run', 0, call.make);
   await jest.advanceTimersByTimeAsync(1_999);
   // Temporal, which did not hear of the first local activity, starts it again: it waits for the same call.
-  const again = calls.start('run', 0, call.make);
+  const again = calls.join('run', 0);
   await jest.advanceTimersByTimeAsync(1);
   expect(await result).toBeUndefined();
   await jest.advanceTimersByTimeAsync(2_000);
@@ -66,7 +66,7 @@ test('a call that takes longer is detached, until an activity attaches to it', a
 
   // The same once the call is detached: it may go on for longer by the newer task.
   await jest.advanceTimersByTimeAsync(5_000);
-  const late = calls.start('run', 0, call.make);
+  const late = calls.join('run', 0);
   await jest.advanceTimersByTimeAsync(9_000);
   expect([await late, call.isAborted(), call.times()]).toEqual([undefined, false, 1]);
 
@@ -133,7 +133,11 @@ test('a process has a limit of calls in flight', async () => {
   const calls = createInFlightCalls('own', logger);
   const held = Array.from({ length: MAX_IN_FLIGHT_CALLS }, heldCall);
   held.forEach(({ make }, index) => void calls.start(`run ${index}`, 0, make));
-  expect([calls.hasCapacity(), calls.has('run 7'), calls.has('run')]).toEqual([false, true, false]);
+  expect([calls.hasCapacity(), calls.join('run 7', 0) !== undefined, calls.join('run', 0)]).toEqual([
+    false,
+    true,
+    undefined,
+  ]);
   held[0]?.answer();
   await jest.advanceTimersByTimeAsync(0);
   expect(calls.hasCapacity()).toBe(true);

@@ -9,7 +9,13 @@ import { extractSecrets } from '../../../../domain/job/extract-secrets.ts';
 import { redact } from '../../../../activities/call/redact.ts';
 import { followRedirect } from '../../../../activities/call/follow-redirect.ts';
 
-const values = { scheduledAt: '2026-11-23T08:00:00Z', jobId: 'J', runId: 'R', attempt: '2' };
+const values = {
+  scheduledAt: '2026-11-23T08:00:00Z',
+  jobId: 'J',
+  runId: 'R',
+  attempt: '2',
+  fencingToken: '17',
+};
 
 describe('placeholders', () => {
   test('are filled in wherever there is text, but not in names', () => {
