@@ -3,7 +3,7 @@ import { toText, type Finding, type FindingKind } from './findings.ts';
 import { TOLERANCE_MS, windowOf, type JobHistory } from './history.ts';
 import { getOrPut, type IndexedLog, type Traces } from './index-log.ts';
 import type { FaultRecord, JobTraits, OperationRecord, RunRecord, TargetCall } from './log.ts';
-import { faultBetween, lateAfter, mayBeLost } from './near-faults.ts';
+import { faultBetween, lateAfter, mayBeLost, mayBeTampered } from './near-faults.ts';
 import { dueBetween } from './oracle.ts';
 
 /** How long a call may still begin, or go on, after its run was cancelled. A first call is not aborted in its first 2 s. */
@@ -155,7 +155,9 @@ function checkCancelled({ record, traces, cancels, faults }: RunContext, find: F
 }
 
 /** How a workflow closes in Temporal follows from how its run ended. */
-function checkWorkflows({ record, traces, history }: RunContext, find: Find): void {
+function checkWorkflows({ record, traces, history, faults }: RunContext, find: Find): void {
+  // What an operator's change started is refused, and its workflow fails or is terminated.
+  if (mayBeTampered(faults, history.jobId, record.scheduledAt)) return;
   for (const { workflowId, status } of traces.workflows) {
     const allowed = ['COMPLETED', 'RUNNING'];
     if (record.state === 'failed' || record.state === 'timedOut') allowed.push('FAILED');

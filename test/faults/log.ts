@@ -111,7 +111,7 @@ export interface TargetCall {
   attempt: number;
   /** The seconds in the Retry-After of the answer. */
   retryAfter?: number;
-  /** The number in the header Fencing-Token. */
+  /** The number in the header X-Scheduler-Fencing-Token. */
   token?: number;
   /** For the call of a hook: its event, and the run that caused it. */
   hook?: { event: string; cause: string };

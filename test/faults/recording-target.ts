@@ -104,7 +104,7 @@ function toCall({ headers, url }: IncomingMessage, body: string): TargetCall {
     scheduledAt: Date.parse(header('x-scheduler-scheduled-at')),
     attempt: Number(header('x-scheduler-attempt')),
   };
-  const token = headers['fencing-token'];
+  const token = headers['x-scheduler-fencing-token'];
   if (token !== undefined) call.token = Number(token);
   if (scriptOf(url ?? '') === 'hook') {
     const { event, run } = JSON.parse(body) as { event: string; run: { id: string } };

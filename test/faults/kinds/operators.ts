@@ -105,7 +105,7 @@ async function releaseWhen(job: BenchJob, isMended: () => Promise<boolean>): Pro
 export const OPERATOR_FAULTS: FaultKinds = {
   'operator changes a Temporal Schedule': {
     fault: tamper,
-    times: 0,
+    times: 3,
     holds: ['API', 'workers', 'Postgres', 'Temporal'],
   },
 };
