@@ -282,7 +282,9 @@ describe('the list', () => {
     }
     expect(all.length).toBeGreaterThan(20);
     expect(all).toEqual(
-      [...all].sort((one, other) => other.at.localeCompare(one.at) || Number(other.id) - Number(one.id)),
+      [...all].sort(
+        (one, other) => Date.parse(other.at) - Date.parse(one.at) || Number(other.id) - Number(one.id),
+      ),
     );
     expect(new Set(all.map(({ id }) => id)).size).toBe(all.length);
     const middle = all[10] as AuditEntry;
