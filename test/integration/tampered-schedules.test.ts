@@ -259,7 +259,11 @@ describe('what a changed schedule starts', () => {
 
   /** So long that runs one after another keep up on a busy machine. */
   const EVERY_MS = 3_000;
-  const whileRecurring = async (name: string, overlap: string, change: (start: Start, other: Job) => void) => {
+  const whileRecurring = async (
+    name: string,
+    overlap: string,
+    change: (start: Start, other: Job) => void,
+  ) => {
     const other = await api.createJob({
       name: `other than ${name}`,
       schedule: { every: '3s', startAt: '2090-01-01T00:00:00Z' },
