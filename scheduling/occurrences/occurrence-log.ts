@@ -24,6 +24,7 @@ import {
 } from './due-occurrences.ts';
 import { recordPause } from './pause-log.ts';
 import { occurrenceRun } from './queued-run.ts';
+import { suppressedRuns } from './suppressed.ts';
 
 // The occurrence log: every occurrence that is due gets a row in `runs`, whether or not it becomes a run.
 // Usually a worker inserts the row when the run begins. Rows that are missing are materialized here, as
@@ -127,6 +128,7 @@ export async function materializeUntil(
   const checkAfter = (count: number) => checkTimeOf(count, now);
   await writeAllRows(transaction, job, earlier(until, pausedAt), { checkAfter, mayWait: false });
   if (pausedAt) await recordPause(transaction, job, pausedAt, until);
+  else await insertAbsentRuns(transaction, suppressedRuns(job, until.getTime()));
 }
 
 /** Materializes the due occurrences of a job with `maxRuns`, so that they are counted. */

@@ -27,7 +27,6 @@ export async function recordSuppressed(
   now: Date,
 ): Promise<number> {
   const until = now.getTime();
-  const after = until - LOOK_BACK_MS;
   let recorded = 0;
   // A zone, or a schedule, that this version does not know must not fail the others.
   const isolated = { concurrency: 1, isFatal: isConnectionLost };
@@ -35,15 +34,14 @@ export async function recordSuppressed(
   const onZoneFailure = (timeZone: string, error: unknown) =>
     logger.error({ err: error, timeZone }, 'could not find the clock changes of a time zone');
   await forEachIsolated(zones, { ...isolated, onFailure: onZoneFailure }, async (timeZone) => {
-    const changes = clockChanges(resolveZone(timeZone), after, until);
-    if (!changes.some(({ direction }) => direction === 'back')) return;
+    if (!hasGoneBack(resolveZone(timeZone), until - LOOK_BACK_MS - DAY_MS, until)) return;
     let lastId: string | undefined;
     do {
       const jobs = await listActiveInZone(db, timeZone, lastId, BATCH);
       const onFailure = ({ id: jobId }: JobRow, error: unknown) =>
         logger.error({ err: error, jobId }, 'could not record the repeated local times of a job');
       await forEachIsolated(jobs, { ...isolated, onFailure }, async (job) => {
-        recorded += await insertAbsentRuns(db, suppressedRuns(job, after, until));
+        recorded += await insertAbsentRuns(db, suppressedRuns(job, until));
       });
       lastId = jobs.length === BATCH ? jobs[jobs.length - 1]?.id : undefined;
     } while (lastId !== undefined);
@@ -52,13 +50,16 @@ export async function recordSuppressed(
 }
 
 /**
- * The rows of the local times between two instants that came a second time, and at which a job did not fire.
- * Pure.
+ * The rows of the local times up to an instant that came a second time, and at which a job did not fire by its present
+ * schedule, since it has that one. Pure.
  */
-function suppressedRuns(job: JobRow, after: number, until: number): NewRun[] {
+export function suppressedRuns(job: JobRow, until: number): NewRun[] {
+  const after = Math.max(until - LOOK_BACK_MS, job.schedule_since.getTime());
+  const compiled = compileSchedule(job.schedule);
+  // A clock change before `after` may repeat local times after it.
+  if (!hasGoneBack(compiled.timeZone, after - DAY_MS, until)) return [];
   const { reason, reasonCode } = reasonFor('repeatedLocalTime');
-  const since = Math.max(after, job.created_at.getTime());
-  return suppressedOccurrences(compileSchedule(job.schedule), since, until).map((instant) => ({
+  return suppressedOccurrences(compiled, after, until).map((instant) => ({
     ...occurrenceRun(job, instant),
     state: 'skipped',
     ended_at: new Date(instant),
@@ -66,3 +67,7 @@ function suppressedRuns(job: JobRow, after: number, until: number): NewRun[] {
     reason_code: reasonCode,
   }));
 }
+
+/** Tells whether the clocks of a zone went back in (after, until]. */
+const hasGoneBack = (timeZone: string, after: number, until: number) =>
+  clockChanges(timeZone, after, until).some(({ direction }) => direction === 'back');

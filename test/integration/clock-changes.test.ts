@@ -2,6 +2,9 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { createDatabase, type Database } from '../../db/database.ts';
 import { readConfig } from '../../platform/config.ts';
 import { createLogger } from '../../platform/logger.ts';
+import { createSecretBox } from '../../platform/secret-box.ts';
+import { definitionOf } from '../../scheduling/jobs/job-definition.ts';
+import { storeJobChange } from '../../scheduling/jobs/store-job.ts';
 import { recordSuppressed } from '../../scheduling/occurrences/suppressed.ts';
 import { apiClient } from '../support/client.ts';
 import { fromRunner } from '../support/environment.ts';
@@ -50,6 +53,28 @@ test('the second occurrence of a repeated local time is recorded once, as a skip
   ).toEqual([['skipped', '2027-11-07T06:30:00Z', expect.stringMatching(/clocks went back/)]]);
   expect(await api.allRuns(both.id)).toEqual([]);
   expect(await api.allRuns(noon.id)).toEqual([]);
+});
+
+test('repeated local times belong to the schedule that the job had then', async () => {
+  const day = { startAt: '2028-11-05T00:00:00-04:00', timeZone };
+  const { id } = await api.createJob({
+    name: 'changed since',
+    schedule: { cron: '30 1 * * *', ...day },
+    target: { type: 'http', url: stack.receiver.url },
+  });
+  // In New York, clocks go back from 02:00 to 01:00 on 5 November 2028. A change comes before anybody has recorded it.
+  const now = new Date('2028-11-05T12:00:00Z');
+  const secrets = createSecretBox(
+    readConfig({ DATABASE_URL: stack.databaseUrl, TEMPORAL_ADDRESS: 'none:1' }).SECRET_KEYS,
+  );
+  await storeJobChange(db, { id }, { by: 'test', now, secrets, taskQueue: 'scheduler' }, (job) => ({
+    action: 'changed',
+    definition: { ...definitionOf(job), schedule: { ...job.schedule, cron: '45 1 * * *' } },
+  }));
+  await recordSuppressed({ db, logger }, new Date('2028-11-06T05:00:00Z'));
+  const suppressed = (await api.allRuns(id)).filter(({ reasonCode }) => reasonCode === 'repeatedLocalTime');
+  expect(suppressed.map(({ scheduledAt }) => scheduledAt)).toEqual(['2028-11-05T06:30:00Z']);
+  await api.deleteJob(id);
 });
 
 test('a Temporal Schedule that was compiled long ago, or with other time zone data, is replaced by itself', async () => {
