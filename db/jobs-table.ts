@@ -31,7 +31,7 @@ interface Definition {
   schedule: Json<Schedule>;
   target: Json<StoredTarget>;
   policy: Json<Policy>;
-  /** `policy.catchupWindow` in seconds, for queries. */
+  /** `policy.catchupWindow` in seconds, for processes of an older version. */
   catchup_seconds: number;
   retry: Json<Retry>;
   /** The timeout of one whole run, as a duration. */

@@ -8,6 +8,20 @@ import { STATES_WITHOUT_RUN } from '../domain/run/run-state.ts';
 /** Of a row of `jobs`: its runs may have to wait for permits. `hasLimits` of domain/job/limits.ts. */
 export const HAS_LIMITS = sql<boolean>`(policy->'maxConcurrent' IS NOT NULL OR policy->'rateLimit' IS NOT NULL)`;
 
+/**
+ * Of a row of `jobs`: its schedule or its policy as it was in force at an instant. Each revision holds what it replaced,
+ * and a change at the very instant comes after it. Mostly nothing has changed since, and then no revision is read.
+ */
+export const inForceAt = (part: 'schedule' | 'policy', instant: Date) => {
+  const [column, field] = [sql.ref(part), sql.lit(part)];
+  return sql`
+    CASE WHEN schedule_since < ${instant} THEN ${column} ELSE coalesce((
+      SELECT changes->${field}->'before' FROM job_revisions
+      WHERE job_id = jobs.id AND at >= ${instant} AND changes->${field} IS NOT NULL
+      ORDER BY job_revisions.generation LIMIT 1
+    ), ${column}) END`;
+};
+
 /** Of a row of `runs`: the occurrence has become a run, or may yet. The other states are `STATES_WITHOUT_RUN`. */
 export const IS_RUN = sql<boolean>`state NOT IN (${sql.join(STATES_WITHOUT_RUN.map((state) => sql.lit(state)))})`;
 

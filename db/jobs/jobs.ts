@@ -2,6 +2,7 @@ import { sql } from 'kysely';
 import { SchedulerError } from '../../domain/errors.ts';
 import type { Database } from '../database.ts';
 import { PREPARED } from '../prepared-statements.ts';
+import { inForceAt } from '../rules.ts';
 import { toRevisionRow, type NewRevision } from './revisions.ts';
 import type { JobUpdate, JobRow } from '../schema.ts';
 import { violatesUnique } from '../unique-violation.ts';
@@ -117,4 +118,17 @@ export async function removeNewJob(db: Database, id: string): Promise<boolean> {
 /** A job, or the tombstone of one. */
 export function findJobOrTombstone(db: Database, id: string): Promise<JobRow | undefined> {
   return db.selectFrom('jobs').selectAll().where('id', '=', id).executeTakeFirst();
+}
+
+/** The schedule and the policy of a job that were in force at an instant. They decide on an occurrence of that instant. */
+export async function findInForce(
+  db: Database,
+  job: JobRow,
+  instant: Date,
+): Promise<Pick<JobRow, 'schedule' | 'policy'>> {
+  if (job.schedule_since < instant) return job;
+  const { rows } = await sql<Pick<JobRow, 'schedule' | 'policy'>>`
+    SELECT ${inForceAt('schedule', instant)} AS schedule, ${inForceAt('policy', instant)} AS policy
+    FROM jobs WHERE id = ${job.id}`.execute(db);
+  return rows[0] ?? job;
 }

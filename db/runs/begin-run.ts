@@ -11,7 +11,7 @@ import type { SealedSecret } from '../../platform/secret-box.ts';
 import type { Database } from '../database.ts';
 import { holderOf, lostCallsAt, newToken, NEXT_NUMBER, RUN_TOKEN } from './attempt-holder.ts';
 import { PREPARED } from '../prepared-statements.ts';
-import { HAS_LIMITS, IS_CALL_IN_FLIGHT } from '../rules.ts';
+import { HAS_LIMITS, inForceAt, IS_CALL_IN_FLIGHT } from '../rules.ts';
 import type { JobRow, RunRow } from '../schema.ts';
 
 /** A run as a worker begins it, with what its attempt needs of its job. */
@@ -120,7 +120,7 @@ export async function beginRun(
       SELECT *,
         -- A schedule resumed in Temporal alone starts occurrences that are recorded as paused (scheduling/occurrences/pause-log.ts).
         ${run.trigger} = 'schedule' AND (${run.generation} < schedule_generation OR state = 'paused') AS is_outdated,
-        ${run.trigger} = 'schedule' AND policy->>'overlap' <> 'allowAll' AND EXISTS (
+        ${run.trigger} = 'schedule' AND overlap <> 'allowAll' AND EXISTS (
           SELECT FROM runs
           WHERE job_id = jobs.id AND ended_at IS NULL AND made_up AND trigger = 'schedule' AND runs.id <> ${run.id}
             -- A queued run that was started waits for a permit, and comes before later occurrences.
@@ -130,7 +130,7 @@ export async function beginRun(
           EXISTS (
             SELECT FROM runs WHERE id = ${run.id} AND ${IS_CALL_IN_FLIGHT} AND holder->>'temporalRunId' <> ${run.temporalRunId}
           )
-          OR ${run.trigger} = 'schedule' AND policy->>'overlap' = 'terminateOther' AND EXISTS (
+          OR overlap = 'terminateOther' AND EXISTS (
             SELECT FROM runs WHERE job_id = jobs.id AND trigger = 'schedule' AND id <> ${run.id} AND ${IS_CALL_IN_FLIGHT}
               AND scheduled_at < ${run.scheduledAt} AND NOT made_up AND NOT (holder->'isDelegated')::boolean
           )
@@ -140,7 +140,11 @@ export async function beginRun(
              ELSE target END AS call_target,
         CASE ${run.trigger} WHEN 'onFailure' THEN on_failure->'retry' WHEN 'onRecovery' THEN on_recovery->'retry'
              ELSE retry END AS call_retry
-      FROM jobs WHERE id = ${run.jobId}
+      FROM jobs, LATERAL (
+        -- An occurrence overlaps by the policy that was in force when it was due.
+        SELECT CASE WHEN ${run.trigger} = 'schedule' THEN (${inForceAt('policy', run.scheduledAt)})->>'overlap' END AS overlap
+      ) AS due
+      WHERE id = ${run.jobId}
     ),
     -- Why the run is skipped, and whether it lacks a permit.
     gated AS (
@@ -149,7 +153,7 @@ export async function beginRun(
           WHEN deleted_at IS NOT NULL THEN ${jsonOf('jobDeleted')}
           WHEN call_target IS NULL THEN ${jsonOf('hookRemoved')}
           WHEN state = 'paused' AND ${run.trigger} = 'schedule' THEN ${jsonOf('pausedBeforeStart')}
-          WHEN is_blocked AND policy->>'overlap' = 'skip' THEN ${jsonOf('overlap')}
+          WHEN is_blocked AND overlap = 'skip' THEN ${jsonOf('overlap')}
         END AS skip_reason,
         NOT is_hook AND ${HAS_LIMITS} AS is_limited,
         NOT is_hook AND ${HAS_LIMITS} AND NOT EXISTS (

@@ -117,11 +117,13 @@ export function storeJobChange(
   writer: Writer,
   decide: (job: JobRow) => JobChange | undefined,
 ): Promise<{ job: JobRow; changed: boolean } | undefined> {
+  const asked = performance.now();
   return db.transaction().execute(async (transaction) => {
     const seen = await lockJob(transaction, place);
     if (!seen) return undefined;
-    // A change that had to wait for the lock is not dated before the one that held it.
-    const now = new Date(Math.max(writer.now.getTime(), seen.updated_at.getTime()));
+    // A change is in force from when it has the lock. What was due while it waited is decided by what held until then.
+    const lockedAt = writer.now.getTime() + (performance.now() - asked);
+    const now = new Date(Math.max(lockedAt, seen.updated_at.getTime()));
     const job = isPauseOver(seen, now)
       ? await applyChange(transaction, seen, resumption(seen, now), { ...writer, by: 'pause.until', now })
       : seen;

@@ -1,5 +1,6 @@
 import { WorkflowExecutionAlreadyStartedError, type Client } from '@temporalio/client';
 import { compareSoon } from '../../db/jobs/drift.ts';
+import { findInForce } from '../../db/jobs/jobs.ts';
 import { forgetObserved } from '../../db/jobs/sync-state.ts';
 import { countRunsSoFar, materializeSoon } from '../../db/runs/occurrence-log.ts';
 import {
@@ -12,6 +13,7 @@ import {
 } from '../../db/runs/open-runs.ts';
 import { CANCELLED, endRun, endUnstarted } from '../../db/runs/run-progress.ts';
 import type { JobRow, RunRow } from '../../db/schema.ts';
+import { durationMs } from '../../domain/duration.ts';
 import { DAY_MS, SECOND_MS } from '../../domain/milliseconds.ts';
 import { reasonFor } from '../../domain/run/reasons.ts';
 import { ServerAwayError } from '../../platform/circuit-breaker.ts';
@@ -130,8 +132,9 @@ async function gatherFacts(
   now: Date,
 ): Promise<DueOccurrence> {
   const { db, temporal } = dependencies;
-  const { maxRuns } = job.schedule;
-  const { overlap } = job.policy;
+  const { schedule, policy } = await findInForce(db, job, run.scheduled_at);
+  const { maxRuns } = schedule;
+  const { overlap, catchupWindow } = policy;
   // With allowAll the others do not matter, and in a burst there are many of them.
   const neighbours = overlap === 'allowAll' ? NO_NEIGHBOURS : await findNeighbours(db, run);
   const isBuffering = overlap === 'bufferOne' || overlap === 'bufferAll';
@@ -140,8 +143,8 @@ async function gatherFacts(
     scheduledAt: dueAt,
     now: now.getTime(),
     overlap,
-    catchupWindowMs: job.catchup_seconds * SECOND_MS,
-    jitterMs: jitterOf(job),
+    catchupWindowMs: durationMs(catchupWindow),
+    jitterMs: jitterOf({ schedule }),
     schedulePutAt: job.schedule_put_at?.getTime(),
     job: job.deleted_at ? 'deleted' : job.state,
     wasOverlapped: await wasOverlapped(temporal, neighbours, dueAt),
