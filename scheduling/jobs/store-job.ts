@@ -24,7 +24,7 @@ import { nextRunAtOf } from '../occurrences/next-runs.ts';
 import { INLINE_GRACE_MS } from '../schedules/sync.ts';
 import { refuseOwnQueues } from '../temporal/task-queues.ts';
 
-/** Who stores a change, and when; and what this service checks and encrypts it with. */
+/** Who stores a change, and when it was asked for; and what this service checks and encrypts it with. */
 export interface Writer {
   by: string;
   /** The request that makes the change. Without one, the origin of the last change stays. */
@@ -85,15 +85,8 @@ export async function storeNewJob(
     deleted_at: null,
     origin: origin ?? null,
   };
-  const revision = {
-    jobId: job.id,
-    generation: 1,
-    at: now,
-    by,
-    action: 'created' as const,
-    changes: {},
-    source,
-  };
+  const action = 'created' as const;
+  const revision = { jobId: job.id, generation: 1, at: now, by, action, changes: {}, source };
   if (hasSecrets(extracted))
     await inTransaction(db, async (transaction) => {
       await insertJob(transaction, row, revision);
@@ -121,9 +114,9 @@ export function storeJobChange(
   return db.transaction().execute(async (transaction) => {
     const seen = await lockJob(transaction, place);
     if (!seen) return undefined;
-    // A change is in force from when it has the lock. What was due while it waited is decided by what held until then.
-    const lockedAt = writer.now.getTime() + (performance.now() - asked);
-    const now = new Date(Math.max(lockedAt, seen.updated_at.getTime()));
+    // A change is in force from when it has the lock: what was due while it waited is decided by what held until then.
+    const waitedMs = performance.now() - asked;
+    const now = new Date(Math.max(writer.now.getTime() + waitedMs, seen.updated_at.getTime()));
     const job = isPauseOver(seen, now)
       ? await applyChange(transaction, seen, resumption(seen, now), { ...writer, by: 'pause.until', now })
       : seen;
