@@ -17,6 +17,7 @@ const LONGEST = [
   'integration/local-calls',
   'integration/timeouts',
   'integration/every-occurrence',
+  'integration/definition-in-force',
   'integration/reconcile',
   'integration/two-writers',
   'integration/metrics',
