@@ -105,21 +105,24 @@ async function listRuns({ db }: Cluster): Promise<RunRecord[]> {
     reason_code: string | null;
     ended_at: Date | null;
     attempts: { number: number; outcome: string; startedAt: string; endedAt: string }[];
+    lost_calls: { number: number; startedAt: string; endedAt: string }[];
     last_scheduled_at: Date | null;
     occurrences: number | null;
     cause: { runId: string } | null;
     backfill_id: string | null;
   }>(
-    `SELECT id, job_id, trigger, scheduled_at, state, reason, reason_code, ended_at, attempts, last_scheduled_at,
-            occurrences, cause, backfill_id
+    `SELECT id, job_id, trigger, scheduled_at, state, reason, reason_code, ended_at, attempts, lost_calls,
+            last_scheduled_at, occurrences, cause, backfill_id
      FROM runs`,
   );
   return rows.map(({ id, trigger, state, reason, attempts, cause, ...row }) => ({
     ...{ id, job: row.job_id, trigger, scheduledAt: row.scheduled_at.getTime() },
     ...{ state, reason, reasonCode: row.reason_code, endedAt: row.ended_at?.getTime() ?? null },
-    attempts: attempts.map(({ number, outcome, startedAt, endedAt }): AttemptRecord => ({
-      ...{ number, outcome, startedAt: Date.parse(startedAt), endedAt: Date.parse(endedAt) },
-    })),
+    attempts: [...row.lost_calls.map((call) => ({ ...call, outcome: 'lost' })), ...attempts].map(
+      ({ number, outcome, startedAt, endedAt }): AttemptRecord => ({
+        ...{ number, outcome, startedAt: Date.parse(startedAt), endedAt: Date.parse(endedAt) },
+      }),
+    ),
     pause: row.last_scheduled_at && {
       until: row.last_scheduled_at.getTime(),
       count: row.occurrences ?? 0,

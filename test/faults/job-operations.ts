@@ -211,6 +211,7 @@ function targetOf(
   const call: UserCall = {
     url: directUrl + path,
     ...{ job: '{{jobId}}', run: '{{runId}}', scheduledAt: '{{scheduledAt}}', attempt: '{{attempt}}' },
+    token: '{{fencingToken}}',
   };
   const common = { type: target, taskQueue: USER_TASK_QUEUE, args: [call] };
   return target === 'workflow'

@@ -163,7 +163,7 @@ export interface WorkflowRecord {
   resultState: string | null;
 }
 
-/** An attempt of a run, as the service has recorded it. */
+/** An attempt of a run, as the service has recorded it. A call that was lost, and made again, has the outcome `lost`. */
 export interface AttemptRecord {
   number: number;
   outcome: string;

@@ -8,4 +8,5 @@ export interface UserCall {
   run: string;
   scheduledAt: string;
   attempt: string;
+  token: string;
 }

@@ -8,7 +8,7 @@ import { USER_TASK_QUEUE, type UserCall } from './user-call.ts';
 const HEARTBEAT_MS = 1_000;
 
 /** Calls the target. @throws Error if it is not answered with success, so that Temporal or the job tries again */
-async function callTarget({ url, job, run, scheduledAt, attempt }: UserCall): Promise<number> {
+async function callTarget({ url, job, run, scheduledAt, attempt, token }: UserCall): Promise<number> {
   const context = Context.current();
   const beat = setInterval(() => context.heartbeat(), HEARTBEAT_MS);
   try {
@@ -21,6 +21,7 @@ async function callTarget({ url, job, run, scheduledAt, attempt }: UserCall): Pr
         'x-scheduler-run': run,
         'x-scheduler-scheduled-at': scheduledAt,
         'x-scheduler-attempt': attempt,
+        'x-scheduler-fencing-token': token,
       },
     });
     if (status !== 200) throw new Error(`the target answered ${status}`);
