@@ -40,6 +40,13 @@ const HELD_RETRY_MS = 500;
  */
 const MAY_BE_HELD_MS = CALL_LEASE_MS + CLOCK_SKEW_MS;
 
+/** A run that an activity has begun. */
+type BegunTask = BegunRun &
+  CurrentSchedule & {
+    /** Whether the activity is the holder of the next attempt. */
+    isHolder: boolean;
+  };
+
 /** An attempt that can be made now, or was made already and is to be recorded. */
 export interface ReadyAttempt {
   task: RunJobTask;
@@ -105,13 +112,13 @@ export async function beginAttempt(
 async function beginWithPermit(
   dependencies: ActivityDependencies,
   task: RunJobTask,
-  run: BegunRun,
+  run: BegunTask,
   limits: Limits,
 ): Promise<ReadyAttempt | NextStep> {
   const { id, deadline } = run;
   const isBlocked = run.state === 'queued' && run.isBlocked;
   const number = run.attempts.length + 1;
-  let begun = run;
+  let begun: BegunRun = run;
   let token: number | undefined;
   if (!isBlocked) {
     const holder = {
@@ -148,10 +155,12 @@ const waitForOverlap = () => retryAfter(OVERLAP_RETRY_MS, 'another run of the jo
 /** Ends a run that makes no other attempt, and gives up its permit or its place in the queue for one. */
 async function endWithoutAttempt(
   dependencies: ActivityDependencies,
-  run: BegunRun,
+  run: BegunTask,
   end: RunEnd,
 ): Promise<NextStep> {
   if (limitsFor(run)) await releasePermit(dependencies, run.id);
+  // What a former holder has begun is a lost call from now on.
+  if (run.isHolder) await abandonAttempt(dependencies.db, run.id, run.holder?.token);
   await endRun(dependencies.db, run.id, end, new Date());
   dependencies.metrics.runEnded(run, end);
   return finish({ ...run, ...end });
@@ -163,24 +172,26 @@ async function endWithoutAttempt(
  * follows at once.
  * @throws ApplicationFailure if the job is unknown
  */
-export function beginTask(
+export async function beginTask(
   db: Database,
   task: RunJobTask,
   attempt?: AttemptToBegin,
-): Promise<(BegunRun & CurrentSchedule) | undefined> {
-  const workflowExecution = workflowExecutionOf(Context.current());
-  return begin(db, {
+): Promise<BegunTask | undefined> {
+  const { workflowId, runId: temporalRunId } = workflowExecutionOf(Context.current());
+  const startedAt = new Date();
+  const run = await begin(db, {
     id: runIdOf(task),
     jobId: task.jobId,
     trigger: task.trigger,
     generation: task.generation,
     scheduledAt: new Date(task.scheduledAt),
-    startedAt: new Date(),
-    workflowId: workflowExecution.workflowId,
-    temporalRunId: workflowExecution.runId,
+    ...{ startedAt, workflowId, temporalRunId, attempt },
     deadline: deadlineOf(task),
-    attempt,
   });
+  if (!run) return undefined;
+  const { holder } = run;
+  const isHolder = holder?.startedAt === startedAt.toISOString() && holder.temporalRunId === temporalRunId;
+  return { ...run, isHolder };
 }
 
 function workflowExecutionOf({ info: { workflowExecution } }: Context) {

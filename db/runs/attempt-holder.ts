@@ -36,16 +36,22 @@ export const holderOf = (
 /** The number of the next attempt of a row of `runs`. */
 export const NEXT_NUMBER = sql`jsonb_array_length(runs.attempts) + 1`;
 
+/** The lost calls of a row of `runs`, and among them the call of its holder, at an instant. */
+const withHeldCall = (at: Date) => sql`
+  CASE WHEN jsonb_array_length(runs.lost_calls) < ${sql.lit(LOST_CALLS)} THEN runs.lost_calls ELSE runs.lost_calls - 0 END
+  || jsonb_build_object('token', runs.holder->'token', 'number', runs.holder->'number',
+                        'startedAt', runs.holder->'startedAt', 'endedAt', ${at.toISOString()}::text)`;
+
 /**
  * The lost calls of a row of `runs` whose attempt another holder begins: with the call of the holder so far, if that is not
  * on record. A delegated attempt is none: it goes on, whatever becomes of the worker.
  */
 export const lostCallsAt = (now: Date) => sql`
-  CASE WHEN ${IS_CALL_IN_FLIGHT} AND NOT (runs.holder->'isDelegated')::boolean
-       THEN CASE WHEN jsonb_array_length(runs.lost_calls) < ${sql.lit(LOST_CALLS)} THEN runs.lost_calls ELSE runs.lost_calls - 0 END
-            || jsonb_build_object('token', runs.holder->'token', 'number', runs.holder->'number',
-                                  'startedAt', runs.holder->'startedAt', 'endedAt', ${now.toISOString()}::text)
-       ELSE runs.lost_calls END`;
+  CASE WHEN ${IS_CALL_IN_FLIGHT} AND NOT (runs.holder->'isDelegated')::boolean THEN ${withHeldCall(now)} ELSE runs.lost_calls END`;
+
+/** The lost calls of a row of `runs` that ends: with the attempt of its holder, if that is not on record. */
+export const lostCallsAtEnd = (endedAt: Date) => sql`
+  CASE WHEN ${IS_CALL_IN_FLIGHT} THEN ${withHeldCall(endedAt)} ELSE runs.lost_calls END`;
 
 /** Notes that a holder makes no call after all. Does nothing if there is another holder by now. */
 export async function abandonAttempt(db: Database, runId: string, token: number | undefined): Promise<void> {

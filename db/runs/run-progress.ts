@@ -3,7 +3,7 @@ import type { RecordedAttempt } from '../../domain/run/run.ts';
 import { reasonFor, type Reason } from '../../domain/run/reasons.ts';
 import { workflowIdOfRun } from '../../domain/run/ids.ts';
 import type { Database } from '../database.ts';
-import { RUN_TOKEN } from './attempt-holder.ts';
+import { lostCallsAtEnd, RUN_TOKEN } from './attempt-holder.ts';
 import { RELEASED } from './permits.ts';
 import { PREPARED } from '../prepared-statements.ts';
 import { IS_UNSTARTED } from '../rules.ts';
@@ -76,13 +76,14 @@ export async function endUnstarted(db: Database, runId: string, end: RunEnd, end
     .execute();
 }
 
-/** Ends a run that has not ended, without another attempt. */
+/** Ends a run that has not ended, without another attempt. A call that is not on record is a lost one from then on. */
 export async function endRun(db: Database, runId: string, end: RunEnd, endedAt: Date): Promise<void> {
   await updateAndCountFailures(
     db,
     { runId, at: endedAt },
     sql`
-      UPDATE runs SET state = ${end.state}, reason = ${end.reason}, reason_code = ${end.reasonCode}, ended_at = ${endedAt}
+      UPDATE runs SET state = ${end.state}, reason = ${end.reason}, reason_code = ${end.reasonCode}, ended_at = ${endedAt},
+                      lost_calls = ${lostCallsAtEnd(endedAt)}
       WHERE id = ${runId} AND ended_at IS NULL`,
     HAS_CHANGED,
   );

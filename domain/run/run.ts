@@ -20,7 +20,7 @@ export const Attempt = z
     durationMs: z.int().min(0).meta({ description: 'From the start of the call to its end.' }),
     outcome: z.enum(['succeeded', 'failed', 'cancelled', 'timedOut', 'lost']).meta({
       description:
-        '`timedOut`: the `timeout` of the job, for the whole run, ended it. One that took longer than the `timeout` of its target `failed`. `lost`: its worker was stopped or lost before it recorded how the call ended. It was made again with the same number, and `maxAttempts` does not count it.',
+        '`timedOut`: the `timeout` of the job, for the whole run, ended it. One that took longer than the `timeout` of its target `failed`. `lost`: its worker was stopped or lost before it recorded how the call ended. It was made again with the same number, which `maxAttempts` does not count, unless the run ended first.',
     }),
     statusCode: z
       .int()
@@ -121,7 +121,7 @@ export const Run = z
     }),
     attempts: z.array(Attempt).meta({
       description:
-        'Every call that was made, in order. A `lost` one stands before the one that repeats it, with the same number.',
+        'Every call that was made, in order. A `lost` one stands before the one that repeats it, if there is one, with the same number.',
     }),
     temporal: z
       .strictObject({

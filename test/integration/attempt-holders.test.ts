@@ -5,7 +5,7 @@ import { createDatabase, type Database } from '../../db/database.ts';
 import { abandonAttempt, noteLateReport } from '../../db/runs/attempt-holder.ts';
 import { beginRun, type AttemptToBegin, type BegunRun } from '../../db/runs/begin-run.ts';
 import { grantPermits, requestPermit, startPermit } from '../../db/runs/permits.ts';
-import { recordAttempt, type RunEnd } from '../../db/runs/run-progress.ts';
+import { CANCELLED, endRun, recordAttempt, type RunEnd } from '../../db/runs/run-progress.ts';
 import { isCallInFlight, listCalls } from '../../domain/run/attempt-holder.ts';
 import type { RecordedAttempt } from '../../domain/run/run.ts';
 import { readConfig } from '../../platform/config.ts';
@@ -118,7 +118,7 @@ describe('the holder of an attempt', () => {
     const [lost, made] = listCalls(run);
     expect(lost).toMatchObject({ number: 1, outcome: 'lost', startedAt: first.holder?.startedAt });
     expect(lost?.error).toMatch(
-      /^the worker was stopped or lost .*; it reported later: cancelled, the run was/,
+      /^the worker was stopped or lost .*; its worker reported later: cancelled, the run was/,
     );
     expect(made).toMatchObject({ number: 1, outcome: 'succeeded' });
     expect(listCalls(run)).toHaveLength(2);
@@ -174,6 +174,41 @@ describe('the holder of an attempt', () => {
     const { id } = await begin(delegating);
     await begin(delegating, { id });
     expect((await read(id)).lost_calls).toEqual([]);
+  });
+
+  test('of a run that is ended leaves a lost call, unless it made none', async () => {
+    const end = async (id: string) => {
+      await endRun(db, id, CANCELLED, new Date());
+      // Once more, as after a lost answer.
+      await endRun(db, id, CANCELLED, new Date());
+      return listCalls(await read(id));
+    };
+    const job = await insertJob();
+    const begun = await begin(job);
+    const [lost, ...others] = await end(begun.id);
+    expect(lost).toMatchObject({
+      number: 1,
+      outcome: 'lost',
+      startedAt: begun.holder?.startedAt,
+      retryAt: null,
+    });
+    expect([lost?.error, others]).toEqual([expect.stringMatching(/^the run was ended before/), []]);
+    expect(await recordAttempt(db, begun.id, attempt(), END, { token: tokenOf(begun) })).toBe(false);
+    await noteLateReport(db, begun.id, tokenOf(begun), attempt());
+    const [reported] = listCalls(await read(begun.id));
+    expect(reported).toMatchObject({ outcome: 'lost', statusCode: 200 });
+    expect(reported?.error).toMatch(/; its worker reported later: succeeded$/);
+
+    const delegating = await begin(await insertJob({}, { type: 'workflow' }));
+    expect(await end(delegating.id)).toMatchObject([{ number: 1, outcome: 'lost' }]);
+
+    const retrying = await begin(job);
+    const failed = attempt({ outcome: 'failed', retryAt: NOW.toISOString() });
+    await recordAttempt(db, retrying.id, failed, undefined, { token: tokenOf(retrying) });
+    const abandoned = await begin(job);
+    await abandonAttempt(db, abandoned.id, tokenOf(abandoned));
+    const [outcomes, none] = [await end(retrying.id), await end(abandoned.id)];
+    expect([outcomes.map(({ outcome }) => outcome), none]).toEqual([['failed'], []]);
   });
 
   test('is not asked for from workers of earlier versions', async () => {

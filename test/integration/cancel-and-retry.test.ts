@@ -122,6 +122,7 @@ describe('cancelling', () => {
       state: 'cancelled',
       reason: 'the run was cancelled',
       reasonCode: 'cancelled',
+      attempts: [{ number: 1, outcome: 'lost', retryAt: null }],
     });
     expect(stack.receiver.callsTo('/dying')).toHaveLength(2);
   });

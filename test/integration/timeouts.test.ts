@@ -241,6 +241,9 @@ test('a run whose worker was killed ends at its timeout, even if the job has a l
   await api.patchJob(job.id, { timeout: '1h' });
   worker = await stack.startWorker();
   const ended = await endOfRun(api, id);
-  expect(ended).toMatchObject({ state: 'timedOut', reason: 'it took longer than its timeout of 2s' });
+  expect(ended).toMatchObject({
+    ...{ state: 'timedOut', reason: 'it took longer than its timeout of 2s' },
+    attempts: [{ number: 1, outcome: 'lost', retryAt: null }],
+  });
   expect(stack.receiver.callsTo('/killed')).toHaveLength(1);
 });
