@@ -1,16 +1,17 @@
 import { toText, type Finding, type FindingKind } from './findings.ts';
-import { windowOf } from './history.ts';
+import { windowOf, type JobHistory } from './history.ts';
 import type { IndexedLog } from './index-log.ts';
 import type { FaultRecord, OperationRecord, RunRecord } from './log.ts';
-import { mayBeLost } from './near-faults.ts';
+import { mayBeLost, timedOutNearFault } from './near-faults.ts';
 import { dueBetween } from './oracle.ts';
 
 /**
  * Compares the requested backfills with their runs: one for each occurrence of the schedule in the period, each with a call.
- * A run makes no call if it was cancelled, or if its job was deleted before it could start.
+ * A run makes no call if it was cancelled, if its job was deleted before it could start, or if it timed out near a fault.
  */
 export function checkBackfills(
   { backfilled, operationsOf }: IndexedLog,
+  histories: ReadonlyMap<string, JobHistory>,
   operations: readonly OperationRecord[],
   faults: readonly FaultRecord[],
 ): Finding[] {
@@ -21,7 +22,8 @@ export function checkBackfills(
   for (const { runs } of backfilled.values())
     for (const run of runs) runsOf.set(run.backfill ?? '', [...(runsOf.get(run.backfill ?? '') ?? []), run]);
 
-  for (const { jobId, backfill, schedule, outcome } of operations) {
+  for (const operation of operations) {
+    const { jobId, backfill, schedule, outcome } = operation;
     if (!backfill || outcome !== 'done' || backfill.id === null || !schedule) continue;
     if (runsOf.get(backfill.id)?.some(({ endedAt }) => mayBeLost(faults, endedAt ?? 0))) {
       runsOf.delete(backfill.id);
@@ -42,7 +44,9 @@ export function checkBackfills(
       if ((backfilled.get(run.id)?.calls.length ?? 0) > 0) continue;
       const isCancelled = run.state === 'cancelled';
       const isOvertaken = run.reasonCode === 'jobDeleted' && (run.endedAt ?? 0) >= windowOfDelete(deleted);
-      if (!isCancelled && !isOvertaken)
+      const { traits } = histories.get(run.job) ?? {};
+      const isTimedOut = timedOutNearFault(faults, traits, run, windowOf(operation).from);
+      if (!isCancelled && !isOvertaken && !isTimedOut)
         find(
           'missing',
           jobId,

@@ -1,7 +1,8 @@
 import { toText, type Finding } from './findings.ts';
 import type { JobHistory } from './history.ts';
 import { getOrPut, type IndexedLog, type Traces } from './index-log.ts';
-import type { FaultRecord, RunRecord } from './log.ts';
+import { mayHaveHappened } from './check-runs.ts';
+import type { FaultRecord, OperationRecord, RunRecord } from './log.ts';
 import { mayBeLost } from './near-faults.ts';
 
 const COUNTED = ['succeeded', 'failed', 'timedOut'];
@@ -15,13 +16,20 @@ interface Health {
 /**
  * Compares the calls of hooks with the recorded ends of the scheduled runs: `onFailure` is called once when enough runs in a
  * row have failed, `onRecovery` once when one succeeds after that. A run that resumes a job resets the count at an unknown
- * moment of the request, so both counts are possible then. Each recorded hook has its call.
+ * moment of the request, so both counts are possible then. Each recorded hook has its call, unless a client
+ * cancelled it.
  */
 export function checkHooks(
   index: IndexedLog,
   histories: ReadonlyMap<string, JobHistory>,
+  operations: readonly OperationRecord[],
   faults: readonly FaultRecord[],
 ): Finding[] {
+  const cancelled = new Set(
+    operations
+      .filter((operation) => operation.kind === 'cancel' && mayHaveHappened(operation))
+      .map(({ runId }) => runId),
+  );
   const findings: Finding[] = [];
   const find = (job: string, scheduledAt: number | null, detail: string) =>
     findings.push({
@@ -55,7 +63,8 @@ export function checkHooks(
     const isDeleted = record.state === 'skipped' && deletedFrom(histories.get(record.job)) < Infinity;
     if (calls.length > 0 && record.state === 'failed')
       find(record.job, null, `run ${id}: ${event} failed (${record.reason ?? ''}), and the target was there`);
-    if (calls.length === 0 && !isDeleted)
+    const isCancelled = record.state === 'cancelled' && cancelled.has(id);
+    if (calls.length === 0 && !isDeleted && !isCancelled)
       find(record.job, null, `run ${id}: no call of ${event} for ${record.cause}; recorded: ${record.state}`);
   }
   for (const [job, history] of histories) {

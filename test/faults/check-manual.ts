@@ -1,8 +1,8 @@
 import { toText, type Finding, type FindingKind } from './findings.ts';
 import type { IndexedLog } from './index-log.ts';
-import { windowOf } from './history.ts';
+import { windowOf, type JobHistory } from './history.ts';
 import type { FaultRecord, OperationRecord } from './log.ts';
-import { lateAfter } from './near-faults.ts';
+import { lateAfter, timedOutNearFault } from './near-faults.ts';
 
 /** The findings about manual runs and retries. */
 export interface ManualCheck {
@@ -14,6 +14,7 @@ export interface ManualCheck {
 /** Compares the runs that clients asked for with their traces. `faults` are in the order of their start. */
 export function checkManual(
   { requested, operationsOf }: IndexedLog,
+  histories: ReadonlyMap<string, JobHistory>,
   operations: readonly OperationRecord[],
   faults: readonly FaultRecord[],
 ): ManualCheck {
@@ -51,9 +52,11 @@ export function checkManual(
       if (first.at > deadline) find('late', `called ${first.at - until} ms after it was asked for`);
       continue;
     }
-    // A run makes no call if its job is deleted before it starts, which it may have to wait for; nor if it was cancelled,
-    // which is compared with the requests elsewhere.
-    if (runs.some(({ state }) => state === 'cancelled')) continue;
+    // A run makes no call if its job is deleted before it starts, which it may have to wait for; nor if it timed out near a
+    // fault, or was cancelled, which is compared with the requests elsewhere.
+    const { traits } = histories.get(job ?? '') ?? {};
+    if (runs.some((one) => one.state === 'cancelled' || timedOutNearFault(faults, traits, one, until)))
+      continue;
     const deleted = operationsOf.get(job ?? '')?.find(({ kind }) => kind === 'delete');
     const startedBy = Math.max(
       lateAfter(faults, until),

@@ -18,6 +18,7 @@ import {
   mayBeTampered,
   ON_TIME_MS,
   RECOVERY_MS,
+  timedOutNearFault,
 } from './near-faults.ts';
 
 /** The findings about the occurrences of one job. */
@@ -131,7 +132,9 @@ function findExcuse(
 ): string | undefined {
   const record = traces.get(instant)?.runs.find(({ pause }) => pause === null);
   // The job was paused or deleted before this occurrence was late, or before it had waited for its turn.
-  const waitedTo = mayWait(history) && record && NOT_RUN.includes(record.state) ? (record.endedAt ?? 0) : 0;
+  const waits =
+    mayWait(history) || (history.traits.overlap !== 'allowAll' && hasEarlierUnderWay(traces, instant));
+  const waitedTo = waits && record && NOT_RUN.includes(record.state) ? (record.endedAt ?? 0) : 0;
   const deadline = Math.max(lateAfter(faults, instant), waitedTo);
   const ended = history.changes.find(
     ({ kind, until }) => (kind === 'pause' || kind === 'delete') && until + TOLERANCE_MS >= instant,
@@ -139,7 +142,7 @@ function findExcuse(
   if (ended && ended.from <= deadline) return `overtaken by a ${ended.kind}`;
 
   // Everything else must be recorded, by a reason that fits.
-  const { overlap, timeoutMs } = history.traits;
+  const { overlap } = history.traits;
   switch (record?.state) {
     case 'skipped': {
       if (overlap === 'allowAll' || overlap === 'bufferAll' || record.reasonCode !== 'overlap')
@@ -151,7 +154,7 @@ function findExcuse(
     case 'cancelled':
       return 'cancelled before its call';
     case 'timedOut':
-      return timeoutMs !== undefined && faultBetween(faults, instant - RECOVERY_MS, record.endedAt ?? instant)
+      return timedOutNearFault(faults, history.traits, record, instant)
         ? 'timed out near a fault'
         : undefined;
     case undefined:

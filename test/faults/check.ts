@@ -97,7 +97,7 @@ export function check(log: FaultLog): Report {
   for (const { workflowId } of index.unknown)
     findings.push({ kind: 'phantom', job: null, scheduledAt: null, detail: `workflow ${workflowId}` });
 
-  const manual = checkManual(index, log.operations, faults);
+  const manual = checkManual(index, histories, log.operations, faults);
   const calls = checkCalls(index.callsOf, histories, faults);
   const limits = checkLimits(log.calls, histories, faults);
   findings.push(
@@ -105,8 +105,8 @@ export function check(log: FaultLog): Report {
     ...calls.findings,
     ...limits.findings,
     ...checkRuns(index, histories, log.operations, faults),
-    ...checkBackfills(index, log.operations, faults),
-    ...checkHooks(index, histories, faults),
+    ...checkBackfills(index, histories, log.operations, faults),
+    ...checkHooks(index, histories, log.operations, faults),
     ...checkDrift(log.jobs, histories),
     ...checkEnd(log, histories),
     ...checkRecovery(faults),

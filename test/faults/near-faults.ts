@@ -1,4 +1,4 @@
-import type { FaultRecord } from './log.ts';
+import type { FaultRecord, JobTraits, RunRecord } from './log.ts';
 
 /** How late a call may be without faults, in milliseconds, on two slow cores. */
 export const ON_TIME_MS = 5_000;
@@ -11,6 +11,17 @@ const EARLY_MS = 1_000;
 /** Returns whether a fault was in progress, or just over, at some moment from `from` to `until`. */
 export function faultBetween(faults: readonly FaultRecord[], from: number, until: number): boolean {
   return faults.some(({ startedAt, endedAt }) => startedAt <= until && endedAt >= from);
+}
+
+/** Whether a fault may have kept a run that could begin at `since` from its call until it timed out. */
+export function timedOutNearFault(
+  faults: readonly FaultRecord[],
+  traits: JobTraits | undefined,
+  { state, endedAt }: RunRecord,
+  since: number,
+): boolean {
+  if (state !== 'timedOut' || traits?.timeoutMs === undefined) return false;
+  return faultBetween(faults, since - RECOVERY_MS, endedAt ?? since);
 }
 
 /**

@@ -223,6 +223,15 @@ export function addHook(
   });
 }
 
+/** Makes a call again, after the first one was lost, `afterMs` later. Each of the two is recorded. */
+export function callAgain(log: FaultLog, call: TargetCall, afterMs: number, tookMs = 5): void {
+  const at = call.at + afterMs;
+  log.calls.push({ ...call, at, endedAt: at + tookMs });
+  log.runs
+    .find(({ id }) => id === call.run)
+    ?.attempts.unshift({ number: call.attempt, outcome: 'lost', startedAt: call.at, endedAt: at });
+}
+
 function setTokens(log: FaultLog, jobs: readonly PlannedJob[]): void {
   const tokens = new Map<string, number>();
   for (const call of [...log.calls].sort((a, b) => a.at - b.at)) {

@@ -6,6 +6,7 @@ import {
   addHook,
   addRun,
   BEGIN,
+  callAgain,
   cleanLog as cleanLogOf,
   dropRun,
   FAULT,
@@ -202,7 +203,7 @@ describe('attempts:', () => {
       const call = random.pick(
         log.calls.filter((one) => one.job === idOf(PLAIN) && (wanted?.(one) ?? isNearKill(one))),
       );
-      log.calls.push({ ...call, at: call.at + 1_000, endedAt: (call.endedAt ?? 0) + 1_000 });
+      callAgain(log, call, 1_000, (call.endedAt ?? 0) - call.at);
     };
     const isNearKill = ({ at }: TargetCall) => at > FAULT.startedAt - 2_000 && at < FAULT.endedAt + 4_000;
     expect(plant((log, random) => twice(log, random))).toEqual(everywhere('concurrent'));

@@ -5,6 +5,7 @@ import type { FaultLog, OperationRecord, TargetCall } from '../faults/log.ts';
 import {
   addRun,
   BEGIN,
+  callAgain,
   cleanLog as cleanLogOf,
   dropRun,
   FAULT,
@@ -176,12 +177,12 @@ describe('doubled:', () => {
     expect(
       plant((log, random) => {
         const call = pickCall(log, random);
-        log.calls.push({ ...call, at: call.at + 900, endedAt: call.at + 905 });
+        callAgain(log, call, 900);
       }),
     ).toEqual(everywhere('repeated'));
     const log = cleanLog();
     const call = log.calls.find(({ at }) => at > FAULT.startedAt) as TargetCall;
-    log.calls.push({ ...call, at: call.at + 9_000, endedAt: call.at + 9_005 });
+    callAgain(log, call, 9_000);
     expect(check(log)).toMatchObject({ passed: true, figures: { repeatedCalls: 1 } });
   });
 });
