@@ -2,7 +2,7 @@ import { toText, type Finding, type FindingKind } from './findings.ts';
 import { windowOf, type JobHistory } from './history.ts';
 import type { IndexedLog } from './index-log.ts';
 import type { FaultRecord, OperationRecord, RunRecord } from './log.ts';
-import { mayBeLost, timedOutNearFault } from './near-faults.ts';
+import { lateAfter, mayBeLost, timedOutNearFault } from './near-faults.ts';
 import { dueBetween } from './oracle.ts';
 
 /**
@@ -43,7 +43,9 @@ export function checkBackfills(
     for (const run of runs) {
       if ((backfilled.get(run.id)?.calls.length ?? 0) > 0) continue;
       const isCancelled = run.state === 'cancelled';
-      const isOvertaken = run.reasonCode === 'jobDeleted' && (run.endedAt ?? 0) >= windowOfDelete(deleted);
+      // A worker whose statement was held up dates the end by when it sent that.
+      const startedBy = Math.max(lateAfter(faults, windowOf(operation).until), run.endedAt ?? 0);
+      const isOvertaken = run.reasonCode === 'jobDeleted' && startedBy >= windowOfDelete(deleted);
       const { traits } = histories.get(run.job) ?? {};
       const isTimedOut = timedOutNearFault(faults, traits, run, windowOf(operation).from);
       if (!isCancelled && !isOvertaken && !isTimedOut)

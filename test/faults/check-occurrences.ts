@@ -11,6 +11,7 @@ import {
 import type { Traces } from './index-log.ts';
 import type { FaultRecord } from './log.ts';
 import {
+  failedNearFault,
   faultBetween,
   lateAfter,
   mayBeEarlyBy,
@@ -109,7 +110,7 @@ export function checkOccurrences(
 }
 
 const NOT_RUN = ['skipped', 'missed'];
-const RECORDED_WITHOUT_CALL = [...NOT_RUN, 'cancelled', 'timedOut'];
+const RECORDED_WITHOUT_CALL = [...NOT_RUN, 'cancelled', 'failed', 'timedOut'];
 
 /** Whether the runs of a job wait for one another, or for permits, so that they can be late without a fault. */
 const mayWait = ({ traits: { overlap, limits, script } }: JobHistory) =>
@@ -153,6 +154,8 @@ function findExcuse(
     // Whether it was rightly cancelled is checked for each run.
     case 'cancelled':
       return 'cancelled before its call';
+    case 'failed':
+      return failedNearFault(faults, history.traits, record) ? 'failed near a fault' : undefined;
     case 'timedOut':
       return timedOutNearFault(faults, history.traits, record, instant)
         ? 'timed out near a fault'

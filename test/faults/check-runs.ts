@@ -2,8 +2,8 @@ import { verdictOf } from './answers.ts';
 import { toText, type Finding, type FindingKind } from './findings.ts';
 import { TOLERANCE_MS, windowOf, type JobHistory } from './history.ts';
 import { getOrPut, type IndexedLog, type Traces } from './index-log.ts';
-import type { FaultRecord, JobTraits, OperationRecord, RunRecord, TargetCall } from './log.ts';
-import { faultBetween, lateAfter, mayBeLost, mayBeTampered } from './near-faults.ts';
+import type { FaultRecord, OperationRecord, RunRecord, TargetCall } from './log.ts';
+import { failedNearFault, faultBetween, lateAfter, mayBeLost, mayBeTampered } from './near-faults.ts';
 import { dueBetween } from './oracle.ts';
 
 /** How long a call may still begin, or go on, after its run was cancelled. A first call is not aborted in its first 2 s. */
@@ -108,9 +108,7 @@ function checkState(context: RunContext, find: Find): void {
       case 'succeeded':
         return served;
       case 'failed':
-        return (
-          reasonCode === 'attemptFailed' && (verdict === 'fails' || (isNearFault && isImpatient(traits)))
-        );
+        return verdict === 'fails' ? reasonCode === 'attemptFailed' : failedNearFault(faults, traits, record);
       case 'timedOut':
         return traits.timeoutMs !== undefined && (verdict === 'hangs' || isNearFault);
       case 'cancelled':
@@ -121,9 +119,6 @@ function checkState(context: RunContext, find: Find): void {
   };
   if (!isRight()) find('state', `run ${id} is ${state} (${reason ?? ''}); ${describe(traces.calls)}`);
 }
-
-/** Whether a target that cannot be reached for a few seconds makes a run fail. */
-const isImpatient = ({ maxAttempts }: JobTraits) => maxAttempts <= 2;
 
 /** By a client, or for a later occurrence of its job. */
 function isRightlyCancelled({ record, history, cancels }: RunContext): boolean {

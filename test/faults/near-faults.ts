@@ -13,6 +13,16 @@ export function faultBetween(faults: readonly FaultRecord[], from: number, until
   return faults.some(({ startedAt, endedAt }) => startedAt <= until && endedAt >= from);
 }
 
+/** Whether a fault may have kept the calls of a run from its target, so that it failed. Most runs are patient. */
+export function failedNearFault(
+  faults: readonly FaultRecord[],
+  { maxAttempts }: JobTraits,
+  { state, reasonCode, scheduledAt, endedAt }: RunRecord,
+): boolean {
+  if (state !== 'failed' || reasonCode !== 'attemptFailed' || maxAttempts > 2) return false;
+  return faultBetween(faults, scheduledAt - ON_TIME_MS, endedAt ?? Infinity);
+}
+
 /** Whether a fault may have kept a run that could begin at `since` from its call until it timed out. */
 export function timedOutNearFault(
   faults: readonly FaultRecord[],

@@ -16,7 +16,7 @@ import {
 // What the checker of the fault bench allows because two things happened at about the same time, and what it still finds
 // when they did not.
 
-const [TERMINATING, CANCELLING, HOOKS, HANGING, PAUSED, PLAIN] = [0, 1, 2, 3, 4, 5];
+const [TERMINATING, CANCELLING, HOOKS, HANGING, PAUSED, PLAIN, IMPATIENT, DELETED] = [0, 1, 2, 3, 4, 5, 6, 7];
 
 const JOBS: PlannedJob[] = [
   {
@@ -44,6 +44,17 @@ const JOBS: PlannedJob[] = [
     ],
   },
   { traits: traitsWith(), steps: [['create', 10.3, { kind: 'every', seconds: 5, offset: 0 }]] },
+  {
+    traits: traitsWith({ maxAttempts: 1 }),
+    steps: [['create', 10.3, { kind: 'every', seconds: 5, offset: 0 }]],
+  },
+  {
+    traits: traitsWith(),
+    steps: [
+      ['create', 10.3, { kind: 'every', seconds: 5, offset: 0 }],
+      ['delete', 202],
+    ],
+  },
 ];
 
 const cleanLog = () => cleanLogOf(JOBS);
@@ -138,6 +149,39 @@ describe('a run that timed out before its call', () => {
     expect(kindsWith(kind, HANGING, ...far)).toContain('missing');
     expect(kindsWith(kind, PLAIN, ...near)).toContain('missing');
   });
+});
+
+test('a run that failed before its call is allowed near a fault, if it had one attempt', () => {
+  const kindsWith = (job: number, second: number) => {
+    const log = cleanLog();
+    const run = runOf(idOf(job), at(second));
+    withoutCalls(log, run);
+    Object.assign(recordOf(log, run), { state: 'failed', reasonCode: 'attemptFailed' });
+    return kindsOf(log).sort();
+  };
+  expect(kindsWith(IMPATIENT, 300)).toEqual([]);
+  expect(kindsWith(IMPATIENT, 200)).toEqual(['missing', 'state']);
+  expect(kindsWith(PLAIN, 300)).toEqual(['missing', 'state']);
+});
+
+test('a run of a backfill makes no call if its job was deleted before it was late', () => {
+  const kindsWith = (reasonCode: string, askedAt: number) => {
+    const log = cleanLog();
+    const [run, instant] = [idOf(800), at(150)];
+    const schedule = log.jobs[DELETED]?.schedule ?? null;
+    const backfill = { from: instant, to: instant, id: 'a backfill', count: 1 };
+    request(log, DELETED, { kind: 'backfill', backfill, schedule }, askedAt);
+    addRun(log, idOf(DELETED), instant, run, 'backfill');
+    withoutCalls(log, run);
+    // Dated before the deletion by a worker whose statement was held up.
+    Object.assign(recordOf(log, run), {
+      ...{ state: 'skipped', reasonCode, attempts: [], endedAt: askedAt + 100, backfill: backfill.id },
+    });
+    return kindsOf(log);
+  };
+  expect(kindsWith('jobDeleted', at(200))).toEqual([]);
+  expect(kindsWith('jobDeleted', at(160))).toEqual(['missing']);
+  expect(kindsWith('overlap', at(200))).toEqual(['missing']);
 });
 
 describe('an occurrence that waited for an earlier run until its job was paused', () => {
