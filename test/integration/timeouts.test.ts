@@ -226,7 +226,28 @@ test.concurrent('a run that Temporal lost and that is started again keeps its de
   expect(tookMs).toBeLessThan(28_000);
 });
 
-// The last test, because the others need the worker.
+// The last tests, because the others need the worker.
+
+test('a run that is too late when a worker begins it has no attempt, not even a lost one', async () => {
+  await worker.stop();
+  const job = await api.createJob({
+    name: 'late',
+    schedule: never,
+    target: target('/late'),
+    timeout: '1s',
+  });
+  const { id } = await api.runJob(job.id);
+  const until = Date.now() + 1_500;
+  await waitFor('the timeout to be over', () => Date.now() > until);
+  worker = await stack.startWorker();
+  expect(await endOfRun(api, id)).toMatchObject({
+    state: 'timedOut',
+    reasonCode: 'timeoutReached',
+    attempts: [],
+  });
+  expect(stack.receiver.callsTo('/late')).toEqual([]);
+});
+
 test('a run whose worker was killed ends at its timeout, even if the job has a longer one by then', async () => {
   hang('/killed');
   const job = await api.createJob({
