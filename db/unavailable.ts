@@ -3,10 +3,10 @@ import pg from 'pg';
 import type { Database } from './database.ts';
 
 /**
- * SQLSTATEs of errors that may pass: connection exceptions, shutdown and start-up, too many connections,
- * read-only standby, statement and lock timeouts, deadlocks and serialization failures.
+ * SQLSTATEs of errors that may pass: connection exceptions, shutdown and start-up, too many connections, a full disk,
+ * no memory, read-only standby, statement and lock timeouts, deadlocks and serialization failures.
  */
-const SQLSTATES = /^(08...|57P0[1-3]|53300|25006|25P03|57014|55P03|40P01|40001)$/;
+const SQLSTATES = /^(08...|57P0[1-3]|53[0-3]00|25006|25P03|57014|55P03|40P01|40001)$/;
 const NETWORK = [
   'ECONNREFUSED',
   'ECONNRESET',

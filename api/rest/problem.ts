@@ -74,7 +74,7 @@ export type Problem = z.infer<typeof Problem>;
 export function toSchedulerError(error: unknown): SchedulerError {
   if (error instanceof SchedulerError) return error;
   if (isDatabaseUnavailable(error)) {
-    return new SchedulerError('unavailable', 'The database cannot be reached at the moment; try again.', {
+    return new SchedulerError('unavailable', 'The database is not available at the moment; try again.', {
       cause: error,
     });
   }
