@@ -1,3 +1,4 @@
+import { mayBeTampered } from './near-faults.ts';
 import type { FaultLog, OperationRecord, RunRecord, TargetCall, WorkflowRecord } from './log.ts';
 
 /** The traces of one occurrence or one other run. */
@@ -55,12 +56,20 @@ export function indexLog(log: FaultLog): IndexedLog {
   }
   const otherRun = (id: string) =>
     [index.backfilled, index.hooks, index.requested].find((runs) => runs.has(id))?.get(id);
+  const records = new Map(log.runs.map((run) => [run.id, run]));
+  /** The occurrence of a run whose workflow was started again, because somebody had changed its Temporal Schedule. */
+  const startedAgain = (run: string) => {
+    const { trigger, job = '', scheduledAt = 0 } = records.get(run) ?? {};
+    const isOne = trigger === 'schedule' && mayBeTampered(log.faults, job, scheduledAt);
+    return isOne ? occurrence(job, scheduledAt) : undefined;
+  };
   for (const workflow of log.workflows) {
     const [, job, nominal] = OCCURRENCE.exec(workflow.workflowId) ?? [];
     const [, run] = OTHER_RUN.exec(workflow.workflowId) ?? [];
     if (job !== undefined && nominal !== undefined)
       occurrence(job, Date.parse(nominal)).workflows.push(workflow);
-    else if (run !== undefined) (otherRun(run) ?? tracesOf(index.requested, run)).workflows.push(workflow);
+    else if (run !== undefined)
+      (otherRun(run) ?? startedAgain(run) ?? tracesOf(index.requested, run)).workflows.push(workflow);
     else index.unknown.push(workflow);
   }
   for (const call of [...log.calls].sort((a, b) => a.at - b.at)) {

@@ -208,6 +208,24 @@ describe('an occurrence that waited for an earlier run until its job was paused'
   });
 });
 
+test('an occurrence is started again by another workflow if its Temporal Schedule was changed', () => {
+  const kindsWith = (tampered: string[]) => {
+    const log = cleanLog();
+    for (const fault of log.faults) fault.effect = { tampered };
+    const run = runOf(idOf(PLAIN), at(305));
+    const id = idOf(801);
+    for (const entry of [recordOf(log, run), workflowOf(log, run)]) {
+      if ('id' in entry) entry.id = id;
+      else log.workflows.push({ ...entry, workflowId: `scheduler-run-${id}`, executionId: 'another' });
+    }
+    workflowOf(log, run).status = 'FAILED';
+    for (const call of log.calls) if (call.run === run) Object.assign(call, { run: id, key: id });
+    return kindsOf(log);
+  };
+  expect(kindsWith([idOf(PLAIN)])).toEqual([]);
+  expect(kindsWith([idOf(IMPATIENT)])).toContain('phantom');
+});
+
 describe('a call that was made again', () => {
   const again = () => {
     const log = cleanLog();
