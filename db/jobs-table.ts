@@ -3,7 +3,7 @@ import type { FailureHook, RecoveryHook } from '../domain/job/hook.ts';
 import type { JobState, RepairedDrift } from '../domain/job/job.ts';
 import type { Policy } from '../domain/job/policy.ts';
 import type { Origin } from '../domain/run/origin.ts';
-import type { Schedule } from '../domain/schedule/schedule.ts';
+import type { StoredSchedule } from '../domain/schedule/schedule.ts';
 import type { Retry } from '../domain/target/retry.ts';
 import type { StoredTarget } from '../domain/target/target.ts';
 import type { Json, Timestamp } from './column-types.ts';
@@ -28,7 +28,11 @@ interface Definition {
   name: string;
   description: string;
   labels: Json<Record<string, string>>;
-  schedule: Json<Schedule>;
+  schedule: Json<StoredSchedule>;
+  /** The calendar that the schedule names. */
+  calendar_id: string | null;
+  /** The generation of the calendar's working days that the schedule holds. */
+  calendar_generation: number | null;
   target: Json<StoredTarget>;
   policy: Json<Policy>;
   /** `policy.catchupWindow` in seconds, for processes of an older version. */

@@ -1,4 +1,6 @@
 import type { ColumnType, Generated, Insertable, JSONColumnType, Selectable, Updateable } from 'kysely';
+import type { BusinessCalendarDefinition } from '../domain/business-calendar/business-calendar.ts';
+import type { WorkingDays } from '../domain/business-calendar/working-days.ts';
 import type { Scope } from '../domain/access.ts';
 import type { AuditAction, AuditResource, Source } from '../domain/job/audit.ts';
 import type { BackfillInput, BackfillOverlap } from '../domain/run/backfill.ts';
@@ -11,6 +13,35 @@ import type { RunsTable } from './runs-table.ts';
 /** A row for each generation of a job. */
 interface JobRevisionsTable {
   job_id: string;
+  generation: number;
+  at: Timestamp;
+  by: string;
+  action: RevisionAction;
+  changes: Json<RevisionChanges>;
+  source: SourceColumn;
+}
+
+/** A business calendar. */
+interface CalendarsTable {
+  id: string;
+  namespace: string;
+  name: string;
+  definition: Json<BusinessCalendarDefinition>;
+  /** Its working days, with those of included calendars. */
+  days: Json<WorkingDays>;
+  /** Rises with each change of `days`. */
+  days_generation: number;
+  /** Rises by one with every change of `definition`. */
+  generation: number;
+  created_at: Timestamp;
+  updated_at: Timestamp;
+}
+
+/** A row for each generation of a calendar, kept when it is deleted. */
+interface CalendarRevisionsTable {
+  calendar_id: string;
+  namespace: string;
+  name: string;
   generation: number;
   at: Timestamp;
   by: string;
@@ -179,6 +210,8 @@ export interface Schema {
   run_events: RunEventsTable;
   api_keys: ApiKeysTable;
   audit_log: AuditLogTable;
+  calendars: CalendarsTable;
+  calendar_revisions: CalendarRevisionsTable;
 }
 
 export type JobRow = Selectable<JobsTable>;
@@ -187,4 +220,6 @@ export type RunRow = Selectable<RunsTable>;
 export type NewRun = Insertable<RunsTable>;
 export type ApiKeyRow = Selectable<ApiKeysTable>;
 export type AuditRow = Selectable<AuditLogTable>;
+export type CalendarRow = Selectable<CalendarsTable>;
+export type CalendarRevisionRow = Selectable<CalendarRevisionsTable>;
 export type RevisionRow = Selectable<JobRevisionsTable>;

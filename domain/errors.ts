@@ -22,6 +22,7 @@ export type ErrorCode =
   | 'too_many_jobs'
   | 'keys_off'
   | 'rate_limited'
+  | 'calendar_in_use'
   | 'completed'
   | 'run_ended'
   | 'run_under_way'

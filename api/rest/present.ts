@@ -1,15 +1,18 @@
 import { reasonCodeOf } from '../../domain/run/reasons.ts';
 import type { LastRun } from '../../db/runs/runs.ts';
-import type { ApiKeyRow, JobRow, RunRow } from '../../db/schema.ts';
+import type { ApiKeyRow, JobRow, RevisionRow, RunRow } from '../../db/schema.ts';
 import type { ApiKey } from '../../domain/api-key.ts';
 import { toInstant } from '../../domain/instant.ts';
 import type { Job, SyncState } from '../../domain/job/job.ts';
+import type { Revision } from '../../domain/job/revision.ts';
 import { findJobWarnings } from '../../domain/job/find-job-warnings.ts';
 import { listCalls, type Call } from '../../domain/run/attempt-holder.ts';
 import type { Attempt, Run } from '../../domain/run/run.ts';
 import { compileSchedule } from '../../domain/schedule/compile-schedule.ts';
 import { findWarnings } from '../../domain/schedule/find-warnings.ts';
+import { prepareMovedFrom } from '../../domain/schedule/moved-from.ts';
 import { summarizeSchedule } from '../../domain/schedule/schedule-summary.ts';
+import { withoutWorkingDays } from '../../domain/schedule/without-working-days.ts';
 import { definitionOf } from '../../scheduling/jobs/job-definition.ts';
 import { upcomingOf } from '../../scheduling/occurrences/upcoming.ts';
 
@@ -68,6 +71,8 @@ interface EvaluatedSchedule {
   schedule: Job['schedule'];
   /** Milliseconds since the epoch. */
   upcoming: number[];
+  /** From which dates an occurrence was moved by business days. */
+  movedFrom: (instant: number) => string[];
   /** Why the rest is incomplete; null if it is not. */
   fault: string | null;
 }
@@ -86,22 +91,24 @@ export function evaluateSchedule(
     const warnings = withWarnings ? findWarnings(job.schedule, after, compiled) : undefined;
     return {
       schedule: {
-        ...job.schedule,
+        ...withoutWorkingDays(job.schedule),
         summary: summarizeSchedule(job.schedule),
         ...(warnings ? { warnings } : {}),
       },
       upcoming: upcomingOf(job, scheduledRuns, after, limit, compiled),
+      movedFrom: prepareMovedFrom(compiled),
       fault: null,
     };
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     return {
       schedule: {
-        ...job.schedule,
+        ...withoutWorkingDays(job.schedule),
         summary: 'A schedule that this version of the service cannot evaluate',
         ...(withWarnings ? { warnings: [] } : {}),
       },
       upcoming: [],
+      movedFrom: () => [],
       fault: `This version of the service cannot evaluate the schedule: ${reason}`,
     };
   }
@@ -182,4 +189,19 @@ export const presentApiKey = (row: ApiKeyRow): ApiKey => ({
   lastUsedAt: row.last_used_at && instantOf(row.last_used_at),
   revokedAt: row.revoked_at && instantOf(row.revoked_at),
   revokedBy: row.revoked_by,
+});
+
+/** A revision of a job or a calendar as the API answers it. */
+export const presentRevision = ({
+  generation,
+  at,
+  by,
+  action,
+  changes,
+}: Omit<RevisionRow, 'job_id' | 'source'>): Revision => ({
+  generation,
+  at: instantOf(at),
+  by,
+  action,
+  changes,
 });

@@ -17,6 +17,7 @@ export const PROBLEMS: Record<ErrorCode, { status: number; title: string; retryA
   run_ended: { status: 409, title: 'The run has ended' },
   run_under_way: { status: 409, title: 'The run has not ended' },
   several_occurrences: { status: 409, title: 'The run stands for several occurrences' },
+  calendar_in_use: { status: 409, title: 'The calendar is in use' },
   too_many_jobs: { status: 409, title: 'The namespace is full' },
   keys_off: { status: 409, title: 'API keys are off' },
   job_deleted: { status: 409, title: 'The job was deleted' },

@@ -2,8 +2,9 @@ import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
 import type { JobRow } from '../../db/schema.ts';
 import { invalid } from '../../domain/errors.ts';
-import { Job, JobInput, type StoredDefinition } from '../../domain/job/job.ts';
+import { Job, JobInput, type ShownDefinition } from '../../domain/job/job.ts';
 import { mergePatch } from '../../domain/job/merge-patch.ts';
+import { attachCalendar } from '../../scheduling/calendars/attach-calendar.ts';
 import { definitionOf } from '../../scheduling/jobs/job-definition.ts';
 import { syncJob } from '../../scheduling/schedules/sync.ts';
 import type { JobChange } from '../../scheduling/jobs/job-change.ts';
@@ -51,12 +52,14 @@ async function changeJob(
     dependencies.db,
     place,
     writerOf(request, dependencies, now),
-    (job): JobChange | undefined => {
+    async (job, transaction): Promise<JobChange | undefined> => {
       requireMatch(headers, job);
-      const definition = define(job);
-      if (isDeepStrictEqual(definition, definitionOf(job))) return undefined;
-      if (isDeepStrictEqual(definition.schedule, job.schedule)) return { action: 'changed', definition };
-      requireFitSchedule(definition.schedule, now.getTime(), dependencies, job.schedule);
+      const asked = define(job);
+      if (isDeepStrictEqual(asked, definitionOf(job))) return undefined;
+      const schedule = await attachCalendar(transaction, job.namespace, asked.schedule, job.schedule);
+      const definition = { ...asked, schedule };
+      if (isDeepStrictEqual(schedule, job.schedule)) return { action: 'changed', definition };
+      requireFitSchedule(schedule, now.getTime(), dependencies, job.schedule);
       return {
         action: 'changed',
         definition,
@@ -94,7 +97,7 @@ function patchDefinition(job: JobRow, patch: z.infer<typeof JobPatch>): JobInput
  */
 function parseTouched(
   merged: Record<string, unknown>,
-  current: StoredDefinition,
+  current: ShownDefinition,
   patch: z.infer<typeof JobPatch>,
 ): JobInput {
   const fields = Object.keys(JobInput.shape) as (keyof JobInput)[];

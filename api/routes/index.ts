@@ -3,11 +3,21 @@ import { getAccess } from './access.ts';
 import { listAuditEntries } from './audit.ts';
 import { createApiKey, getApiKey, listApiKeys, revokeApiKey } from './api-keys.ts';
 import { backfillJob } from './backfill.ts';
+import { listDaysOfCalendar } from './calendar-days.ts';
+import {
+  createCalendar,
+  deleteCalendar,
+  getCalendar,
+  listCalendars,
+  listRevisionsOfCalendar,
+} from './calendars.ts';
+import { patchCalendar, replaceCalendar } from './change-calendar.ts';
 import { deleteJob, patchJob, replaceJob } from './change-job.ts';
 import { live, ready } from './health.ts';
 import { createJob, getJob, listJobs } from './jobs.ts';
 import { pauseJob, resumeJob } from './pause.ts';
 import { listRevisionsOfJob } from './revisions.ts';
+import { importCalendar } from './import-calendar.ts';
 import { cancelRun, retryRun, runJob } from './run-actions.ts';
 import { getRun, listRuns, listRunsOfJob } from './runs.ts';
 import { listUpcoming, previewSchedule } from './schedules.ts';
@@ -36,6 +46,17 @@ export const operations: Operation[] = [
   route('GET /runs/{id}', getRun),
   route('POST /runs/{id}/cancel', cancelRun),
   route('POST /runs/{id}/retry', retryRun),
+
+  route('POST /calendars', createCalendar),
+  route('GET /calendars', listCalendars),
+  // Before /calendars/{name}, which would take "import" for a name.
+  route('POST /calendars/import', importCalendar),
+  route('GET /calendars/{name}', getCalendar),
+  route('PUT /calendars/{name}', replaceCalendar),
+  route('PATCH /calendars/{name}', patchCalendar),
+  route('DELETE /calendars/{name}', deleteCalendar),
+  route('GET /calendars/{name}/days', listDaysOfCalendar),
+  route('GET /calendars/{name}/revisions', listRevisionsOfCalendar),
 
   route('POST /api-keys', createApiKey),
   route('GET /api-keys', listApiKeys),

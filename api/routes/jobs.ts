@@ -9,6 +9,7 @@ import { Instant } from '../../domain/instant.ts';
 import { Job, JobInput, JobState, SyncState } from '../../domain/job/job.ts';
 import type { Logger } from '../../platform/logger.ts';
 import { listJobsByNextRun } from '../../scheduling/occurrences/list-by-next-run.ts';
+import { attachCalendar } from '../../scheduling/calendars/attach-calendar.ts';
 import { syncJob } from '../../scheduling/schedules/sync.ts';
 import { storeNewJob } from '../../scheduling/jobs/store-job.ts';
 import { requireFitSchedule } from '../rest/fit-schedule.ts';
@@ -77,8 +78,9 @@ export const createJob = operation({
     return answerOnce(input, dependencies, {
       make: async (db, id) => {
         const now = dependencies.now();
-        requireFitSchedule(input.body.schedule, now.getTime(), dependencies);
-        const job = { id, namespace: input.namespace, definition: input.body };
+        const schedule = await attachCalendar(db, input.namespace, input.body.schedule);
+        requireFitSchedule(schedule, now.getTime(), dependencies);
+        const job = { id, namespace: input.namespace, definition: { ...input.body, schedule } };
         const create = (db: Database) => storeNewJob(db, job, writerOf(input, dependencies, now));
         const { jobsPerNamespace } = dependencies.limits;
         if (jobsPerNamespace === undefined) return create(db);

@@ -1,22 +1,13 @@
 import { z } from 'zod';
 import { findJobOrTombstone } from '../../db/jobs/jobs.ts';
 import { listRevisions } from '../../db/jobs/revisions.ts';
-import type { RevisionRow } from '../../db/schema.ts';
-import { toInstant } from '../../domain/instant.ts';
 import { Revision } from '../../domain/job/revision.ts';
 import { JobIdParams, noSuchJob } from '../rest/job-resource.ts';
 import { operation } from '../rest/operation.ts';
 import { decodeCursor, pageOf, pageQuery, toPage } from '../rest/page.ts';
+import { presentRevision } from '../rest/present.ts';
 
 const RevisionPlace = z.strictObject({ generation: z.int32() });
-
-const presentRevision = ({ generation, at, by, action, changes }: RevisionRow): Revision => ({
-  generation,
-  at: toInstant(at.getTime()),
-  by,
-  action,
-  changes,
-});
 
 export const listRevisionsOfJob = operation({
   method: 'get',

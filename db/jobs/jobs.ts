@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
-import { SchedulerError } from '../../domain/errors.ts';
+import { invalid, SchedulerError } from '../../domain/errors.ts';
+import { refersToCalendar } from '../calendars/calendars.ts';
 import type { Database } from '../database.ts';
 import { PREPARED } from '../prepared-statements.ts';
 import { inForceAt } from '../rules.ts';
@@ -9,7 +10,7 @@ import { violatesUnique } from '../unique-violation.ts';
 
 /**
  * Stores a new job and its first revision, in one statement.
- * @throws SchedulerError `name_taken`
+ * @throws SchedulerError `name_taken`, or `invalid` if its calendar is gone
  */
 export async function insertJob(db: Database, job: JobRow, revision: NewRevision): Promise<void> {
   try {
@@ -17,7 +18,7 @@ export async function insertJob(db: Database, job: JobRow, revision: NewRevision
       WITH revision AS (INSERT INTO job_revisions ${columnsAndValues(toRevisionRow(revision))})
       INSERT INTO jobs ${columnsAndValues(job)}`.execute(db);
   } catch (error) {
-    throw toNameTaken(error, job.name, job.namespace);
+    throw toRefusal(error, job);
   }
 }
 
@@ -27,7 +28,7 @@ const columnsAndValues = (row: object) =>
 
 /**
  * Writes columns of a job that the caller's transaction has locked.
- * @throws SchedulerError `name_taken`
+ * @throws SchedulerError `name_taken`, or `invalid` if its calendar is gone
  */
 export async function updateJob(transaction: Database, job: JobRow, change: JobUpdate): Promise<JobRow> {
   try {
@@ -38,11 +39,20 @@ export async function updateJob(transaction: Database, job: JobRow, change: JobU
       .returningAll()
       .executeTakeFirstOrThrow();
   } catch (error) {
-    throw toNameTaken(error, String(change.name), job.namespace);
+    throw toRefusal(error, { ...job, name: String(change.name) });
   }
 }
 
-function toNameTaken(error: unknown, name: string, namespace: string): unknown {
+/** What the error of a written job means to who asked for it. */
+function toRefusal(error: unknown, { name, namespace }: Pick<JobRow, 'name' | 'namespace'>): unknown {
+  if (refersToCalendar(error))
+    return invalid([
+      {
+        path: 'schedule.businessDays.calendar',
+        code: 'unknown_calendar',
+        message: 'the calendar was deleted meanwhile; create it again first',
+      },
+    ]);
   if (!violatesUnique(error, 'jobs_name')) return error;
   const message = `A job named ${JSON.stringify(name)} exists already in the namespace ${JSON.stringify(namespace)}.`;
   return new SchedulerError('name_taken', message, {

@@ -16,6 +16,7 @@ import * as reasonCodes from './0017-reason-codes.ts';
 import * as auditLog from './0018-audit-log.ts';
 import * as drift from './0019-drift.ts';
 import * as holders from './0019-holders.ts';
+import * as calendars from './0020-calendars.ts';
 
 /** All migrations by name, in order. Append only: what has been released is never changed. */
 export const migrations: Record<string, Migration> = {
@@ -36,4 +37,5 @@ export const migrations: Record<string, Migration> = {
   '0018-audit-log': auditLog,
   '0019-drift': drift,
   '0019-holders': holders,
+  '0020-calendars': calendars,
 };

@@ -28,6 +28,21 @@ export function listPausesOver(db: Database, now: Date, limit: number): Promise<
     .execute();
 }
 
+/** Jobs whose schedules hold older working days than their calendars. */
+export async function listOutdatedByCalendar(db: Database, now: Date, limit: number): Promise<string[]> {
+  const rows = await db
+    .selectFrom('jobs')
+    .innerJoin('calendars', 'calendars.id', 'jobs.calendar_id')
+    .select('jobs.id')
+    .whereRef('jobs.calendar_generation', '<', 'calendars.days_generation')
+    .where('jobs.deleted_at', 'is', null)
+    .where(notDeferred('calendar', now))
+    .orderBy(failuresIn('calendar'))
+    .limit(limit)
+    .execute();
+  return rows.map(({ id }) => id);
+}
+
 /** A job that has had its last occurrence or run, as of a generation. */
 export type FinishedJob = Pick<JobRow, 'id' | 'policy' | 'generation'>;
 

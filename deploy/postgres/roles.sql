@@ -14,6 +14,8 @@ GRANT INSERT, UPDATE, DELETE ON jobs, job_secrets, runs, run_events, backfills, 
 GRANT INSERT, UPDATE, DELETE ON jobs, job_secrets, idempotency_keys, rate_limits TO scheduler_api;
 GRANT INSERT, UPDATE ON runs, run_events TO scheduler_api;
 GRANT INSERT ON backfills TO scheduler_api;
+GRANT INSERT, UPDATE, DELETE ON calendars TO scheduler_api;
+GRANT INSERT ON calendar_revisions TO scheduler_api;
 GRANT INSERT ON job_revisions TO scheduler_api, scheduler_worker;
 
 -- Only the API uses keys, and it changes of a key no more than its use and its revocation.

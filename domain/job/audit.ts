@@ -19,7 +19,9 @@ export interface Source extends Partial<Origin> {
   address?: string;
 }
 
-export const AuditResource = z.enum(['job', 'run', 'backfill', 'apiKey']).meta({ id: 'AuditResource' });
+export const AuditResource = z
+  .enum(['job', 'run', 'backfill', 'calendar', 'apiKey'])
+  .meta({ id: 'AuditResource' });
 export type AuditResource = z.infer<typeof AuditResource>;
 
 /** What was done: to a job, as its revisions say, or what else there is. */

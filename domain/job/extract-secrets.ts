@@ -1,6 +1,6 @@
 import { HOOKS, type HookName } from '../run/hook-trigger.ts';
 import type { HttpTarget, StoredHttpTarget } from '../target/http-target.ts';
-import type { JobInput, StoredDefinition } from './job.ts';
+import type { JobInput, ShownDefinition, StoredDefinition } from './job.ts';
 
 /** The location of a secret: its field name in the database, and its path in the input. */
 export interface SecretPlace {
@@ -31,7 +31,7 @@ export const signingField = (owner: SecretOwner, name: 'secret' | 'previousSecre
   fieldOf(owner, `signing.${name}`);
 
 /** Separates a definition from its secrets. In a stored definition, all secrets are kept ones. Pure. */
-export function extractSecrets(definition: JobInput | StoredDefinition): ExtractedSecrets {
+export function extractSecrets(definition: JobInput | StoredDefinition | ShownDefinition): ExtractedSecrets {
   const given: ExtractedSecrets['given'] = [];
   const kept: SecretPlace[] = [];
   const take = (secret: string | true, place: SecretPlace): true => {

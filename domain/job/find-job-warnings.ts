@@ -1,10 +1,10 @@
 import { HOOKS, type HookName } from '../run/hook-trigger.ts';
 import type { StoredHttpTarget } from '../target/http-target.ts';
-import type { StoredDefinition } from './job.ts';
+import type { ShownDefinition } from './job.ts';
 import type { JobWarning } from './job-warning.ts';
 
 /** Warns of what the author of a job may not have meant. For its schedule, see `findWarnings`. Pure. */
-export function findJobWarnings(job: Pick<StoredDefinition, 'target' | HookName>): JobWarning[] {
+export function findJobWarnings(job: Pick<ShownDefinition, 'target' | HookName>): JobWarning[] {
   const calls = HOOKS.map((name) => [`${name}.target`, job[name]?.target] as const);
   return [['target', job.target] as const, ...calls].flatMap(([path, target]) =>
     target?.type === 'http' ? warnOfJsonText(path, target) : [],

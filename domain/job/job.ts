@@ -10,7 +10,7 @@ import { propertyNames } from '../property-names.ts';
 import { Policy } from './policy.ts';
 import { Retry } from '../target/retry.ts';
 import { RunState } from '../run/run-state.ts';
-import { Schedule, ScheduleAnswer } from '../schedule/schedule.ts';
+import { Schedule, ScheduleAnswer, type StoredSchedule } from '../schedule/schedule.ts';
 import { Target, StoredTarget } from '../target/target.ts';
 
 /** The most labels that a job may have. */
@@ -85,12 +85,20 @@ const exampleInput = {
 export const JobInput = z.strictObject(definition).meta({ id: 'JobInput', example: exampleInput });
 export type JobInput = z.infer<typeof JobInput>;
 
-/** A job's definition as stored and in responses, without secrets. */
-export type StoredDefinition = Omit<JobInput, 'target' | HookName> & {
+/** The definition of a request, with a schedule that can be evaluated. */
+export type EvaluableInput = Omit<JobInput, 'schedule'> & { schedule: StoredSchedule };
+
+/** A job's definition as stored, without secrets. */
+export type StoredDefinition = Omit<EvaluableInput, 'target' | HookName> & StoredTargets;
+
+/** A job's definition in responses, without secrets. */
+export type ShownDefinition = Omit<JobInput, 'target' | HookName> & StoredTargets;
+
+interface StoredTargets {
   target: StoredTarget;
   onFailure?: FailureHook | undefined;
   onRecovery?: RecoveryHook | undefined;
-};
+}
 
 /** A job in responses. */
 export const Job = z

@@ -48,6 +48,15 @@ function fieldSchema(key: keyof typeof FIELDS) {
   return z.union([z.literal('*'), entry, z.array(entry).min(1).max(100)]).optional();
 }
 
+const MAX_BUSINESS_DAY = 23;
+const BusinessDay = z
+  .int()
+  .min(-MAX_BUSINESS_DAY)
+  .max(MAX_BUSINESS_DAY)
+  .refine((place) => place !== 0, {
+    error: 'must not be 0: 1 is the first working day of the month, -1 the last',
+  });
+
 /** A set of local times, as in a structured calendar of a Temporal Schedule: all fields must match. */
 export const CalendarInput = z
   .strictObject({
@@ -58,6 +67,14 @@ export const CalendarInput = z
     month: fieldSchema('month'),
     dayOfWeek: fieldSchema('dayOfWeek'),
     year: fieldSchema('year'),
+    businessDay: z
+      .union([BusinessDay, z.array(BusinessDay).min(1).max(46)])
+      .optional()
+      .meta({
+        description:
+          'Of the days that match, only these working days of the month: 1 is the first, -1 the last. Needs businessDays.',
+        example: [1, -1],
+      }),
     comment: singleLine(200).optional(),
   })
   .meta({

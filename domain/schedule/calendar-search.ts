@@ -1,3 +1,5 @@
+import type { DaysOfMonth } from '../business-calendar/working-days.ts';
+import { moveDays, nthWorkingDays, type MoveDays } from './business-days.ts';
 import { toValues, type Calendar, type Range } from './calendar.ts';
 import type { CompiledSchedule } from './compile-schedule.ts';
 import {
@@ -18,6 +20,8 @@ interface DaySet {
   daysOfWeek: number;
   /** Undefined: every year. */
   years: Set<number> | undefined;
+  /** Further limits the days of each month; undefined: not at all. */
+  within: DaysOfMonth | undefined;
 }
 
 /** For each value, the first value of a set that is not below it, or -1. It has one entry more than there are values. */
@@ -32,6 +36,8 @@ export interface Matcher {
   minutes: NextValues;
   hours: NextValues;
   days: DaySet[];
+  /** Moves the days that the sets name; undefined: they stay. */
+  move: MoveDays | undefined;
   /** A cache: the matching days of each month as bits, or `NOT_COMPUTED`. */
   daysByMonth: Int32Array;
 }
@@ -39,7 +45,13 @@ export interface Matcher {
 const NOT_COMPUTED = -1;
 
 /** Compiles a calendar for searching. */
-export const compileMatcher = (calendar: Calendar): Matcher => compileTogether(calendar, [calendar]);
+export const compileMatcher = (calendar: Calendar): Matcher => compileTogether(calendar, [{ calendar }]);
+
+/** What limits or moves the days of entries, besides their calendars. */
+interface DayRules<Entry> {
+  withinOf: (entry: Entry) => DaysOfMonth | undefined;
+  move: MoveDays | undefined;
+}
 
 /**
  * Groups entries that fire at the same times of day, and compiles one matcher for each group. Entries are in one group
@@ -49,6 +61,7 @@ export function matchersByTimeOfDay<Entry>(
   entries: readonly Entry[],
   calendarOf: (entry: Entry) => Calendar,
   extraKey: (entry: Entry) => string = () => '',
+  { withinOf, move }: DayRules<Entry> = { withinOf: () => undefined, move: undefined },
 ): { matcher: Matcher; first: Entry; entries: Entry[] }[] {
   const groups = new Map<string, [Entry, ...Entry[]]>();
   for (const entry of entries) {
@@ -59,31 +72,52 @@ export function matchersByTimeOfDay<Entry>(
     else groups.set(key, [entry]);
   }
   return [...groups.values()].map((entries) => ({
-    matcher: compileTogether(calendarOf(entries[0]), entries.map(calendarOf)),
+    matcher: compileTogether(
+      calendarOf(entries[0]),
+      entries.map((entry) => ({ calendar: calendarOf(entry), within: withinOf(entry) })),
+      move,
+    ),
     first: entries[0],
     entries,
   }));
 }
 
-/** Groups the calendars of a schedule by their times of day and their rules for clock changes. */
-export const matchersOf = ({ calendars }: Pick<CompiledSchedule, 'calendars'>) =>
+/**
+ * Groups the calendars of a schedule by their times of day and their rules for clock changes. Without `isMoved`, days are those
+ * that the schedule names, before any is moved to a working day.
+ */
+export const matchersOf = (
+  { calendars, businessDays }: Pick<CompiledSchedule, 'calendars' | 'businessDays'>,
+  { isMoved }: { isMoved: boolean } = { isMoved: true },
+) =>
   matchersByTimeOfDay(
     calendars,
     ({ calendar }) => calendar,
     ({ gap, repeat }) => `${gap} ${repeat}`,
+    {
+      withinOf: ({ businessDay }) =>
+        businessDay && businessDays ? nthWorkingDays(businessDays.days, businessDay) : undefined,
+      move: isMoved && businessDays ? moveDays(businessDays) : undefined,
+    },
   );
 
-function compileTogether({ second, minute, hour }: Calendar, calendars: Calendar[]): Matcher {
+function compileTogether(
+  { second, minute, hour }: Calendar,
+  calendars: { calendar: Calendar; within?: DaysOfMonth | undefined }[],
+  move?: MoveDays,
+): Matcher {
   return {
     seconds: toNextValues(second, 60),
     minutes: toNextValues(minute, 60),
     hours: toNextValues(hour, 24),
-    days: calendars.map(({ month, dayOfMonth, dayOfWeek, year }) => ({
+    days: calendars.map(({ calendar: { month, dayOfMonth, dayOfWeek, year }, within }) => ({
       months: toBits(month, 1),
       daysOfMonth: toBits(dayOfMonth, 1),
       daysOfWeek: toBits(dayOfWeek, 0),
       years: year && new Set(toValues(year)),
+      within,
     })),
+    move,
     daysByMonth: new Int32Array(MONTH_COUNT).fill(NOT_COMPUTED),
   };
 }
@@ -121,16 +155,24 @@ export function countLocal(matcher: Matcher, from: number, to: number): number {
   return hours * sizeOf(matcher.minutes) * sizeOf(matcher.seconds);
 }
 
-function daysIn(matcher: Matcher, month: number): number {
+/** The days of a month that match, as bits. */
+export function daysIn(matcher: Matcher, month: number): number {
   const known = matcher.daysByMonth[month] as number;
   if (known !== NOT_COMPUTED) return known;
+  const { days: sets, move } = matcher;
+  const days = move ? move(month, (other) => namedDays(sets, other)) : namedDays(sets, month);
+  matcher.daysByMonth[month] = days;
+  return days;
+}
+
+function namedDays(sets: DaySet[], month: number): number {
   const [year, monthBit] = [yearOf(month), 1 << (month % 12)];
   let days = 0;
-  for (const set of matcher.days) {
-    if ((set.months & monthBit) === 0 || (set.years && !set.years.has(year))) continue;
-    days |= set.daysOfMonth & daysOnWeekdays(month, set.daysOfWeek);
+  for (const { months, daysOfMonth, daysOfWeek, years, within } of sets) {
+    if ((months & monthBit) === 0 || (years && !years.has(year))) continue;
+    const named = daysOfMonth & daysOnWeekdays(month, daysOfWeek);
+    days |= within ? named & within(month) : named;
   }
-  matcher.daysByMonth[month] = days;
   return days;
 }
 

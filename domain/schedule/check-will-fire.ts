@@ -33,8 +33,8 @@ export function checkWillFire(
     if (never.length > 0) return never;
   }
   if (fires(compiled, now)) return findExcessiveExclusion(compiled, now);
-  const { endAt, ...endless } = compiled;
-  if (endAt !== undefined && fires(endless, now)) {
+  const { endAt, businessDays, ...endless } = compiled;
+  if (endAt !== undefined && fires(businessDays ? { ...endless, businessDays } : endless, now)) {
     return [
       {
         path: 'schedule.endAt',
@@ -44,7 +44,8 @@ export function checkWillFire(
     ];
   }
   if (fires({ ...endless, exclude: [] }, now)) {
-    return [neverFires('schedule.exclude', 'everything is excluded; the schedule')];
+    const path = schedule.exclude === undefined ? 'schedule.businessDays' : 'schedule.exclude';
+    return [neverFires(path, 'everything is excluded; the schedule')];
   }
   if ('cron' in schedule) return [neverFires('schedule.cron', JSON.stringify(schedule.cron))];
   if ('at' in schedule) return [neverFires('schedule.at', 'the schedule')];

@@ -1,3 +1,6 @@
+import { offDayCalendars } from '../business-calendar/off-days.ts';
+import type { BusinessDays } from './business-days.ts';
+import type { StoredWorkingDays } from './business-days-schema.ts';
 import type { Calendar } from './calendar.ts';
 import { toCalendar, type CalendarInput } from './calendar-schema.ts';
 import { resolveZone } from './canonical-zone.ts';
@@ -15,17 +18,26 @@ export interface Interval {
   offsetMs: number;
 }
 
+/** A calendar of a schedule, with its rules for clock changes. */
+export interface CalendarEntry extends ClockChangeRules {
+  calendar: Calendar;
+  /** Of the days that match, only these working days of their month: 1 is the first, -1 the last. */
+  businessDay?: number[];
+}
+
 /**
  * A schedule in the form that occurrences are searched in: calendars in one time zone, intervals and instants. It fires
  * when any of them matches, unless `exclude` does. Serializable.
  */
 export interface CompiledSchedule {
-  calendars: (ClockChangeRules & { calendar: Calendar })[];
+  calendars: CalendarEntry[];
   intervals: Interval[];
   /** Milliseconds since the epoch, whole seconds. */
   instants: number[];
   /** Local times at which the schedule does not fire. */
   exclude: Calendar[];
+  /** By which days of the calendars are moved, or chosen. Days off are in `exclude`, too. */
+  businessDays?: BusinessDays;
   timeZone: string;
   /** Milliseconds since the epoch, a whole second, inclusive. */
   startAt?: number;
@@ -47,13 +59,18 @@ const distinct = <Entry>(entries: Entry[]): Entry[] =>
     ? entries
     : [...new Map(entries.map((entry) => [JSON.stringify(entry), entry])).values()];
 
-/** Compiles a schedule that its schema has accepted. Pure. */
+/**
+ * Compiles a schedule that its schema has accepted. If it names a calendar, it must be a stored one, with the working days. Pure.
+ */
 export function compileSchedule(schedule: Schedule): CompiledSchedule {
   const { startAt, endAt, exclude = [] } = schedule;
   const timeZone = resolveZone(schedule.timeZone);
+  const businessDays = businessDaysOf(schedule);
+  const daysOff = businessDays ? offDayCalendars(businessDays.days) : [];
   const common = {
     timeZone,
-    exclude: distinct(exclude.flatMap(compileExclusion)),
+    exclude: distinct([...exclude.flatMap(compileExclusion), ...daysOff]),
+    ...(businessDays ? { businessDays } : {}),
     ...(startAt === undefined ? {} : { startAt: ceilToSecond(startAt) }),
     ...(endAt === undefined ? {} : { endAt: Math.floor(Date.parse(endAt) / 1_000) * 1_000 }),
   };
@@ -69,6 +86,7 @@ export function compileSchedule(schedule: Schedule): CompiledSchedule {
   if ('calendar' in schedule) {
     const calendars = schedule.calendar.map((input) => ({
       calendar: toCalendar(input),
+      ...(input.businessDay === undefined ? {} : { businessDay: toArray(input.businessDay) }),
       ...clockChangeRules(hasWildcard(input), schedule.dst),
     }));
     return { calendars: distinct(calendars), intervals: [], instants: [], ...common };
@@ -78,6 +96,14 @@ export function compileSchedule(schedule: Schedule): CompiledSchedule {
     return { calendars: [], intervals: [interval], instants: [], ...common };
   }
   return { calendars: [], intervals: [], instants: resolveInstants(schedule), ...common };
+}
+
+function businessDaysOf(schedule: Schedule): BusinessDays | undefined {
+  if (!('businessDays' in schedule) || !schedule.businessDays) return undefined;
+  const { calendar, otherwise } = schedule.businessDays;
+  const { days } = schedule.businessDays as Partial<StoredWorkingDays>;
+  if (!days) throw new Error(`the working days of the calendar ${calendar} are not known`);
+  return { days, otherwise };
 }
 
 /**

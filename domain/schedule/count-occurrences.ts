@@ -1,5 +1,5 @@
 import { LAST_YEAR } from './calendar.ts';
-import { compileMatcher, nextLocal } from './calendar-search.ts';
+import { matchersByTimeOfDay, matchersOf, matchesDay } from './calendar-search.ts';
 import type { CompiledSchedule } from './compile-schedule.ts';
 import { DAY_MS, SECOND_MS } from '../milliseconds.ts';
 import { iterateOccurrences } from './occurrences.ts';
@@ -71,15 +71,16 @@ function restOfDay(timeZone: string, start: number) {
 }
 
 /** Returns a function that names the kind of a whole local day. Days of the same kind have the same number of occurrences. */
-function kindsOfDays({ calendars, exclude, intervals, instants }: CompiledSchedule) {
-  const matchers = [...calendars.map(({ calendar }) => calendar), ...exclude].map((calendar) =>
-    compileMatcher(calendar),
-  );
+function kindsOfDays(schedule: CompiledSchedule) {
+  const { exclude, intervals, instants } = schedule;
+  const matchers = [
+    ...matchersOf(schedule).map(({ matcher }) => matcher),
+    ...matchersByTimeOfDay(exclude, (calendar) => calendar).map(({ matcher }) => matcher),
+  ];
   return (start: number, localStart: number): string | undefined => {
     if (instants.some((instant) => instant >= start && instant < start + DAY_MS)) return undefined;
-    const matching = matchers.map((matcher) =>
-      nextLocal(matcher, localStart, localStart + DAY_MS) === undefined ? '0' : '1',
-    );
+    const day = localStart / DAY_MS;
+    const matching = matchers.map((matcher) => (matchesDay(matcher, day) ? '1' : '0'));
     return [matching.join(''), ...intervals.map(({ everyMs }) => start % everyMs)].join(' ');
   };
 }

@@ -33,6 +33,9 @@ for (let month = 0; month < MONTH_COUNT; month++)
 /** The month of a day in [FIRST_DAY, END_OF_DAYS). */
 export const monthOf = (day: number): number => MONTHS[day - FIRST_DAY] as number;
 
+/** The index of a month (1–12) of a year. */
+export const monthAt = (year: number, month: number): number => (year - BASE_YEAR) * 12 + month - 1;
+
 /** The year of a month. */
 export const yearOf = (month: number): number => BASE_YEAR + Math.floor(month / 12);
 

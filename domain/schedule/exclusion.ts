@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { CalendarDate } from '../business-calendar/calendar-date.ts';
 import { numbers, toRanges, type Calendar } from './calendar.ts';
 import { CalendarInput, toCalendar } from './calendar-schema.ts';
 import { compileCron } from './cron/compile-cron.ts';
@@ -6,18 +7,6 @@ import { CronText } from './cron/cron-schema.ts';
 import { parseCron } from './cron/parse-cron.ts';
 
 const MAX_RANGE_YEARS = 20;
-
-const CalendarDate = z.iso
-  .date({
-    abort: true,
-    error: ({ input }) =>
-      typeof input !== 'string'
-        ? undefined
-        : `${JSON.stringify(input.slice(0, 40))} is not a date; write one such as "2026-12-25"`,
-  })
-  .refine((text) => text >= '2000-01-01' && text <= '2100-12-31', {
-    error: 'the date must lie from 2000 to 2100',
-  });
 
 const DateRange = z
   .strictObject({ from: CalendarDate, to: CalendarDate })
@@ -27,13 +16,16 @@ const DateRange = z
     error: `the range must not be longer than ${MAX_RANGE_YEARS} years`,
   });
 
+/** An exclusion is by local time alone; working days are chosen by `businessDays`. */
+const ExcludedCalendar = CalendarInput.omit({ businessDay: true }).meta({ id: 'ExcludedCalendar' });
+
 /** Local times at which a schedule does not fire: a date, a range of dates, a cron, or a calendar. */
 export const Exclusion = z
   .union([
     z.strictObject({ date: CalendarDate }),
     DateRange,
     z.strictObject({ cron: CronText }),
-    z.strictObject({ calendar: CalendarInput }),
+    z.strictObject({ calendar: ExcludedCalendar }),
   ])
   .meta({
     id: 'Exclusion',

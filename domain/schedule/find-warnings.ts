@@ -2,11 +2,14 @@ import { compileSchedule, type CompiledSchedule } from './compile-schedule.ts';
 import { toInstant } from '../instant.ts';
 import { DAY_MS, SECOND_MS } from '../milliseconds.ts';
 import { occurrences } from './occurrences.ts';
+import type { StoredWorkingDays } from './business-days-schema.ts';
 import type { Schedule } from './schedule.ts';
 import type { Warning } from './schedule-warning.ts';
 import { warnOfClockChange } from './warn-of-clock-change.ts';
 import { warnOfDays } from './warn-of-days.ts';
 
+/** A calendar is to be brought up to date this long before it ends. */
+const CALENDAR_ENDS_MS = 60 * DAY_MS;
 const YEAR_MS = 366 * DAY_MS;
 /** A schedule with shorter intervals is called frequent. */
 const FREQUENT_MS = 10 * SECOND_MS;
@@ -22,6 +25,7 @@ export function findWarnings(
     ...warnOfClockChange(schedule, compiled, now),
     ...warnOfAnchor(schedule, compiled),
     ...warnOfFrequency(compiled, now),
+    ...warnOfCalendar(schedule, now),
   ];
 }
 
@@ -38,6 +42,17 @@ function warnOfAnchor(schedule: Schedule, { startAt, intervals }: CompiledSchedu
   if (first === undefined || first === startAt) return [];
   const message = `every ${schedule.every} counts from 1970-01-01T00:00:00Z, not from startAt: the first occurrence is at ${toInstant(first)}. With anchor "startAt" it is at startAt; set anchor "epoch" to silence this warning.`;
   return [{ code: 'counts_from_1970', message }];
+}
+
+/** Warns of a calendar whose holidays are known for a short time only, or no more. */
+function warnOfCalendar(schedule: Schedule, now: number): Warning[] {
+  if (!('businessDays' in schedule) || !schedule.businessDays) return [];
+  const { calendar, through } = schedule.businessDays as typeof schedule.businessDays &
+    Partial<StoredWorkingDays>;
+  if (through === undefined || Date.parse(through) - now > CALENDAR_ENDS_MS) return [];
+  const isOver = Date.parse(through) + DAY_MS <= now;
+  const message = `The calendar ${calendar} knows holidays through ${through}${isOver ? ', which is over' : ''}; after it the days of the week alone count. Bring it up to date.`;
+  return [{ code: 'calendar_ends', message }];
 }
 
 function warnOfFrequency(compiled: CompiledSchedule, now: number): Warning[] {

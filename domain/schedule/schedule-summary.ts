@@ -13,7 +13,7 @@ const MAX_LISTED = 10;
 
 /** Describes a schedule in English, such as "At 09:00, only on Monday, Europe/Berlin". Pure. */
 export function summarizeSchedule(schedule: Schedule): string {
-  return `${describeTimes(schedule)}${describeBounds(schedule)}`;
+  return `${describeTimes(schedule)}${describeBusinessDays(schedule)}${describeBounds(schedule)}`;
 }
 
 function describeTimes(schedule: Schedule): string {
@@ -40,6 +40,18 @@ function describeTimes(schedule: Schedule): string {
 }
 
 const andMore = ({ length }: unknown[]) => (length > MAX_LISTED ? `; and ${length - MAX_LISTED} more` : '');
+
+const OTHERWISE = {
+  skip: '',
+  next: ', else on the next one',
+  previous: ', else on the previous one',
+};
+
+function describeBusinessDays(schedule: Schedule): string {
+  if (!('businessDays' in schedule) || !schedule.businessDays) return '';
+  const { calendar, otherwise } = schedule.businessDays;
+  return `, on working days of ${calendar}${OTHERWISE[otherwise]}`;
+}
 
 function describeBounds({ startAt, endAt, exclude }: Schedule): string {
   const from = startAt === undefined ? '' : `, from ${toInstant(Date.parse(startAt))}`;
@@ -72,10 +84,12 @@ function describeCalendar(input: CalendarInput): string {
     toCronField(dayOfWeek, 7),
   ];
   const years = year ? [toCronField(year, Infinity)] : [];
-  return cronstrue.toString([...fields, ...years].join(' '), {
+  const text = cronstrue.toString([...fields, ...years].join(' '), {
     use24HourTimeFormat: true,
     logicalAndDayFields: true,
   });
+  if (input.businessDay === undefined) return text;
+  return `${text}, only on working day ${toArray(input.businessDay).join(', ')} of the month`;
 }
 
 /** The ranges of a field in cron syntax; "*" if they hold all of its values. */

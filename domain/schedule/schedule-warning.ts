@@ -3,7 +3,15 @@ import { z } from 'zod';
 /** A hint that a schedule may not do what its author meant. */
 export const Warning = z
   .strictObject({
-    code: z.enum(['or_days', 'clock_change', 'missing_day', 'rare', 'frequent', 'counts_from_1970']),
+    code: z.enum([
+      'or_days',
+      'clock_change',
+      'missing_day',
+      'rare',
+      'frequent',
+      'counts_from_1970',
+      'calendar_ends',
+    ]),
     message: z.string(),
   })
   .meta({

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { BusinessDaysRule, BusinessDaysSkip, type StoredWorkingDays } from './business-days-schema.ts';
 import { CalendarInput } from './calendar-schema.ts';
 import { CronText } from './cron/cron-schema.ts';
 import { durationSchema, parseDuration } from '../duration.ts';
@@ -11,7 +12,8 @@ import { Warning } from './schedule-warning.ts';
 
 const MAX_ENTRIES = 50;
 
-const TimeZone = z
+/** A time zone, by its name in the tz database. */
+export const TimeZone = z
   .string()
   .refine((name) => canonicalZone(name) !== undefined, { error: ({ input }) => unknownZone(String(input)) })
   .overwrite((name) => canonicalZone(name) ?? name)
@@ -94,6 +96,7 @@ const CronSchedule = z
         'How day of month and day of week are combined. By default, both must match if either begins with "*"; otherwise one of them is enough.',
     }),
     dst,
+    businessDays: BusinessDaysRule.optional(),
     ...common,
   })
   .meta({
@@ -102,7 +105,12 @@ const CronSchedule = z
   });
 
 const CalendarSchedule = z
-  .strictObject({ calendar: z.array(CalendarInput).min(1).max(MAX_ENTRIES), dst, ...common })
+  .strictObject({
+    calendar: z.array(CalendarInput).min(1).max(MAX_ENTRIES),
+    dst,
+    businessDays: BusinessDaysRule.optional(),
+    ...common,
+  })
   .meta({
     id: 'CalendarSchedule',
     description: 'Fires whenever one of the calendars matches the clock of the time zone.',
@@ -119,6 +127,7 @@ const EverySchedule = z
         'What the interval counts from: 1970-01-01T00:00:00Z (epoch, the default), or startAt, which is then the first occurrence.',
       example: 'epoch',
     }),
+    businessDays: BusinessDaysSkip.optional(),
     ...common,
   })
   .meta({
@@ -155,6 +164,13 @@ export const Schedule = z
         message: `endAt ${endAt} must lie after startAt ${startAt}`,
       });
     }
+    if ('calendar' in schedule && schedule.businessDays === undefined) {
+      for (const [index, { businessDay }] of schedule.calendar.entries()) {
+        if (businessDay === undefined) continue;
+        const message = 'needs businessDays, whose calendar says which days are working days';
+        context.addIssue({ code: 'custom', path: ['calendar', index, 'businessDay'], message });
+      }
+    }
     if (!('every' in schedule)) return;
     if (schedule.anchor === 'startAt' && startAt === undefined) {
       const message = 'the anchor "startAt" needs a startAt to count from';
@@ -172,6 +188,13 @@ export const Schedule = z
   })
   .meta({ id: 'Schedule', description: 'Exactly one of cron, every, at and calendar.' });
 export type Schedule = z.infer<typeof Schedule>;
+
+/** A schedule that can be evaluated: with the working days of the calendar that it names. */
+export type StoredSchedule = WithWorkingDays<Schedule>;
+
+type WithWorkingDays<Kind> = Kind extends { businessDays?: unknown }
+  ? Kind & { businessDays?: StoredWorkingDays | undefined }
+  : Kind;
 
 const summary = z
   .string()

@@ -2,9 +2,11 @@ import { isDeepStrictEqual } from 'node:util';
 import type { JobRow } from '../../db/schema.ts';
 import { HOOKS } from '../../domain/run/hook-trigger.ts';
 import type { StoredHttpTarget } from '../../domain/target/http-target.ts';
-import type { StoredDefinition } from '../../domain/job/job.ts';
+import type { ShownDefinition, StoredDefinition } from '../../domain/job/job.ts';
 import type { RevisionChanges } from '../../domain/job/revision.ts';
 import type { SecretPlace } from '../../domain/job/extract-secrets.ts';
+import type { StoredSchedule } from '../../domain/schedule/schedule.ts';
+import { withoutWorkingDays } from '../../domain/schedule/without-working-days.ts';
 import { definitionOf } from './job-definition.ts';
 import type { StoredChange } from './job-change.ts';
 
@@ -20,12 +22,17 @@ export function findChanges(
   };
   if (definition) {
     const { timeout: oldTimeout, ...before } = definitionOf(job);
-    const { timeout, ...after } = definition;
+    const { timeout, ...after } = { ...definition, schedule: withoutWorkingDays(definition.schedule) };
     for (const field of new Set([...Object.keys(before), ...Object.keys(after)]) as Set<keyof typeof after>)
       compare(field, before[field], after[field]);
     const hidden = hideNewSecrets(definitionOf(job), definition);
     for (const field of ['target', ...HOOKS] as const)
       if (changes[field]) changes[field].before = hidden[field];
+    compare(
+      'schedule.businessDays.days',
+      daysGenerationOf(job.schedule),
+      daysGenerationOf(definition.schedule),
+    );
     compare('timeout', oldTimeout ?? null, timeout ?? null);
   }
   for (const { path } of newSecrets) changes[path] = { after: 'a new secret' };
@@ -37,8 +44,14 @@ export function findChanges(
   return changes;
 }
 
+/** Which generation of its calendar's working days a schedule holds, in words; undefined if it names no calendar. */
+function daysGenerationOf(schedule: StoredSchedule): string | undefined {
+  if (!('businessDays' in schedule) || !schedule.businessDays) return undefined;
+  return `generation ${schedule.businessDays.generation}`;
+}
+
 /** Hides, in an old definition, the values of headers that a new one makes secret. */
-function hideNewSecrets(before: StoredDefinition, after: StoredDefinition): StoredDefinition {
+function hideNewSecrets(before: ShownDefinition, after: StoredDefinition): ShownDefinition {
   const hidden = { ...before };
   if (before.target.type === 'http' && after.target.type === 'http')
     hidden.target = hideHeaders(before.target, after.target);

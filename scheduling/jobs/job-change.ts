@@ -1,4 +1,4 @@
-import type { JobInput, JobState, StoredDefinition } from '../../domain/job/job.ts';
+import type { EvaluableInput, JobState, StoredDefinition } from '../../domain/job/job.ts';
 import type { RevisionAction } from '../../domain/job/revision.ts';
 
 /** A pause as its author requested it. */
@@ -11,7 +11,7 @@ interface Pause {
 export interface JobChange {
   action: RevisionAction;
   /** The new definition, with its secrets. */
-  definition?: JobInput;
+  definition?: EvaluableInput;
   state?: JobState;
   /** Only with the state `paused`. */
   pause?: Pause;

@@ -1,15 +1,16 @@
 import type { JobRow } from '../../db/schema.ts';
 import { durationMs } from '../../domain/duration.ts';
-import type { StoredDefinition } from '../../domain/job/job.ts';
+import type { ShownDefinition, StoredDefinition } from '../../domain/job/job.ts';
+import { withoutWorkingDays } from '../../domain/schedule/without-working-days.ts';
 import { SECOND_MS } from '../../domain/milliseconds.ts';
 
 /** The definition of a job as a request would give it, without its secrets. Pure. */
-export function definitionOf(job: JobRow): StoredDefinition {
+export function definitionOf(job: JobRow): ShownDefinition {
   return {
     name: job.name,
     description: job.description,
     labels: job.labels,
-    schedule: job.schedule,
+    schedule: withoutWorkingDays(job.schedule),
     target: job.target,
     policy: job.policy,
     retry: job.retry,
@@ -23,10 +24,20 @@ export function definitionOf(job: JobRow): StoredDefinition {
 export function rowOf({ onFailure, onRecovery, ...definition }: StoredDefinition) {
   return {
     ...definition,
+    ...calendarColumns(definition.schedule),
     catchup_seconds: Math.floor(durationMs(definition.policy.catchupWindow) / SECOND_MS),
     timeout: definition.timeout ?? null,
     on_failure: onFailure ?? null,
     on_recovery: onRecovery ?? null,
+  };
+}
+
+/** Which calendar a schedule uses, and which generation of its working days. */
+function calendarColumns(schedule: StoredDefinition['schedule']) {
+  const businessDays = 'businessDays' in schedule ? schedule.businessDays : undefined;
+  return {
+    calendar_id: businessDays?.calendarId ?? null,
+    calendar_generation: businessDays?.generation ?? null,
   };
 }
 

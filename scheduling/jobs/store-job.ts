@@ -6,7 +6,7 @@ import { insertRevision } from '../../db/jobs/revisions.ts';
 import type { JobUpdate, JobRow } from '../../db/schema.ts';
 import type { Source } from '../../domain/job/audit.ts';
 import { compileSchedule, type CompiledSchedule } from '../../domain/schedule/compile-schedule.ts';
-import type { JobInput } from '../../domain/job/job.ts';
+import type { EvaluableInput } from '../../domain/job/job.ts';
 import { lastOccurrence } from '../../domain/schedule/last-occurrence.ts';
 import type { Origin } from '../../domain/run/origin.ts';
 import { extractSecrets, type ExtractedSecrets } from '../../domain/job/extract-secrets.ts';
@@ -43,7 +43,7 @@ export interface Writer {
  */
 export async function storeNewJob(
   db: Database,
-  job: { id: string; namespace: string; definition: JobInput },
+  job: { id: string; namespace: string; definition: EvaluableInput },
   { by, origin, source, now, secrets, taskQueue }: Writer,
 ): Promise<JobRow> {
   refuseOwnQueues(job.definition.target, taskQueue);
@@ -108,7 +108,7 @@ export function storeJobChange(
   db: Database,
   place: { id: string; namespace?: string },
   writer: Writer,
-  decide: (job: JobRow) => JobChange | undefined,
+  decide: (job: JobRow, transaction: Database) => JobChange | undefined | Promise<JobChange | undefined>,
 ): Promise<{ job: JobRow; changed: boolean } | undefined> {
   const asked = performance.now();
   return db.transaction().execute(async (transaction) => {
@@ -121,7 +121,7 @@ export function storeJobChange(
       ? await applyChange(transaction, seen, resumption(seen, now), { ...writer, by: 'pause.until', now })
       : seen;
     // Clients know the generation that they have seen, and `If-Match` names it.
-    const change = decide({ ...job, generation: seen.generation });
+    const change = await decide({ ...job, generation: seen.generation }, transaction);
     if (!change) return { job, changed: job !== seen };
     return { job: await applyChange(transaction, job, change, { ...writer, now }), changed: true };
   });
@@ -225,7 +225,8 @@ function columnsOfChange(
     ...(state === 'active' ? { ...notPaused, consecutive_failures: 0 } : {}),
     ...(state === 'completed' ? notPaused : {}),
     ...paused,
-    ...(isDeleted ? { deleted_at: now } : {}),
+    // A deleted job keeps no calendar from being deleted.
+    ...(isDeleted ? { deleted_at: now, calendar_id: null } : {}),
   };
 }
 

@@ -20,6 +20,7 @@ import { rescueOpenRuns } from '../runs/rescue.ts';
 import { compareSchedules } from '../schedules/compare-schedules.ts';
 import { repairDrift } from '../schedules/drift.ts';
 import { completeFinished, completeUsedUp } from './complete-jobs.ts';
+import { followCalendars } from './follow-calendars.ts';
 import { endPauses } from './end-pauses.ts';
 import type { ReconcileDependencies } from './reconcile-dependencies.ts';
 import type { Round, Step } from './run-steps.ts';
@@ -62,6 +63,11 @@ const isSweep = (pass: Pass) => pass.isSweep;
 /** The steps of a pass, the most urgent first. */
 export const STEPS: readonly Step<Pass>[] = [
   { name: 'resumed', batch: JOBS, run: (pass, round) => endPauses(pass, round, JOBS) },
+  {
+    name: 'calendarsFollowed',
+    batch: JOBS,
+    run: (pass, round) => followCalendars(pass, round, JOBS),
+  },
   { name: 'synced', batch: JOBS, run: (pass, round) => syncUnsynced(pass, round, JOBS) },
   {
     // Materialized, in today's word.

@@ -1,6 +1,6 @@
 import type { CompiledSchedule } from '../../domain/schedule/compile-schedule.ts';
 import type { FieldError } from '../../domain/errors.ts';
-import { countSpelledOut } from './temporal-spec.ts';
+import { countSpelledOut, withoutBusinessDays } from './temporal-spec.ts';
 
 /**
  * The limit of calendars and exclusions of a schedule. Each is examined for every occurrence, here and in
@@ -16,10 +16,10 @@ const MAX_INSTANTS = 10_000;
  * large. Pure.
  */
 export function findTooComplex(compiled: CompiledSchedule, now: number): FieldError[] {
-  const { calendars, exclude } = compiled;
+  const { calendars, exclude } = withoutBusinessDays(compiled, now);
   const count = calendars.length + exclude.length;
   if (count > MAX_CALENDARS) {
-    const rules = 'each rule with L, W or # can add some';
+    const rules = 'each rule with L, W or #, and each month with days off, can add some';
     return tooComplex(`it comes to ${count} calendars, and ${MAX_CALENDARS} are taken (${rules})`);
   }
   const instants = countSpelledOut(compiled, now);

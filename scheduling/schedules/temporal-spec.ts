@@ -10,10 +10,13 @@ import { compileMatcher, countLocal, matchersOf, nextLocal } from '../../domain/
 import type { CompiledSchedule, Interval } from '../../domain/schedule/compile-schedule.ts';
 import { iterateOccurrences, occurrences } from '../../domain/schedule/occurrences.ts';
 import { clockChanges, type ClockChange } from '../../domain/schedule/time-zone.ts';
+import { spellOutDays } from './spell-out-days.ts';
 import { DAY_MS, HOUR_MS, SECOND_MS } from '../../domain/milliseconds.ts';
 
 /** Clock changes are spelled out up to the end of this many years after the current one. */
 const HORIZON_YEARS = 3;
+/** What is spelled out begins this long ago, for a schedule may still start occurrences that it missed. */
+const PAST_MS = 2 * DAY_MS;
 /** The limit of instants that are spelled out around one clock change. */
 const MAX_INSTANTS = 1_500;
 
@@ -36,7 +39,8 @@ export const horizonOf = (now: number) => new Date(now).getUTCFullYear() + HORIZ
  * in its source). So a calendar with times in the hours around a change gets these hours removed, and the few
  * instants in them are spelled out, in UTC. Most schedules have no times there, and stay as they are.
  */
-export function toTemporalSpec(schedule: CompiledSchedule, now: number): TemporalSpec {
+export function toTemporalSpec(compiled: CompiledSchedule, now: number): TemporalSpec {
+  const schedule = withoutBusinessDays(compiled, now);
   const windows = windowsOf(schedule, now);
   const instants = new Set(schedule.instants);
   const narrow = narrowing();
@@ -70,13 +74,18 @@ export function toTemporalSpec(schedule: CompiledSchedule, now: number): Tempora
 }
 
 /** About how many instants the spec of a schedule, made at `now`, spells out; found without making it. Pure. */
-export function countSpelledOut(schedule: CompiledSchedule, now: number): number {
+export function countSpelledOut(compiled: CompiledSchedule, now: number): number {
+  const schedule = withoutBusinessDays(compiled, now);
   const windows = windowsOf(schedule, now);
   const counts = matchersOf(schedule).flatMap(({ matcher }) =>
     windows.map(({ from, to }) => countLocal(matcher, from, to)).filter((count) => count <= MAX_INSTANTS),
   );
   return counts.reduce((sum, count) => sum + count, schedule.instants.length);
 }
+
+/** A schedule with its business days spelled out as calendars, up to the horizon; Temporal's server knows none. Pure. */
+export const withoutBusinessDays = (schedule: CompiledSchedule, now: number): CompiledSchedule =>
+  spellOutDays(schedule, new Date(now - PAST_MS).getUTCFullYear(), horizonOf(now));
 
 const EVERY_DAY_OF_WEEK = [{ start: 0, end: 6, step: 1 }];
 
@@ -109,9 +118,8 @@ interface Window {
   hours: LocalHour[];
 }
 
-/** Windows from two days ago on, for a schedule may still start occurrences that it missed. */
 const windowsOf = ({ timeZone }: CompiledSchedule, now: number) =>
-  clockChanges(timeZone, now - 2 * DAY_MS, Date.UTC(horizonOf(now) + 1, 0, 1)).map(toWindow);
+  clockChanges(timeZone, now - PAST_MS, Date.UTC(horizonOf(now) + 1, 0, 1)).map(toWindow);
 
 function toWindow(change: ClockChange): Window {
   const { instant, localFrom, localTo, direction } = change;

@@ -1,12 +1,14 @@
 import type { Client } from '@temporalio/client';
+import { checkWillFire } from '../../domain/schedule/check-will-fire.ts';
 import { compileSchedule } from '../../domain/schedule/compile-schedule.ts';
 import { iterateOccurrences } from '../../domain/schedule/occurrences.ts';
-import { Schedule } from '../../domain/schedule/schedule.ts';
+import { Schedule, type StoredSchedule } from '../../domain/schedule/schedule.ts';
 import { clockChanges } from '../../domain/schedule/time-zone.ts';
 import { temporalScheduleSpec } from '../../scheduling/schedules/schedule-options.ts';
 import { isUnreachable } from '../../scheduling/temporal/temporal-errors.ts';
 import { createRandom } from '../support/random.ts';
-import { randomSchedule } from './random-schedule.ts';
+import { randomWorkingDays } from '../support/random-working-days.ts';
+import { randomOnBusinessDays, randomSchedule } from './random-schedule.ts';
 
 const DAY_MS = 86_400_000;
 const PERIOD_MS = 2 * 366 * DAY_MS;
@@ -16,6 +18,9 @@ const LISTED = 1_000;
 /** The timeout of a query; the comparison fails after the maximal number of attempts. */
 const QUERY_DEADLINE_MS = 5_000;
 const MAX_ATTEMPTS = 4;
+
+/** Which schedules are compared: of any kind, or with the working days of random calendars. */
+export type ScheduleKind = 'any' | 'businessDays';
 
 /** A schedule for which Temporal and `occurrences` differ. */
 export interface Difference {
@@ -35,10 +40,15 @@ interface Comparison {
  * Creates a paused Temporal Schedule from a random schedule, asks the server when it would fire in the next two years, and
  * compares the answer with `occurrences`.
  */
-export async function compareOne(temporal: Client, seed: number, now: number): Promise<Comparison> {
+export async function compareOne(
+  temporal: Client,
+  kind: ScheduleKind,
+  seed: number,
+  now: number,
+): Promise<Comparison> {
   for (let attempt = 1; ; attempt++) {
     try {
-      return await compareUnder(`differential-${seed}-${attempt}`, temporal, seed, now);
+      return await compareUnder(`differential-${kind}-${seed}-${attempt}`, temporal, kind, seed, now);
     } catch (error) {
       // Sometimes a query hangs in the server without end. A new schedule answers at once.
       if (attempt === MAX_ATTEMPTS || !isUnreachable(error)) throw error;
@@ -49,17 +59,13 @@ export async function compareOne(temporal: Client, seed: number, now: number): P
 async function compareUnder(
   scheduleId: string,
   temporal: Client,
+  kind: ScheduleKind,
   seed: number,
   now: number,
 ): Promise<Comparison> {
   const begin = Math.ceil(now / 1_000) * 1_000;
-  const input = randomSchedule(createRandom(seed), begin);
-  const parsed = Schedule.safeParse(input);
-  if (!parsed.success)
-    throw new Error(
-      `seed ${seed} made a schedule that is refused: ${JSON.stringify(input)} ${parsed.error.message}`,
-    );
-  const compiled = compileSchedule(parsed.data);
+  const { input, schedule } = makeSchedule(kind, seed, begin);
+  const compiled = compileSchedule(schedule);
   const handle = await temporal.schedule.create({
     scheduleId,
     spec: temporalScheduleSpec(compiled, begin),
@@ -92,6 +98,27 @@ async function compareUnder(
     return { difference: undefined, compared };
   } finally {
     await handle.delete();
+  }
+}
+
+/** A random schedule: as a request gives it, and as it is stored. */
+function makeSchedule(kind: ScheduleKind, seed: number, begin: number) {
+  const random = createRandom(seed);
+  for (;;) {
+    const input =
+      kind === 'businessDays' ? randomOnBusinessDays(random, begin) : randomSchedule(random, begin);
+    const parsed = Schedule.safeParse(input);
+    if (!parsed.success)
+      throw new Error(
+        `seed ${seed} made a schedule that is refused: ${JSON.stringify(input)} ${parsed.error.message}`,
+      );
+    if (!('businessDays' in parsed.data) || !parsed.data.businessDays)
+      return { input, schedule: parsed.data };
+    const days = randomWorkingDays(random, begin);
+    const businessDays = { ...parsed.data.businessDays, days, generation: 1, calendarId: '' };
+    const schedule = { ...parsed.data, businessDays } as StoredSchedule;
+    // Days can leave nothing of a schedule; then it is refused, since Temporal's server would search for long.
+    if (checkWillFire(schedule, begin).length === 0) return { input: { ...input, days }, schedule };
   }
 }
 

@@ -7,9 +7,13 @@ import { findTemporalBinary } from '../../local/temporal-binary.ts';
 import { startTemporalServer } from '../../local/temporal-server.ts';
 import { runDifferential } from './run.ts';
 
-// npm run test:differential -- --cases 5000 --seed 1
+// npm run test:differential -- --cases 5000 --seed 1; with --business-days, schedules on the working days of calendars
 const { values } = parseArgs({
-  options: { cases: { type: 'string', default: '1000' }, seed: { type: 'string', default: '1' } },
+  options: {
+    cases: { type: 'string', default: '1000' },
+    seed: { type: 'string', default: '1' },
+    'business-days': { type: 'boolean', default: false },
+  },
 });
 const say = (text: string) => console.log(text);
 const folder = mkdtempSync(path.join(os.tmpdir(), 'scheduler-differential-'));
@@ -29,6 +33,7 @@ try {
   const result = await runDifferential({
     address: server.address,
     namespace: 'default',
+    kind: values['business-days'] ? 'businessDays' : 'any',
     seed: Number(values.seed),
     cases: Number(values.cases),
     onProgress: (done, { instants, differences }) => {

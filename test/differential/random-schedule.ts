@@ -157,6 +157,21 @@ export function randomSchedule(random: Random, begin: number): Record<string, un
   return { at: randomInstants(random, begin, common.timeZone), ...dst, ...common };
 }
 
+/** A random schedule on business days: as above, but for instants, which have no such days. */
+export function randomOnBusinessDays(random: Random, begin: number): Record<string, unknown> {
+  for (;;) {
+    const schedule = randomSchedule(random, begin);
+    if ('at' in schedule) continue;
+    // Temporal passes over excluded instants one by one.
+    if ('every' in schedule && Number.parseInt(String(schedule['every']), 10) < 60) continue;
+    const otherwise = 'every' in schedule ? 'skip' : random.pick(['skip', 'next', 'previous']);
+    const calendar = schedule['calendar'] as Record<string, unknown>[] | undefined;
+    for (const entry of calendar ?? [])
+      if (random.chance(0.5)) entry['businessDay'] = random.pick([1, -1, [1, -1], [2, 5, -3], 23]);
+    return { ...schedule, businessDays: { calendar: 'random', otherwise } };
+  }
+}
+
 /** Random instants or local times of the zone, some of them in the hours in which its clocks change. */
 function randomInstants(random: Random, begin: number, timeZone: string): string[] {
   const until = begin + 730 * DAY_MS;

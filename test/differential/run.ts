@@ -1,5 +1,5 @@
 import { Client, Connection } from '@temporalio/client';
-import { compareOne, type Difference } from './compare.ts';
+import { compareOne, type Difference, type ScheduleKind } from './compare.ts';
 
 /** The result of a differential run. */
 export interface DifferentialResult {
@@ -14,6 +14,7 @@ const CONCURRENCY = 3;
 export async function runDifferential(options: {
   address: string;
   namespace: string;
+  kind: ScheduleKind;
   seed: number;
   cases: number;
   onProgress?: (done: number, result: DifferentialResult) => void;
@@ -29,7 +30,7 @@ export async function runDifferential(options: {
     while (next <= last) {
       const seed = next++;
       try {
-        const { difference, compared } = await compareOne(temporal, seed, now);
+        const { difference, compared } = await compareOne(temporal, options.kind, seed, now);
         result.cases++;
         result.instants += compared;
         if (difference) result.differences.push(difference);

@@ -23,6 +23,9 @@ const document = JSON.parse(JSON.stringify(createOpenApiDocument(operations, '0'
   paths: Record<string, Record<string, OperationObject>>;
 };
 /** Every operation that needs a scope, with a body that it takes. */
+/** What operations need to be asked for. */
+const QUERIES: Record<string, string> = { streamRuns: '?jobId={id}', listDaysOfCalendar: '?year=2030' };
+
 const guarded = Object.entries(document.paths).flatMap(([path, methods]) =>
   Object.entries(methods).flatMap(([method, { security = [], requestBody, operationId }]) => {
     const scope = security[0] && Object.values(security[0])[0]?.[0];
@@ -31,7 +34,7 @@ const guarded = Object.entries(document.paths).flatMap(([path, methods]) =>
     const examples = Object.entries(content?.examples ?? {});
     const body = examples[0]?.[1].value;
     // Filtered by the job: an unknown job is then answered with 404 at once.
-    const query = operationId === 'streamRuns' ? '?jobId={id}' : '';
+    const query = QUERIES[operationId] ?? '';
     return [
       {
         operationId,
@@ -78,6 +81,7 @@ beforeAll(async () => {
   const api = apiClient(url, admin);
   job = await api.createJob(definition('victim'));
   run = await api.runJob(job.id);
+  await request(`${url}/calendars`, 'POST', { name: 'victim' }, bearer(admin));
   apiKey = (
     await request<ApiKey>(`${url}/api-keys`, 'POST', { name: 'reader', scopes: ['jobs:read'] }, bearer(admin))
   ).body;
@@ -90,11 +94,11 @@ async function makeKeyByApi(name: string, scopes: Scope[]): Promise<string> {
   return body.key;
 }
 
-/** Sends the example of an operation, for the job, run or key of this test. */
+/** Sends the example of an operation, for the job, calendar, run or key of this test. */
 function send({ method, path, type, body }: (typeof guarded)[number], credential?: string) {
   const id = path.startsWith('/runs/{id}') ? run.id : path.startsWith('/api-keys') ? apiKey.id : job.id;
   return request<Problem & { items?: unknown[]; namespace?: string }>(
-    url + path.replace('{id}', id),
+    url + path.replace('{id}', id).replace('{name}', 'victim'),
     method,
     body,
     {
@@ -111,6 +115,8 @@ async function unchanged(): Promise<void> {
     state: 'active',
     sync: { generation: 1 },
   });
+  const calendar = await request(`${url}/calendars/victim`, 'GET', undefined, bearer(admin));
+  expect(calendar).toMatchObject({ status: 200, body: { generation: 1 } });
   expect((await api.listRuns(job.id)).items).toHaveLength(1);
   expect(await api.getRun(run.id)).toMatchObject({ state: 'queued', cancelRequestedAt: null });
   const { rows } = await stack.db.query<{ count: string }>(
@@ -155,7 +161,7 @@ describe('every operation of the OpenAPI document', () => {
     async (operation) => {
       const answer = await send(operation, stranger);
       if (operation.scope === 'admin') expect(answer.status).toBe(403);
-      else if (operation.path.includes('{id}'))
+      else if (/\{\w+\}/.test(operation.path))
         expect(answer).toMatchObject({ status: 404, body: { code: 'not_found' } });
       else if (operation.operationId === 'createJob')
         expect(answer).toMatchObject({ status: 201, body: { namespace: 'other' } });
@@ -389,7 +395,7 @@ describe('each example of the document', () => {
   test.each(examples)(
     '$method $path: $name is answered as documented',
     async ({ method, path, type, name, operationId, value }) => {
-      // In a namespace of its own, with the job of the first example.
+      // In a namespace of its own, with the job of the first example, and a calendar.
       const namespace = `${operationId}-${name}`.toLowerCase();
       const inNamespace = `?namespace=${namespace}`;
       const made = await request<Job>(
@@ -398,7 +404,9 @@ describe('each example of the document', () => {
         { ...(ofJobs[0]?.value as object), name: 'its job' },
         bearer(admin),
       );
-      const place = `${url}${path.replace('{id}', made.body.id)}${inNamespace}`;
+      await request(`${url}/calendars${inNamespace}`, 'POST', { name: 'its-calendar' }, bearer(admin));
+      const named = path.replace('{id}', made.body.id).replace('{name}', 'its-calendar');
+      const place = `${url}${named}${inNamespace}`;
       const headers = { ...bearer(admin), ...(type === undefined ? {} : { 'content-type': type }) };
       const answer = await request(place, method, value, headers);
       const isGood = answer.status >= 200 && answer.status < 300;

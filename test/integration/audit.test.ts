@@ -66,6 +66,19 @@ const read = async (query: string, credential = auditor): Promise<AuditEntry[]> 
 };
 const newest = async (): Promise<AuditEntry | undefined> => (await read('limit=1'))[0];
 
+async function changeCalendar(
+  name: string,
+  fields: string[],
+  change: () => Promise<{ status: number }>,
+): Promise<[change: { status: number }, entry: object]> {
+  await send('POST', '/calendars', { name });
+  const answer = await change();
+  return [
+    answer,
+    { action: 'changed', resource: { kind: 'calendar' }, generation: 2, fields, details: { name } },
+  ];
+}
+
 /** For each operation that changes something: a change by it, and what its entry tells besides who and from where. */
 const CHANGES: Record<string, () => Promise<[change: { status: number }, entry: object]>> = {
   createJob: async () => {
@@ -96,6 +109,33 @@ const CHANGES: Record<string, () => Promise<[change: { status: number }, entry: 
       (id) => send('POST', `/jobs/${id}/resume`),
       (id) => send('POST', `/jobs/${id}/pause`),
     ),
+  createCalendar: async () => {
+    const answer = await send('POST', '/calendars', { name: 'created' });
+    return [
+      answer,
+      { action: 'created', resource: { kind: 'calendar' }, generation: 1, details: { name: 'created' } },
+    ];
+  },
+  importCalendar: async () => {
+    const ics =
+      'BEGIN:VCALENDAR\nBEGIN:VEVENT\nUID:1\nDTSTART;VALUE=DATE:20301225\nEND:VEVENT\nEND:VCALENDAR';
+    const answer = await send('POST', '/calendars/import', { name: 'imported', ics });
+    return [answer, { action: 'created', resource: { kind: 'calendar' }, details: { name: 'imported' } }];
+  },
+  replaceCalendar: () =>
+    changeCalendar('replaced', ['weekdays'], () => send('PUT', '/calendars/replaced', { weekdays: ['MON'] })),
+  patchCalendar: () =>
+    changeCalendar('patched', ['through'], () =>
+      send('PATCH', '/calendars/patched', { through: '2090-12-31' }),
+    ),
+  deleteCalendar: async () => {
+    await send('POST', '/calendars', { name: 'deleted' });
+    const answer = await send('DELETE', '/calendars/deleted');
+    return [
+      answer,
+      { action: 'deleted', resource: { kind: 'calendar' }, generation: 2, details: { name: 'deleted' } },
+    ];
+  },
   runJob: async () => {
     const { body: job } = await send<Job>('POST', '/jobs', jobOf('runJob'));
     const answer = await send<{ id: string }>('POST', `/jobs/${job.id}/run`);

@@ -5,7 +5,7 @@ import pg from 'pg';
 import { queryAuditRows } from '../../db/access/audit-log.ts';
 import { createDatabase, type Database } from '../../db/database.ts';
 import { removeOldAuditEntries, removeOldTombstones } from '../../db/upkeep/retention.ts';
-import { JobInput } from '../../domain/job/job.ts';
+import { JobInput, type EvaluableInput } from '../../domain/job/job.ts';
 import { readConfig } from '../../platform/config.ts';
 import { createLogger } from '../../platform/logger.ts';
 import { createSecretBox } from '../../platform/secret-box.ts';
@@ -48,7 +48,11 @@ afterAll(async () => {
 });
 
 const definition = (name: string) =>
-  JobInput.parse({ name, schedule: { every: '1h' }, target: { type: 'http', url: 'https://example.com/' } });
+  JobInput.parse({
+    name,
+    schedule: { every: '1h' },
+    target: { type: 'http', url: 'https://example.com/' },
+  }) as EvaluableInput;
 const create = (on: Database, id = randomUUID()) =>
   storeNewJob(on, { id, namespace: 'default', definition: definition(id) }, writer);
 const entriesOf = async (jobId: string) =>
@@ -271,7 +275,7 @@ describe('retention', () => {
 test('roles.sql knows every table', async () => {
   const { rows } = await stack.db.query(
     `SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename NOT LIKE 'kysely_%'
-       AND tablename NOT IN ('audit_log', 'api_keys')
+       AND tablename NOT IN ('audit_log', 'api_keys', 'calendars', 'calendar_revisions')
        AND NOT has_table_privilege('scheduler_worker', format('%I.%I', schemaname, tablename), 'INSERT')`,
   );
   expect(rows).toEqual([]);

@@ -69,6 +69,18 @@ for (let ended: string | null = null; ended === null;) {
 await note('retryRun', api.retryRun({ path: { id: run.id }, throwOnError }));
 await note('deleteJob', api.deleteJob({ path, throwOnError }));
 
+const calendar = { path: { name: 'generated' }, throwOnError };
+await note('createCalendar', api.createCalendar({ body: { name: 'generated' }, throwOnError }));
+await note('listCalendars', api.listCalendars({ throwOnError }));
+await note('getCalendar', api.getCalendar(calendar));
+await note('replaceCalendar', api.replaceCalendar({ ...calendar, body: { weekdays: ['MON'] } }));
+await note('patchCalendar', api.patchCalendar({ ...calendar, body: { through: '2090-12-31' } }));
+await note('listDaysOfCalendar', api.listDaysOfCalendar({ ...calendar, query: { year: 2030 } }));
+await note('listRevisionsOfCalendar', api.listRevisionsOfCalendar(calendar));
+await note('deleteCalendar', api.deleteCalendar(calendar));
+const ics = 'BEGIN:VCALENDAR\nBEGIN:VEVENT\nUID:1\nDTSTART;VALUE=DATE:20301225\nEND:VEVENT\nEND:VCALENDAR';
+await note('importCalendar', api.importCalendar({ body: { name: 'imported', ics }, throwOnError }));
+
 const key = await note(
   'createApiKey',
   api.createApiKey({ body: { name: 'generated', scopes: ['jobs:read'] }, throwOnError }),

@@ -68,6 +68,15 @@ describe('the OpenAPI document', () => {
       'GET /runs/{id}',
       'POST /runs/{id}/cancel',
       'POST /runs/{id}/retry',
+      'POST /calendars',
+      'GET /calendars',
+      'POST /calendars/import',
+      'GET /calendars/{name}',
+      'PUT /calendars/{name}',
+      'PATCH /calendars/{name}',
+      'DELETE /calendars/{name}',
+      'GET /calendars/{name}/days',
+      'GET /calendars/{name}/revisions',
       'POST /api-keys',
       'GET /api-keys',
       'GET /api-keys/{id}',
@@ -127,12 +136,17 @@ describe('the OpenAPI document', () => {
       'DELETE /jobs/{id}',
       'POST /jobs/{id}/pause',
       'POST /jobs/{id}/resume',
+      'PUT /calendars/{name}',
+      'PATCH /calendars/{name}',
+      'DELETE /calendars/{name}',
     ]);
     expect(withHeader('Idempotency-Key')).toEqual([
       'POST /jobs',
       'POST /jobs/{id}/run',
       'POST /jobs/{id}/backfill',
       'POST /runs/{id}/retry',
+      'POST /calendars',
+      'POST /calendars/import',
     ]);
   });
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import type { JobRow } from '../../../../db/schema.ts';
-import { Schedule } from '../../../../domain/schedule/schedule.ts';
+import { Schedule, type StoredSchedule } from '../../../../domain/schedule/schedule.ts';
 import {
   findDue,
   isDueSince,
@@ -24,7 +24,7 @@ const jobWith = (fields: Partial<JobRow> = {}) =>
     ...fields,
   }) as JobRow;
 const paused = { state: 'paused' as const, paused_at: seconds(-200) };
-const jittered = { schedule: Schedule.parse({ every: '1m', jitter: '20s' }) };
+const jittered = { schedule: Schedule.parse({ every: '1m', jitter: '20s' }) as StoredSchedule };
 
 describe('materializableTo', () => {
   test('leaves ten seconds, and the jitter, for a run to begin', () => {
@@ -81,7 +81,7 @@ describe('nextMaterializeAt', () => {
 
   test('is never for a job without further occurrences', () => {
     expect(nextMaterializeAt(jobWith({ state: 'completed' }), NOW, NOW)).toBeNull();
-    const over = { schedule: Schedule.parse({ at: '2026-11-22T08:00:00Z' }) };
+    const over = { schedule: Schedule.parse({ at: '2026-11-22T08:00:00Z' }) as StoredSchedule };
     expect(nextMaterializeAt(jobWith(over), NOW, NOW)).toBeNull();
   });
 });
