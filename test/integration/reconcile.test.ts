@@ -77,6 +77,8 @@ test.concurrent(
     const job = await api.createJob({ name: 'restored', schedule: never, target: target('/restored') });
     await api.pauseJob(job.id);
     await api.resumeJob(job.id);
+    // Temporal is ahead only once it holds that.
+    await untilSynced(api, job.id);
     await stack.db.query('DELETE FROM job_revisions WHERE job_id = $1 AND generation > 1', [job.id]);
     await stack.db.query(
       'UPDATE jobs SET generation = 1, schedule_generation = 1, observed_generation = 0 WHERE id = $1',
