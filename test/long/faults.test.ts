@@ -28,5 +28,6 @@ test('a fault of each kind, 500 targets: no run is missing, doubled, invented or
   expect(failures).toEqual([]);
   expect(report.figures.faults).toBe(faults);
   expect(report.figures.runsCalled).toBeGreaterThanOrEqual(500);
-  expect(report.figures.calledOccurrences).toBeGreaterThan(300);
+  // The rest were runs by request, and what the rule of a fault leaves open.
+  expect(report.figures.calledOccurrences).toBeGreaterThan(150);
 }, 1_200_000);
