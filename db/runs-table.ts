@@ -16,6 +16,8 @@ interface Identity {
   trigger: Trigger;
   /** The nominal time: of its occurrence, or of the request for it. */
   scheduled_at: Timestamp;
+  /** The dates from which business days have moved its occurrence; null if it was not moved. */
+  moved_from: Generated<string[] | null>;
   backfill_id: Generated<string | null>;
   /** The run that this one retries. */
   retry_of: Generated<string | null>;

@@ -2,6 +2,7 @@ import { ApplicationFailure, Context } from '@temporalio/activity';
 import type { Database } from '../../db/database.ts';
 import { compareSoon } from '../../db/jobs/drift.ts';
 import { abandonAttempt } from '../../db/runs/attempt-holder.ts';
+import { noteMovedFrom } from '../../db/runs/runs.ts';
 import {
   beginRun,
   type AttemptToBegin,
@@ -21,6 +22,7 @@ import {
 } from '../../domain/run/workflow-contract.ts';
 import { compileSchedule } from '../../domain/schedule/compile-schedule.ts';
 import { occurrences } from '../../domain/schedule/occurrences.ts';
+import { findMovedFrom } from './moved-occurrence.ts';
 import { findNoOccurrence, refuseForeignTask } from './refuse-start.ts';
 import { acquirePermit, releasePermit } from '../../scheduling/runs/permits.ts';
 import { withHeartbeats, type ActivityDependencies } from './context.ts';
@@ -78,6 +80,8 @@ export async function beginAttempt(
     mayBeHeld: Date.now() - info.scheduledTimestampMs < MAY_BE_HELD_MS,
   });
   if (!run) return { next: 'done', result: { runId: runIdOf(task), state: 'skipped' } };
+  const movedFrom = run.attempts.length === 0 ? findMovedFrom(run, task) : [];
+  if (movedFrom.length > 0) await noteMovedFrom(dependencies.db, run.id, movedFrom);
   if (!isOpenState(run.state)) return finish(run);
   const number = run.attempts.length + 1;
   if (unrecorded?.attempt.number === number) {

@@ -141,6 +141,7 @@ export function presentRun(run: RunRow, temporal: { uiUrl: string | undefined; n
     jobGeneration: run.job_generation,
     trigger: run.trigger,
     scheduledAt: instantOf(run.scheduled_at),
+    movedFrom: run.moved_from,
     startedAt: run.started_at && instantOf(run.started_at),
     endedAt: run.ended_at && instantOf(run.ended_at),
     state: run.state,

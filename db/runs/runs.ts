@@ -68,3 +68,8 @@ export async function insertAbsentRuns(db: Database, runs: NewRun[]): Promise<nu
   }
   return count;
 }
+
+/** Stores the dates from which business days have moved the occurrence of a run. */
+export async function noteMovedFrom(db: Database, runId: string, dates: string[]): Promise<void> {
+  await db.updateTable('runs').set({ moved_from: dates }).where('id', '=', runId).execute();
+}

@@ -9,15 +9,13 @@ import type { Database } from '../database.ts';
 export type DeferringStep = 'resumed' | 'completed' | 'calendar';
 
 /** Defers a job: for two seconds after the first failure, then four, and so on up to five minutes. */
-export async function deferJob(db: Database, step: DeferringStep, jobId: string, now: Date): Promise<void> {
+export async function deferJob(db: Database, step: DeferringStep, jobId: string): Promise<void> {
   await sql`
     INSERT INTO deferrals (step, job_id, failures, retry_at)
-    VALUES (${step}, ${jobId}, 1, ${now}::timestamptz + interval '2 s')
+    VALUES (${step}, ${jobId}, 1, now() + interval '2 s')
     ON CONFLICT (step, job_id) DO UPDATE SET
       failures = deferrals.failures + 1,
-      retry_at = ${now}::timestamptz + least(2 ^ least(deferrals.failures + 1, 10), 300) * interval '1 s'`.execute(
-    db,
-  );
+      retry_at = now() + least(2 ^ least(deferrals.failures + 1, 10), 300) * interval '1 s'`.execute(db);
 }
 
 /** Removes the deferrals of jobs that have been reconciled. */

@@ -5,6 +5,11 @@ import type { Database } from '../database.ts';
 // by their own clocks, a process that is ahead would keep all others waiting long after it has died.
 const now = sql<Date>`now()`;
 
+/** The state of the reconciler as of `now`, by the clock of Postgres. */
+export interface LeasedState extends ReconcilerState {
+  now: Date;
+}
+
 /** When the reconciler last finished a pass and a sweep, and how far it has compared the schedules. */
 export interface ReconcilerState {
   passedAt: Date;
@@ -20,15 +25,16 @@ export async function takeLease(
   db: Database,
   holder: string,
   leaseMs: number,
-): Promise<ReconcilerState | undefined> {
+): Promise<LeasedState | undefined> {
   const row = await db
     .updateTable('reconciler')
     .set({ holder, lease_until: sql<Date>`now() + ${leaseMs} * interval '1 millisecond'` })
     .where((eb) => eb.or([eb('holder', '=', holder), eb('lease_until', '<', now)]))
-    .returning(['passed_at', 'swept_at', 'compared_to', 'round_at'])
+    .returning(['passed_at', 'swept_at', 'compared_to', 'round_at', now.as('now')])
     .executeTakeFirst();
   return (
     row && {
+      now: row.now,
       passedAt: row.passed_at,
       sweptAt: row.swept_at,
       comparedTo: row.compared_to,

@@ -62,6 +62,7 @@ const runExample = {
   jobGeneration: 1,
   trigger: 'schedule',
   scheduledAt: '2026-11-23T08:00:00Z',
+  movedFrom: null,
   startedAt: '2026-11-23T08:00:00.120Z',
   endedAt: '2026-11-23T08:00:00.310Z',
   state: 'succeeded',
@@ -100,6 +101,10 @@ export const Run = z
     trigger: Trigger,
     scheduledAt: Instant.meta({
       description: 'The nominal time: when it was due, or when it was asked for.',
+    }),
+    movedFrom: z.array(z.iso.date()).nullable().meta({
+      description:
+        'The dates from which the business days of the schedule have moved it; several that come to one day are one run. Null if it was not moved.',
     }),
     startedAt: Instant.nullable(),
     endedAt: Instant.nullable(),

@@ -2,10 +2,17 @@ import { dateOf, isWorkingDay } from '../business-calendar/working-days.ts';
 import { matchersOf, matchesDay, matchesTimeOfDay } from './calendar-search.ts';
 import type { CompiledSchedule } from './compile-schedule.ts';
 import { DAY_MS, SECOND_MS } from '../milliseconds.ts';
+import type { StoredSchedule } from './schedule.ts';
 import { zoneSegmentAt } from './time-zone.ts';
 
 /** No occurrence is moved over more days than these. */
 const MAX_DAYS = 731;
+
+/** Tells whether the business days of a schedule move occurrences, rather than leave them out. Pure. */
+export const movesDays = (schedule: StoredSchedule): boolean =>
+  'businessDays' in schedule &&
+  schedule.businessDays !== undefined &&
+  schedule.businessDays.otherwise !== 'skip';
 
 /**
  * Returns a function that tells from which dates, ascending, an occurrence was moved to its working day; an instant in milliseconds

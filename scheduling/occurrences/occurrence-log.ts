@@ -10,6 +10,8 @@ import { isConnectionLost, isDatabaseUnavailable } from '../../db/unavailable.ts
 import { insertAbsentRuns, listKnownRuns } from '../../db/runs/runs.ts';
 import type { JobRow, NewRun } from '../../db/schema.ts';
 import { SECOND_MS } from '../../domain/milliseconds.ts';
+import { compileSchedule } from '../../domain/schedule/compile-schedule.ts';
+import { movesDays, prepareMovedFrom } from '../../domain/schedule/moved-from.ts';
 import { forEachIsolated } from '../../platform/for-each-isolated.ts';
 import type { Logger } from '../../platform/logger.ts';
 import { dueWithinMaxRuns, isUsedUp } from './due-within-max-runs.ts';
@@ -47,7 +49,11 @@ const PAUSED_AT_ONCE = 20_000;
 
 /** The rows of occurrences that are due. Pure. */
 function queuedRuns(job: JobRow, instants: number[], checkAt: Date): NewRun[] {
-  return instants.map((instant) => ({ ...occurrenceRun(job, instant), check_at: checkAt }));
+  const movedFrom =
+    instants.length > 0 && movesDays(job.schedule)
+      ? prepareMovedFrom(compileSchedule(job.schedule))
+      : undefined;
+  return instants.map((instant) => ({ ...occurrenceRun(job, instant, movedFrom), check_at: checkAt }));
 }
 
 /** When to check materialized occurrences, if `count` are due at once. Pure. */

@@ -26,12 +26,21 @@ function queuedRun(
   };
 }
 
-/** The row of the occurrence at an instant, with the workflow id that Temporal's scheduler would give it. Pure. */
-export function occurrenceRun(job: JobRow, instant: number): NewRun {
+/**
+ * Makes the rows of a job's occurrences, each with the workflow id that Temporal's scheduler would give it. `movedFrom` tells from
+ * which dates one was moved; without it, none was. Pure.
+ */
+export function occurrenceRun(
+  job: JobRow,
+  instant: number,
+  movedFrom: (instant: number) => string[] = () => [],
+): NewRun {
   const scheduledAt = new Date(instant);
   const workflowId = workflowIdOfOccurrence(job.id, instant);
   const id = runIdOfOccurrence(job.id, scheduledAt);
-  return queuedRun(job, { id, trigger: 'schedule', scheduledAt, workflowId });
+  const from = movedFrom(instant);
+  const row = queuedRun(job, { id, trigger: 'schedule', scheduledAt, workflowId });
+  return { ...row, moved_from: from.length > 0 ? from : null };
 }
 
 /** The row of a run that a request, its `origin`, asked for. The reconciler checks it from `checkAt` on. Pure. */

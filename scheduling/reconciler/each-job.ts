@@ -21,7 +21,7 @@ export async function forEachJob(
   const done: string[] = [];
   const onFailure = (jobId: string, error: unknown) => {
     logger.error({ err: error, jobId, step }, 'could not reconcile a job');
-    return deferJob(db, step, jobId, new Date());
+    return deferJob(db, step, jobId);
   };
   const isolation = { concurrency: CONCURRENCY, isOver, isFatal: isConnectionLost, onFailure };
   try {

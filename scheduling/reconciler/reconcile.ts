@@ -18,8 +18,13 @@ export async function reconcile(dependencies: ReconcileDependencies): Promise<Pa
   const { db, logger, sweepIntervalMs } = dependencies;
   const holder = randomUUID();
   const lease = () => takeLease(db, holder, LEASE_MS);
+  const askedAt = Date.now();
   const previous = await lease();
   if (!previous) return undefined;
+  // What a pass decides and stores goes by the clock of Postgres: a process whose clock is ahead would otherwise keep jobs and
+  // runs from the others until their clocks reach the same time.
+  const offsetMs = previous.now.getTime() - (askedAt + Date.now()) / 2;
+  const clock = () => Math.round(Date.now() + offsetMs);
   let isLost = false;
   const renewal = setInterval(() => {
     lease().then(
@@ -29,9 +34,9 @@ export async function reconcile(dependencies: ReconcileDependencies): Promise<Pa
   }, RENEW_MS);
   try {
     const began = performance.now();
-    const isSweep = Date.now() - previous.sweptAt.getTime() > sweepIntervalMs;
+    const isSweep = clock() - previous.sweptAt.getTime() > sweepIntervalMs;
     const pass = { ...dependencies, previous, isSweep };
-    const result = await runSteps(STEPS, pass, { logger, isLost: () => isLost });
+    const result = await runSteps(STEPS, pass, { logger, isLost: () => isLost, clock });
     dependencies.observePass(result, performance.now() - began);
     await notePass(db);
     return result;

@@ -62,7 +62,7 @@ async function syncEach(
   let isAway = false;
   const onFailure = async (jobId: string, error: unknown) => {
     logger.error({ err: error, jobId }, 'could not sync a job');
-    await deferSync(db, jobId, new Date(Date.now() + SYNC_AGAIN_MS));
+    await deferSync(db, jobId, new Date(round.now.getTime() + SYNC_AGAIN_MS));
     onReached(jobId);
   };
   const isOver = () => isAway || round.isOver();

@@ -3,7 +3,7 @@ import type { JobHistory } from './history.ts';
 import { getOrPut, type IndexedLog, type Traces } from './index-log.ts';
 import { mayHaveHappened } from './check-runs.ts';
 import type { FaultRecord, OperationRecord, RunRecord } from './log.ts';
-import { mayBeLost } from './near-faults.ts';
+import { clockOffBetween, mayBeLost } from './near-faults.ts';
 
 const COUNTED = ['succeeded', 'failed', 'timedOut'];
 
@@ -69,7 +69,7 @@ export function checkHooks(
   }
   for (const [job, history] of histories) {
     if (history.traits.hookAfter === undefined) continue;
-    const ends = endsOf(index.occurrencesOf.get(job));
+    const ends = endsOf(index.occurrencesOf.get(job), faults);
     // The count of failures may be an older one then.
     if (ends.some(({ endedAt }) => mayBeLost(faults, endedAt ?? 0))) continue;
     checkEpisodes(history, ends, hooksOfCause, (run, detail) => find(job, run.scheduledAt, detail));
@@ -80,10 +80,19 @@ export function checkHooks(
 const deletedFrom = (history: JobHistory | undefined) =>
   history?.changes.find(({ kind }) => kind === 'delete')?.from ?? Infinity;
 
-/** The scheduled runs that count, in the order of their ends. */
-function endsOf(occurrences: ReadonlyMap<number, Traces> | undefined): RunRecord[] {
+/** The scheduled runs that count, in the order of their ends: those of their last calls, if a clock was off. */
+function endsOf(
+  occurrences: ReadonlyMap<number, Traces> | undefined,
+  faults: readonly FaultRecord[],
+): RunRecord[] {
   return [...(occurrences?.values() ?? [])]
-    .flatMap(({ runs }) => runs)
+    .flatMap(({ runs, calls }) => {
+      const calledUntil = calls[calls.length - 1]?.endedAt ?? null;
+      return runs.map((run) => {
+        const isOff = clockOffBetween(faults, run.scheduledAt, run.endedAt ?? run.scheduledAt) > 0;
+        return isOff && calledUntil !== null ? { ...run, endedAt: calledUntil } : run;
+      });
+    })
     .filter(({ state }) => COUNTED.includes(state))
     .sort((a, b) => (a.endedAt ?? 0) - (b.endedAt ?? 0));
 }

@@ -39,7 +39,7 @@ export function checkLimits(
     };
     checkConcurrency(limits, ofKey, find);
     checkRate(limits, ofKey, find);
-    checkTokens(ofKey, find);
+    checkTokens(limits, ofKey, find);
   }
   return result;
 }
@@ -71,8 +71,12 @@ function checkRate({ rate }: KeyLimits, calls: readonly TargetCall[], find: Find
   });
 }
 
-/** A call that begins after the end of another one has a greater token. */
-function checkTokens(calls: readonly TargetCall[], find: Find): void {
+/**
+ * Where one call is allowed at once, one that begins after the end of another has a greater token. Where several are, the later
+ * of two may end before the earlier begins.
+ */
+function checkTokens({ maxConcurrent }: KeyLimits, calls: readonly TargetCall[], find: Find): void {
+  if (maxConcurrent !== 1) return;
   let open: TargetCall[] = [];
   /** Of the calls that have ended, the one with the greatest token. */
   let greatest: TargetCall | undefined;

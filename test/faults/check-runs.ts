@@ -3,7 +3,14 @@ import { toText, type Finding, type FindingKind } from './findings.ts';
 import { TOLERANCE_MS, windowOf, type JobHistory } from './history.ts';
 import { getOrPut, type IndexedLog, type Traces } from './index-log.ts';
 import type { FaultRecord, OperationRecord, RunRecord, TargetCall } from './log.ts';
-import { failedNearFault, faultBetween, lateAfter, mayBeLost, mayBeTampered } from './near-faults.ts';
+import {
+  clockOffBetween,
+  failedNearFault,
+  faultBetween,
+  lateAfter,
+  mayBeLost,
+  mayBeTampered,
+} from './near-faults.ts';
 import { dueBetween } from './oracle.ts';
 
 /** How long a call may still begin, or go on, after its run was cancelled. A first call is not aborted in its first 2 s. */
@@ -121,8 +128,11 @@ function checkState(context: RunContext, find: Find): void {
 }
 
 /** By a client, or for a later occurrence of its job. */
-function isRightlyCancelled({ record, history, cancels }: RunContext): boolean {
-  const endedAt = (record.endedAt ?? Infinity) + TOLERANCE_MS;
+function isRightlyCancelled({ record, history, cancels, faults }: RunContext): boolean {
+  const recordedAt = record.endedAt ?? Infinity;
+  // A process dates its records by its own clock.
+  const offMs = clockOffBetween(faults, record.scheduledAt, Math.max(record.scheduledAt, recordedAt));
+  const endedAt = recordedAt + TOLERANCE_MS + offMs;
   if (cancels.some((operation) => mayHaveHappened(operation) && windowOf(operation).from <= endedAt))
     return true;
   const { overlap } = history.traits;
@@ -139,7 +149,7 @@ export const mayHaveHappened = ({ outcome, calls }: OperationRecord) =>
   outcome !== 'refused' || calls.some(({ status }) => status === null || status >= 500);
 
 /** After a confirmed cancellation, no call begins, and the run is cancelled unless its last call was over before. */
-function checkCancelled({ record, traces, cancels, faults }: RunContext, find: Find): void {
+function checkCancelled({ record, traces, history, cancels, faults }: RunContext, find: Find): void {
   for (const operation of cancels) {
     if (operation.outcome !== 'done') continue;
     const { until } = windowOf(operation);
@@ -153,7 +163,9 @@ function checkCancelled({ record, traces, cancels, faults }: RunContext, find: F
       );
     const last = traces.calls[traces.calls.length - 1];
     const wasOver = last?.status !== null && (last?.endedAt ?? Infinity) <= deadline;
-    const isOvertaken = NOT_RUN_STATES.includes(record.state);
+    // Near a fault, its timeout may come before the cancellation reaches its worker.
+    const hasTimedOut = record.state === 'timedOut' && history.traits.timeoutMs !== undefined && isDisturbed;
+    const isOvertaken = NOT_RUN_STATES.includes(record.state) || hasTimedOut;
     if (record.state !== 'cancelled' && !wasOver && !isOvertaken)
       find('cancelled', `run ${record.id}: cancelled by a client, and ${record.state}`);
   }

@@ -11,7 +11,7 @@ import { checkPauses } from './check-pauses.ts';
 import { checkRuns } from './check-runs.ts';
 import { historyOf, type JobHistory } from './history.ts';
 import { getOrPut, indexLog, type Traces } from './index-log.ts';
-import type { FaultLog, FaultRecord } from './log.ts';
+import type { FaultLog, FaultRecord, TargetCall } from './log.ts';
 import { RECOVERY_MS } from './near-faults.ts';
 
 /** Median and maximum, in milliseconds. */
@@ -68,8 +68,9 @@ export interface Report {
  * Checks a log like Jepsen's checker for Chronos: derives the expected runs from the requests of the clients, and compares
  * them with the calls and workflows that the target and Temporal saw. Pure.
  */
-export function check(log: FaultLog): Report {
-  const faults = [...log.faults].sort((a, b) => a.startedAt - b.startedAt);
+export function check(observed: FaultLog): Report {
+  const faults = [...observed.faults].sort((a, b) => a.startedAt - b.startedAt);
+  const log = { ...observed, calls: asCallersSaw(observed.calls, faults) };
   const index = indexLog(log);
   const histories = new Map<string, JobHistory>();
   for (const [job, operations] of index.operationsOf)
@@ -147,6 +148,15 @@ export function check(log: FaultLog): Report {
     recovery: recoveryByKind(faults),
   };
 }
+
+/** The calls, each ended when its caller lost the connection, although the target went on. */
+const asCallersSaw = (calls: readonly TargetCall[], faults: readonly FaultRecord[]): TargetCall[] => {
+  const lostAt = faults.filter(({ effect }) => effect?.endsCalls === true).map(({ startedAt }) => startedAt);
+  return calls.map((call) => {
+    const at = lostAt.find((time) => call.at <= time && time < (call.endedAt ?? Infinity));
+    return at === undefined ? call : { ...call, endedAt: at, status: null };
+  });
+};
 
 const isUnknownCreation = ({ operations }: FaultLog, name: string) =>
   operations.some(({ kind, jobName, jobId }) => kind === 'create' && jobName === name && jobId === null);

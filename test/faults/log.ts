@@ -127,6 +127,8 @@ export interface FaultEffect {
   tampered?: string[];
   /** How far the clock of a process was off, in milliseconds. */
   clockOffMs?: number;
+  /** The calls in flight ended for their callers when it began, and the target does not know. */
+  endsCalls?: boolean;
 }
 
 /** A fault, from its first to its last effect. The recovery of the service comes afterwards. */

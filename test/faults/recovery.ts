@@ -19,6 +19,9 @@ export async function awaitRecovery(
 ): Promise<FaultRecord['recovery']> {
   const recovery: FaultRecord['recovery'] = { readyAt: null, onTimeAt: null, syncedAt: null };
   const { calls } = cluster.target;
+  // Once mended, it stays so for this purpose: clients go on changing what was broken.
+  let mended = false;
+  const wasMended = async () => (mended ||= await isMended());
   let seen = calls.length;
   while (seen > 0 && (calls[seen - 1]?.at ?? 0) >= checkedFrom) seen--;
   for (;;) {
@@ -30,7 +33,7 @@ export async function awaitRecovery(
     }
     const [ready, synced] = await Promise.all([
       recovery.readyAt === null ? allReady(cluster) : true,
-      recovery.syncedAt === null ? allSynced(cluster, checkedFrom, isMended) : true,
+      recovery.syncedAt === null ? allSynced(cluster, checkedFrom, wasMended) : true,
     ]);
     const now = Date.now();
     if (ready) recovery.readyAt ??= now;
@@ -58,7 +61,8 @@ async function allSynced(
       'SELECT 1 FROM jobs WHERE observed_generation <> generation AND updated_at < $1 LIMIT 1',
       [new Date(before)],
     );
-    return rowCount === 0 && (await isMended());
+    const isWhole = await isMended();
+    return isWhole && rowCount === 0;
   } catch {
     return false;
   }

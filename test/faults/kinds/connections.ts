@@ -55,6 +55,12 @@ const halfOpen =
     return { detail, startedAt, endedAt: startedAt };
   };
 
+/** The same before the target. A caller that has lost its side calls again, while the first call goes on for the target. */
+const halfOpenToTarget: Fault = async (context) => {
+  const outcome = await halfOpen(toTarget)(context);
+  return { ...outcome, effect: { endsCalls: outcome.detail.endsWith('the process has lost its side') } };
+};
+
 const apisToPostgres: Proxies = ({ apis }) => apis.map(({ toPostgres }) => toPostgres);
 const apisToTemporal: Proxies = ({ apis }) => apis.map(({ toTemporal }) => toTemporal);
 const workersToPostgres: Proxies = ({ workers }) => workers.map(({ toPostgres }) => toPostgres);
@@ -98,5 +104,5 @@ export const CONNECTION_FAULTS: FaultKinds = {
     times: 2,
     holds: ['API', 'workers'],
   },
-  'half-open to the target': { fault: halfOpen(toTarget), times: 1, holds: ['target', 'workers'] },
+  'half-open to the target': { fault: halfOpenToTarget, times: 1, holds: ['target', 'workers'] },
 };
