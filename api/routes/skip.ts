@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { Instant } from '../../domain/instant.ts';
 import { Job } from '../../domain/job/job.ts';
-import { MAX_SKIPS } from '../../domain/schedule/skips.ts';
+import { MAX_SKIPS } from '../../domain/schedule/skip-schema.ts';
 import { freeText } from '../../domain/text.ts';
 import { planSkips, planUnskips } from '../../scheduling/jobs/plan-skips.ts';
 import { storeJobChange } from '../../scheduling/jobs/store-job.ts';

@@ -11,7 +11,7 @@ import { Policy } from './policy.ts';
 import { Retry } from '../target/retry.ts';
 import { RunState } from '../run/run-state.ts';
 import { Schedule, ScheduleAnswer, type StoredSchedule } from '../schedule/schedule.ts';
-import { Skip } from '../schedule/skips.ts';
+import { Skip } from '../schedule/skip-schema.ts';
 import { Target, StoredTarget } from '../target/target.ts';
 
 /** The most labels that a job may have. */

@@ -9,7 +9,7 @@ import { canonicalZone, equivalentZone } from './canonical-zone.ts';
 import { DAY_MS } from '../milliseconds.ts';
 import { checkKind } from './schedule-kind.ts';
 import { Warning } from './schedule-warning.ts';
-import type { Skip } from './skips.ts';
+import type { Skip } from './skip-schema.ts';
 
 const MAX_ENTRIES = 50;
 

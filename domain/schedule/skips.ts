@@ -1,25 +1,8 @@
-import { z } from 'zod';
 import type { CompiledSchedule } from './compile-schedule.ts';
-import { Instant, toInstant } from '../instant.ts';
+import { toInstant } from '../instant.ts';
 import { prepareIsOccurrence } from './occurrences.ts';
 import type { StoredSchedule } from './schedule.ts';
-
-/**
- * The most occurrences of a job that are skipped at a time. Each is an exclusion of its Temporal Schedule, which is examined
- * for every occurrence.
- */
-export const MAX_SKIPS = 100;
-
-/** An occurrence that somebody has asked to leave out. */
-export const Skip = z
-  .strictObject({
-    at: Instant.meta({ description: 'The nominal time of the occurrence.' }),
-    reason: z.string(),
-    by: z.string().meta({ description: 'Who asked for it.' }),
-    requestedAt: Instant,
-  })
-  .meta({ id: 'Skip' });
-export type Skip = z.infer<typeof Skip>;
+import type { Skip } from './skip-schema.ts';
 
 /** The skips of a schedule in (after, until], ascending; times in milliseconds since the epoch. Pure. */
 export const skipsIn = ({ skips = [] }: StoredSchedule, after: number, until = Infinity): Skip[] =>
@@ -31,10 +14,10 @@ export const skipAt = (schedule: StoredSchedule, instant: number): Skip | undefi
 
 /** A schedule with exactly these skips, in the order of their instants. Pure. */
 export function withSkips(schedule: StoredSchedule, skips: readonly Skip[]): StoredSchedule {
-  const { skips: _old, ...plain } = schedule;
-  if (skips.length === 0) return plain as StoredSchedule;
-  const ordered = [...skips].sort((a, b) => Date.parse(a.at) - Date.parse(b.at));
-  return { ...plain, skips: ordered } as StoredSchedule;
+  const changed = { ...schedule };
+  delete changed.skips;
+  if (skips.length === 0) return changed;
+  return { ...changed, skips: [...skips].sort((a, b) => Date.parse(a.at) - Date.parse(b.at)) };
 }
 
 /** A schedule that fires as if nothing was skipped. Pure. */

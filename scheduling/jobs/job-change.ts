@@ -1,5 +1,5 @@
 import type { EvaluableInput, JobState, StoredDefinition } from '../../domain/job/job.ts';
-import type { Skip } from '../../domain/schedule/skips.ts';
+import type { Skip } from '../../domain/schedule/skip-schema.ts';
 import type { RevisionAction } from '../../domain/job/revision.ts';
 
 /** A pause as its author requested it. */

@@ -8,20 +8,15 @@ import { runIdOfOccurrence } from '../../domain/run/ids.ts';
 import type { CompiledSchedule } from '../../domain/schedule/compile-schedule.ts';
 import { lastOccurrence } from '../../domain/schedule/last-occurrence.ts';
 import { occurrences, prepareIsOccurrence } from '../../domain/schedule/occurrences.ts';
-import {
-  includingSkipped,
-  listInstants,
-  MAX_SKIPS,
-  skipsIn,
-  type Skip,
-} from '../../domain/schedule/skips.ts';
+import { MAX_SKIPS, type Skip } from '../../domain/schedule/skip-schema.ts';
+import { includingSkipped, listInstants, skipsIn } from '../../domain/schedule/skips.ts';
 import { tryCompile } from '../../domain/schedule/try-compile.ts';
 import { isUsedUp } from '../occurrences/due-within-max-runs.ts';
 import { lastOfPause } from '../occurrences/pause-log.ts';
 import type { JobChange } from './job-change.ts';
 
 /** Which occurrences to skip: those at these instants, or as many of the next ones. */
-export type SkippedOccurrences = { at: string | string[] } | { next: number };
+type SkippedOccurrences = { at: string | string[] } | { next: number };
 
 /** Occurrences beyond those that are asked for, in case some have been started by a clock that is ahead. */
 const AHEAD = 2;

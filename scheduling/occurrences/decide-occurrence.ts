@@ -1,7 +1,8 @@
 import { SECOND_MS } from '../../domain/milliseconds.ts';
 import { reasonFor, type Reason, type ReasonCode } from '../../domain/run/reasons.ts';
 import type { Policy } from '../../domain/job/policy.ts';
-import { wordsOfSkip, type Skip } from '../../domain/schedule/skips.ts';
+import type { Skip } from '../../domain/schedule/skip-schema.ts';
+import { wordsOfSkip } from '../../domain/schedule/skips.ts';
 
 /**
  * The facts about an occurrence that is due and for which Temporal has no workflow. Times in milliseconds

@@ -11,7 +11,7 @@ import { occurrenceRun } from './queued-run.ts';
 // Occurrences that somebody has asked to leave out. Each gets its row when it is due, so that until then it can be asked back.
 
 /** The rows of a job's skipped occurrences up to `until` that are not materialized yet. Pure. */
-export const skippedRuns = (job: JobRow, until: Date): NewRun[] =>
+const skippedRuns = (job: JobRow, until: Date): NewRun[] =>
   skipsIn(job.schedule, job.accounted_to.getTime(), until.getTime()).map((skip) => {
     const { reason, reasonCode } = reasonFor('skippedByRequest', wordsOfSkip(skip));
     const endedAt = new Date(skip.at);
@@ -33,7 +33,7 @@ export async function recordSkipped(transaction: Database, job: JobRow, until: D
   if (soFar && maxRuns !== undefined && isUsedUp(soFar, maxRuns)) {
     // An instant after the last run is no occurrence.
     const last = soFar.latest?.scheduledAt ?? -Infinity;
-    runs = runs.filter(({ scheduled_at }) => (scheduled_at as Date).getTime() <= last);
+    runs = runs.filter(({ scheduled_at }) => scheduled_at.getTime() <= last);
   }
   await insertAbsentRuns(transaction, runs);
 }
