@@ -7,6 +7,7 @@ import { reasonFor, type Reason } from '../../domain/run/reasons.ts';
 import type { RunJobTask } from '../../domain/run/workflow-contract.ts';
 import { compileSchedule } from '../../domain/schedule/compile-schedule.ts';
 import { occurrences, suppressedOccurrences } from '../../domain/schedule/occurrences.ts';
+import { skipAt, wordsOfSkip } from '../../domain/schedule/skips.ts';
 import type { ActivityDependencies } from './context.ts';
 
 // What a Temporal Schedule starts that somebody has changed in Temporal. The reconciler repairs the schedule, and
@@ -47,6 +48,8 @@ export function findNoOccurrence(run: BegunRun & CurrentSchedule, task: RunJobTa
   if (!isOfSchedule) return undefined;
   const compiled = compileSchedule(run.schedule);
   if (occurrences(compiled, instant - 1, 1)[0] === instant) return undefined;
+  const skip = skipAt(run.schedule, instant);
+  if (skip) return reasonFor('skippedByRequest', wordsOfSkip(skip));
   const isRepeated = suppressedOccurrences(compiled, instant - 1, instant).includes(instant);
   return reasonFor(isRepeated ? 'repeatedLocalTime' : 'notAnOccurrence');
 }

@@ -12,7 +12,8 @@ import { compileSchedule } from '../../domain/schedule/compile-schedule.ts';
 import { findWarnings } from '../../domain/schedule/find-warnings.ts';
 import { prepareMovedFrom } from '../../domain/schedule/moved-from.ts';
 import { summarizeSchedule } from '../../domain/schedule/schedule-summary.ts';
-import { withoutWorkingDays } from '../../domain/schedule/without-working-days.ts';
+import { skipsIn } from '../../domain/schedule/skips.ts';
+import { asRequested } from '../../domain/schedule/as-requested.ts';
 import { definitionOf } from '../../scheduling/jobs/job-definition.ts';
 import { upcomingOf } from '../../scheduling/occurrences/upcoming.ts';
 
@@ -45,6 +46,7 @@ export function presentJob(
     schedule,
     state: job.state,
     pause: presentPause(job),
+    skips: job.state === 'completed' ? [] : skipsIn(job.schedule, now.getTime()),
     status: {
       nextRunAt: upcoming[0] === undefined ? null : toInstant(upcoming[0]),
       upcoming: upcoming.map(toInstant),
@@ -91,7 +93,7 @@ export function evaluateSchedule(
     const warnings = withWarnings ? findWarnings(job.schedule, after, compiled) : undefined;
     return {
       schedule: {
-        ...withoutWorkingDays(job.schedule),
+        ...asRequested(job.schedule),
         summary: summarizeSchedule(job.schedule),
         ...(warnings ? { warnings } : {}),
       },
@@ -103,7 +105,7 @@ export function evaluateSchedule(
     const reason = error instanceof Error ? error.message : String(error);
     return {
       schedule: {
-        ...withoutWorkingDays(job.schedule),
+        ...asRequested(job.schedule),
         summary: 'A schedule that this version of the service cannot evaluate',
         ...(withWarnings ? { warnings: [] } : {}),
       },

@@ -21,6 +21,7 @@ import { importCalendar } from './import-calendar.ts';
 import { cancelRun, retryRun, runJob } from './run-actions.ts';
 import { getRun, listRuns, listRunsOfJob } from './runs.ts';
 import { listUpcoming, previewSchedule } from './schedules.ts';
+import { skipOccurrences, unskipOccurrences } from './skip.ts';
 import { streamRuns } from './stream-runs.ts';
 
 /** Every operation of the API. The router tries them in this order; the OpenAPI document lists them in it. */
@@ -33,6 +34,8 @@ export const operations: Operation[] = [
   route('DELETE /jobs/{id}', deleteJob),
   route('POST /jobs/{id}/pause', pauseJob),
   route('POST /jobs/{id}/resume', resumeJob),
+  route('POST /jobs/{id}/skip', skipOccurrences),
+  route('POST /jobs/{id}/unskip', unskipOccurrences),
   route('POST /jobs/{id}/run', runJob),
   route('POST /jobs/{id}/backfill', backfillJob),
   route('GET /jobs/{id}/revisions', listRevisionsOfJob),

@@ -1,5 +1,6 @@
 import type { Source } from '../../domain/job/audit.ts';
 import type { BackfillOverlap } from '../../domain/run/backfill.ts';
+import type { ReasonCode } from '../../domain/run/reasons.ts';
 import type { Database } from '../database.ts';
 import { IS_RUN } from '../rules.ts';
 import type { BackfillRange, RunRow } from '../schema.ts';
@@ -49,9 +50,11 @@ export async function findBackfill(
   return { overlap, runs };
 }
 
+const LEFT_OUT: ReasonCode = 'skippedByRequest';
+
 /**
  * The nominal times in [from, to] for which a job has a run, or is about to have one: scheduled, of a
- * backfill or retried. In milliseconds since the epoch.
+ * backfill or retried; or is to have none, because somebody asked to leave it out. In milliseconds since the epoch.
  */
 export async function listInstantsWithRun(
   db: Database,
@@ -66,7 +69,7 @@ export async function listInstantsWithRun(
     .where('scheduled_at', '>=', from)
     .where('scheduled_at', '<=', to)
     .where('trigger', 'in', ['schedule', 'backfill', 'retry'])
-    .where(IS_RUN)
+    .where((eb) => eb.or([IS_RUN, eb('reason_code', '=', LEFT_OUT)]))
     .execute();
   return new Set(rows.map((row) => row.scheduled_at.getTime()));
 }

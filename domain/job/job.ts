@@ -11,6 +11,7 @@ import { Policy } from './policy.ts';
 import { Retry } from '../target/retry.ts';
 import { RunState } from '../run/run-state.ts';
 import { Schedule, ScheduleAnswer, type StoredSchedule } from '../schedule/schedule.ts';
+import { Skip } from '../schedule/skip-schema.ts';
 import { Target, StoredTarget } from '../target/target.ts';
 
 /** The most labels that a job may have. */
@@ -114,6 +115,9 @@ export const Job = z
       .strictObject({ reason: z.string(), at: Instant, by: z.string(), until: Instant.nullable() })
       .nullable()
       .meta({ description: 'When, why and by whom the job was paused; null if it is not paused.' }),
+    skips: z.array(Skip).meta({
+      description: 'The occurrences yet to come that somebody asked to leave out, by their nominal times.',
+    }),
     status: z.strictObject({
       nextRunAt: Instant.nullable().meta({ description: 'The next occurrence; null if there is none.' }),
       upcoming: z.array(Instant).meta({ description: 'The next occurrences, at most five.' }),
@@ -187,6 +191,7 @@ export const Job = z
       },
       state: 'active',
       pause: null,
+      skips: [],
       status: {
         nextRunAt: '2026-11-23T08:00:00Z',
         upcoming: ['2026-11-23T08:00:00Z', '2026-11-30T08:00:00Z'],

@@ -2,7 +2,18 @@ import { z } from 'zod';
 import { Instant } from '../instant.ts';
 
 export const RevisionAction = z
-  .enum(['created', 'changed', 'paused', 'resumed', 'completed', 'deleted', 'restored', 'imported'])
+  .enum([
+    'created',
+    'changed',
+    'paused',
+    'resumed',
+    'skipped',
+    'unskipped',
+    'completed',
+    'deleted',
+    'restored',
+    'imported',
+  ])
   .meta({ id: 'RevisionAction' });
 export type RevisionAction = z.infer<typeof RevisionAction>;
 

@@ -45,6 +45,11 @@ const REASONS = {
     words: 'the job was paused before it could start',
   },
   paused: { states: ['skipped'], means: 'it stands for all occurrences of a pause', words: 'paused' },
+  skippedByRequest: {
+    states: ['skipped'],
+    means: 'somebody asked to leave this occurrence out; the words say who and why',
+    words: 'skipped by request',
+  },
   overlap: {
     states: ['skipped'],
     means: 'the overlap policy left it out for another run',

@@ -10,7 +10,7 @@ import { durationMs } from '../duration.ts';
 import { compileExclusion } from './exclusion.ts';
 import { ceilToSecond, isLocalTime } from '../instant.ts';
 import { parseLocalTime, resolveLocalTime, type ClockChangeRules } from './local-time.ts';
-import type { AtSchedule, EverySchedule, Schedule } from './schedule.ts';
+import type { AtSchedule, EverySchedule, Schedule, StoredSchedule } from './schedule.ts';
 
 /** An interval between occurrences: they lie at every multiple of `everyMs` since the epoch, plus `offsetMs`. */
 export interface Interval {
@@ -38,6 +38,8 @@ export interface CompiledSchedule {
   exclude: Calendar[];
   /** By which days of the calendars are moved, or chosen. Days off are in `exclude`, too. */
   businessDays?: BusinessDays;
+  /** Occurrences that are left out, in milliseconds since the epoch. */
+  skipped?: number[];
   timeZone: string;
   /** Milliseconds since the epoch, a whole second, inclusive. */
   startAt?: number;
@@ -66,11 +68,13 @@ export function compileSchedule(schedule: Schedule): CompiledSchedule {
   const { startAt, endAt, exclude = [] } = schedule;
   const timeZone = resolveZone(schedule.timeZone);
   const businessDays = businessDaysOf(schedule);
+  const { skips = [] } = schedule as StoredSchedule;
   const daysOff = businessDays ? offDayCalendars(businessDays.days) : [];
   const common = {
     timeZone,
     exclude: distinct([...exclude.flatMap(compileExclusion), ...daysOff]),
     ...(businessDays ? { businessDays } : {}),
+    ...(skips.length === 0 ? {} : { skipped: skips.map(({ at }) => Date.parse(at)) }),
     ...(startAt === undefined ? {} : { startAt: ceilToSecond(startAt) }),
     ...(endAt === undefined ? {} : { endAt: Math.floor(Date.parse(endAt) / 1_000) * 1_000 }),
   };

@@ -72,13 +72,14 @@ function restOfDay(timeZone: string, start: number) {
 
 /** Returns a function that names the kind of a whole local day. Days of the same kind have the same number of occurrences. */
 function kindsOfDays(schedule: CompiledSchedule) {
-  const { exclude, intervals, instants } = schedule;
+  const { exclude, intervals, instants, skipped = [] } = schedule;
+  const single = [...instants, ...skipped];
   const matchers = [
     ...matchersOf(schedule).map(({ matcher }) => matcher),
     ...matchersByTimeOfDay(exclude, (calendar) => calendar).map(({ matcher }) => matcher),
   ];
   return (start: number, localStart: number): string | undefined => {
-    if (instants.some((instant) => instant >= start && instant < start + DAY_MS)) return undefined;
+    if (single.some((instant) => instant >= start && instant < start + DAY_MS)) return undefined;
     const day = localStart / DAY_MS;
     const matching = matchers.map((matcher) => (matchesDay(matcher, day) ? '1' : '0'));
     return [matching.join(''), ...intervals.map(({ everyMs }) => start % everyMs)].join(' ');

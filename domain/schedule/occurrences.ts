@@ -34,6 +34,7 @@ export function occurrences(schedule: CompiledSchedule, after: number, limit: nu
 export function* iterateOccurrences(schedule: CompiledSchedule, after: number): Generator<number> {
   const { timeZone } = schedule;
   const excludedUntil = prepareExclusions(schedule.exclude);
+  const skipped = new Set(schedule.skipped);
   const lastInstant = Math.min(schedule.endAt ?? Infinity, LAST_INSTANT);
   const first =
     Math.floor(Math.max(after, (schedule.startAt ?? -Infinity) - 1) / SECOND_MS) * SECOND_MS + SECOND_MS;
@@ -50,7 +51,7 @@ export function* iterateOccurrences(schedule: CompiledSchedule, after: number): 
     const end = excludedUntil(instant + segment.offset, segment.end + segment.offset);
     if (end === undefined) {
       excludedInARow = 0;
-      yield instant;
+      if (!skipped.has(instant)) yield instant;
     } else {
       resumeAt = Math.max(resumeAt, end - segment.offset);
       excludedInARow++;
@@ -59,6 +60,25 @@ export function* iterateOccurrences(schedule: CompiledSchedule, after: number): 
       if ((heads[index] as number) < resumeAt) heads[index] = (sources[index] as Source)(resumeAt);
     }
   }
+}
+
+/**
+ * Returns a function that tells whether a schedule has an occurrence at an instant (milliseconds since the epoch), skipped or
+ * not. Pure.
+ */
+export function prepareIsOccurrence(schedule: CompiledSchedule): (instant: number) => boolean {
+  const { timeZone, startAt = -Infinity, endAt = Infinity } = schedule;
+  const excludedUntil = prepareExclusions(schedule.exclude);
+  const sources = sourcesOf(schedule);
+  return (instant) => {
+    if (instant < startAt || instant > Math.min(endAt, LAST_INSTANT)) return false;
+    const { offset } = zoneSegmentAt(timeZone, instant);
+    return (
+      instant % SECOND_MS === 0 &&
+      sources.some((next) => next(instant) === instant) &&
+      excludedUntil(instant + offset, Infinity) === undefined
+    );
+  };
 }
 
 /** Finds the first instant of one part of a schedule that is not before `from`; Infinity if there is none. */

@@ -9,6 +9,7 @@ import { canonicalZone, equivalentZone } from './canonical-zone.ts';
 import { DAY_MS } from '../milliseconds.ts';
 import { checkKind } from './schedule-kind.ts';
 import { Warning } from './schedule-warning.ts';
+import type { Skip } from './skip-schema.ts';
 
 const MAX_ENTRIES = 50;
 
@@ -189,8 +190,11 @@ export const Schedule = z
   .meta({ id: 'Schedule', description: 'Exactly one of cron, every, at and calendar.' });
 export type Schedule = z.infer<typeof Schedule>;
 
-/** A schedule that can be evaluated: with the working days of the calendar that it names. */
-export type StoredSchedule = WithWorkingDays<Schedule>;
+/** A schedule that can be evaluated: with the working days of the calendar that it names, and what is skipped by request. */
+export type StoredSchedule = WithWorkingDays<Schedule> & {
+  /** In the order of their instants; left out if there is none. */
+  skips?: Skip[];
+};
 
 type WithWorkingDays<Kind> = Kind extends { businessDays?: unknown }
   ? Kind & { businessDays?: StoredWorkingDays | undefined }

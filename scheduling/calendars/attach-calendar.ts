@@ -4,11 +4,11 @@ import type { Database } from '../../db/database.ts';
 import type { CalendarRow } from '../../db/schema.ts';
 import { invalid } from '../../domain/errors.ts';
 import type { Schedule, StoredSchedule } from '../../domain/schedule/schedule.ts';
-import { withoutWorkingDays } from '../../domain/schedule/without-working-days.ts';
+import { asRequested } from '../../domain/schedule/as-requested.ts';
 
 /**
- * A schedule with the working days of the calendar that it names. A schedule that is the same as `held`, the stored one, keeps the days
- * of that: a change of something else changes no occurrence.
+ * A schedule with the working days of the calendar that it names. A schedule that is the same as `held`, the stored one, stays as that
+ * is, with its days and its skips: a change of something else changes no occurrence.
  * @throws SchedulerError `invalid` if there is no such calendar
  */
 export async function attachCalendar(
@@ -17,8 +17,8 @@ export async function attachCalendar(
   schedule: Schedule,
   held?: StoredSchedule,
 ): Promise<StoredSchedule> {
+  if (held && isDeepStrictEqual(asRequested(held), schedule)) return held;
   if (!('businessDays' in schedule) || !schedule.businessDays) return schedule as StoredSchedule;
-  if (held && isDeepStrictEqual(withoutWorkingDays(held), schedule)) return held;
   const calendar = await findCalendar(db, namespace, schedule.businessDays.calendar);
   if (!calendar) throw unknownCalendar(schedule.businessDays.calendar);
   return withDaysOf(calendar, schedule);

@@ -4,7 +4,8 @@ import type { CalendarRow } from '../../db/schema.ts';
 import { DAY_MS } from '../../domain/milliseconds.ts';
 import { compileSchedule } from '../../domain/schedule/compile-schedule.ts';
 import { findMovedOccurrences, type MovedOccurrences } from '../../domain/schedule/moved-occurrences.ts';
-import { withoutWorkingDays } from '../../domain/schedule/without-working-days.ts';
+import { includingSkipped } from '../../domain/schedule/skips.ts';
+import { asRequested } from '../../domain/schedule/as-requested.ts';
 import { withDaysOf } from './attach-calendar.ts';
 
 /** How far ahead occurrences are compared. */
@@ -50,8 +51,12 @@ export async function previewCalendarChange(
       const calendar = byId.get(calendar_id as string);
       if (!calendar) continue;
       effects.jobs++;
-      const after = withDaysOf(calendar, withoutWorkingDays(schedule));
-      const moved = findMovedOccurrences(compileSchedule(schedule), compileSchedule(after), window);
+      const after = withDaysOf(calendar, asRequested(schedule));
+      const moved = findMovedOccurrences(
+        includingSkipped(compileSchedule(schedule)),
+        compileSchedule(after),
+        window,
+      );
       if (moved.gone.length === 0 && moved.added.length === 0) continue;
       effects.moved++;
       if (effects.examples.length < NAMED_JOBS) effects.examples.push({ id, name, ...moved });

@@ -5,24 +5,30 @@ import type { StoredHttpTarget } from '../../domain/target/http-target.ts';
 import type { ShownDefinition, StoredDefinition } from '../../domain/job/job.ts';
 import type { RevisionChanges } from '../../domain/job/revision.ts';
 import type { SecretPlace } from '../../domain/job/extract-secrets.ts';
+import { skipsIn } from '../../domain/schedule/skips.ts';
 import type { StoredSchedule } from '../../domain/schedule/schedule.ts';
-import { withoutWorkingDays } from '../../domain/schedule/without-working-days.ts';
+import { asRequested } from '../../domain/schedule/as-requested.ts';
 import { definitionOf } from './job-definition.ts';
 import type { StoredChange } from './job-change.ts';
 
-/** What a change does, field by field, for the job's revision. It holds no secrets. Pure. */
+/**
+ * What a change does, field by field, for the job's revision. `schedule` is the job's after it, in force `since`. It holds no
+ * secrets. Pure.
+ */
 export function findChanges(
   job: JobRow,
   { definition, state, pause }: Pick<StoredChange, 'definition' | 'state' | 'pause'>,
-  newSecrets: SecretPlace[],
+  { newSecrets, schedule, since }: { newSecrets: SecretPlace[]; schedule: StoredSchedule; since: Date },
 ): RevisionChanges {
+  // What was due before is no part of the change.
+  const sinceMs = since.getTime();
   const changes: RevisionChanges = {};
   const compare = (field: string, before: unknown, after: unknown) => {
     if (!isDeepStrictEqual(before, after)) changes[field] = { before, after };
   };
   if (definition) {
     const { timeout: oldTimeout, ...before } = definitionOf(job);
-    const { timeout, ...after } = { ...definition, schedule: withoutWorkingDays(definition.schedule) };
+    const { timeout, ...after } = { ...definition, schedule: asRequested(definition.schedule) };
     for (const field of new Set([...Object.keys(before), ...Object.keys(after)]) as Set<keyof typeof after>)
       compare(field, before[field], after[field]);
     const hidden = hideNewSecrets(definitionOf(job), definition);
@@ -36,6 +42,7 @@ export function findChanges(
     compare('timeout', oldTimeout ?? null, timeout ?? null);
   }
   for (const { path } of newSecrets) changes[path] = { after: 'a new secret' };
+  compare('skips', skipsIn(job.schedule, sinceMs), skipsIn(schedule, sinceMs));
   if (state !== undefined) compare('state', job.state, state);
   if (pause) {
     compare('pause.reason', job.pause_reason, pause.reason);

@@ -1,4 +1,5 @@
 import type { EvaluableInput, JobState, StoredDefinition } from '../../domain/job/job.ts';
+import type { Skip } from '../../domain/schedule/skip-schema.ts';
 import type { RevisionAction } from '../../domain/job/revision.ts';
 
 /** A pause as its author requested it. */
@@ -15,6 +16,8 @@ export interface JobChange {
   state?: JobState;
   /** Only with the state `paused`. */
   pause?: Pause;
+  /** All that are to be skipped from now on. */
+  skips?: Skip[];
   isDeleted?: true;
   /** From when on the changed job's occurrences count, if not from now on: the end of a pause by `pause.until`. */
   since?: Date;

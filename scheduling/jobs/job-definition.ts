@@ -1,7 +1,7 @@
 import type { JobRow } from '../../db/schema.ts';
 import { durationMs } from '../../domain/duration.ts';
 import type { ShownDefinition, StoredDefinition } from '../../domain/job/job.ts';
-import { withoutWorkingDays } from '../../domain/schedule/without-working-days.ts';
+import { asRequested } from '../../domain/schedule/as-requested.ts';
 import { SECOND_MS } from '../../domain/milliseconds.ts';
 
 /** The definition of a job as a request would give it, without its secrets. Pure. */
@@ -10,7 +10,7 @@ export function definitionOf(job: JobRow): ShownDefinition {
     name: job.name,
     description: job.description,
     labels: job.labels,
-    schedule: withoutWorkingDays(job.schedule),
+    schedule: asRequested(job.schedule),
     target: job.target,
     policy: job.policy,
     retry: job.retry,

@@ -7,7 +7,6 @@ import type { JobUpdate, JobRow } from '../../db/schema.ts';
 import type { Source } from '../../domain/job/audit.ts';
 import { compileSchedule, type CompiledSchedule } from '../../domain/schedule/compile-schedule.ts';
 import type { EvaluableInput } from '../../domain/job/job.ts';
-import { lastOccurrence } from '../../domain/schedule/last-occurrence.ts';
 import type { Origin } from '../../domain/run/origin.ts';
 import { extractSecrets, type ExtractedSecrets } from '../../domain/job/extract-secrets.ts';
 import { tryCompile } from '../../domain/schedule/try-compile.ts';
@@ -20,6 +19,7 @@ import type { JobChange, StoredChange } from './job-change.ts';
 import { nextMaterializeAt } from '../occurrences/due-occurrences.ts';
 import { materializeUntil } from '../occurrences/occurrence-log.ts';
 import { isPauseOver, resumption } from './resumption.ts';
+import { finishesAt, scheduleAfter } from './schedule-after.ts';
 import { nextRunAtOf } from '../occurrences/next-runs.ts';
 import { INLINE_GRACE_MS } from '../schedules/sync.ts';
 import { refuseOwnQueues } from '../temporal/task-queues.ts';
@@ -97,10 +97,10 @@ export async function storeNewJob(
 }
 
 /**
- * Stores a change of a job in one transaction: the row, its next generation, its revision, and a row for
+ * Stores a change of a job in one transaction, the caller's if it has one: the row, its next generation, its revision, and a row for
  * every occurrence that was due until now. A pause whose `until` has passed ends first, as a change of its own: the
- * definition that held since then decides what was due since then. `decide` returns the change for the locked row;
- * undefined: none. Returns the job as it then is; undefined if there is none.
+ * definition that held since then decides what was due since then. `decide` returns the change for the locked row, in
+ * force from the instant that it is given; undefined: none. Returns the job as it then is; undefined if there is none.
  * @throws SchedulerError `name_taken`, `invalid` for a target or secrets that this installation cannot
  * accept, and any error of `decide`; then nothing has changed
  */
@@ -108,10 +108,14 @@ export function storeJobChange(
   db: Database,
   place: { id: string; namespace?: string },
   writer: Writer,
-  decide: (job: JobRow, transaction: Database) => JobChange | undefined | Promise<JobChange | undefined>,
+  decide: (
+    job: JobRow,
+    transaction: Database,
+    now: Date,
+  ) => JobChange | undefined | Promise<JobChange | undefined>,
 ): Promise<{ job: JobRow; changed: boolean } | undefined> {
   const asked = performance.now();
-  return db.transaction().execute(async (transaction) => {
+  return inTransaction(db, async (transaction) => {
     const seen = await lockJob(transaction, place);
     if (!seen) return undefined;
     // A change is in force from when it has the lock: what was due while it waited is decided by what held until then.
@@ -121,7 +125,7 @@ export function storeJobChange(
       ? await applyChange(transaction, seen, resumption(seen, now), { ...writer, by: 'pause.until', now })
       : seen;
     // Clients know the generation that they have seen, and `If-Match` names it.
-    const change = await decide({ ...job, generation: seen.generation }, transaction);
+    const change = await decide({ ...job, generation: seen.generation }, transaction, now);
     if (!change) return { job, changed: job !== seen };
     return { job: await applyChange(transaction, job, change, { ...writer, now }), changed: true };
   });
@@ -136,8 +140,12 @@ async function applyChange(
 ): Promise<JobRow> {
   if (asked.definition) refuseOwnQueues(asked.definition.target, taskQueue);
   const extracted = asked.definition && extractSecrets(asked.definition);
-  const change: StoredChange = { ...asked, definition: extracted?.definition };
-  const since = change.since ?? now;
+  const since = asked.since ?? now;
+  const schedule = scheduleAfter(job, asked, since);
+  const change: StoredChange = {
+    ...asked,
+    definition: extracted && { ...extracted.definition, schedule },
+  };
 
   const generation = job.generation + 1;
   const touched = touchesSchedule(job, change);
@@ -145,11 +153,11 @@ async function applyChange(
   // What an unknown schedule was due at is unknown. It must not keep its job from being mended or deleted.
   if (touched && held) await materializeUntil(transaction, job, { until: since, now });
   const state = change.state ?? job.state;
-  const schedule = change.definition?.schedule ?? job.schedule;
-  const compiled = change.definition ? compileSchedule(schedule) : held;
+  const compiled = change.definition || change.skips ? compileSchedule(schedule) : held;
   const paused_at = state === 'paused' ? (job.paused_at ?? now) : null;
   const written = await updateJob(transaction, job, {
     ...columnsOfChange(job, change, compiled, by, now),
+    ...(change.skips ? { schedule: JSON.stringify(schedule) } : {}),
     generation,
     updated_at: now,
     ...(origin ? { origin: JSON.stringify(origin) } : {}),
@@ -180,7 +188,7 @@ async function applyChange(
     at: now,
     by,
     action: change.action,
-    changes: findChanges(job, change, extracted?.given ?? []),
+    changes: findChanges(job, change, { newSecrets: extracted?.given ?? [], schedule, since }),
     source,
   });
   return written;
@@ -189,12 +197,6 @@ async function applyChange(
 const hasSecrets = ({ given, kept }: ExtractedSecrets) => given.length + kept.length > 0;
 
 const notPaused = { pause_reason: null, paused_by: null, paused_at: null, paused_until: null };
-
-/** When a schedule has its last occurrence after `now`; null: never, or it has none. Pure. */
-function finishesAt(compiled: CompiledSchedule, now: Date): Date | null {
-  const last = lastOccurrence(compiled, now.getTime());
-  return last === undefined ? null : new Date(last);
-}
 
 /**
  * The columns that a change sets, apart from those that every change sets. `compiled` is the job's schedule
@@ -231,8 +233,8 @@ function columnsOfChange(
 }
 
 /** Tells whether a change concerns anything that the Temporal Schedule holds (schedule-options.ts). Pure. */
-function touchesSchedule(job: JobRow, { definition, state, pause, isDeleted }: StoredChange): boolean {
-  if (isDeleted || pause || (state !== undefined && state !== job.state)) return true;
+function touchesSchedule(job: JobRow, { definition, state, pause, skips, isDeleted }: StoredChange): boolean {
+  if (isDeleted || pause || skips || (state !== undefined && state !== job.state)) return true;
   if (!definition) return false;
   return (
     definition.name !== job.name ||

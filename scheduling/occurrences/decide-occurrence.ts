@@ -1,6 +1,8 @@
 import { SECOND_MS } from '../../domain/milliseconds.ts';
 import { reasonFor, type Reason, type ReasonCode } from '../../domain/run/reasons.ts';
 import type { Policy } from '../../domain/job/policy.ts';
+import type { Skip } from '../../domain/schedule/skip-schema.ts';
+import { wordsOfSkip } from '../../domain/schedule/skips.ts';
 
 /**
  * The facts about an occurrence that is due and for which Temporal has no workflow. Times in milliseconds
@@ -16,6 +18,8 @@ export interface DueOccurrence {
   /** When the Temporal Schedule was last written: it starts no earlier occurrences. Undefined if there is none. */
   schedulePutAt: number | undefined;
   job: 'active' | 'paused' | 'completed' | 'deleted';
+  /** It was skipped by request: by whom and why. Undefined if it was not. */
+  skip: Skip | undefined;
   /** A run of an earlier occurrence was in progress when this one was due. */
   wasOverlapped: boolean;
   /** A run of an earlier occurrence had to wait, and started after this one was due. */
@@ -53,6 +57,7 @@ const skipped = (code: ReasonCode, words?: string): Decision => ({
 export function decideOccurrence(due: DueOccurrence): Decision {
   const { overlap, scheduledAt, now, schedulePutAt } = due;
   if (due.job === 'deleted') return skipped('jobDeleted', 'the job was deleted before it could start');
+  if (due.skip) return skipped('skippedByRequest', wordsOfSkip(due.skip));
   if (due.job === 'paused') return skipped('pausedBeforeStart');
 
   const isBuffering = overlap === 'bufferOne' || overlap === 'bufferAll';

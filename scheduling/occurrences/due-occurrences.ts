@@ -3,6 +3,7 @@ import { compileSchedule, type CompiledSchedule } from '../../domain/schedule/co
 import { durationMs } from '../../domain/duration.ts';
 import { HOUR_MS, SECOND_MS } from '../../domain/milliseconds.ts';
 import { iterateOccurrences, occurrences } from '../../domain/schedule/occurrences.ts';
+import { includingSkipped } from '../../domain/schedule/skips.ts';
 import { lastOfPause } from './pause-log.ts';
 
 // Which occurrences of a job are to be materialized, and when (occurrence-log.ts).
@@ -29,7 +30,8 @@ export function nextMaterializeAt(
   compiled: CompiledSchedule = compileSchedule(job.schedule),
 ): Date | null {
   if (job.state === 'completed') return null;
-  const [next] = occurrences(compiled, materializedTo.getTime(), 1);
+  // A skipped occurrence is recorded when it is due.
+  const [next] = occurrences(includingSkipped(compiled), materializedTo.getTime(), 1);
   if (next === undefined) return null;
   const isPaused = job.state === 'paused';
   const pausedMs = isPaused ? now.getTime() - (job.paused_at ?? now).getTime() : 0;

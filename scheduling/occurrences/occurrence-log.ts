@@ -26,6 +26,7 @@ import {
 } from './due-occurrences.ts';
 import { recordPause } from './pause-log.ts';
 import { occurrenceRun } from './queued-run.ts';
+import { lockAndRecordSkipped, recordSkipped } from './skipped.ts';
 import { suppressedRuns } from './suppressed.ts';
 
 // The occurrence log: every occurrence that is due gets a row in `runs`, whether or not it becomes a run.
@@ -135,6 +136,7 @@ export async function materializeUntil(
   await writeAllRows(transaction, job, earlier(until, pausedAt), { checkAfter, mayWait: false });
   if (pausedAt) await recordPause(transaction, job, pausedAt, until);
   else await insertAbsentRuns(transaction, suppressedRuns(job, until.getTime()));
+  await recordSkipped(transaction, job, until);
 }
 
 /** Materializes the due occurrences of a job with `maxRuns`, so that they are counted. */
@@ -208,11 +210,16 @@ async function materializeJob(
     const { heldAt } = await writeRows(db, job, instants, checkAt, job.state === 'active');
     // rescue.ts brings the next time forward once an earlier occurrence is decided.
     const materializeAt = new Date(now.getTime() + LEAST_PERIOD_MS);
-    if (heldAt !== undefined) return { queued, materializedTo: new Date(heldAt - 1), materializeAt };
+    if (heldAt !== undefined) {
+      const beforeHeld = new Date(heldAt - 1);
+      await lockAndRecordSkipped(db, job, beforeHeld);
+      return { queued, materializedTo: beforeHeld, materializeAt };
+    }
   }
   const isAll = materializedTo >= until;
   const ofPause = isAll ? await recordPauseUntilNow(db, job, now) : { materializedTo, isAll };
   const done = ofPause.materializedTo > materializedTo ? ofPause.materializedTo : materializedTo;
+  await lockAndRecordSkipped(db, job, done);
   const materializeAt = ofPause.isAll ? nextMaterializeAt(job, done, now) : now;
   return { queued, materializedTo: done, materializeAt };
 }

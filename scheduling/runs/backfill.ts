@@ -10,6 +10,7 @@ import { compileSchedule } from '../../domain/schedule/compile-schedule.ts';
 import { durationMs } from '../../domain/duration.ts';
 import { SchedulerError } from '../../domain/errors.ts';
 import { iterateOccurrences } from '../../domain/schedule/occurrences.ts';
+import { includingSkipped, skipAt } from '../../domain/schedule/skips.ts';
 import type { Origin } from '../../domain/run/origin.ts';
 import { workflowTimeoutMs } from '../../domain/run/run-deadline.ts';
 import { workflowIdOfBackfill } from '../../domain/run/ids.ts';
@@ -40,10 +41,13 @@ export async function insertRunsOfBackfill(
   const to = new Date(input.to);
   const isUndecided = (instant: number) =>
     input.onlyMissing && instant > job.accounted_to.getTime() && !isInPause(job, instant);
+  // What was left out on purpose is not missing. Asked for by its time, it runs.
+  const isLeftOut = (instant: number) => input.onlyMissing && skipAt(job.schedule, instant) !== undefined;
+  const compiled = includingSkipped(compileSchedule(job.schedule));
   const due: number[] = [];
-  for (const instant of iterateOccurrences(compileSchedule(job.schedule), from.getTime() - 1)) {
+  for (const instant of iterateOccurrences(compiled, from.getTime() - 1)) {
     if (instant > to.getTime()) break;
-    if (isUndecided(instant)) continue;
+    if (isUndecided(instant) || isLeftOut(instant)) continue;
     due.push(instant);
     if (due.length > COUNTED_AT_MOST) throw tooMany(input, `more than ${COUNTED_AT_MOST}`);
   }

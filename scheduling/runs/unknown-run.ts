@@ -16,6 +16,7 @@ import type { JobRow, RunRow } from '../../db/schema.ts';
 import { durationMs } from '../../domain/duration.ts';
 import { DAY_MS, SECOND_MS } from '../../domain/milliseconds.ts';
 import { reasonFor } from '../../domain/run/reasons.ts';
+import { skipAt } from '../../domain/schedule/skips.ts';
 import { ServerAwayError } from '../../platform/circuit-breaker.ts';
 import { decideOccurrence, type DueOccurrence } from '../occurrences/decide-occurrence.ts';
 import { isUsedUp } from '../occurrences/due-within-max-runs.ts';
@@ -147,6 +148,7 @@ async function gatherFacts(
     jitterMs: jitterOf({ schedule }),
     schedulePutAt: job.schedule_put_at?.getTime(),
     job: job.deleted_at ? 'deleted' : job.state,
+    skip: skipAt(job.schedule, dueAt),
     wasOverlapped: await wasOverlapped(temporal, neighbours, dueAt),
     wasWaitedFor: neighbours.earlier.some(({ started_at }) => (started_at?.getTime() ?? 0) > dueAt),
     hasLater: neighbours.hasLater,

@@ -9,7 +9,8 @@ import {
 import { compileMatcher, countLocal, matchersOf, nextLocal } from '../../domain/schedule/calendar-search.ts';
 import type { CompiledSchedule, Interval } from '../../domain/schedule/compile-schedule.ts';
 import { iterateOccurrences, occurrences } from '../../domain/schedule/occurrences.ts';
-import { clockChanges, type ClockChange } from '../../domain/schedule/time-zone.ts';
+import { findLocalTime } from '../../domain/schedule/local-time.ts';
+import { clockChanges, zoneSegmentAt, type ClockChange } from '../../domain/schedule/time-zone.ts';
 import { spellOutDays } from './spell-out-days.ts';
 import { DAY_MS, HOUR_MS, SECOND_MS } from '../../domain/milliseconds.ts';
 
@@ -69,8 +70,41 @@ export function toTemporalSpec(compiled: CompiledSchedule, now: number): Tempora
       );
     });
   });
+  for (const instant of schedule.skipped ?? []) instants.delete(instant);
   const once = [...instants].sort((a, b) => a - b).map(onceAt);
-  return { calendars, intervals: [...schedule.intervals, ...once], exclude: schedule.exclude };
+  const exclude = [...schedule.exclude, ...skippedCalendars(schedule)];
+  return { calendars, intervals: [...schedule.intervals, ...once], exclude };
+}
+
+/**
+ * Exclusions of the skipped instants. The server excludes by local time. Where the clocks show one twice, and the other instant
+ * is to fire, nothing is excluded: an instant that is not spelled out is then started, and refused by the worker
+ * (activities/attempt/refuse-start.ts).
+ */
+function skippedCalendars(schedule: CompiledSchedule): Calendar[] {
+  return (schedule.skipped ?? []).flatMap((instant) => {
+    const local = instant + zoneSegmentAt(schedule.timeZone, instant).offset;
+    const { shown } = findLocalTime(schedule.timeZone, local);
+    const firesAtOther = shown.some(
+      (other) => other !== instant && occurrences(schedule, other - 1, 1)[0] === other,
+    );
+    return firesAtOther ? [] : [atLocalTime(local)];
+  });
+}
+
+/** A calendar that matches a single local time. */
+function atLocalTime(local: number): Calendar {
+  const date = new Date(local);
+  const only = (value: number) => [{ start: value, end: value, step: 1 }];
+  return {
+    second: only(date.getUTCSeconds()),
+    minute: only(date.getUTCMinutes()),
+    hour: only(date.getUTCHours()),
+    dayOfMonth: only(date.getUTCDate()),
+    month: only(date.getUTCMonth() + 1),
+    dayOfWeek: EVERY_DAY_OF_WEEK,
+    year: only(date.getUTCFullYear()),
+  };
 }
 
 /** About how many instants the spec of a schedule, made at `now`, spells out; found without making it. Pure. */

@@ -258,6 +258,7 @@ test('an occurrence begins, waits or is skipped in SQL as the reconciler decides
           overlap,
           catchupWindowMs: 60_000,
           jitterMs: 0,
+          skip: undefined,
           schedulePutAt: undefined,
           job,
           wasOverlapped: hasOpen,

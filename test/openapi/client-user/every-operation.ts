@@ -36,6 +36,12 @@ await note(
 await note('patchJob', api.patchJob({ path, body: { description: 'patched' }, throwOnError }));
 await note('pauseJob', api.pauseJob({ path, body: { reason: 'for the test' }, throwOnError }));
 await note('resumeJob', api.resumeJob({ path, throwOnError }));
+const { skips } = await note(
+  'skipOccurrences',
+  api.skipOccurrences({ path, body: { next: 1 }, throwOnError }),
+);
+const at = skips.map((skip) => skip.at);
+await note('unskipOccurrences', api.unskipOccurrences({ path, body: { at }, throwOnError }));
 await note('listRevisionsOfJob', api.listRevisionsOfJob({ path, throwOnError }));
 await note('listUpcoming', api.listUpcoming({ path, query: { limit: 3 }, throwOnError }));
 await note('previewSchedule', api.previewSchedule({ body: { schedule: { every: '15m' } }, throwOnError }));

@@ -17,6 +17,7 @@ const decide = (more: Partial<DueOccurrence> = {}) =>
     catchupWindowMs: HOUR,
     schedulePutAt: DUE + SECOND,
     job: 'active',
+    skip: undefined,
     jitterMs: 0,
     wasOverlapped: false,
     wasWaitedFor: false,
