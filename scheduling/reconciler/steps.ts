@@ -21,7 +21,9 @@ import { compareSchedules } from '../schedules/compare-schedules.ts';
 import { repairDrift } from '../schedules/drift.ts';
 import { completeFinished, completeUsedUp } from './complete-jobs.ts';
 import { followCalendars } from './follow-calendars.ts';
+import { judgeDueJobs } from './judge-lateness.ts';
 import { endPauses } from './end-pauses.ts';
+import { makeLateCalls } from './make-late-calls.ts';
 import type { ReconcileDependencies } from './reconcile-dependencies.ts';
 import type { Round, Step } from './run-steps.ts';
 import { renewSpecs, syncUnsynced } from './sync-jobs.ts';
@@ -74,6 +76,12 @@ export const STEPS: readonly Step<Pass>[] = [
     name: 'accounted',
     batch: MATERIALIZED_JOBS,
     run: (pass, round) => materializeDue(pass, round, MATERIALIZED_JOBS),
+  },
+  { name: 'latenessJudged', batch: JOBS, run: (pass, round) => judgeDueJobs(pass, round, JOBS) },
+  {
+    name: 'lateCallsMade',
+    batch: 'all',
+    run: (pass, round) => makeLateCalls(pass, round),
   },
   {
     // Permits repaired, in today's words.
