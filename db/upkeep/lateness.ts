@@ -1,5 +1,5 @@
 import { sql, type RawBuilder } from 'kysely';
-import { HOOKS, LATE_HOOKS, type Lateness } from '../../domain/run/hook-trigger.ts';
+import { HOOKS, type LATE_HOOKS, type Lateness } from '../../domain/run/hook-trigger.ts';
 import type { Database } from '../database.ts';
 import { HAS_CALL_WITHOUT_WORKFLOW } from '../rules.ts';
 import type { JobRow, NewRun, RunRow } from '../schema.ts';

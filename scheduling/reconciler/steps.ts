@@ -64,6 +64,13 @@ const isSweep = (pass: Pass) => pass.isSweep;
 
 /** The steps of a pass, the most urgent first. */
 export const STEPS: readonly Step<Pass>[] = [
+  // These need no Temporal, and come before what waits for one that is away.
+  { name: 'latenessJudged', batch: JOBS, run: (pass, round) => judgeDueJobs(pass, round, JOBS) },
+  {
+    name: 'lateCallsMade',
+    batch: 'all',
+    run: (pass, round) => makeLateCalls(pass, round),
+  },
   { name: 'resumed', batch: JOBS, run: (pass, round) => endPauses(pass, round, JOBS) },
   {
     name: 'calendarsFollowed',
@@ -76,12 +83,6 @@ export const STEPS: readonly Step<Pass>[] = [
     name: 'accounted',
     batch: MATERIALIZED_JOBS,
     run: (pass, round) => materializeDue(pass, round, MATERIALIZED_JOBS),
-  },
-  { name: 'latenessJudged', batch: JOBS, run: (pass, round) => judgeDueJobs(pass, round, JOBS) },
-  {
-    name: 'lateCallsMade',
-    batch: 'all',
-    run: (pass, round) => makeLateCalls(pass, round),
   },
   {
     // Permits repaired, in today's words.
