@@ -14,10 +14,6 @@ export const isHook = (trigger: string): trigger is HookName =>
 /** The hooks that lateness causes (domain/job/lateness.ts), rather than the end of a run. */
 export const LATE_HOOKS = ['onLate', 'onTime'] as const satisfies readonly HookName[];
 
-/** Whether a run with this trigger calls a hook that lateness causes. Pure. */
-export const isLateHook = (trigger: string): trigger is (typeof LATE_HOOKS)[number] =>
-  (LATE_HOOKS as readonly string[]).includes(trigger);
-
 /** The conditions of `onLate`. */
 export const LATE_CONDITIONS = ['startWithin', 'finishWithin', 'noSuccessFor', 'skippedInARow'] as const;
 

@@ -105,7 +105,7 @@ function callOf(job: JobRow, before: Lateness | null, late: Lateness | null, now
 }
 
 /** The conditions of a hook, in milliseconds. Pure. */
-export function conditionsOf(hook: LateHook): LateConditions {
+function conditionsOf(hook: LateHook): LateConditions {
   return Object.fromEntries(
     LATE_CONDITIONS.flatMap((name) => {
       const value = hook[name];
