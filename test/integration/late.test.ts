@@ -123,6 +123,7 @@ test.concurrent(
     for (const [index, at] of beats.entries())
       expect(at - (beats[index - 1] ?? 0)).toBeGreaterThan(50 * SECOND_MS);
   },
+  240_000,
 );
 
 test.concurrent('without any worker, one of two APIs calls each hook once', async () => {
