@@ -1,3 +1,7 @@
+import { lookup } from 'node:dns';
+import { createCallWithoutTemporal } from '../activities/attempt/call-without-temporal.ts';
+import { createRunMetrics } from '../activities/attempt/metrics.ts';
+import { createGuardedDispatcher } from '../activities/call/guarded-dispatcher.ts';
 import { createPool, databaseOf } from '../db/database.ts';
 import { requireCurrentSchema } from '../db/migrate.ts';
 import { createPoolMetrics } from '../db/pool-metrics.ts';
@@ -7,6 +11,7 @@ import { pingDatabase } from '../db/unavailable.ts';
 import { DAY_MS, SECOND_MS } from '../domain/milliseconds.ts';
 import { createCircuitBreaker } from '../platform/circuit-breaker.ts';
 import { readConfig } from '../platform/config.ts';
+import { createKeyedMutex } from '../platform/keyed-mutex.ts';
 import { createLogger } from '../platform/logger.ts';
 import { createMetricsRegistry } from '../platform/metrics.ts';
 import { retryUntilUp } from '../platform/retry-until-up.ts';
@@ -27,6 +32,7 @@ import { createAuthenticate } from './access/authenticate.ts';
 import { createRateLimits } from './access/rate-limits.ts';
 import { requireSafeStart } from './access/safe-start.ts';
 import { createApps, toListener } from './app.ts';
+import { startJudgeTimer } from './judge-timer.ts';
 import { createHealthCheck } from './rest/health-check.ts';
 import { createHttpServer } from './server/http-server.ts';
 import { createStreamMetrics } from './server/request-metrics.ts';
@@ -75,6 +81,15 @@ try {
   const registry = createMetricsRegistry();
   createPoolMetrics(registry, { primary: pool, ...(replicaPool ? { replica: replicaPool } : {}) });
   createStreamMetrics(registry, runEvents.countReaders);
+  const secrets = createSecretBox(config.SECRET_KEYS);
+  const callWithoutTemporal = createCallWithoutTemporal({
+    ...{ db, logger, secrets, temporal },
+    dispatcher: createGuardedDispatcher(config.HTTP_TARGET_ALLOW, lookup, config),
+    metrics: createRunMetrics(registry),
+    permitMutex: createKeyedMutex(),
+    taskQueue: config.TEMPORAL_TASK_QUEUE,
+  });
+  const judgeTimer = startJudgeTimer({ db, logger, callWithoutTemporal });
   const apps = createApps(
     config,
     {
@@ -85,7 +100,7 @@ try {
       checkHealth: createHealthCheck({ db, temporal }),
       taskQueue: config.TEMPORAL_TASK_QUEUE,
       logger,
-      secrets: createSecretBox(config.SECRET_KEYS),
+      secrets,
       temporalUiUrl: config.TEMPORAL_UI_URL,
       runRetentionMs: config.RUN_RETENTION_DAYS * DAY_MS,
       apiKeyPepper: config.API_KEY_PEPPER,
@@ -136,6 +151,7 @@ try {
       await Promise.all([server.stop(), internalServer?.stop()]);
       clearTimeout(timer);
     },
+    judge: () => judgeTimer.stop(),
     traces: stopTracing,
     temporal: () => temporal.connection.close(),
     replica: async () => replica?.stop(),

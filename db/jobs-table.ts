@@ -1,7 +1,8 @@
 import type { Generated, JSONColumnType } from 'kysely';
-import type { FailureHook, RecoveryHook } from '../domain/job/hook.ts';
+import type { FailureHook, LateHook, OnTimeHook, RecoveryHook } from '../domain/job/hook.ts';
 import type { JobState, RepairedDrift } from '../domain/job/job.ts';
 import type { Policy } from '../domain/job/policy.ts';
+import type { Lateness } from '../domain/run/hook-trigger.ts';
 import type { Origin } from '../domain/run/origin.ts';
 import type { StoredSchedule } from '../domain/schedule/schedule.ts';
 import type { Retry } from '../domain/target/retry.ts';
@@ -42,6 +43,8 @@ interface Definition {
   timeout: string | null;
   on_failure: JSONColumnType<FailureHook | null, string | null, string | null>;
   on_recovery: JSONColumnType<RecoveryHook | null, string | null, string | null>;
+  on_late: JSONColumnType<LateHook | null, string | null, string | null>;
+  on_time: JSONColumnType<OnTimeHook | null, string | null, string | null>;
 }
 
 /** How far Temporal matches the job (db/jobs/sync-state.ts). */
@@ -117,6 +120,18 @@ interface Health {
   is_alerted: Generated<boolean>;
 }
 
+/** Whether the job is late (db/upkeep/lateness.ts). */
+interface Late {
+  /** The present episode; null if there is none. */
+  late: JSONColumnType<Lateness | null, string | null, string | null>;
+  /** What was due at or before this time does not make it late: the job was not active then, or had no `onLate`. */
+  late_watched_since: Timestamp | null;
+  /** What became late until then has been judged. */
+  late_judged_to: Timestamp | null;
+  /** When to judge it next; null if it has no `onLate`, or is not active. */
+  late_check_at: Timestamp | null;
+}
+
 /** A row for each job, and for each tombstone of one. */
 export type JobsTable = Identity &
   Definition &
@@ -125,4 +140,5 @@ export type JobsTable = Identity &
   Drift &
   OccurrenceLog &
   Pause &
-  Health;
+  Health &
+  Late;

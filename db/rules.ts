@@ -46,5 +46,16 @@ export const IS_UNSTARTED = sql<boolean>`(state = 'queued' AND temporal_run_id I
 export const IS_CALL_IN_FLIGHT = sql<boolean>`
   (runs.ended_at IS NULL AND runs.holder IS NOT NULL AND (runs.holder->>'number')::integer = jsonb_array_length(runs.attempts) + 1)`;
 
+/**
+ * Of a row of `runs`, by its table: a call that no workflow stands behind may be in flight. It takes 9 s at most
+ * (activities/attempt/call-without-temporal.ts); the rest is for clocks that differ.
+ */
+export const HAS_CALL_WITHOUT_WORKFLOW = sql<boolean>`
+  (${IS_CALL_IN_FLIGHT} AND runs.holder->>'temporalRunId' IS NULL
+   AND (runs.holder->>'startedAt')::timestamptz > now() - interval '15 s')`;
+
 /** Of a row of `runs`: an occurrence that Temporal has not started, as far as this database knows. */
 export const IS_UNSTARTED_OCCURRENCE = sql<boolean>`(trigger = 'schedule' AND ended_at IS NULL AND ${IS_UNSTARTED})`;
+
+/** Of a row of `jobs`: it is late, as `status.late` shows it (api/rest/present.ts). */
+export const IS_LATE = sql<boolean>`(late IS NOT NULL AND state = 'active')`;

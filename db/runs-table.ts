@@ -1,6 +1,6 @@
 import type { ColumnType, Generated, JSONColumnType } from 'kysely';
 import type { AttemptHolder, LostCall } from '../domain/run/attempt-holder.ts';
-import type { HookCause } from '../domain/run/hook-trigger.ts';
+import type { HookCause, Lateness } from '../domain/run/hook-trigger.ts';
 import type { Origin } from '../domain/run/origin.ts';
 import type { RunState } from '../domain/run/run-state.ts';
 import type { RecordedAttempt, Trigger } from '../domain/run/run.ts';
@@ -22,7 +22,7 @@ interface Identity {
   /** The run that this one retries. */
   retry_of: Generated<string | null>;
   /** Why a hook is called; null for other runs. */
-  cause: JSONColumnType<HookCause | null, string | null | undefined, string | null>;
+  cause: JSONColumnType<HookCause | Lateness | null, string | null | undefined, string | null>;
   /** The request for the run, or, once the run begins, the request that last changed its job. */
   origin: JSONColumnType<Origin | null, string | null | undefined, string | null>;
   /** The request for a manual run or a retry, for the audit log. */

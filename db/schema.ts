@@ -191,6 +191,8 @@ interface ReconcilerTable {
   compared_to: string | null;
   /** When the last round began. */
   round_at: Timestamp;
+  /** When HEARTBEAT_URL was last called. */
+  heartbeat_at: Timestamp;
 }
 
 /**

@@ -263,6 +263,12 @@ export const Environment = z.object({
     .default(300)
     .describe('How often all Temporal Schedules are compared with all jobs.'),
 
+  HEARTBEAT_URL: httpUrl
+    .optional()
+    .describe(
+      'Called (GET) each minute while the reconciler works: a [dead man’s switch](late.md#who-watches-the-watchman).',
+    ),
+
   SECRET_KEYS: parsedBy(parseSecretKeys, ({ keys }) => keys).describe(
     'Keys that encrypt the secrets of jobs: `name:base64,…`. The first one encrypts; all decrypt.',
   ),

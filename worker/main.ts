@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { lookup } from 'node:dns';
 import { NativeConnection, Worker } from '@temporalio/worker';
 import { createInFlightCalls } from '../activities/attempt/in-flight-calls.ts';
+import { createCallWithoutTemporal } from '../activities/attempt/call-without-temporal.ts';
 import { createActivities, createCallActivities, createReconcilerActivities } from '../activities/index.ts';
 import { createGuardedDispatcher } from '../activities/call/guarded-dispatcher.ts';
 import { createRunMetrics } from '../activities/attempt/metrics.ts';
@@ -85,7 +86,8 @@ try {
     permitMutex,
     taskQueue: config.TEMPORAL_TASK_QUEUE,
   };
-  const activities = createActivities({ ...dependencies, metrics: createRunMetrics(registry) }, calls);
+  const runDependencies = { ...dependencies, metrics: createRunMetrics(registry) };
+  const activities = createActivities(runDependencies, calls);
   const workflows = await loadWorkflows();
   const worker = await Worker.create({ ...workerOptions(config, workflows), connection, activities });
   // In-flight calls: each process has a task queue of its own for the activities that wait for its calls.
@@ -106,6 +108,8 @@ try {
     sweepIntervalMs: config.SWEEP_INTERVAL_SECONDS * SECOND_MS,
     observePass: createPassMetrics(registry),
     countDrift: createDriftMetrics(registry),
+    callWithoutTemporal: createCallWithoutTemporal(runDependencies),
+    heartbeatUrl: config.HEARTBEAT_URL,
   };
   const reconcilerWorker = await Worker.create({
     ...reconcilerOptions(config, workflows),

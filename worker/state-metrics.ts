@@ -33,6 +33,7 @@ export function createStateMetrics(
     return created;
   };
   const jobs = gauge('scheduler_jobs', 'Jobs, by state.', 'state');
+  const late = gauge('scheduler_jobs_late', 'Jobs that are late by their onLate.');
   const unsynced = gauge(
     'scheduler_jobs_unsynced',
     'Jobs whose Temporal Schedule is not known to match, by sync state.',
@@ -72,6 +73,7 @@ export function createStateMetrics(
   const count = atMostEvery(COUNT_EVERY_MS, async () => {
     const [states, waiting] = await Promise.all([countStates(db), findBacklog(temporal, taskQueue)]);
     for (const [state, number] of Object.entries(states.jobs)) jobs.set({ state }, number);
+    late.set(states.lateJobs);
     for (const [sync, number] of Object.entries(states.unsynced)) unsynced.set({ sync }, number);
     syncLag.set(states.syncLagSeconds);
     for (const [state, number] of Object.entries(states.openRuns)) openRuns.set({ state }, number);

@@ -1,7 +1,7 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import type { BegunRun } from '../../db/runs/begin-run.ts';
 import { toInstant } from '../../domain/instant.ts';
-import type { HOOK_PLACEHOLDERS } from '../../domain/job/hook.ts';
+import type { HOOK_PLACEHOLDERS, LATE_PLACEHOLDERS } from '../../domain/job/hook.ts';
 import { lacksBody, type StoredHttpTarget } from '../../domain/target/http-target.ts';
 import {
   fillIn,
@@ -101,7 +101,12 @@ export function prepareCall(
   };
 }
 
-const EVENTS: Record<HookName, string> = { onFailure: 'job.failing', onRecovery: 'job.recovered' };
+const EVENTS: Record<HookName, string> = {
+  onFailure: 'job.failing',
+  onRecovery: 'job.recovered',
+  onLate: 'job.late',
+  onTime: 'job.onTime',
+};
 
 /**
  * Adds to the call of a hook the values of its own placeholders, and a body about the job and the run
@@ -113,22 +118,40 @@ function withHookBody(
   values: PlaceholderValues,
 ): { target: StoredHttpTarget; values: AnyPlaceholderValues } {
   if (cause === null || !isHook(trigger)) return { target, values: { ...values } };
+  const { id, name, namespace, labels } = job;
+  const event = EVENTS[trigger];
+  const filled = (body: object, ofHook: Record<string, string>) => ({
+    target: lacksBody(target) ? { ...target, body } : target,
+    values: { ...values, ...ofHook },
+  });
+  if ('condition' in cause) {
+    const { condition, since, scheduledAt } = cause;
+    const ofLate: Record<(typeof LATE_PLACEHOLDERS)[number], string> = {
+      jobName: name,
+      lateCondition: condition,
+      lateSince: since,
+      lateScheduledAt: scheduledAt ?? '',
+    };
+    return filled(
+      { event, job: { id, name, namespace, labels }, late: { condition, since, scheduledAt } },
+      ofLate,
+    );
+  }
   const { runId, state, reason, scheduledAt, consecutiveFailures } = cause;
   const ofHook: Record<(typeof HOOK_PLACEHOLDERS)[number], string> = {
-    jobName: job.name,
+    jobName: name,
     causeRunId: runId,
     causeState: state,
     reason: reason ?? '',
     consecutiveFailures: String(consecutiveFailures),
   };
-  const { id, name, namespace, labels } = job;
   const body = {
-    event: EVENTS[trigger],
+    event,
     job: { id, name, namespace, labels },
     run: { id: runId, scheduledAt, state, reason },
     consecutiveFailures,
   };
-  return { target: lacksBody(target) ? { ...target, body } : target, values: { ...values, ...ofHook } };
+  return filled(body, ofHook);
 }
 
 /** The headers that tell every target which run calls it. */

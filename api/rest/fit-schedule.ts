@@ -1,5 +1,7 @@
 import { compileSchedule, type CompiledSchedule } from '../../domain/schedule/compile-schedule.ts';
 import { invalid } from '../../domain/errors.ts';
+import { durationMs, formatDuration } from '../../domain/duration.ts';
+import type { JobInput } from '../../domain/job/job.ts';
 import { SECOND_MS } from '../../domain/milliseconds.ts';
 import { checkWillFire } from '../../domain/schedule/check-will-fire.ts';
 import type { Schedule } from '../../domain/schedule/schedule.ts';
@@ -27,4 +29,22 @@ export function requireFitSchedule(
   if (shortest >= limits.minIntervalMs) return compiled;
   const message = `two of its occurrences are ${shortest / SECOND_MS} s apart; this installation allows one every ${limits.minIntervalMs / SECOND_MS} s`;
   throw invalid([{ path: 'schedule', code: 'too_often', message }]);
+}
+
+/**
+ * Refuses an `onLate.startWithin` that is longer than the time between two occurrences: the next one would be due before the
+ * last one is late.
+ * @throws SchedulerError `invalid`
+ */
+export function requireFitStartWithin(
+  onLate: JobInput['onLate'],
+  schedule: Schedule,
+  now: number,
+  compiled: CompiledSchedule = compileSchedule(schedule),
+): void {
+  if (onLate?.startWithin === undefined) return;
+  const shortest = shortestInterval(compiled, now);
+  if (durationMs(onLate.startWithin) <= shortest) return;
+  const message = `is longer than the shortest time between two occurrences, ${formatDuration(shortest)}; choose at most that, or leave it out and use finishWithin or noSuccessFor`;
+  throw invalid([{ path: 'onLate.startWithin', code: 'longer_than_interval', message }]);
 }

@@ -6,6 +6,7 @@ import { toInstant } from '../../domain/instant.ts';
 import type { Job, SyncState } from '../../domain/job/job.ts';
 import type { Revision } from '../../domain/job/revision.ts';
 import { findJobWarnings } from '../../domain/job/find-job-warnings.ts';
+import type { Lateness } from '../../domain/run/hook-trigger.ts';
 import { listCalls, type Call } from '../../domain/run/attempt-holder.ts';
 import type { Attempt, Run } from '../../domain/run/run.ts';
 import { compileSchedule } from '../../domain/schedule/compile-schedule.ts';
@@ -54,6 +55,7 @@ export function presentJob(
         ? { id: lastRun.id, scheduledAt: instantOf(lastRun.scheduled_at), state: lastRun.state }
         : null,
       consecutiveFailures: job.consecutive_failures,
+      late: job.state === 'active' ? presentLateness(job.late) : null,
     },
     sync: {
       state: syncStateOf(job),
@@ -151,12 +153,17 @@ export function presentRun(run: RunRow, temporal: { uiUrl: string | undefined; n
     reasonCode: reasonCodeOf({ ...run, reasonCode: run.reason_code }),
     cancelRequestedAt: run.cancel_requested_at && instantOf(run.cancel_requested_at),
     retryOf: run.retry_of,
-    cause: run.cause,
+    cause: run.cause && 'runId' in run.cause ? run.cause : null,
+    late: run.cause && 'condition' in run.cause ? presentLateness(run.cause) : null,
     occurrences: presentOccurrences(run),
     attempts: listCalls(run).map(presentAttempt),
     temporal: { workflowId: run.workflow_id, runId: run.temporal_run_id, url: url ?? null },
   };
 }
+
+/** Names each field, because the JSON from the database has another order. */
+const presentLateness = (late: Lateness | null): Lateness | null =>
+  late && { condition: late.condition, since: late.since, scheduledAt: late.scheduledAt };
 
 function presentOccurrences({ scheduled_at, last_scheduled_at, occurrences }: RunRow): Run['occurrences'] {
   if (last_scheduled_at === null || occurrences === null) return null;

@@ -9,7 +9,7 @@ import { definitionOf } from '../../scheduling/jobs/job-definition.ts';
 import { syncJob } from '../../scheduling/schedules/sync.ts';
 import type { JobChange } from '../../scheduling/jobs/job-change.ts';
 import { storeJobChange } from '../../scheduling/jobs/store-job.ts';
-import { requireFitSchedule } from '../rest/fit-schedule.ts';
+import { requireFitSchedule, requireFitStartWithin } from '../rest/fit-schedule.ts';
 import { IfMatchHeaders, requireMatch } from '../rest/if-match.ts';
 import {
   answerWritten,
@@ -58,7 +58,10 @@ async function changeJob(
       if (isDeepStrictEqual(asked, definitionOf(job))) return undefined;
       const schedule = await attachCalendar(transaction, job.namespace, asked.schedule, job.schedule);
       const definition = { ...asked, schedule };
-      if (isDeepStrictEqual(schedule, job.schedule)) return { action: 'changed', definition };
+      const isSameSchedule = isDeepStrictEqual(schedule, job.schedule);
+      if (!isSameSchedule || asked.onLate?.startWithin !== job.on_late?.startWithin)
+        requireFitStartWithin(asked.onLate, schedule, now.getTime());
+      if (isSameSchedule) return { action: 'changed', definition };
       requireFitSchedule(schedule, now.getTime(), dependencies, job.schedule);
       return {
         action: 'changed',

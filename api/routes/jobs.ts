@@ -12,7 +12,7 @@ import { listJobsByNextRun } from '../../scheduling/occurrences/list-by-next-run
 import { attachCalendar } from '../../scheduling/calendars/attach-calendar.ts';
 import { syncJob } from '../../scheduling/schedules/sync.ts';
 import { storeNewJob } from '../../scheduling/jobs/store-job.ts';
-import { requireFitSchedule } from '../rest/fit-schedule.ts';
+import { requireFitSchedule, requireFitStartWithin } from '../rest/fit-schedule.ts';
 import { answerOnce, IDEMPOTENCY_ERRORS, IdempotencyHeaders, REPLAYED_HEADER } from '../rest/idempotency.ts';
 import {
   answerJob,
@@ -79,7 +79,8 @@ export const createJob = operation({
       make: async (db, id) => {
         const now = dependencies.now();
         const schedule = await attachCalendar(db, input.namespace, input.body.schedule);
-        requireFitSchedule(schedule, now.getTime(), dependencies);
+        const compiled = requireFitSchedule(schedule, now.getTime(), dependencies);
+        requireFitStartWithin(input.body.onLate, schedule, now.getTime(), compiled);
         const job = { id, namespace: input.namespace, definition: { ...input.body, schedule } };
         const create = (db: Database) => storeNewJob(db, job, writerOf(input, dependencies, now));
         const { jobsPerNamespace } = dependencies.limits;
@@ -157,6 +158,9 @@ export const listJobs = operation({
     }),
     state: JobState.optional().meta({ description: 'Only jobs in this state.' }),
     sync: SyncState.optional().meta({ description: 'Only jobs with this `sync.state`.' }),
+    late: z.enum(['true', 'false']).optional().meta({
+      description: '`true`: only jobs that are late by their `onLate`; `false`: only jobs that are not.',
+    }),
     sort: z.enum(['nextRunAt']).optional().meta({
       description:
         '`nextRunAt` sorts by `status.nextRunAt`, earliest first; jobs without a next run come last. By default, the newest job comes first.',
@@ -171,7 +175,8 @@ export const listJobs = operation({
   },
   async handle({ query, namespace, url }, { readList, now, logger }) {
     const { limit, name, q: text, label: labels, state, sync, sort } = query;
-    const filter = { namespace, name, text, labels, state, sync };
+    const late = query.late === undefined ? undefined : query.late === 'true';
+    const filter = { namespace, name, text, labels, state, sync, late };
     const at = now();
     const list = sort === 'nextRunAt' ? byNextRun(query.cursor, logger) : newestFirst(query.cursor);
     const { rows, runsOf } = await readList(async (db) => {

@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import type { JobState, SyncState } from '../../domain/job/job.ts';
 import type { Database } from '../database.ts';
+import { IS_LATE } from '../rules.ts';
 import type { JobRow } from '../schema.ts';
 
 /** A label that a job must have, with any value if none is given. */
@@ -18,6 +19,7 @@ export interface JobFilter {
   labels?: readonly WantedLabel[] | undefined;
   state?: JobState | undefined;
   sync?: SyncState | undefined;
+  late?: boolean | undefined;
 }
 
 /**
@@ -49,7 +51,7 @@ export async function findJobs(
 }
 
 /** A query for the jobs of a list. The caller adds the columns and the order. */
-export function jobsOf(db: Database, { namespace, name, text, labels = [], state, sync }: JobFilter) {
+export function jobsOf(db: Database, { namespace, name, text, labels = [], state, sync, late }: JobFilter) {
   return (
     db
       .selectFrom('jobs')
@@ -59,6 +61,7 @@ export function jobsOf(db: Database, { namespace, name, text, labels = [], state
       .$if(text !== undefined, (query) => query.where('name', '~', anyCase(text as string)))
       .$if(state !== undefined, (query) => query.where('state', '=', state as JobState))
       .$if(sync !== undefined, (query) => query.where(SYNC_STATES[sync as SyncState]))
+      .$if(late !== undefined, (query) => query.where(late ? IS_LATE : sql<boolean>`NOT ${IS_LATE}`))
       // The index leaves out jobs without labels, and needs this condition to be used.
       .$if(labels.length > 0, (query) => query.where(sql<boolean>`labels <> '{}'`))
       .$call((query) => labels.reduce((narrowed, label) => narrowed.where(hasLabel(label)), query))

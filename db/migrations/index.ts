@@ -17,6 +17,7 @@ import * as auditLog from './0018-audit-log.ts';
 import * as drift from './0019-drift.ts';
 import * as holders from './0019-holders.ts';
 import * as calendars from './0020-calendars.ts';
+import * as late from './0022-late.ts';
 import * as movedFrom from './0024-moved-from.ts';
 
 /** All migrations by name, in order. Append only: what has been released is never changed. */
@@ -39,5 +40,6 @@ export const migrations: Record<string, Migration> = {
   '0019-drift': drift,
   '0019-holders': holders,
   '0020-calendars': calendars,
+  '0022-late': late,
   '0024-moved-from': movedFrom,
 };

@@ -11,7 +11,7 @@ import type { SealedSecret } from '../../platform/secret-box.ts';
 import type { Database } from '../database.ts';
 import { holderOf, lostCallsAt, newToken, NEXT_NUMBER, RUN_TOKEN } from './attempt-holder.ts';
 import { PREPARED } from '../prepared-statements.ts';
-import { HAS_LIMITS, inForceAt, IS_CALL_IN_FLIGHT } from '../rules.ts';
+import { HAS_CALL_WITHOUT_WORKFLOW, HAS_LIMITS, inForceAt, IS_CALL_IN_FLIGHT } from '../rules.ts';
 import type { JobRow, RunRow } from '../schema.ts';
 
 /** A run as a worker begins it, with what its attempt needs of its job. */
@@ -93,7 +93,8 @@ export async function beginRun(
     scheduledAt: Date;
     startedAt: Date;
     workflowId: string;
-    temporalRunId: string;
+    /** Null: no workflow, but the judge of lateness makes the attempt (activities/attempt/call-without-temporal.ts). */
+    temporalRunId: string | null;
     deadline: RunDeadline | undefined;
     /** Undefined to read the run as it stands. */
     attempt: AttemptToBegin | undefined;
@@ -128,17 +129,21 @@ export async function beginRun(
         ) AS is_blocked,
         ${attempt?.mayBeHeld ?? false}::boolean AND (
           EXISTS (
-            SELECT FROM runs WHERE id = ${run.id} AND ${IS_CALL_IN_FLIGHT} AND holder->>'temporalRunId' <> ${run.temporalRunId}
+            SELECT FROM runs WHERE id = ${run.id} AND ${IS_CALL_IN_FLIGHT} AND holder->>'temporalRunId' IS DISTINCT FROM ${run.temporalRunId}::text
           )
           OR overlap = 'terminateOther' AND EXISTS (
             SELECT FROM runs WHERE job_id = jobs.id AND trigger = 'schedule' AND id <> ${run.id} AND ${IS_CALL_IN_FLIGHT}
               AND scheduled_at < ${run.scheduledAt} AND NOT made_up AND NOT (holder->'isDelegated')::boolean
           )
-        ) AS is_held,
+        )
+        -- A call without a workflow keeps every other one waiting until it has surely ended.
+        OR EXISTS (SELECT FROM runs WHERE id = ${run.id} AND ${HAS_CALL_WITHOUT_WORKFLOW}) AS is_held,
         ${isHook(run.trigger)}::boolean AS is_hook,
         CASE ${run.trigger} WHEN 'onFailure' THEN on_failure->'target' WHEN 'onRecovery' THEN on_recovery->'target'
+             WHEN 'onLate' THEN on_late->'target' WHEN 'onTime' THEN on_time->'target'
              ELSE target END AS call_target,
         CASE ${run.trigger} WHEN 'onFailure' THEN on_failure->'retry' WHEN 'onRecovery' THEN on_recovery->'retry'
+             WHEN 'onLate' THEN on_late->'retry' WHEN 'onTime' THEN on_time->'retry'
              ELSE retry END AS call_retry
       FROM jobs, LATERAL (
         -- An occurrence overlaps by the policy that was in force when it was due.
@@ -194,7 +199,7 @@ export async function beginRun(
         reason          = CASE WHEN runs.state = 'queued' AND excluded.state <> 'queued' THEN excluded.reason ELSE runs.reason END,
         reason_code     = CASE WHEN runs.state = 'queued' AND excluded.state <> 'queued' THEN excluded.reason_code ELSE runs.reason_code END,
         state           = CASE WHEN runs.state = 'queued' THEN excluded.state ELSE runs.state END,
-        temporal_run_id = excluded.temporal_run_id,
+        temporal_run_id = coalesce(excluded.temporal_run_id, runs.temporal_run_id),
         deadline        = excluded.deadline,
         timeout         = excluded.timeout,
         check_at        = least(runs.check_at, excluded.deadline + ${CHECK_AFTER_DEADLINE}),

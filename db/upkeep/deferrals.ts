@@ -6,7 +6,7 @@ import type { Database } from '../database.ts';
 // because the next pass may run in another process.
 
 /** Steps that defer jobs. Stored rows hold these names. */
-export type DeferringStep = 'resumed' | 'completed' | 'calendar';
+export type DeferringStep = 'resumed' | 'completed' | 'calendar' | 'late';
 
 /** Defers a job: for two seconds after the first failure, then four, and so on up to five minutes. */
 export async function deferJob(db: Database, step: DeferringStep, jobId: string): Promise<void> {

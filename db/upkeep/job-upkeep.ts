@@ -7,11 +7,11 @@ import type { JobRow } from '../schema.ts';
 // Jobs that need work because time has passed: pauses that are over, jobs without another occurrence, clock changes.
 
 /** Of a row of `jobs`: the step has not deferred the job (deferrals.ts). */
-const notDeferred = (step: DeferringStep, now: Date) => sql<boolean>`
+export const notDeferred = (step: DeferringStep, now: Date) => sql<boolean>`
   NOT EXISTS (SELECT FROM deferrals WHERE step = ${step} AND job_id = jobs.id AND retry_at > ${now})`;
 
 /** Orders jobs that have not failed first. */
-const failuresIn = (step: DeferringStep) => sql`
+export const failuresIn = (step: DeferringStep) => sql`
   coalesce((SELECT failures FROM deferrals WHERE step = ${step} AND job_id = jobs.id), 0)`;
 
 /** Paused jobs whose `pause.until` has passed. */

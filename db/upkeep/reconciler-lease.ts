@@ -75,3 +75,14 @@ export async function findSilence(db: Database): Promise<number> {
     .executeTakeFirstOrThrow();
   return silence;
 }
+
+/** Whether a heartbeat is due: of all that ask within a minute, the first one is told so. */
+export async function takeHeartbeat(db: Database): Promise<boolean> {
+  const taken = await db
+    .updateTable('reconciler')
+    .set({ heartbeat_at: now })
+    // A little less than a minute, because passes do not come on the second.
+    .where('heartbeat_at', '<=', sql<Date>`now() - interval '58 s'`)
+    .executeTakeFirst();
+  return taken.numUpdatedRows > 0n;
+}

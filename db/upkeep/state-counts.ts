@@ -1,10 +1,13 @@
 import { sql } from 'kysely';
 import type { JobState } from '../../domain/job/job.ts';
 import type { Database } from '../database.ts';
+import { IS_LATE } from '../rules.ts';
 
 /** Counts of jobs, runs, permits and events by state, and the ages of what should not grow old. */
 export interface StateCounts {
   jobs: Record<JobState, number>;
+  /** Jobs that are late by their `onLate`. */
+  lateJobs: number;
   /** Jobs that Temporal does not match yet: not synced, or refused by it. */
   unsynced: { pending: number; error: number };
   /** The age of the oldest change that Temporal does not know, in seconds; 0 if it knows all. */
@@ -31,6 +34,7 @@ export async function countStates(db: Database): Promise<StateCounts> {
           'paused', count(*) FILTER (WHERE state = 'paused'),
           'completed', count(*) FILTER (WHERE state = 'completed'))
         FROM jobs WHERE deleted_at IS NULL),
+      'lateJobs', (SELECT count(*) FROM jobs WHERE ${IS_LATE} AND deleted_at IS NULL),
       'unsynced', (
         SELECT json_build_object(
           'pending', count(*) FILTER (WHERE sync_error IS NULL),

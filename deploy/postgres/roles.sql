@@ -14,6 +14,10 @@ GRANT INSERT, UPDATE, DELETE ON jobs, job_secrets, runs, run_events, backfills, 
 GRANT INSERT, UPDATE, DELETE ON jobs, job_secrets, idempotency_keys, rate_limits TO scheduler_api;
 GRANT INSERT, UPDATE ON runs, run_events TO scheduler_api;
 GRANT INSERT ON backfills TO scheduler_api;
+-- While no worker lives, the API finds the jobs that are late, and calls their hooks.
+GRANT UPDATE (holder, lease_until) ON reconciler TO scheduler_api;
+GRANT INSERT, UPDATE, DELETE ON deferrals TO scheduler_api;
+GRANT UPDATE ON permits TO scheduler_api;
 GRANT INSERT, UPDATE, DELETE ON calendars TO scheduler_api;
 GRANT INSERT ON calendar_revisions TO scheduler_api;
 GRANT INSERT ON job_revisions TO scheduler_api, scheduler_worker;

@@ -46,7 +46,7 @@ export function extractSecrets(definition: JobInput | StoredDefinition | ShownDe
   };
   for (const name of HOOKS) {
     const hook = definition[name];
-    // Object.assign, because the two hooks have different types, but the same type of target.
+    // Object.assign, because the hooks have different types, but the same type of target.
     if (hook) Object.assign(stored, { [name]: { ...hook, target: extractFrom(hook.target, name, take) } });
   }
   return { definition: stored, given, kept };

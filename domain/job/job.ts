@@ -1,7 +1,14 @@
 import { z } from 'zod';
 import { durationSchema } from '../duration.ts';
-import { type HookName } from '../run/hook-trigger.ts';
-import { storedHooks, hooks, type FailureHook, type RecoveryHook } from './hook.ts';
+import { Lateness, type HookName } from '../run/hook-trigger.ts';
+import {
+  storedHooks,
+  hooks,
+  type FailureHook,
+  type LateHook,
+  type OnTimeHook,
+  type RecoveryHook,
+} from './hook.ts';
 import { Instant } from '../instant.ts';
 import { JobWarning } from './job-warning.ts';
 import { freeText, nameText } from '../text.ts';
@@ -99,6 +106,8 @@ interface StoredTargets {
   target: StoredTarget;
   onFailure?: FailureHook | undefined;
   onRecovery?: RecoveryHook | undefined;
+  onLate?: LateHook | undefined;
+  onTime?: OnTimeHook | undefined;
 }
 
 /** A job in responses. */
@@ -128,6 +137,9 @@ export const Job = z
       consecutiveFailures: z
         .int()
         .meta({ description: 'The number of scheduled runs that have failed since the last success.' }),
+      late: Lateness.nullable().meta({
+        description: 'Since when the job is late by `onLate`; null if it is not, or is not active.',
+      }),
     }),
     sync: z
       .strictObject({
@@ -197,6 +209,7 @@ export const Job = z
         upcoming: ['2026-11-23T08:00:00Z', '2026-11-30T08:00:00Z'],
         lastRun: null,
         consecutiveFailures: 0,
+        late: null,
       },
       sync: {
         state: 'synced',

@@ -8,8 +8,8 @@ export interface AttemptHolder {
   number: number;
   /** RFC 3339. */
   startedAt: string;
-  /** The workflow run of which the holder is an activity. */
-  temporalRunId: string;
+  /** The workflow run of which the holder is an activity; null if it is none. */
+  temporalRunId: string | null;
   /** A workflow or an activity of the user makes the attempt. */
   isDelegated: boolean;
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { HookCause, HOOKS } from './hook-trigger.ts';
+import { HookCause, HOOKS, Lateness } from './hook-trigger.ts';
 import { Instant } from '../instant.ts';
 import { ReasonCode } from './reasons.ts';
 import { RunState } from './run-state.ts';
@@ -7,7 +7,8 @@ import { RunState } from './run-state.ts';
 /** Why a run exists. Only a `schedule` run stands for an occurrence. */
 export const Trigger = z.enum(['schedule', 'manual', 'backfill', 'retry', ...HOOKS]).meta({
   id: 'Trigger',
-  description: 'A run with the trigger `onFailure` or `onRecovery` calls that hook of the job.',
+  description:
+    'A run with the trigger `onFailure`, `onRecovery`, `onLate` or `onTime` calls that hook of the job.',
 });
 export type Trigger = z.infer<typeof Trigger>;
 
@@ -71,6 +72,7 @@ const runExample = {
   cancelRequestedAt: null,
   retryOf: null,
   cause: null,
+  late: null,
   occurrences: null,
   attempts: [
     {
@@ -120,7 +122,12 @@ export const Run = z
       description: 'When somebody asked for its end; null if nobody did.',
     }),
     retryOf: z.uuid().nullable().meta({ description: 'The run that it repeats; null if it repeats none.' }),
-    cause: HookCause.nullable().meta({ description: 'Of the call of a hook: why; null for any other run.' }),
+    cause: HookCause.nullable().meta({
+      description: 'Of a call of `onFailure` or `onRecovery`: why; null for any other run.',
+    }),
+    late: Lateness.nullable().meta({
+      description: 'Of a call of `onLate` or `onTime`: why; null for any other run.',
+    }),
     occurrences: RunOccurrences.nullable().meta({
       description: 'Of a run with the reason `paused`: what it stands for; null for any other run.',
     }),

@@ -17,11 +17,13 @@ export function definitionOf(job: JobRow): ShownDefinition {
     ...(job.timeout === null ? {} : { timeout: job.timeout }),
     ...(job.on_failure === null ? {} : { onFailure: job.on_failure }),
     ...(job.on_recovery === null ? {} : { onRecovery: job.on_recovery }),
+    ...(job.on_late === null ? {} : { onLate: job.on_late }),
+    ...(job.on_time === null ? {} : { onTime: job.on_time }),
   };
 }
 
 /** A definition as the columns of a job's row, read or inserted. Pure. */
-export function rowOf({ onFailure, onRecovery, ...definition }: StoredDefinition) {
+export function rowOf({ onFailure, onRecovery, onLate, onTime, ...definition }: StoredDefinition) {
   return {
     ...definition,
     ...calendarColumns(definition.schedule),
@@ -29,6 +31,8 @@ export function rowOf({ onFailure, onRecovery, ...definition }: StoredDefinition
     timeout: definition.timeout ?? null,
     on_failure: onFailure ?? null,
     on_recovery: onRecovery ?? null,
+    on_late: onLate ?? null,
+    on_time: onTime ?? null,
   };
 }
 
@@ -43,7 +47,8 @@ function calendarColumns(schedule: StoredDefinition['schedule']) {
 
 /** A definition as the columns of an update. Pure. */
 export function columnsOf(definition: StoredDefinition) {
-  const { labels, schedule, target, policy, retry, on_failure, on_recovery, ...row } = rowOf(definition);
+  const { labels, schedule, target, policy, retry, on_failure, on_recovery, on_late, on_time, ...row } =
+    rowOf(definition);
   return {
     ...row,
     labels: JSON.stringify(labels),
@@ -53,5 +58,7 @@ export function columnsOf(definition: StoredDefinition) {
     retry: JSON.stringify(retry),
     on_failure: on_failure && JSON.stringify(on_failure),
     on_recovery: on_recovery && JSON.stringify(on_recovery),
+    on_late: on_late && JSON.stringify(on_late),
+    on_time: on_time && JSON.stringify(on_time),
   };
 }

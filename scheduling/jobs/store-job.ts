@@ -79,6 +79,7 @@ export async function storeNewJob(
     sync_error: null,
     consecutive_failures: 0,
     is_alerted: false,
+    ...watched(definition.onLate, now),
     runs_removed: 0,
     created_at: now,
     updated_at: now,
@@ -159,6 +160,7 @@ async function applyChange(
     ...columnsOfChange(job, change, compiled, by, now),
     ...(change.skips ? { schedule: JSON.stringify(schedule) } : {}),
     generation,
+    ...watchAfter(job, change, now),
     updated_at: now,
     ...(origin ? { origin: JSON.stringify(origin) } : {}),
     sync_after: new Date(now.getTime() + INLINE_GRACE_MS),
@@ -195,6 +197,23 @@ async function applyChange(
 }
 
 const hasSecrets = ({ given, kept }: ExtractedSecrets) => given.length + kept.length > 0;
+
+/** From now on the job is watched for being late, if it has `onLate`. */
+const watched = (onLate: unknown, now: Date) => {
+  const since = onLate ? now : null;
+  return { late: null, late_watched_since: since, late_judged_to: since, late_check_at: since };
+};
+
+/**
+ * What a change means for being late: a job that becomes active, or gets `onLate`, is watched from now on. Any other change is
+ * judged at once. Pure.
+ */
+function watchAfter(job: JobRow, { definition, state }: StoredChange, now: Date) {
+  const onLate = definition ? definition.onLate : job.on_late;
+  const begins = !job.on_late || (state === 'active' && job.state !== 'active');
+  if (!onLate || begins) return watched(onLate, now);
+  return { late_check_at: now };
+}
 
 const notPaused = { pause_reason: null, paused_by: null, paused_at: null, paused_until: null };
 

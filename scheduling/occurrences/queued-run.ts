@@ -1,4 +1,5 @@
 import type { JobRow, NewRun } from '../../db/schema.ts';
+import type { LATE_HOOKS, Lateness } from '../../domain/run/hook-trigger.ts';
 import type { Origin } from '../../domain/run/origin.ts';
 import { runIdOfOccurrence, workflowIdOfOccurrence, workflowIdOfRun } from '../../domain/run/ids.ts';
 import type { Trigger } from '../../domain/run/run.ts';
@@ -59,5 +60,18 @@ export function requestedRun(
     ...queuedRun(job, { ...rest, workflowId: workflowIdOfRun(run.id) }),
     check_at: checkAt,
     origin: JSON.stringify(origin),
+  };
+}
+
+/** The row of a call of `onLate` or `onTime`. Pure. */
+export function lateHookRun(
+  job: JobRow,
+  run: { id: string; trigger: (typeof LATE_HOOKS)[number]; now: Date; cause: Lateness },
+): NewRun {
+  const { id, trigger, now, cause } = run;
+  return {
+    ...queuedRun(job, { id, trigger, scheduledAt: now, workflowId: workflowIdOfRun(id) }),
+    check_at: now,
+    cause: JSON.stringify(cause),
   };
 }

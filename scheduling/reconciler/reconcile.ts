@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { notePass, releaseLease, takeLease } from '../../db/upkeep/reconciler-lease.ts';
 import { SECOND_MS } from '../../domain/milliseconds.ts';
+import { sendHeartbeat } from './heartbeat.ts';
 import type { ReconcileDependencies } from './reconcile-dependencies.ts';
 import { runSteps, type PassResult } from './run-steps.ts';
 import { STEPS } from './steps.ts';
@@ -39,6 +40,7 @@ export async function reconcile(dependencies: ReconcileDependencies): Promise<Pa
     const result = await runSteps(STEPS, pass, { logger, isLost: () => isLost, clock });
     dependencies.observePass(result, performance.now() - began);
     await notePass(db);
+    if (!result['failed']) sendHeartbeat(dependencies);
     return result;
   } finally {
     clearInterval(renewal);

@@ -21,7 +21,9 @@ import { compareSchedules } from '../schedules/compare-schedules.ts';
 import { repairDrift } from '../schedules/drift.ts';
 import { completeFinished, completeUsedUp } from './complete-jobs.ts';
 import { followCalendars } from './follow-calendars.ts';
+import { judgeDueJobs } from './judge-lateness.ts';
 import { endPauses } from './end-pauses.ts';
+import { makeLateCalls } from './make-late-calls.ts';
 import type { ReconcileDependencies } from './reconcile-dependencies.ts';
 import type { Round, Step } from './run-steps.ts';
 import { renewSpecs, syncUnsynced } from './sync-jobs.ts';
@@ -62,6 +64,13 @@ const isSweep = (pass: Pass) => pass.isSweep;
 
 /** The steps of a pass, the most urgent first. */
 export const STEPS: readonly Step<Pass>[] = [
+  // These need no Temporal, and come before what waits for one that is away.
+  { name: 'latenessJudged', batch: JOBS, run: (pass, round) => judgeDueJobs(pass, round, JOBS) },
+  {
+    name: 'lateCallsMade',
+    batch: 'all',
+    run: (pass, round) => makeLateCalls(pass, round),
+  },
   { name: 'resumed', batch: JOBS, run: (pass, round) => endPauses(pass, round, JOBS) },
   {
     name: 'calendarsFollowed',

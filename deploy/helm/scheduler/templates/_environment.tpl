@@ -6,7 +6,7 @@
 {{/* The variables of config that a component reads. Argument: (list $ component). */}}
 {{- define "scheduler.config" -}}
 {{- $ofApi := "^(AUTH|ALLOWED_HOSTS|CORS_ORIGINS|INTERNAL_ACCESS|MAX_JOBS_|MIN_INTERVAL_|JWT_|RATE_LIMIT_)" -}}
-{{- $ofWorker := "^(HTTP_TARGET_ALLOW|NO_PROXY|TARGET_PROXY_RESOLVES)$" -}}
+{{- $ofWorker := "^(HEARTBEAT_URL)$" -}}
 {{- $notMine := ternary $ofWorker $ofApi (eq (index . 1) "api") -}}
 {{- range $name, $value := (index . 0).Values.config }}
 {{- if not (regexMatch $notMine $name) }}

@@ -22,6 +22,7 @@ const row = {
   healed_at: null,
   drift: null,
   consecutive_failures: 0,
+  late: null,
   created_at: now,
   updated_at: now,
 } as JobRow;
