@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { LabelsQuery } from './labels-query.ts';
 
 /** Names are stored in the normal form NFC, so the text is searched in it. */
-export const TextInName = z.string().min(1).max(200).normalize('NFC');
+const TextInName = z.string().min(1).max(200).normalize('NFC');
 
 /** The filters of every list that is about jobs. */
 export const jobsQuery = {

@@ -16,7 +16,7 @@ const BATCH = 250;
 /** Jobs whose next occurrences are computed before other tasks run: a schedule may take milliseconds. */
 const JOBS_PER_TICK = 10;
 /** Jobs that are computed for one page, at about 0.2 ms each. */
-export const MAX_COMPUTED = 10_000;
+const MAX_COMPUTED = 10_000;
 
 /** The occurrences of a list: of the jobs of the filter, after `from` and before `to` (milliseconds since the epoch). */
 export interface UpcomingWindow {
