@@ -23,6 +23,7 @@ import { getRun, listRuns, listRunsOfJob } from './runs.ts';
 import { listUpcoming, previewSchedule } from './schedules.ts';
 import { skipOccurrences, unskipOccurrences } from './skip.ts';
 import { streamRuns } from './stream-runs.ts';
+import { listUpcomingOfAll } from './upcoming.ts';
 
 /** Every operation of the API. The router tries them in this order; the OpenAPI document lists them in it. */
 export const operations: Operation[] = [
@@ -40,6 +41,7 @@ export const operations: Operation[] = [
   route('POST /jobs/{id}/backfill', backfillJob),
   route('GET /jobs/{id}/revisions', listRevisionsOfJob),
   route('GET /jobs/{id}/upcoming', listUpcoming),
+  route('GET /upcoming', listUpcomingOfAll),
   route('POST /schedules/preview', previewSchedule),
 
   route('GET /jobs/{id}/runs', listRunsOfJob),

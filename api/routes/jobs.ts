@@ -24,7 +24,7 @@ import {
   requireJob,
   writerOf,
 } from '../rest/job-resource.ts';
-import { LabelsQuery } from '../rest/labels-query.ts';
+import { jobsQuery } from '../rest/jobs-query.ts';
 import { operation, type Answer, type ApiDependencies } from '../rest/operation.ts';
 import { decodeCursor, pageOf, pageQuery, toPage } from '../rest/page.ts';
 import { presentJob, type RunsOfJob } from '../rest/present.ts';
@@ -125,9 +125,6 @@ async function requireRoom(transaction: Database, namespace: string, limit: numb
   throw new SchedulerError('too_many_jobs', message);
 }
 
-/** Names are stored in the normal form NFC, so the text is searched in it. */
-const TextInName = z.string().min(1).max(200).normalize('NFC');
-
 const JobPlace = z.strictObject({ id: z.uuid() });
 const Time = Instant.transform((text) => new Date(text));
 /** All pages show the list as of the time of the first page (`asOf`), so that a job that fires meanwhile keeps its place. */
@@ -147,15 +144,7 @@ export const listJobs = operation({
       .max(200)
       .optional()
       .meta({ description: 'Only the job with this name, in any normal form of Unicode.' }),
-    q: TextInName.optional().meta({
-      description: 'Only jobs whose name contains this text. Ignores case; there are no wildcards.',
-      example: 'report',
-    }),
-    label: LabelsQuery.optional().meta({
-      description:
-        'Only jobs with this label: `team=billing`, or `team` for any value. Repeat the parameter to require several labels.',
-      example: ['team=billing'],
-    }),
+    ...jobsQuery,
     state: JobState.optional().meta({ description: 'Only jobs in this state.' }),
     sync: SyncState.optional().meta({ description: 'Only jobs with this `sync.state`.' }),
     late: z.enum(['true', 'false']).optional().meta({

@@ -63,6 +63,7 @@ describe('the OpenAPI document', () => {
       'POST /jobs/{id}/backfill',
       'GET /jobs/{id}/revisions',
       'GET /jobs/{id}/upcoming',
+      'GET /upcoming',
       'POST /schedules/preview',
       'GET /jobs/{id}/runs',
       'GET /runs',
