@@ -79,6 +79,8 @@ async function changeCalendar(
   ];
 }
 
+const HOURLY = { schedule: { every: '1h', startAt: '2090-01-01T00:00:00Z' }, second: '2090-01-01T01:00:00Z' };
+
 /** For each operation that changes something: a change by it, and what its entry tells besides who and from where. */
 const CHANGES: Record<string, () => Promise<[change: { status: number }, entry: object]>> = {
   createJob: async () => {
@@ -108,6 +110,24 @@ const CHANGES: Record<string, () => Promise<[change: { status: number }, entry: 
       ['state'],
       (id) => send('POST', `/jobs/${id}/resume`),
       (id) => send('POST', `/jobs/${id}/pause`),
+    ),
+  skipOccurrences: () =>
+    changeJob(
+      'skipped',
+      ['skips'],
+      (id) => send('POST', `/jobs/${id}/skip`, { at: HOURLY.second }),
+      (id) => send('PATCH', `/jobs/${id}`, { schedule: HOURLY.schedule }),
+    ),
+  unskipOccurrences: () =>
+    changeJob(
+      'unskipped',
+      ['skips'],
+      (id) => send('POST', `/jobs/${id}/unskip`, { at: HOURLY.second }),
+      (id) =>
+        send('PUT', `/jobs/${id}`, { ...jobOf('unskip'), schedule: HOURLY.schedule }).then(() =>
+          send('POST', `/jobs/${id}/skip`, { at: HOURLY.second }),
+        ),
+      4,
     ),
   createCalendar: async () => {
     const answer = await send('POST', '/calendars', { name: 'created' });
@@ -205,11 +225,11 @@ async function changeJob(
   fields: string[],
   change: (id: string) => Promise<{ status: number }>,
   before?: (id: string) => Promise<unknown>,
+  generation = before ? 3 : 2,
 ): Promise<[{ status: number }, object]> {
   const { body: job } = await send<Job>('POST', '/jobs', jobOf(expect.getState().currentTestName ?? ''));
   await before?.(job.id);
   const answer = await change(job.id);
-  const generation = before ? 3 : 2;
   const resource = { kind: 'job', id: job.id };
   return [answer, { action, resource, jobId: job.id, generation, fields: expect.arrayContaining(fields) }];
 }
