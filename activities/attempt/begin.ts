@@ -217,6 +217,7 @@ async function begin(
   // the change is none: the change itself wrote the rows of everything that was due until then.
   const instant = run.scheduledAt.getTime();
   const isOccurrence =
+    run.trigger === 'schedule' &&
     begun.isActive &&
     run.scheduledAt > begun.schedule_since &&
     occurrences(compileSchedule(begun.schedule), instant - 1, 1)[0] === instant;

@@ -79,7 +79,8 @@ export type OutdatedStart = { state: 'outdated' } & CurrentSchedule;
  * that follows, if one may be made.
  *
  * A schedule of an older generation than the job's, or of a paused job, may start runs that are no
- * occurrences any more. If such a run is not stored, nothing is written, and the result is `outdated`.
+ * occurrences any more. If such a run is not stored, nothing is written, and the result is `outdated`. So it is if the row of a
+ * hook is lost.
  * Undefined if the job is unknown.
  */
 export async function beginRun(
@@ -120,7 +121,8 @@ export async function beginRun(
     WITH job AS (
       SELECT *,
         -- A schedule resumed in Temporal alone starts occurrences that are recorded as paused (scheduling/occurrences/pause-log.ts).
-        ${run.trigger} = 'schedule' AND (${run.generation} < schedule_generation OR state = 'paused') AS is_outdated,
+        -- The row of a hook holds its cause. If the database has lost it, it has lost that cause, too.
+        ${isHook(run.trigger)}::boolean OR ${run.trigger} = 'schedule' AND (${run.generation} < schedule_generation OR state = 'paused') AS is_outdated,
         ${run.trigger} = 'schedule' AND overlap <> 'allowAll' AND EXISTS (
           SELECT FROM runs
           WHERE job_id = jobs.id AND ended_at IS NULL AND made_up AND trigger = 'schedule' AND runs.id <> ${run.id}

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Webhook } from 'standardwebhooks';
 import { apiClient, request } from '../support/client.ts';
@@ -187,6 +188,26 @@ describe('onFailure and onRecovery', () => {
     expect(JSON.stringify(items)).not.toMatch(/hook-secret|whsec/);
     await api.patchJob(job.id, { onFailure: null });
     expect(await fields()).toEqual(['onRecovery.signing.secret']);
+  });
+
+  test('of a run that the database has lost make no call', async () => {
+    const job = await api.createJob({
+      name: 'lost',
+      schedule: { cron: '0 0 1 1 *' },
+      target: { type: 'http', url: `${stack.receiver.url}/lost` },
+      onFailure: hookTo('/lost-hook'),
+    });
+    const runId = randomUUID();
+    const handle = await stack.temporal.workflow.start('runJob', {
+      workflowId: `scheduler-run-${runId}`,
+      taskQueue: 'scheduler',
+      args: [
+        { jobId: job.id, generation: 1, trigger: 'onFailure', runId, scheduledAt: new Date().toISOString() },
+      ],
+    });
+    expect(await handle.result()).toMatchObject({ state: 'skipped' });
+    expect(await api.allRuns(job.id)).toEqual([]);
+    expect(callsOf('/lost-hook')).toEqual([]);
   });
 
   const to = (more: object = {}) => ({ target: { type: 'http', url: 'https://example.com/', ...more } });

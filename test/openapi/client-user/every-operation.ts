@@ -44,6 +44,7 @@ const at = skips.map((skip) => skip.at);
 await note('unskipOccurrences', api.unskipOccurrences({ path, body: { at }, throwOnError }));
 await note('listRevisionsOfJob', api.listRevisionsOfJob({ path, throwOnError }));
 await note('listUpcoming', api.listUpcoming({ path, query: { limit: 3 }, throwOnError }));
+await note('listUpcomingOfAll', api.listUpcomingOfAll({ query: { limit: 3 }, throwOnError }));
 await note('previewSchedule', api.previewSchedule({ body: { schedule: { every: '15m' } }, throwOnError }));
 
 let followed = '';
