@@ -366,3 +366,24 @@ describe('a job on business days', () => {
     expect(job.schedule.warnings?.map(({ code }) => code)).toContain('calendar_ends');
   });
 });
+
+test('a run says from which day it was moved', async () => {
+  const dayBefore = (time: string) =>
+    new Date(Date.parse(time.slice(0, 10)) - 86_400_000).toISOString().slice(0, 10);
+  const yesterday = dayBefore(new Date().toISOString());
+  await create({ name: 'yesterday-off', weekdays: EVERY_DAY, holidays: [holiday(yesterday)] });
+  const job = await api.createJob({
+    name: 'moved',
+    schedule: {
+      cron: '*/2 * * * * *',
+      timeZone: 'UTC',
+      businessDays: { calendar: 'yesterday-off', otherwise: 'next' },
+    },
+    target: target(),
+  });
+  const run = await waitFor('a run', async () =>
+    (await api.allRuns(job.id)).find(({ state }) => state === 'succeeded'),
+  );
+  expect(run.movedFrom).toEqual(dayBefore(run.scheduledAt) === yesterday ? [yesterday] : null);
+  await api.deleteJob(job.id);
+});
