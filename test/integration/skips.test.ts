@@ -31,7 +31,7 @@ const inSeconds = (seconds: number, every = 1) =>
   Math.ceil((Date.now() + seconds * 1_000) / (every * 1_000)) * every * 1_000;
 
 /** A job that fires every few seconds from a start in the near future, `count` times. */
-async function createJob(name: string, every: number, count: number, more: object = {}, startsIn = 6) {
+async function createJob(name: string, every: number, count: number, more: object = {}, startsIn = 12) {
   const start = inSeconds(startsIn, every);
   const times = Array.from({ length: count }, (_, index) => toInstant(start + index * every * 1_000));
   const { schedule = {}, ...rest } = more as { schedule?: object };
@@ -136,7 +136,7 @@ describe('a skipped occurrence', () => {
   });
 
   test.concurrent('runs after all if it is taken back in time', async () => {
-    const { id, times } = await createJob('back', 2, 3);
+    const { id, times } = await createJob('back', 2, 3, {}, 20);
     await skip(id, { at: [times[0], times[1]], reason: 'by mistake' });
     const wrong = await post(id, 'unskip', { at: times[2] });
     expect([wrong.status, wrong.body.errors?.[0]]).toEqual([
@@ -168,7 +168,7 @@ describe('a skipped occurrence', () => {
     async () => {
       const proxy = await startProxy(Number(fromRunner('temporalAddress').split(':')[1]));
       const cutOff = await stack.startApi({ TEMPORAL_ADDRESS: `127.0.0.1:${proxy.port}` });
-      const { id, times } = await createJob('unknown', 2, 5, {}, 10);
+      const { id, times } = await createJob('unknown', 2, 5, {}, 20);
       await untilSynced(api, id);
       proxy.cut();
       const answer = apiClient(cutOff.url);
@@ -187,7 +187,7 @@ describe('a skipped occurrence', () => {
   );
 
   test.concurrent('either runs or is skipped, if it is asked for at the last moment', async () => {
-    const { id, times } = await createJob('edge', 1, 12);
+    const { id, times } = await createJob('edge', 1, 12, { policy: { overlap: 'allowAll' } });
     const asked = new Map<string, number>();
     for (const at of times) {
       // Around the instant, a little before and a little after.
