@@ -116,7 +116,7 @@ const CHANGES: Record<string, () => Promise<[change: { status: number }, entry: 
       'skipped',
       ['skips'],
       (id) => send('POST', `/jobs/${id}/skip`, { at: HOURLY.second }),
-      (id) => send('PATCH', `/jobs/${id}`, { schedule: HOURLY.schedule }),
+      (id) => send('PUT', `/jobs/${id}`, { ...jobOf('skip'), schedule: HOURLY.schedule }),
     ),
   unskipOccurrences: () =>
     changeJob(
