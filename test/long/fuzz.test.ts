@@ -53,6 +53,10 @@ test(
       folder: fromRunner('folder'),
       say: (text) => process.stdout.write(`[fuzz] ${text}\n`),
     });
+    const failed = counts.filter(({ status }) => status >= 500);
+    for (const { operation, status, count } of counts)
+      process.stdout.write(`[fuzz] ${operation}: ${count} answered ${status}\n`);
+    process.stdout.write(`[fuzz] ${requests} requests, ${failed.length} kinds of server errors\n`);
     // No operation is left out. Those that need a certain state, such as the retry of a run, may not succeed in a short time.
     expect([...new Set(counts.map(({ operation }) => operation))].sort()).toEqual(
       operations.map(({ method, path }) => `${method.toUpperCase()} ${path}`).sort(),
@@ -62,10 +66,6 @@ test(
     expect(
       ['GET /runs/stream', 'POST /api-keys', 'GET /api-keys', 'POST /jobs'].filter((one) => !succeeded(one)),
     ).toEqual([]);
-    const failed = counts.filter(({ status }) => status >= 500);
-    for (const { operation, status, count } of counts)
-      process.stdout.write(`[fuzz] ${operation}: ${count} answered ${status}\n`);
-    process.stdout.write(`[fuzz] ${requests} requests, ${failed.length} kinds of server errors\n`);
     expect({ isGood, failed, report: isGood ? '' : report }).toEqual({
       isGood: true,
       failed: [],

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { check } from '../faults/check.ts';
 import type { FindingKind } from '../faults/findings.ts';
-import type { FaultLog, OperationRecord, RunRecord, TargetCall } from '../faults/log.ts';
+import type { FaultLog, FaultRecord, OperationRecord, RunRecord, TargetCall } from '../faults/log.ts';
 import {
   addHook,
   addRun,
@@ -193,6 +193,19 @@ describe('over a limit:', () => {
       }),
     ).toEqual(everywhere('overLimit'));
   });
+  test('a call that goes on for the target alone is over for its caller', () => {
+    const log = cleanLog();
+    const first = pickCall(log, createRandom(1), BUSY);
+    const lostAt = first.at + 2;
+    Object.assign(first, { status: null, endedAt: first.at + 5_000 });
+    log.calls.push({ ...first, at: lostAt + 500, endedAt: lostAt + 510, status: 200 });
+    const [template] = log.faults as [FaultRecord];
+    const fault = { ...template, kind: 'half-open to the target', startedAt: lostAt, endedAt: lostAt };
+    log.faults.push({ ...fault, effect: { endsCalls: false } });
+    expect(kindsOf(log)).toContain('concurrent');
+    log.faults.push({ ...fault, effect: { endsCalls: true } });
+    expect(kindsOf(log)).not.toContain('concurrent');
+  });
   test('a fencing token that does not grow', () => {
     expect(
       plant((log, random) => {
@@ -201,12 +214,10 @@ describe('over a limit:', () => {
       }),
     ).toEqual(everywhere('token'));
     // The later of two that are allowed at once may end first.
-    expect(
-      plant((log, random) => {
-        const call = pickCall(log, random, LIMITED, ({ at }) => at > BEGIN + 30_000);
-        call.token = (call.token ?? 0) - random.integer(3, 4);
-      }),
-    ).toEqual(everywhere());
+    const log = cleanLog();
+    const call = pickCall(log, createRandom(1), LIMITED, ({ at }) => at > BEGIN + 30_000);
+    call.token = (call.token ?? 0) - 3;
+    expect(kindsOf(log)).toEqual([]);
   });
 });
 
