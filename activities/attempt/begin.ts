@@ -21,7 +21,7 @@ import {
   type RunJobTask,
 } from '../../domain/run/workflow-contract.ts';
 import { compileSchedule } from '../../domain/schedule/compile-schedule.ts';
-import { occurrences } from '../../domain/schedule/occurrences.ts';
+import { isOccurrence } from '../../domain/schedule/occurrences.ts';
 import { findMovedFrom } from './moved-occurrence.ts';
 import { findNoOccurrence, refuseForeignTask } from './refuse-start.ts';
 import { acquirePermit, releasePermit } from '../../scheduling/runs/permits.ts';
@@ -216,10 +216,10 @@ async function begin(
   // An instant that the newer schedule has too is an occurrence all the same. An instant from before
   // the change is none: the change itself wrote the rows of everything that was due until then.
   const instant = run.scheduledAt.getTime();
-  const isOccurrence =
+  const isDue =
     run.trigger === 'schedule' &&
     begun.isActive &&
     run.scheduledAt > begun.schedule_since &&
-    occurrences(compileSchedule(begun.schedule), instant - 1, 1)[0] === instant;
-  return isOccurrence ? begin(db, { ...run, generation: begun.schedule_generation }) : undefined;
+    isOccurrence(compileSchedule(begun.schedule), instant);
+  return isDue ? begin(db, { ...run, generation: begun.schedule_generation }) : undefined;
 }

@@ -2,7 +2,7 @@ import type { BegunRun, CurrentSchedule } from '../../db/runs/begin-run.ts';
 import type { RunJobTask } from '../../domain/run/workflow-contract.ts';
 import { compileSchedule } from '../../domain/schedule/compile-schedule.ts';
 import { movesDays, prepareMovedFrom } from '../../domain/schedule/moved-from.ts';
-import { occurrences } from '../../domain/schedule/occurrences.ts';
+import { isOccurrence } from '../../domain/schedule/occurrences.ts';
 
 /**
  * The dates from which business days have moved the occurrence of a run, if its schedule is still the present one: otherwise
@@ -13,5 +13,5 @@ export function findMovedFrom(run: BegunRun & CurrentSchedule, task: RunJobTask)
   if (!isOfSchedule || !movesDays(run.schedule)) return [];
   const instant = Date.parse(task.scheduledAt);
   const compiled = compileSchedule(run.schedule);
-  return occurrences(compiled, instant - 1, 1)[0] === instant ? prepareMovedFrom(compiled)(instant) : [];
+  return isOccurrence(compiled, instant) ? prepareMovedFrom(compiled)(instant) : [];
 }

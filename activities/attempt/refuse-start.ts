@@ -6,7 +6,7 @@ import { isTaskOfWorkflow, SCHEDULE_ID_PREFIX } from '../../domain/run/ids.ts';
 import { reasonFor, type Reason } from '../../domain/run/reasons.ts';
 import type { RunJobTask } from '../../domain/run/workflow-contract.ts';
 import { compileSchedule } from '../../domain/schedule/compile-schedule.ts';
-import { occurrences, suppressedOccurrences } from '../../domain/schedule/occurrences.ts';
+import { isOccurrence, suppressedOccurrences } from '../../domain/schedule/occurrences.ts';
 import { skipAt, wordsOfSkip } from '../../domain/schedule/skips.ts';
 import type { ActivityDependencies } from './context.ts';
 
@@ -47,7 +47,7 @@ export function findNoOccurrence(run: BegunRun & CurrentSchedule, task: RunJobTa
   const isOfSchedule = task.generation === run.schedule_generation && instant > run.schedule_since.getTime();
   if (!isOfSchedule) return undefined;
   const compiled = compileSchedule(run.schedule);
-  if (occurrences(compiled, instant - 1, 1)[0] === instant) return undefined;
+  if (isOccurrence(compiled, instant)) return undefined;
   const skip = skipAt(run.schedule, instant);
   if (skip) return reasonFor('skippedByRequest', wordsOfSkip(skip));
   const isRepeated = suppressedOccurrences(compiled, instant - 1, instant).includes(instant);

@@ -62,6 +62,10 @@ export function* iterateOccurrences(schedule: CompiledSchedule, after: number): 
   }
 }
 
+/** Tells whether a schedule fires at an instant (milliseconds since the epoch), what is skipped left out. Pure. */
+export const isOccurrence = (schedule: CompiledSchedule, instant: number): boolean =>
+  occurrences(schedule, instant - 1, 1)[0] === instant;
+
 /**
  * Returns a function that tells whether a schedule has an occurrence at an instant (milliseconds since the epoch), skipped or
  * not. Pure.

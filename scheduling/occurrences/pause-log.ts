@@ -12,7 +12,7 @@ import { reasonFor } from '../../domain/run/reasons.ts';
 import { compileSchedule, type CompiledSchedule } from '../../domain/schedule/compile-schedule.ts';
 import { countOccurrences } from '../../domain/schedule/count-occurrences.ts';
 import { lastOccurrence } from '../../domain/schedule/last-occurrence.ts';
-import { iterateOccurrences, occurrences } from '../../domain/schedule/occurrences.ts';
+import { isOccurrence, iterateOccurrences } from '../../domain/schedule/occurrences.ts';
 import { isUsedUp } from './due-within-max-runs.ts';
 import { occurrenceRun } from './queued-run.ts';
 
@@ -104,7 +104,7 @@ async function withoutRow(
   if (count === 0) return undefined;
   const rows = await listOccurrencesWithRow(db, job.id, new Date(after), new Date(to));
   // Rows of an earlier schedule of the job are not among those that were counted.
-  const known = new Set(rows.filter((instant) => occurrences(compiled, instant - 1, 1)[0] === instant));
+  const known = new Set(rows.filter((instant) => isOccurrence(compiled, instant)));
   if (count <= known.size) return undefined;
   let first = after;
   for (first of iterateOccurrences(compiled, after)) if (!known.has(first)) break;

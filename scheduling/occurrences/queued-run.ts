@@ -2,6 +2,7 @@ import type { JobRow, NewRun } from '../../db/schema.ts';
 import type { LATE_HOOKS, Lateness } from '../../domain/run/hook-trigger.ts';
 import type { Origin } from '../../domain/run/origin.ts';
 import { runIdOfOccurrence, workflowIdOfOccurrence, workflowIdOfRun } from '../../domain/run/ids.ts';
+import type { Reason } from '../../domain/run/reasons.ts';
 import type { Trigger } from '../../domain/run/run.ts';
 
 /** The row of a run that has not started. Pure. */
@@ -42,6 +43,17 @@ export function occurrenceRun(
   const from = movedFrom(instant);
   const row = queuedRun(job, { id, trigger: 'schedule', scheduledAt, workflowId });
   return { ...row, moved_from: from.length > 0 ? from : null };
+}
+
+/** The row of an occurrence that was left out, for a reason that was known before it was due. Pure. */
+export function skippedRun(job: JobRow, instant: number, { reason, reasonCode }: Reason): NewRun {
+  return {
+    ...occurrenceRun(job, instant),
+    state: 'skipped',
+    ended_at: new Date(instant),
+    reason,
+    reason_code: reasonCode,
+  };
 }
 
 /** The row of a run that a request, its `origin`, asked for. The reconciler checks it from `checkAt` on. Pure. */

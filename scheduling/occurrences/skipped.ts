@@ -6,23 +6,15 @@ import type { JobRow, NewRun } from '../../db/schema.ts';
 import { reasonFor } from '../../domain/run/reasons.ts';
 import { skipsIn, wordsOfSkip } from '../../domain/schedule/skips.ts';
 import { isUsedUp } from './due-within-max-runs.ts';
-import { occurrenceRun } from './queued-run.ts';
+import { skippedRun } from './queued-run.ts';
 
 // Occurrences that somebody has asked to leave out. Each gets its row when it is due, so that until then it can be asked back.
 
 /** The rows of a job's skipped occurrences up to `until` that are not materialized yet. Pure. */
 const skippedRuns = (job: JobRow, until: Date): NewRun[] =>
-  skipsIn(job.schedule, job.accounted_to.getTime(), until.getTime()).map((skip) => {
-    const { reason, reasonCode } = reasonFor('skippedByRequest', wordsOfSkip(skip));
-    const endedAt = new Date(skip.at);
-    return {
-      ...occurrenceRun(job, endedAt.getTime()),
-      state: 'skipped',
-      ended_at: endedAt,
-      reason,
-      reason_code: reasonCode,
-    };
-  });
+  skipsIn(job.schedule, job.accounted_to.getTime(), until.getTime()).map((skip) =>
+    skippedRun(job, Date.parse(skip.at), reasonFor('skippedByRequest', wordsOfSkip(skip))),
+  );
 
 /** Records the skipped occurrences of a job up to `until`. Only for a job that the caller's transaction has locked. */
 export async function recordSkipped(transaction: Database, job: JobRow, until: Date): Promise<void> {

@@ -11,7 +11,7 @@ import { clockChanges } from '../../domain/schedule/time-zone.ts';
 import { resolveZone } from '../../domain/schedule/canonical-zone.ts';
 import { forEachIsolated } from '../../platform/for-each-isolated.ts';
 import type { Logger } from '../../platform/logger.ts';
-import { occurrenceRun } from './queued-run.ts';
+import { skippedRun } from './queued-run.ts';
 
 /** Clock changes this far back are examined, in case no worker ran for some time. */
 const LOOK_BACK_MS = 2 * DAY_MS;
@@ -58,14 +58,9 @@ export function suppressedRuns(job: JobRow, until: number): NewRun[] {
   const compiled = compileSchedule(job.schedule);
   // A clock change before `after` may repeat local times after it.
   if (!hasGoneBack(compiled.timeZone, after - DAY_MS, until)) return [];
-  const { reason, reasonCode } = reasonFor('repeatedLocalTime');
-  return suppressedOccurrences(compiled, after, until).map((instant) => ({
-    ...occurrenceRun(job, instant),
-    state: 'skipped',
-    ended_at: new Date(instant),
-    reason,
-    reason_code: reasonCode,
-  }));
+  return suppressedOccurrences(compiled, after, until).map((instant) =>
+    skippedRun(job, instant, reasonFor('repeatedLocalTime')),
+  );
 }
 
 /** Tells whether the clocks of a zone went back in (after, until]. */

@@ -8,7 +8,7 @@ import {
 } from '../../domain/schedule/calendar.ts';
 import { compileMatcher, countLocal, matchersOf, nextLocal } from '../../domain/schedule/calendar-search.ts';
 import type { CompiledSchedule, Interval } from '../../domain/schedule/compile-schedule.ts';
-import { iterateOccurrences, occurrences } from '../../domain/schedule/occurrences.ts';
+import { isOccurrence, iterateOccurrences, occurrences } from '../../domain/schedule/occurrences.ts';
 import { findLocalTime } from '../../domain/schedule/local-time.ts';
 import { clockChanges, zoneSegmentAt, type ClockChange } from '../../domain/schedule/time-zone.ts';
 import { spellOutDays } from './spell-out-days.ts';
@@ -85,9 +85,7 @@ function skippedCalendars(schedule: CompiledSchedule): Calendar[] {
   return (schedule.skipped ?? []).flatMap((instant) => {
     const local = instant + zoneSegmentAt(schedule.timeZone, instant).offset;
     const { shown } = findLocalTime(schedule.timeZone, local);
-    const firesAtOther = shown.some(
-      (other) => other !== instant && occurrences(schedule, other - 1, 1)[0] === other,
-    );
+    const firesAtOther = shown.some((other) => other !== instant && isOccurrence(schedule, other));
     return firesAtOther ? [] : [atLocalTime(local)];
   });
 }
