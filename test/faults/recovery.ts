@@ -19,9 +19,6 @@ export async function awaitRecovery(
 ): Promise<FaultRecord['recovery']> {
   const recovery: FaultRecord['recovery'] = { readyAt: null, onTimeAt: null, syncedAt: null };
   const { calls } = cluster.target;
-  // Once mended, it stays so for this purpose: clients go on changing what was broken.
-  let mended = false;
-  const wasMended = async () => (mended ||= await isMended());
   let seen = calls.length;
   while (seen > 0 && (calls[seen - 1]?.at ?? 0) >= checkedFrom) seen--;
   for (;;) {
@@ -33,7 +30,7 @@ export async function awaitRecovery(
     }
     const [ready, synced] = await Promise.all([
       recovery.readyAt === null ? allReady(cluster) : true,
-      recovery.syncedAt === null ? allSynced(cluster, checkedFrom, wasMended) : true,
+      recovery.syncedAt === null ? allSynced(cluster, checkedFrom, isMended) : true,
     ]);
     const now = Date.now();
     if (ready) recovery.readyAt ??= now;

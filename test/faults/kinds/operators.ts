@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { WorkflowService } from '@temporalio/client';
 import { msToTs } from '@temporalio/common/lib/time.js';
 import { hasNoEnd } from '../clients.ts';
@@ -63,15 +64,17 @@ const tamper: Fault = async ({ cluster, random, caller }) => {
     TAMPERINGS[name]?.(before);
     await workflowService.updateSchedule({ ...names, schedule: before, requestId: randomUUID() });
   }
-  const isMended = () =>
+  const healing = { isSeen: false };
+  const isHealed = () =>
     describe(cluster, job).then(
       (now) => now !== undefined && meaningOf(now) === intended,
       () => false,
     );
-  void releaseWhen(job, isMended);
+  void releaseOnceHealed(job, isHealed, healing);
   return {
     detail: `the schedule of ${job.name} ${name}`,
-    ...{ startedAt, endedAt: startedAt, isMended },
+    // Who releases the job says so: as soon as it is released, clients change it again.
+    ...{ startedAt, endedAt: startedAt, isMended: async () => healing.isSeen },
     effect: { tampered: [job.id] },
   };
 };
@@ -95,9 +98,15 @@ function meaningOf({ spec, policies, state, action }: RawSchedule): string {
   ]);
 }
 
-async function releaseWhen(job: BenchJob, isMended: () => Promise<boolean>): Promise<void> {
-  for (const deadline = Date.now() + MAX_BUSY_MS; Date.now() < deadline && !(await isMended());)
-    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+async function releaseOnceHealed(
+  job: BenchJob,
+  isHealed: () => Promise<boolean>,
+  healing: { isSeen: boolean },
+): Promise<void> {
+  for (const deadline = Date.now() + MAX_BUSY_MS; Date.now() < deadline && !healing.isSeen;) {
+    await sleep(POLL_MS);
+    healing.isSeen = await isHealed();
+  }
   job.busy = false;
 }
 
